@@ -1,0 +1,182 @@
+-- The public interface of pg_stretch: catalog, functions, views and privileges. Written by hand; read it from top to bottom.
+\echo Use "CREATE EXTENSION pg_stretch" to load this file. \quit
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- Catalog. Config tables (dumped by pg_dump) only ever gain nullable or defaulted columns. Nothing but SELECT for
+-- pg_database_owner on the dumped ones is granted, because pg_dump must read them.
+-- ---------------------------------------------------------------------------------------------------------------
+
+CREATE SCHEMA stretch_remote;
+COMMENT ON SCHEMA stretch_remote IS 'The cold sides of stretched tables: one foreign table each, never used directly';
+
+CREATE TABLE stretch.database (
+    one        boolean  PRIMARY KEY DEFAULT true CHECK (one),
+    db_id      uuid     NOT NULL,
+    endpoint   text     NOT NULL,
+    lineage    uuid[]   NOT NULL DEFAULT '{}',
+    rpo        interval NOT NULL DEFAULT '8 hours',
+    retention  interval NOT NULL DEFAULT '7 days',
+    format     integer  NOT NULL DEFAULT 1
+);
+COMMENT ON TABLE stretch.database IS 'One row when the database is stretch-enabled: what a backup must know of the remote side (no secrets)';
+
+CREATE TABLE stretch.binding (
+    one               boolean PRIMARY KEY DEFAULT true CHECK (one),
+    branch_id         uuid    NOT NULL,
+    generation        bigint  NOT NULL,
+    nonce             uuid    NOT NULL,
+    credential        text    NOT NULL,
+    system_identifier numeric(20) NOT NULL,
+    database_oid      oid     NOT NULL,
+    timeline          integer NOT NULL,
+    lsn               pg_lsn  NOT NULL,
+    query_mode        text    NOT NULL DEFAULT 'LOCAL_AND_REMOTE',
+    verdicts          jsonb   NOT NULL DEFAULT '[]'
+);
+COMMENT ON TABLE stretch.binding IS 'Local, never dumped: the claim that this incarnation of the database holds on its branch';
+
+CREATE TABLE stretch.heartbeat (
+    sequence bigint PRIMARY KEY,
+    nonce    uuid   NOT NULL
+);
+COMMENT ON TABLE stretch.heartbeat IS 'Local, never dumped: the last heartbeats that followed a stretch commit';
+
+CREATE TABLE stretch.stretched_table (
+    table_id        uuid     PRIMARY KEY,
+    relation        regclass NOT NULL UNIQUE,
+    child           regclass NOT NULL UNIQUE,
+    filter          text,
+    order_by        text,
+    strict          boolean  NOT NULL DEFAULT false,
+    migration_state text     NOT NULL DEFAULT 'outbound',
+    is_reconciled   boolean  NOT NULL DEFAULT true,
+    columns         jsonb    NOT NULL DEFAULT '[]',
+    next_field_id   integer  NOT NULL DEFAULT 1,
+    unique_keys     jsonb    NOT NULL DEFAULT '[]'
+);
+COMMENT ON TABLE stretch.stretched_table IS 'One row per stretched table; columns maps column names to field ids of the segments';
+
+CREATE TABLE stretch.manifest (
+    table_id    uuid   PRIMARY KEY,
+    manifest_id uuid   NOT NULL,
+    segments    bigint NOT NULL DEFAULT 0,
+    row_total   bigint NOT NULL DEFAULT 0,
+    digest      bytea  NOT NULL DEFAULT '\x',
+    summary     bytea
+);
+COMMENT ON TABLE stretch.manifest IS 'One row per stretched table: a random id per change, and number, rows and digest of its live segments';
+
+CREATE TABLE stretch.segment (
+    segment_id          uuid        PRIMARY KEY,
+    table_id            uuid        NOT NULL,
+    row_count           bigint      NOT NULL,
+    byte_size           bigint      NOT NULL,
+    sha256              bytea       NOT NULL,
+    object_key          text,
+    etag                text,
+    staged              boolean     NOT NULL DEFAULT true,
+    lost                boolean     NOT NULL DEFAULT false,
+    server_encoding     text        NOT NULL,
+    collation_versions  text,
+    migrated_at         timestamptz NOT NULL,
+    uploaded_at         timestamptz,
+    verified_at         timestamptz,
+    verified_generation bigint,
+    retired_at          timestamptz,
+    retired_lsn         pg_lsn,
+    retired             boolean     NOT NULL DEFAULT false
+);
+CREATE INDEX segment_table ON stretch.segment (table_id);
+COMMENT ON TABLE stretch.segment IS 'One row per live or retired segment: an immutable Parquet object of cold rows';
+
+CREATE TABLE stretch.segment_detail (
+    segment_id uuid  PRIMARY KEY,
+    detail     bytea NOT NULL
+);
+ALTER TABLE stretch.segment_detail ALTER COLUMN detail SET STORAGE EXTENDED;
+COMMENT ON TABLE stretch.segment_detail IS 'Per segment: Parquet footer, statistics and one checksum per column chunk';
+
+CREATE TABLE stretch.staged_chunk (
+    segment_id uuid    NOT NULL,
+    chunk_no   integer NOT NULL,
+    bytes      bytea   NOT NULL,
+    PRIMARY KEY (segment_id, chunk_no)
+);
+ALTER TABLE stretch.staged_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
+COMMENT ON TABLE stretch.staged_chunk IS 'Pieces (1 MiB each but the last) of segments that are not yet purged from staging';
+
+CREATE TABLE stretch.tombstone (
+    segment_id uuid    NOT NULL,
+    row_no     integer NOT NULL,
+    PRIMARY KEY (segment_id, row_no)
+);
+COMMENT ON TABLE stretch.tombstone IS 'One row per dead row of a segment';
+
+CREATE TABLE stretch.migration_batch (
+    batch_id   bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    table_id   uuid   NOT NULL,
+    direction  text   NOT NULL,
+    row_count  bigint NOT NULL DEFAULT 0,
+    byte_size  bigint NOT NULL DEFAULT 0,
+    start_time timestamptz NOT NULL,
+    end_time   timestamptz NOT NULL,
+    sqlstate   text,
+    message    text
+);
+COMMENT ON TABLE stretch.migration_batch IS 'Migration and upload attempts of the last days';
+
+CREATE TABLE stretch.master_key (
+    one             boolean PRIMARY KEY DEFAULT true CHECK (one),
+    key_id          uuid    NOT NULL,
+    sealed_password bytea   NOT NULL,
+    sealed_service  bytea   NOT NULL
+);
+COMMENT ON TABLE stretch.master_key IS 'Local, never dumped: the master key, sealed by a password and by this server''s service key';
+
+CREATE TABLE stretch.credential (
+    name    text    PRIMARY KEY,
+    key_id  uuid    NOT NULL,
+    version integer NOT NULL DEFAULT 1,
+    sealed  bytea   NOT NULL
+);
+COMMENT ON TABLE stretch.credential IS 'Local, never dumped: credentials, sealed by the master key';
+
+CREATE TABLE stretch.reconcile_report (
+    request_id    uuid    NOT NULL,
+    ordinal       integer NOT NULL,
+    relation      regclass,
+    segments      bigint  NOT NULL,
+    present       bigint  NOT NULL,
+    refilled      bigint  NOT NULL,
+    lost          bigint  NOT NULL,
+    ahead         bigint  NOT NULL,
+    is_reconciled boolean NOT NULL,
+    PRIMARY KEY (request_id, ordinal)
+);
+COMMENT ON TABLE stretch.reconcile_report IS 'Local, never dumped: results of reauthorize and reconcile on their way to the caller';
+
+SELECT pg_catalog.pg_extension_config_dump('stretch.database', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.stretched_table', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.manifest', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.segment', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.segment_detail', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.staged_chunk', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.tombstone', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch_batch_id_seq', '');
+
+GRANT USAGE ON SCHEMA stretch TO PUBLIC;
+GRANT USAGE ON SCHEMA stretch_remote TO pg_database_owner;
+GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.manifest, stretch.segment, stretch.segment_detail,
+    stretch.staged_chunk, stretch.tombstone, stretch.migration_batch, stretch.migration_batch_batch_id_seq TO pg_database_owner;
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- The foreign data wrapper that serves the cold side
+-- ---------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION stretch.fdw_handler() RETURNS fdw_handler
+    LANGUAGE c STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stretch_fdw_handler';
+REVOKE EXECUTE ON FUNCTION stretch.fdw_handler() FROM PUBLIC;
+CREATE FOREIGN DATA WRAPPER pg_stretch HANDLER stretch.fdw_handler;
+CREATE SERVER stretch FOREIGN DATA WRAPPER pg_stretch;
+COMMENT ON SERVER stretch IS 'Serves the cold sides of stretched tables; foreign tables made by hand are refused';
