@@ -1,1 +1,9 @@
-//! placeholder
+//! Decisions without input or output: what the project's rules say, given facts that somebody else gathered.
+//!
+//! Nothing here reads a clock, a file, a socket or a source of randomness; all of it comes in as arguments.
+//! The numbers F1 … F53 and C-1 … C-13 in the documentation cite the findings that belong to the design.
+
+pub mod errors;
+pub mod ids;
+pub mod state;
+pub mod verdict;

@@ -1,0 +1,43 @@
+//! Words are read in any case and shown in one.
+
+use super::*;
+
+#[test]
+fn words_round_trip_in_any_case() {
+    for mode in [
+        QueryMode::LocalAndRemote,
+        QueryMode::LocalOnly,
+        QueryMode::RemoteOnly,
+        QueryMode::Disabled,
+    ] {
+        assert_eq!(mode.to_string().to_lowercase().parse(), Ok(mode));
+        assert_eq!(mode.to_string(), mode.to_string().to_uppercase());
+    }
+    for state in [
+        MigrationState::Outbound,
+        MigrationState::Inbound,
+        MigrationState::Paused,
+    ] {
+        assert_eq!(state.to_string().to_uppercase().parse(), Ok(state));
+        assert_eq!(state.to_string(), state.to_string().to_lowercase());
+    }
+    for state in [
+        DatabaseState::Undecided,
+        DatabaseState::Waiting,
+        DatabaseState::Connected,
+        DatabaseState::Disconnected,
+    ] {
+        assert_eq!(DatabaseState::from_code(state as u8), state);
+    }
+    assert_eq!(DatabaseState::from_code(77), DatabaseState::Undecided);
+}
+
+#[test]
+fn an_unknown_word_names_the_known_ones() {
+    let error = "sideways".parse::<MigrationState>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "\"sideways\" is not one of outbound, inbound, paused"
+    );
+    assert!("LOCAL".parse::<QueryMode>().is_err());
+}
