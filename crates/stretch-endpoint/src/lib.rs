@@ -1,1 +1,24 @@
-//! placeholder
+//! Endpoints: from a URL and a credential to an object store, and the objects of a stretched database on it.
+//!
+//! Everything that talks to a store is `async` and runs on whatever tokio runtime the caller has (a current-thread
+//! runtime with I/O and time enabled suffices). Nothing here knows PostgreSQL. Nothing here ever deletes or
+//! overwrites an object: every write is create-if-absent (invariant I-4).
+
+pub mod allow;
+pub mod credential;
+mod errmap;
+pub mod error;
+pub mod file_root;
+mod http;
+mod open;
+mod ranges;
+pub mod store;
+pub mod url;
+
+pub use allow::{DEFAULT_ALLOWED_ENDPOINTS, allowed};
+pub use credential::{Credential, Secret};
+pub use error::{EndpointError, ErrorKind, Unreachable};
+pub use file_root::file_root_check;
+pub use open::OpenOptions;
+pub use store::{Endpoint, ObjectInfo, PutNew};
+pub use url::{EndpointUrl, Scheme};

@@ -1,0 +1,99 @@
+//! From object_store's errors to ours, by type and never by text.
+
+use crate::error::{EndpointError, Reply, Unreachable};
+use crate::http::{NO_BUCKET_CODES, StoreReply};
+use object_store::client::{HttpError, HttpErrorKind};
+use std::error::Error as StdError;
+
+/// Translates a failure of an operation on `key` (as the caller named it).
+pub(crate) fn translate(error: &object_store::Error, key: &str) -> EndpointError {
+    use object_store::Error as Os;
+    if let Some(reply) = find::<StoreReply>(error) {
+        return from_reply(reply);
+    }
+    if let Some(http) = find::<HttpError>(error) {
+        return EndpointError::Unreachable {
+            why: why(http),
+            reply: Reply::default(),
+        };
+    }
+    match error {
+        Os::NotFound { .. } => EndpointError::NotFound {
+            key: key.to_owned(),
+        },
+        Os::PermissionDenied { .. } | Os::Unauthenticated { .. } => match find_io(error) {
+            Some(kind) => EndpointError::Local { kind },
+            None => EndpointError::Refused {
+                reply: Reply::default(),
+            },
+        },
+        Os::InvalidPath { .. } => EndpointError::BadKey("it has a form the store cannot keep"),
+        _ => match find_io(error) {
+            Some(std::io::ErrorKind::TimedOut) => EndpointError::timeout(),
+            Some(kind) => EndpointError::Local { kind },
+            None => EndpointError::Other,
+        },
+    }
+}
+
+fn from_reply(found: &StoreReply) -> EndpointError {
+    let reply = Reply {
+        status: Some(found.status),
+        code: found.code.clone(),
+    };
+    let code = found.code.as_deref().unwrap_or("");
+    match found.status {
+        401 | 403 => EndpointError::Refused { reply },
+        _ if NO_BUCKET_CODES.contains(&code) => EndpointError::NoSuchBucket,
+        300..=399 => EndpointError::Redirected { reply },
+        408 | 409 | 429 | 500..=599 => EndpointError::Unreachable {
+            why: Unreachable::Busy,
+            reply,
+        },
+        _ => EndpointError::Rejected { reply },
+    }
+}
+
+/// The first error of type `T` in the chain of sources.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|e| e.downcast_ref::<T>())
+}
+
+fn find_io(error: &(dyn StdError + 'static)) -> Option<std::io::ErrorKind> {
+    find::<std::io::Error>(error).map(std::io::Error::kind)
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    // An io::Error hides the error it wraps from `source`, which names that one's source instead.
+    std::iter::successors(Some(error), |&e| {
+        match e
+            .downcast_ref::<std::io::Error>()
+            .and_then(|io| io.get_ref())
+        {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => e.source(),
+        }
+    })
+    .take(32)
+}
+
+fn why(http: &HttpError) -> Unreachable {
+    if find::<rustls::Error>(http).is_some() {
+        return Unreachable::Tls;
+    }
+    if http.kind() == HttpErrorKind::Timeout {
+        return Unreachable::Timeout;
+    }
+    match find_io(http) {
+        Some(std::io::ErrorKind::ConnectionRefused) => return Unreachable::ConnectionRefused,
+        Some(std::io::ErrorKind::TimedOut) => return Unreachable::Timeout,
+        _ => {}
+    }
+    // The resolver's failure has no type of its own in the client; its step has this fixed name.
+    if chain(http).any(|e| e.to_string() == "dns error") {
+        return Unreachable::Dns;
+    }
+    Unreachable::Connection
+}

@@ -1,0 +1,154 @@
+//! The HTTP client under the cloud stores: no redirects, no proxies, no foreign bodies in errors.
+//!
+//! object_store's own client follows redirects, takes proxies from the environment and puts response bodies into its
+//! errors. Each of these would let an endpoint of a non-superuser reach or show what it must not (F5), so the
+//! client is built here, and failures leave it as a [`StoreReply`]: a status and a short code.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
+use std::fmt;
+use std::time::Duration;
+
+/// A failed answer, reduced to what may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoreReply {
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// Letters and digits only.
+    pub(crate) code: Option<String>,
+}
+
+impl fmt::Display for StoreReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP status {}", self.status)
+    }
+}
+
+impl std::error::Error for StoreReply {}
+
+/// Error codes that mean the bucket or container, not an object, is missing.
+pub(crate) const NO_BUCKET_CODES: [&str; 3] =
+    ["NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"];
+
+/// Codes of a 409 that says "another write to this key is under way", which is not "it exists".
+const TRY_AGAIN_CODES: [&str; 2] = ["ConditionalRequestConflict", "OperationAborted"];
+
+/// As much of an error body as is looked at for its code, in bytes.
+const ERROR_BODY_LIMIT: usize = 64 * 1024;
+
+/// Makes clients that keep the rules above.
+#[derive(Debug)]
+pub(crate) struct GuardedConnector {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) allow_http: bool,
+}
+
+impl HttpConnector for GuardedConnector {
+    /// The options are those of object_store; ours are complete, so nothing of them is used. In particular a
+    /// client for instance metadata, which would be asked for with plain http allowed, gets https only.
+    fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
+        install_crypto_provider();
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("pg_stretch/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .https_only(!self.allow_http)
+            .connect_timeout(self.connect_timeout)
+            .timeout(self.request_timeout)
+            .build()
+            .map_err(|_| object_store::Error::Generic {
+                store: "http",
+                source: "cannot set up the HTTP client".into(),
+            })?;
+        Ok(HttpClient::new(GuardedService { client }))
+    }
+}
+
+/// rustls needs one provider per process; whoever came first wins, which is fine.
+fn install_crypto_provider() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+#[derive(Debug)]
+struct GuardedService {
+    client: reqwest::Client,
+}
+
+#[async_trait]
+impl HttpService for GuardedService {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let response = self.client.call(request).await?;
+        let status = response.status().as_u16();
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        let from_header = parts
+            .headers
+            .get("x-ms-error-code")
+            .and_then(|value| value.to_str().ok())
+            .and_then(clean_code);
+        let code = match from_header {
+            Some(code) => Some(code),
+            None => read_limited(body).await.as_deref().and_then(code_of_body),
+        };
+        let is = |codes: &[&str]| code.as_deref().is_some_and(|code| codes.contains(&code));
+        // These statuses carry meaning for object_store's own logic (create-if-absent, missing objects) and pass
+        // on with an empty body; the others end here with a type that can be recognised.
+        let passes = match status {
+            404 => !is(&NO_BUCKET_CODES),
+            409 => !is(&NO_BUCKET_CODES) && !is(&TRY_AGAIN_CODES),
+            304 | 412 => true,
+            _ => false,
+        };
+        if passes {
+            return Ok(HttpResponse::from_parts(parts, Bytes::new().into()));
+        }
+        // `Request` is the kind that object_store retries within its budget for every method; all our writes are
+        // create-if-absent, so a repeated one is harmless.
+        let kind = match status {
+            408 | 429 | 500..=599 => HttpErrorKind::Request,
+            409 if is(&TRY_AGAIN_CODES) => HttpErrorKind::Request,
+            _ => HttpErrorKind::Unknown,
+        };
+        Err(HttpError::new(kind, StoreReply { status, code }))
+    }
+}
+
+/// The beginning of a body; `None` if it cannot be read.
+async fn read_limited(body: object_store::client::HttpResponseBody) -> Option<Vec<u8>> {
+    use futures::StreamExt;
+    let mut stream = body.bytes_stream();
+    let mut collected = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.ok()?;
+        let room = ERROR_BODY_LIMIT - collected.len();
+        collected.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if collected.len() == ERROR_BODY_LIMIT {
+            break;
+        }
+    }
+    Some(collected)
+}
+
+/// The content of the first `<Code>` element of an XML error body.
+fn code_of_body(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    clean_code(code)
+}
+
+/// Only something that looks like an error code may leave this module.
+fn clean_code(code: &str) -> Option<String> {
+    let good = (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric());
+    good.then(|| code.to_owned())
+}

@@ -1,0 +1,318 @@
+//! An open endpoint: create, read and list objects. There is no overwrite and no delete.
+
+use crate::credential::Credential;
+use crate::errmap::translate;
+use crate::error::{EndpointError, Unreachable};
+use crate::open::{self, OpenOptions};
+use crate::ranges;
+use crate::url::EndpointUrl;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path as StorePath;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+mod links;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod wire_tests;
+
+/// How many range requests of one call run at a time.
+const CONCURRENT_RANGES: usize = 4;
+
+/// The answer to a create-if-absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutNew {
+    /// This call made the object (or an earlier try of it whose reply was lost could not be told apart; see
+    /// [`Endpoint::put_new`]).
+    Created {
+        /// The store's entity tag, if it gave one.
+        etag: Option<String>,
+    },
+    /// An object of this name is there, perhaps from our own earlier try.
+    Exists,
+}
+
+/// One line of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Key below the endpoint's prefix.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// The store's entity tag; content-based only on some stores (F25).
+    pub etag: Option<String>,
+}
+
+/// An open endpoint. All keys are relative to the prefix of its URL. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    store: Arc<dyn ObjectStore>,
+    /// Without slashes at the ends; may be empty.
+    prefix: String,
+    /// Set for `file://`: the directory below which no link is followed.
+    root: Option<PathBuf>,
+}
+
+impl Endpoint {
+    /// Opens the endpoint with this credential and no other: environment, profiles and instance metadata are never
+    /// asked. No request is sent. For `file://` the directory is made (mode 0700) if it is missing; whether it is
+    /// permitted is for [`crate::file_root_check`] to say before.
+    ///
+    /// # Errors
+    /// `BadUrl` (plain http without permission), `BadCredential`, for `file://` also `Local` and `Forbidden`.
+    pub fn open(
+        url: &EndpointUrl,
+        credential: Option<&Credential>,
+        options: &OpenOptions,
+    ) -> Result<Self, EndpointError> {
+        let store = open::build(url, credential, options)?;
+        Ok(Self {
+            store,
+            prefix: url.prefix().to_owned(),
+            // Links above the directory are the administrator's; links below are nobody's.
+            root: match url.file_path() {
+                Some(path) => Some(
+                    std::fs::canonicalize(path)
+                        .map_err(|error| EndpointError::Local { kind: error.kind() })?,
+                ),
+                None => None,
+            },
+        })
+    }
+
+    /// An endpoint over a store made elsewhere, for tests: an in-memory store, or one of [`crate::faults`].
+    pub fn from_store(store: Arc<dyn ObjectStore>, prefix: &str) -> Self {
+        Self {
+            store,
+            prefix: prefix.trim_matches('/').to_owned(),
+            root: None,
+        }
+    }
+
+    /// Creates an object if none of this name exists. `Exists` may also mean that an earlier try of this very call
+    /// succeeded and its reply was lost: only the content tells (F20, F26).
+    pub async fn put_new(&self, key: &str, bytes: &Bytes) -> Result<PutNew, EndpointError> {
+        let path = self.path(key)?;
+        let options = PutOptions {
+            mode: PutMode::Create,
+            ..PutOptions::default()
+        };
+        match self
+            .store
+            .put_opts(&path, bytes.clone().into(), options)
+            .await
+        {
+            Ok(result) => Ok(PutNew::Created { etag: result.e_tag }),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(PutNew::Exists),
+            // A PUT names no object that could be missing: it is the bucket.
+            Err(error @ object_store::Error::NotFound { .. }) => match translate(&error, key) {
+                EndpointError::NotFound { .. } => Err(EndpointError::NoSuchBucket),
+                other => Err(other),
+            },
+            Err(error) => Err(translate(&error, key)),
+        }
+    }
+
+    /// The whole object.
+    pub async fn get(&self, key: &str) -> Result<Bytes, EndpointError> {
+        let path = self.path(key)?;
+        let result = self
+            .store
+            .get(&path)
+            .await
+            .map_err(|error| translate(&error, key))?;
+        let size = result.meta.size;
+        let bytes = result
+            .bytes()
+            .await
+            .map_err(|error| translate(&error, key))?;
+        if bytes.len() as u64 != size {
+            return Err(short(key));
+        }
+        Ok(bytes)
+    }
+
+    /// Ranges of bytes of one object, in the order asked for. Neighbours less than 256 KiB apart travel in one
+    /// request, at most four requests run at a time. A range beyond the end, or a body that is shorter than asked,
+    /// is [`EndpointError::Corrupt`].
+    pub async fn get_ranges(
+        &self,
+        key: &str,
+        wanted: &[Range<u64>],
+    ) -> Result<Vec<Bytes>, EndpointError> {
+        let path = self.path(key)?;
+        if wanted.iter().any(|range| range.start > range.end) {
+            return Err(short(key));
+        }
+        let merged = ranges::coalesce(wanted);
+        let fetched: Vec<Bytes> = futures::stream::iter(merged.iter().cloned())
+            .map(|range| self.get_one_range(&path, key, range))
+            .buffered(CONCURRENT_RANGES)
+            .try_collect()
+            .await?;
+        ranges::slice(wanted, &merged, &fetched).ok_or_else(|| short(key))
+    }
+
+    async fn get_one_range(
+        &self,
+        path: &StorePath,
+        key: &str,
+        range: Range<u64>,
+    ) -> Result<Bytes, EndpointError> {
+        let asked = range.end - range.start;
+        let bytes = self.store.get_range(path, range).await.map_err(|error| {
+            match translate(&error, key) {
+                // 416, or the local stores' word for it: the object ends before the range.
+                EndpointError::Rejected { reply } if reply.status == Some(416) => short(key),
+                EndpointError::Other => short(key),
+                other => other,
+            }
+        })?;
+        if bytes.len() as u64 == asked {
+            Ok(bytes)
+        } else {
+            Err(short(key))
+        }
+    }
+
+    /// Size and entity tag of one object.
+    pub async fn head(&self, key: &str) -> Result<ObjectInfo, EndpointError> {
+        let path = self.path(key)?;
+        let meta = self
+            .store
+            .head(&path)
+            .await
+            .map_err(|error| translate(&error, key))?;
+        Ok(ObjectInfo {
+            key: key.to_owned(),
+            size: meta.size,
+            etag: meta.e_tag,
+        })
+    }
+
+    /// Whether an object of this name is there.
+    pub async fn exists(&self, key: &str) -> Result<bool, EndpointError> {
+        match self.head(key).await {
+            Ok(_) => Ok(true),
+            Err(EndpointError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All objects below a folder (`prefix` without its last slash; "" for all of the endpoint), every page, in the
+    /// order of their keys.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, EndpointError> {
+        self.list_after(prefix, None, usize::MAX).await
+    }
+
+    /// The first `limit` objects below a folder whose keys come after `after` (a key, need not exist), in the order
+    /// of their keys.
+    pub async fn list_after(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ObjectInfo>, EndpointError> {
+        let folder = self.folder(prefix)?;
+        let folder = folder.as_ref();
+        let metas = match after {
+            Some(after) => self.store.list_with_offset(folder, &self.path(after)?),
+            None => self.store.list(folder),
+        };
+        let metas: Vec<ObjectMeta> = if self.root.is_none() && limit < usize::MAX {
+            metas.take(limit).try_collect().await
+        } else {
+            metas.try_collect().await
+        }
+        .map_err(|error| translate(&error, prefix))?;
+        let mut checked = links::Checked::default();
+        let mut found = Vec::with_capacity(metas.len());
+        for meta in metas {
+            let Some(key) = self.relative(&meta.location) else {
+                continue;
+            };
+            if let Some(root) = &self.root {
+                checked.refuse_links(root, &key)?;
+            }
+            found.push(ObjectInfo {
+                key,
+                size: meta.size,
+                etag: meta.e_tag,
+            });
+        }
+        // A directory is walked in no particular order.
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn path(&self, key: &str) -> Result<StorePath, EndpointError> {
+        let bad = EndpointError::BadKey("it must be plain names separated by single slashes");
+        if key.is_empty() || !key.split('/').all(plain_segment) {
+            return Err(bad);
+        }
+        if let Some(root) = &self.root {
+            links::Checked::default().refuse_links(root, key)?;
+        }
+        let full = match self.prefix.as_str() {
+            "" => key.to_owned(),
+            prefix => format!("{prefix}/{key}"),
+        };
+        StorePath::parse(full).map_err(|_| bad)
+    }
+
+    fn folder(&self, prefix: &str) -> Result<Option<StorePath>, EndpointError> {
+        match prefix.trim_end_matches('/') {
+            "" if self.prefix.is_empty() => Ok(None),
+            "" => StorePath::parse(&self.prefix)
+                .map(Some)
+                .map_err(|_| EndpointError::BadKey("the endpoint's prefix cannot be a key")),
+            prefix => self.path(prefix).map(Some),
+        }
+    }
+
+    /// The key below our prefix.
+    fn relative(&self, location: &StorePath) -> Option<String> {
+        let text = location.as_ref();
+        match self.prefix.as_str() {
+            "" => Some(text.to_owned()),
+            prefix => Some(text.strip_prefix(prefix)?.strip_prefix('/')?.to_owned()),
+        }
+    }
+}
+
+/// Names that every store, a directory too, keeps as they are.
+fn plain_segment(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..")
+        && segment
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.=+".contains(&b))
+}
+
+fn short(key: &str) -> EndpointError {
+    EndpointError::Corrupt {
+        key: key.to_owned(),
+        what: "it is shorter than expected",
+    }
+}
+
+/// Bounds a whole operation of several requests in time.
+///
+/// # Errors
+/// What `operation` returns, or `Unreachable` (timeout).
+pub async fn within<T>(
+    limit: std::time::Duration,
+    operation: impl Future<Output = Result<T, EndpointError>>,
+) -> Result<T, EndpointError> {
+    match tokio::time::timeout(limit, operation).await {
+        Ok(result) => result,
+        Err(_) => Err(EndpointError::Unreachable {
+            why: Unreachable::Timeout,
+            reply: crate::error::Reply::default(),
+        }),
+    }
+}
