@@ -3,7 +3,13 @@
 //! Nothing here reads a clock, a file, a socket or a source of randomness; all of it comes in as arguments.
 //! The numbers F1 … F53 and C-1 … C-13 in the documentation cite the findings that belong to the design.
 
+pub mod batch;
 pub mod errors;
 pub mod ids;
+pub mod manifest;
+pub mod reconcile;
+#[cfg(test)]
+mod seeded;
+pub mod staging;
 pub mod state;
 pub mod verdict;
