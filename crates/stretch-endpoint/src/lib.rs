@@ -5,20 +5,29 @@
 //! overwrites an object: every write is create-if-absent (invariant I-4).
 
 pub mod allow;
+pub mod bodies;
+pub mod claim;
 pub mod credential;
 mod errmap;
 pub mod error;
+pub mod faults;
 pub mod file_root;
 mod http;
+pub mod keys;
+pub mod lease;
 mod open;
+pub mod pin;
+pub mod probe;
 mod ranges;
 pub mod store;
+pub mod upload;
 pub mod url;
 
 pub use allow::{DEFAULT_ALLOWED_ENDPOINTS, allowed};
 pub use credential::{Credential, Secret};
 pub use error::{EndpointError, ErrorKind, Unreachable};
 pub use file_root::file_root_check;
+pub use keys::{Key, Label, SegmentName};
 pub use open::OpenOptions;
 pub use store::{Endpoint, ObjectInfo, PutNew};
 pub use url::{EndpointUrl, Scheme};

@@ -1,0 +1,284 @@
+//! The content of the small objects, as JSON: what they hold, how they are read and created.
+//!
+//! Unknown fields are ignored, so that a newer version may add some; a raised `format` says that an older version
+//! must not go on. LSNs are plain 64-bit numbers.
+
+use crate::error::EndpointError;
+use crate::store::{Endpoint, PutNew};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+#[cfg(test)]
+mod tests;
+
+/// The format that this version writes and the highest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// `stretch.json`: whose place this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StretchJson {
+    /// Version of the whole layout below the database's folder.
+    pub format: u32,
+    /// The database.
+    #[serde(with = "uuid_text")]
+    pub db_id: Uuid,
+    /// When, as text of the creator's making; for people only.
+    pub created_at: String,
+}
+
+/// `branch.json`: where a branch comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchJson {
+    /// Version of this body.
+    pub format: u32,
+    /// The branch.
+    #[serde(with = "uuid_text")]
+    pub branch_id: Uuid,
+    /// The branch it was copied from, if any.
+    #[serde(with = "optional_uuid_text", default)]
+    pub parent: Option<Uuid>,
+    /// The parent's generation at the fork.
+    #[serde(default)]
+    pub fork_generation: Option<u64>,
+    /// The copied catalog's position at the fork.
+    #[serde(default)]
+    pub fork_lsn: Option<u64>,
+    /// Who and when, for people only.
+    pub created_by: String,
+}
+
+/// `claim/<generation>`: who owns the branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimBody {
+    /// Version of this body.
+    pub format: u32,
+    /// As in the name.
+    pub generation: u64,
+    /// Random, one per claim; written to the local marker before the claim is tried (F20).
+    #[serde(with = "uuid_text")]
+    pub nonce: Uuid,
+    /// PostgreSQL's system identifier.
+    pub system_identifier: u64,
+    /// The database's oid.
+    pub database_oid: u32,
+    /// Timeline at the claim.
+    pub timeline: u32,
+    /// Position at the claim.
+    pub lsn: u64,
+    /// Retention in force at the claim, in seconds (C-9).
+    pub retention_seconds: u64,
+    /// Who and when, for people only.
+    pub created_by: String,
+}
+
+/// `lease/<generation>-<sequence>`: one heartbeat (F41).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseBody {
+    /// Version of this body.
+    pub format: u32,
+    /// As in the name.
+    pub generation: u64,
+    /// As in the name.
+    pub sequence: u64,
+    /// The claim's nonce.
+    #[serde(with = "uuid_text")]
+    pub nonce: Uuid,
+    /// PostgreSQL's system identifier.
+    pub system_identifier: u64,
+    /// The database's oid.
+    pub database_oid: u32,
+    /// Timeline of the position.
+    pub timeline: u32,
+    /// A position that is flushed to disk, never a later one.
+    pub flushed_lsn: u64,
+}
+
+/// `pin/…`: which objects of the branch somebody needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinBody {
+    /// Version of this body.
+    pub format: u32,
+    /// The branch that needs them: the child, or for a backup the branch itself.
+    #[serde(with = "uuid_text")]
+    pub branch_id: Uuid,
+    /// Their keys below the endpoint's prefix.
+    pub keys: Vec<String>,
+}
+
+/// Every body starts with its format.
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+/// Reads a body of any format up to [`FORMAT`].
+pub(crate) fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, EndpointError> {
+    let corrupt = |_| EndpointError::Corrupt {
+        key: key.to_owned(),
+        what: "its content is not the expected JSON",
+    };
+    let found: FormatOnly = serde_json::from_slice(bytes).map_err(corrupt)?;
+    if found.format > FORMAT {
+        return Err(EndpointError::NewerFormat {
+            key: key.to_owned(),
+            found: found.format,
+            known: FORMAT,
+        });
+    }
+    serde_json::from_slice(bytes).map_err(corrupt)
+}
+
+/// The bytes of a body.
+pub(crate) fn encode<T: Serialize>(body: &T) -> Result<Bytes, EndpointError> {
+    serde_json::to_vec(body)
+        .map(Bytes::from)
+        .map_err(|_| EndpointError::Other)
+}
+
+/// Creates an object with exactly these bytes, whatever became of earlier tries. `None`: they stand there now,
+/// `Some`: the other bytes that were there first.
+pub(crate) async fn create_or_read(
+    endpoint: &Endpoint,
+    key: &str,
+    bytes: &Bytes,
+) -> Result<Option<Bytes>, EndpointError> {
+    let created = match endpoint.put_new(key, bytes).await? {
+        PutNew::Created { .. } => true,
+        PutNew::Exists => false,
+    };
+    // Read back in both cases: a store that says "created" to two writers has room for one of them only.
+    let there = match endpoint.get(key).await {
+        Err(EndpointError::NotFound { .. }) => {
+            return Err(EndpointError::BrokenPromise {
+                which: if created {
+                    "an object just created is not there"
+                } else {
+                    "an object is said to exist but is not there"
+                },
+            });
+        }
+        other => other?,
+    };
+    Ok((there != *bytes).then_some(there))
+}
+
+/// Creates `stretch.json`, if the place is free or already this database's.
+///
+/// # Errors
+/// `Foreign` if the object names another database, `NewerFormat`, `Corrupt`, and the store's own.
+pub async fn create_database(
+    endpoint: &Endpoint,
+    db: &Uuid,
+    created_at: &str,
+) -> Result<StretchJson, EndpointError> {
+    let body = StretchJson {
+        format: FORMAT,
+        db_id: *db,
+        created_at: created_at.to_owned(),
+    };
+    let key = crate::keys::Key::Stretch.path(db);
+    match create_or_read(endpoint, &key, &encode(&body)?).await? {
+        None => Ok(body),
+        Some(other) => check_owner(&key, &other, db),
+    }
+}
+
+/// Reads `stretch.json` of the database.
+///
+/// # Errors
+/// `NotFound` if this endpoint does not hold the database; `Foreign`, `NewerFormat`, `Corrupt`, the store's own.
+pub async fn open_database(endpoint: &Endpoint, db: &Uuid) -> Result<StretchJson, EndpointError> {
+    let key = crate::keys::Key::Stretch.path(db);
+    let bytes = endpoint.get(&key).await?;
+    check_owner(&key, &bytes, db)
+}
+
+fn check_owner(key: &str, bytes: &[u8], db: &Uuid) -> Result<StretchJson, EndpointError> {
+    let found: StretchJson = decode(key, bytes)?;
+    if found.db_id == *db {
+        Ok(found)
+    } else {
+        Err(EndpointError::Foreign { found: found.db_id })
+    }
+}
+
+/// Creates `branch.json`. Repeating it with the same body is success.
+///
+/// # Errors
+/// `Corrupt` if the branch exists with another origin; the store's own.
+pub async fn create_branch(
+    endpoint: &Endpoint,
+    db: &Uuid,
+    body: &BranchJson,
+) -> Result<(), EndpointError> {
+    let key = crate::keys::Key::Branch {
+        branch: body.branch_id,
+    }
+    .path(db);
+    match create_or_read(endpoint, &key, &encode(body)?).await? {
+        None => Ok(()),
+        Some(other) => {
+            let found: BranchJson = decode(&key, &other)?;
+            let same = found.branch_id == body.branch_id && found.parent == body.parent;
+            if same {
+                Ok(())
+            } else {
+                Err(EndpointError::Corrupt {
+                    key,
+                    what: "the branch exists with another origin",
+                })
+            }
+        }
+    }
+}
+
+/// Reads `branch.json`.
+///
+/// # Errors
+/// `NotFound`, `NewerFormat`, `Corrupt`, the store's own.
+pub async fn read_branch(
+    endpoint: &Endpoint,
+    db: &Uuid,
+    branch: &Uuid,
+) -> Result<BranchJson, EndpointError> {
+    let key = crate::keys::Key::Branch { branch: *branch }.path(db);
+    decode(&key, &endpoint.get(&key).await?)
+}
+
+/// UUIDs as text in JSON.
+mod uuid_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use uuid::Uuid;
+
+    pub(super) fn serialize<S: Serializer>(id: &Uuid, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(id)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(|_| D::Error::custom("not a UUID"))
+    }
+}
+
+/// Optional UUIDs as text or null in JSON.
+mod optional_uuid_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use uuid::Uuid;
+
+    pub(super) fn serialize<S: Serializer>(id: &Option<Uuid>, to: S) -> Result<S::Ok, S::Error> {
+        match id {
+            Some(id) => to.collect_str(id),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Uuid>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| text.parse().map_err(|_| D::Error::custom("not a UUID")))
+            .transpose()
+    }
+}
