@@ -1,0 +1,4 @@
+//! End-to-end tests against a real PostgreSQL: one binary, a module per topic in `tests/e2e/`.
+
+#[path = "e2e/smoke.rs"]
+mod smoke;
