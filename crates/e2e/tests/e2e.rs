@@ -1,4 +1,6 @@
 //! End-to-end tests against a real PostgreSQL: one binary, a module per topic in `tests/e2e/`.
 
+#[path = "e2e/kit.rs"]
+mod kit;
 #[path = "e2e/smoke.rs"]
 mod smoke;

@@ -276,6 +276,14 @@ impl Cluster {
         wait_until("the end of a killed server", PATIENCE, || {
             !pids.iter().any(|pid| alive(*pid))
         });
+        // In a container whose first process reaps nobody, the dead postmaster stays a zombie, and
+        // the next one would take these files' word that it lives.
+        for left in [
+            self.data().join("postmaster.pid"),
+            self.dir.join(".s.PGSQL.5432.lock"),
+        ] {
+            fs::remove_file(&left).expect("a killed server leaves it");
+        }
     }
 
     /// A signal ("KILL", "TERM", "INT", "STOP", …) to one process of the server.
