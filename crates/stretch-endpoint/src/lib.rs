@@ -20,6 +20,8 @@ pub mod pin;
 pub mod probe;
 mod ranges;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod upload;
 pub mod url;
 

@@ -1,1 +1,338 @@
-//! Tests.
+//! Cloud stores against a server with canned answers: what is sent, what is refused, what errors may say.
+
+use super::*;
+use crate::error::Unreachable;
+use crate::testing::{CannedServer, response, run, text};
+use std::net::TcpListener;
+use std::time::Duration;
+
+const SECRET: &str = "TopSecretValue123";
+const MARKER: &str = "BODYMARKER";
+
+fn options() -> OpenOptions {
+    OpenOptions {
+        connect_timeout: Duration::from_secs(5),
+        request_timeout: Duration::from_secs(10),
+        max_retries: 0,
+        allow_http: true,
+        ..OpenOptions::default()
+    }
+}
+
+fn s3_at(address: impl std::fmt::Display, options: &OpenOptions) -> Endpoint {
+    let url = format!("s3://bucket/prefix?endpoint=http://{address}");
+    let url = EndpointUrl::parse(&url).expect("a URL");
+    let credential = Credential::new("AKIDEXAMPLE", SECRET);
+    Endpoint::open(&url, Some(&credential), options).expect("an endpoint")
+}
+
+fn az_at(address: impl std::fmt::Display) -> Endpoint {
+    let url = format!("az://container/prefix?endpoint=http://{address}/account1");
+    let url = EndpointUrl::parse(&url).expect("a URL");
+    let credential = Credential::new("account1", "VG9wU2VjcmV0VmFsdWUxMjM=");
+    Endpoint::open(&url, Some(&credential), &options()).expect("an endpoint")
+}
+
+fn harmless(error: &EndpointError) {
+    for shown in [error.to_string(), format!("{error:?}")] {
+        for never in [SECRET, MARKER, "VG9wU2VjcmV0", "Signature=", "127.0.0.1"] {
+            assert!(!shown.contains(never), "{shown}");
+        }
+    }
+}
+
+fn error_body(code: &str) -> String {
+    format!("<Error><Code>{code}</Code><Message>{MARKER} {SECRET}</Message></Error>")
+}
+
+#[test]
+fn statuses_are_told_apart_and_bodies_are_not_shown() {
+    // Status line, store code, kind for a get, kind for a put.
+    use crate::error::ErrorKind as K;
+    let cases = [
+        (
+            "403 Forbidden",
+            "SignatureDoesNotMatch",
+            K::Refused,
+            K::Refused,
+        ),
+        ("401 Unauthorized", "x", K::Refused, K::Refused),
+        ("404 Not Found", "NoSuchKey", K::NotFound, K::NoSuchBucket),
+        (
+            "404 Not Found",
+            "NoSuchBucket",
+            K::NoSuchBucket,
+            K::NoSuchBucket,
+        ),
+        (
+            "404 Not Found",
+            "ContainerNotFound",
+            K::NoSuchBucket,
+            K::NoSuchBucket,
+        ),
+        ("400 Bad Request", MARKER, K::Rejected, K::Rejected),
+        (
+            "503 Service Unavailable",
+            "SlowDown",
+            K::Unreachable,
+            K::Unreachable,
+        ),
+        (
+            "500 Internal",
+            "InternalError",
+            K::Unreachable,
+            K::Unreachable,
+        ),
+        (
+            "409 Conflict",
+            "ConditionalRequestConflict",
+            K::Unreachable,
+            K::Unreachable,
+        ),
+        (
+            "301 Moved",
+            "PermanentRedirect",
+            K::Redirected,
+            K::Redirected,
+        ),
+    ];
+    for (status, code, of_get, of_put) in cases {
+        let body = error_body(if code == MARKER { "not a code" } else { code });
+        let server = CannedServer::start(move |_| response(status, "", &body));
+        run(async {
+            for endpoint in [s3_at(server.address, &options()), az_at(server.address)] {
+                let got = endpoint.get("some/key").await.expect_err(status);
+                let put = endpoint
+                    .put_new("some/key", &text("x"))
+                    .await
+                    .expect_err(status);
+                let listed = endpoint.list("some").await.expect_err(status);
+                for error in [&got, &put, &listed] {
+                    harmless(error);
+                }
+                assert_eq!(got.kind(), of_get, "{status} {code}: {got}");
+                assert_eq!(put.kind(), of_put, "{status} {code}: {put}");
+            }
+        });
+    }
+}
+
+#[test]
+fn the_error_code_is_shown() {
+    let server = CannedServer::start(|_| {
+        response("403 Forbidden", "", &error_body("SignatureDoesNotMatch"))
+    });
+    let error = run(async { s3_at(server.address, &options()).get("k").await });
+    assert_eq!(
+        error.expect_err("refused").to_string(),
+        "the endpoint refused the credential (HTTP status 403, SignatureDoesNotMatch)"
+    );
+}
+
+#[test]
+fn a_failed_precondition_means_exists() {
+    for status in ["412 Precondition Failed", "409 Conflict"] {
+        let server = CannedServer::start(move |_| response(status, "", &error_body("Any")));
+        let answer = run(async {
+            s3_at(server.address, &options())
+                .put_new("k", &text("x"))
+                .await
+        });
+        assert_eq!(answer, Ok(PutNew::Exists));
+        let asked = server.requests().join("\n").to_ascii_lowercase();
+        assert!(asked.contains("if-none-match: *"), "{asked}");
+        assert!(asked.contains("x-amz-checksum-sha256:"), "{asked}");
+        assert!(asked.starts_with("put /bucket/prefix/k "), "{asked}");
+    }
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    let trap = CannedServer::start(|_| response("200 OK", "", "stolen"));
+    let location = format!("location: http://{}/elsewhere\r\n", trap.address);
+    for status in [
+        "301 Moved",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary",
+        "308 Permanent",
+    ] {
+        let headers = location.clone();
+        let server = CannedServer::start(move |_| response(status, &headers, ""));
+        run(async {
+            for endpoint in [s3_at(server.address, &options()), az_at(server.address)] {
+                let got = endpoint.get("k").await.expect_err(status);
+                assert!(matches!(got, EndpointError::Redirected { .. }), "{got:?}");
+                let put = endpoint.put_new("k", &text("x")).await.expect_err(status);
+                assert!(matches!(put, EndpointError::Redirected { .. }), "{put:?}");
+            }
+        });
+    }
+    assert_eq!(trap.requests().len(), 0);
+}
+
+#[test]
+fn no_listener_and_no_answer_are_told_apart() {
+    let gone = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address")
+    };
+    let why = |result: Result<Bytes, EndpointError>| match result {
+        Err(EndpointError::Unreachable { why, .. }) => why,
+        other => panic!("{other:?}"),
+    };
+    run(async {
+        let result = s3_at(gone, &options()).get("k").await;
+        assert_eq!(why(result), Unreachable::ConnectionRefused);
+    });
+    // It accepts, because of its backlog, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let impatient = OpenOptions {
+        request_timeout: Duration::from_millis(100),
+        ..options()
+    };
+    run(async {
+        let address = silent.local_addr().expect("an address");
+        let result = s3_at(address, &impatient).get("k").await;
+        assert_eq!(why(result), Unreachable::Timeout);
+    });
+    run(async {
+        let result = s3_at("name.invalid:9000", &options()).get("k").await;
+        assert_eq!(why(result), Unreachable::Dns);
+    });
+    // A server that speaks no TLS.
+    let plain = CannedServer::start(|_| response("200 OK", "", ""));
+    run(async {
+        let url = format!("s3://bucket?endpoint=https://{}", plain.address);
+        let url = EndpointUrl::parse(&url).expect("a URL");
+        let credential = Credential::new("AKID", SECRET);
+        let endpoint = Endpoint::open(&url, Some(&credential), &options()).expect("an endpoint");
+        let result = within(Duration::from_secs(10), endpoint.get("k")).await;
+        assert!(matches!(
+            why(result),
+            Unreachable::Tls | Unreachable::Connection | Unreachable::Timeout
+        ));
+    });
+}
+
+#[test]
+fn retries_are_few_and_bounded() {
+    let server = CannedServer::start(|_| response("503 Unavailable", "", ""));
+    let patient = OpenOptions {
+        max_retries: 2,
+        ..options()
+    };
+    let result = run(async { s3_at(server.address, &patient).get("k").await });
+    assert!(result.expect_err("busy").is_transient());
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn a_body_that_ends_early_is_an_error() {
+    let server = CannedServer::start(|_| {
+        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\nshort".to_owned()
+    });
+    let result = run(async { s3_at(server.address, &options()).get("k").await });
+    assert!(matches!(
+        result,
+        Err(EndpointError::Unreachable { .. } | EndpointError::Corrupt { .. })
+    ));
+}
+
+#[test]
+fn without_a_credential_nothing_is_sent() {
+    for text in [
+        "s3://bucket?endpoint=http://127.0.0.1:9",
+        "az://container?account=account1",
+        "gs://bucket",
+    ] {
+        let url = EndpointUrl::parse(text).expect(text);
+        for credential in [None, Some(Credential::new("id", ""))] {
+            let result = Endpoint::open(&url, credential.as_ref(), &options());
+            assert!(
+                matches!(result, Err(EndpointError::BadCredential(_))),
+                "{text}"
+            );
+        }
+    }
+    let bad = |text: &str, identity: &str, secret: &str| {
+        let url = EndpointUrl::parse(text).expect(text);
+        let credential = Credential::new(identity, secret);
+        let error = Endpoint::open(&url, Some(&credential), &options()).expect_err(text);
+        assert!(
+            matches!(error, EndpointError::BadCredential(_)),
+            "{error:?}"
+        );
+        assert!(!format!("{error}{error:?}{credential:?}").contains(secret));
+    };
+    bad("s3://bucket", "", SECRET);
+    bad("az://container?account=account1", "account2", "VG9w");
+    bad("az://container", "account1", "!not base64!");
+    bad("gs://bucket", "x", SECRET);
+    bad(
+        "gs://bucket",
+        "x",
+        "{\"private_key\":\"TopSecretValue123\",\"disable_oauth\":true}",
+    );
+}
+
+#[test]
+fn plain_http_needs_permission() {
+    let url = EndpointUrl::parse("s3://bucket?endpoint=http://127.0.0.1:9").expect("a URL");
+    let credential = Credential::new("AKID", SECRET);
+    let result = Endpoint::open(&url, Some(&credential), &OpenOptions::default());
+    assert!(matches!(result, Err(EndpointError::BadUrl(_))));
+}
+
+/// Runs in a process of its own, because other tests must not see the environment change.
+#[test]
+fn the_environment_does_not_matter() {
+    const CHILD: &str = "STRETCH_ENDPOINT_TEST_CHILD";
+    if std::env::var_os(CHILD).is_none() {
+        let me = std::env::current_exe().expect("this test");
+        let trap = CannedServer::start(|_| response("200 OK", "", "stolen"));
+        let proxy = format!("http://{}", trap.address);
+        let output = std::process::Command::new(me)
+            .args([
+                "--exact",
+                "store::wire_tests::the_environment_does_not_matter",
+            ])
+            .env(CHILD, "1")
+            .env("AWS_ACCESS_KEY_ID", "AKIDENVIRONMENT")
+            .env("AWS_SECRET_ACCESS_KEY", "environment")
+            .env("AWS_SESSION_TOKEN", "environment")
+            .env("AWS_ENDPOINT", &proxy)
+            .env("AWS_ENDPOINT_URL", &proxy)
+            .env("AWS_REGION", "environment-1")
+            .env("AZURE_STORAGE_ACCOUNT_NAME", "environment")
+            .env("GOOGLE_APPLICATION_CREDENTIALS", "/nonexistent")
+            .env("HTTP_PROXY", &proxy)
+            .env("http_proxy", &proxy)
+            .env("ALL_PROXY", &proxy)
+            .output()
+            .expect("a child");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}"
+        );
+        assert_eq!(trap.requests().len(), 0);
+        return;
+    }
+    let server = CannedServer::start(|_| response("404 Not Found", "", ""));
+    run(async {
+        let result = s3_at(server.address, &options()).exists("k").await;
+        assert_eq!(result, Ok(false));
+    });
+    let asked = server.requests().join("\n");
+    assert!(asked.contains("Credential=AKIDEXAMPLE/"), "{asked}");
+    assert!(asked.contains("/us-east-1/s3/"), "{asked}");
+    assert!(
+        !asked.to_ascii_lowercase().contains("environment"),
+        "{asked}"
+    );
+    assert!(
+        !asked.to_ascii_lowercase().contains("security-token"),
+        "{asked}"
+    );
+}
