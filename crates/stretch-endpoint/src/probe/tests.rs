@@ -1,1 +1,78 @@
-//! Tests.
+//! The probe passes honest stores and names each lie.
+
+use super::*;
+use crate::faults::{Fault, FaultyStore};
+use crate::open::OpenOptions;
+use crate::testing::{memory, run};
+use crate::url::EndpointUrl;
+
+#[test]
+fn honest_stores_pass() {
+    let steps = run(probe(&memory(), "one")).expect("honest");
+    let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        [
+            "create",
+            "read after write",
+            "range read",
+            "create-if-absent",
+            "list"
+        ]
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    let url = EndpointUrl::parse(&format!("file://{}", directory.path().display()));
+    let endpoint = Endpoint::open(&url.expect("a URL"), None, &OpenOptions::default());
+    let endpoint = endpoint.expect("an endpoint");
+    run(async {
+        probe(&endpoint, "one").await.expect("honest");
+        probe(&endpoint, "two").await.expect("honest again");
+        let bad = probe(&endpoint, "a/b").await;
+        assert!(matches!(bad, Err(EndpointError::BadKey(_))));
+    });
+}
+
+#[test]
+fn every_lie_is_named() {
+    let cases = [
+        (Fault::PutForgotten, "body", "can be read once"),
+        (Fault::PutTorn, "body", "as it was written"),
+        (Fault::GetCorrupt, "body", "as it was written"),
+        (Fault::GetMissing, "body", "can be read once"),
+        (Fault::GetShort, "body", "can be read once"),
+        (Fault::CreateOverwrites, "race", "exactly one"),
+        (Fault::CreatePretends, "race", "exactly one"),
+        (Fault::PutForgotten, "race", "exactly one"),
+        (Fault::ListHides, "race-3", "listing shows"),
+        (Fault::ListHides, "body", "listing shows"),
+        (Fault::ListWrongSize, "body", "listing shows"),
+    ];
+    for (fault, on, promise) in cases {
+        let store = FaultyStore::in_memory();
+        store.plan(fault, on, usize::MAX);
+        let endpoint = Endpoint::from_store(store.clone(), "");
+        match run(probe(&endpoint, "x")) {
+            Err(EndpointError::BrokenPromise { which }) => {
+                assert!(which.contains(promise), "{fault:?} on {on}: {which}");
+            }
+            other => panic!("{fault:?} on {on}: {other:?}"),
+        }
+        assert!(store.hits() > 0);
+    }
+}
+
+#[test]
+fn a_store_that_fails_is_not_called_a_liar() {
+    let store = FaultyStore::in_memory();
+    store.plan(Fault::GetFails, "race-2", 1);
+    let endpoint = Endpoint::from_store(store.clone(), "");
+    let error = run(probe(&endpoint, "x")).expect_err("a failure");
+    assert!(error.is_transient());
+    // Replies that get lost on the way are no lie either.
+    let store = FaultyStore::in_memory();
+    store.plan(Fault::PutRepeated, "body", 1);
+    store.plan(Fault::PutRepeated, "race", 1);
+    let endpoint = Endpoint::from_store(store.clone(), "");
+    run(probe(&endpoint, "x")).expect("honest");
+    assert_eq!(store.hits(), 2);
+}
