@@ -104,6 +104,9 @@ pub enum EndpointError {
     /// An operation on local files (`file://`) failed.
     #[error("file operation of the endpoint failed: {kind}")]
     Local { kind: std::io::ErrorKind },
+    /// No HTTPS client can be made on this machine.
+    #[error("no TLS client can be set up; are the system's CA certificates installed?")]
+    NoTls,
     /// Any other failure, of which nothing may be shown.
     #[error("the endpoint failed in an unexpected way")]
     Other,
@@ -128,6 +131,7 @@ pub enum ErrorKind {
     NewerFormat,
     Corrupt,
     Local,
+    NoTls,
     Other,
 }
 
@@ -150,6 +154,7 @@ impl EndpointError {
             Self::NewerFormat { .. } => ErrorKind::NewerFormat,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Local { .. } => ErrorKind::Local,
+            Self::NoTls => ErrorKind::NoTls,
             Self::Other => ErrorKind::Other,
         }
     }

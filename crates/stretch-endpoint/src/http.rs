@@ -45,25 +45,34 @@ const ERROR_BODY_LIMIT: usize = 64 * 1024;
 pub(crate) struct GuardedConnector {
     pub(crate) connect_timeout: Duration,
     pub(crate) request_timeout: Duration,
-    pub(crate) allow_http: bool,
+    /// Plain http and nothing else: then no certificates are needed, and none are looked for.
+    pub(crate) plain_http: bool,
 }
+
+/// The name under which a failure to set up the client is recognised.
+pub(crate) const NO_CLIENT: &str = "http client";
 
 impl HttpConnector for GuardedConnector {
     /// The options are those of object_store; ours are complete, so nothing of them is used. In particular a
     /// client for instance metadata, which would be asked for with plain http allowed, gets https only.
     fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
         install_crypto_provider();
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        let builder = if self.plain_http {
+            builder.tls_certs_only(std::iter::empty())
+        } else {
+            builder.https_only(true)
+        };
+        let client = builder
             .user_agent(concat!("pg_stretch/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
-            .https_only(!self.allow_http)
             .connect_timeout(self.connect_timeout)
             .timeout(self.request_timeout)
             .build()
             .map_err(|_| object_store::Error::Generic {
-                store: "http",
+                store: NO_CLIENT,
                 source: "cannot set up the HTTP client".into(),
             })?;
         Ok(HttpClient::new(GuardedService { client }))

@@ -2,7 +2,7 @@
 
 use crate::credential::Credential;
 use crate::error::EndpointError;
-use crate::http::GuardedConnector;
+use crate::http::{GuardedConnector, NO_CLIENT};
 use crate::url::{DEFAULT_REGION, EndpointUrl, Inner, check_account};
 use object_store::aws::{AmazonS3Builder, AwsCredential, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureAccessKey, AzureCredential, MicrosoftAzureBuilder};
@@ -44,11 +44,11 @@ impl Default for OpenOptions {
 }
 
 impl OpenOptions {
-    fn connector(&self) -> GuardedConnector {
+    fn connector(&self, url: &EndpointUrl) -> GuardedConnector {
         GuardedConnector {
             connect_timeout: self.connect_timeout,
             request_timeout: self.request_timeout,
-            allow_http: self.allow_http,
+            plain_http: url.is_plain_http(),
         }
     }
 
@@ -93,7 +93,10 @@ pub(crate) fn build(
 }
 
 /// A builder fails on malformed credentials or addresses only; its text may quote them, so it is dropped.
-fn build_failed(_: object_store::Error) -> EndpointError {
+fn build_failed(error: object_store::Error) -> EndpointError {
+    if matches!(&error, object_store::Error::Generic { store, .. } if *store == NO_CLIENT) {
+        return EndpointError::NoTls;
+    }
     EndpointError::BadCredential("the store's client cannot be set up with it")
 }
 
@@ -156,7 +159,7 @@ fn s3(
         .with_checksum_algorithm(Checksum::SHA256)
         .with_allow_http(options.allow_http)
         .with_retry(options.retry())
-        .with_http_connector(options.connector());
+        .with_http_connector(options.connector(url));
     if endpoint.is_some() {
         // In the virtual-hosted style the client takes the address as it is, bucket included.
         let address = url.host_for_allow_list().ok_or(EndpointError::Other)?;
@@ -206,7 +209,7 @@ fn azure(
         .with_endpoint(address)
         .with_allow_http(options.allow_http)
         .with_retry(options.retry())
-        .with_http_connector(options.connector());
+        .with_http_connector(options.connector(url));
     Ok(Arc::new(builder.build().map_err(build_failed)?))
 }
 
@@ -224,7 +227,7 @@ fn google(
         .with_base_url(GCS_BASE_URL)
         .with_bucket_name(bucket)
         .with_retry(options.retry())
-        .with_http_connector(options.connector());
+        .with_http_connector(options.connector(url));
     Ok(Arc::new(builder.build().map_err(build_failed)?))
 }
 

@@ -1,4 +1,6 @@
 //! The contract of a store, over memory and over a directory.
+// A list of ranges may hold one.
+#![allow(clippy::single_range_in_vec_init)]
 
 use super::*;
 use crate::faults::{Fault, FaultyStore};

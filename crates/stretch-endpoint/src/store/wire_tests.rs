@@ -300,6 +300,8 @@ fn the_environment_does_not_matter() {
                 "store::wire_tests::the_environment_does_not_matter",
             ])
             .env(CHILD, "1")
+            .env("SSL_CERT_FILE", "/nonexistent")
+            .env("SSL_CERT_DIR", "/nonexistent")
             .env("AWS_ACCESS_KEY_ID", "AKIDENVIRONMENT")
             .env("AWS_SECRET_ACCESS_KEY", "environment")
             .env("AWS_SESSION_TOKEN", "environment")
@@ -326,6 +328,11 @@ fn the_environment_does_not_matter() {
         let result = s3_at(server.address, &options()).exists("k").await;
         assert_eq!(result, Ok(false));
     });
+    // Without any certificate https cannot be had, which has a name of its own.
+    let url = EndpointUrl::parse("s3://bucket").expect("a URL");
+    let credential = Credential::new("AKIDEXAMPLE", SECRET);
+    let opened = Endpoint::open(&url, Some(&credential), &options());
+    assert_eq!(opened.expect_err("no TLS"), EndpointError::NoTls);
     let asked = server.requests().join("\n");
     assert!(asked.contains("Credential=AKIDEXAMPLE/"), "{asked}");
     assert!(asked.contains("/us-east-1/s3/"), "{asked}");
