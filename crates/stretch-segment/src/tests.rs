@@ -1,1 +1,7 @@
-//! Tests.
+//! Whole segments: round trips of every type, checksums, permutation, a golden object, the standard reader.
+
+mod corrupt;
+mod files;
+mod model;
+mod roundtrip;
+mod shapes;

@@ -1,0 +1,172 @@
+//! A damaged object or detail is an error: never a wrong value, never a panic.
+
+use std::panic::AssertUnwindSafe;
+
+use bytes::Bytes;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::model::*;
+use crate::*;
+
+fn small() -> EncodedSegment {
+    let types = [
+        ColumnType::Int4,
+        ColumnType::Text,
+        ColumnType::Numeric {
+            precision: 6,
+            scale: 2,
+        },
+    ];
+    let rows: Vec<Vec<Value>> = (0..7)
+        .map(|i| {
+            vec![
+                Value::I32(i),
+                Value::Bytes(format!("row {i}").into_bytes()),
+                Value::Numeric(numeric(i.into(), 2)),
+            ]
+        })
+        .collect();
+    build(&types, &rows)
+        .finish(
+            &[],
+            &EncodeOptions {
+                row_group_rows: 4,
+                ..EncodeOptions::default()
+            },
+        )
+        .unwrap()
+}
+
+#[test]
+fn every_flipped_byte_of_the_object_is_found_or_does_not_matter() {
+    let segment = small();
+    let reader = SegmentReader::new(segment.detail.clone()).unwrap();
+    let decode = |object: &Bytes| -> Result<Vec<Vec<arrow_array::ArrayRef>>, SegmentError> {
+        (0..2)
+            .map(|g| {
+                reader.decode_row_group(g, &[0, 1, 2], &chunks_of(&reader, object, g, &[0, 1, 2]))
+            })
+            .collect()
+    };
+    let right = decode(&segment.bytes).unwrap();
+    let (mut inside, mut outside) = (0, 0);
+    for i in 0..segment.bytes.len() {
+        let mut object = segment.bytes.to_vec();
+        object[i] ^= 1 << (i % 8);
+        let hit = segment
+            .detail
+            .row_groups
+            .iter()
+            .enumerate()
+            .find_map(|(g, group)| {
+                let column = group
+                    .chunks
+                    .iter()
+                    .position(|c| (c.offset..c.offset + c.len).contains(&(i as u64)))?;
+                Some((g, column))
+            });
+        match (hit, decode(&Bytes::from(object))) {
+            (Some((row_group, column)), Err(error)) => {
+                assert_eq!(error, SegmentError::Checksum { row_group, column });
+                inside += 1;
+            }
+            (None, Ok(arrays)) => {
+                assert_eq!(arrays, right);
+                outside += 1;
+            }
+            (hit, result) => panic!("byte {i}: {hit:?} {result:?}"),
+        }
+    }
+    assert!(inside > 100 && outside > 100, "{inside} {outside}");
+}
+
+#[test]
+fn a_chunk_of_wrong_length_is_a_checksum_error() {
+    let segment = small();
+    let reader = SegmentReader::new(segment.detail.clone()).unwrap();
+    let chunk = chunks_of(&reader, &segment.bytes, 1, &[1]).remove(0);
+    for wrong in [
+        Bytes::new(),
+        chunk.slice(1..),
+        chunk.slice(..chunk.len() - 1),
+    ] {
+        let error = reader.decode_row_group(1, &[1], &[wrong]).unwrap_err();
+        assert_eq!(
+            error,
+            SegmentError::Checksum {
+                row_group: 1,
+                column: 1
+            }
+        );
+    }
+    // The right bytes of another column.
+    let error = reader.decode_row_group(1, &[0], &[chunk]).unwrap_err();
+    assert_eq!(
+        error,
+        SegmentError::Checksum {
+            row_group: 1,
+            column: 0
+        }
+    );
+}
+
+#[test]
+fn a_damaged_detail_never_panics() {
+    let seed: u64 = std::env::var("SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or_else(rand::random);
+    println!("SEED={seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let right = small().detail.to_bytes();
+    let (mut refused, mut parsed) = (0, 0);
+    for round in 0..20_000 {
+        let mut bytes = right.clone();
+        for _ in 0..rng.random_range(1..4) {
+            match rng.random_range(0..4) {
+                0 => bytes.truncate(rng.random_range(0..=bytes.len())),
+                1 if !bytes.is_empty() => {
+                    let i = rng.random_range(0..bytes.len());
+                    bytes[i] = rng.random();
+                }
+                2 if !bytes.is_empty() => {
+                    let i = rng.random_range(0..bytes.len());
+                    bytes[i] ^= 1 << rng.random_range(0..8);
+                }
+                _ => {
+                    let i = rng.random_range(0..=bytes.len());
+                    bytes.insert(i, rng.random());
+                }
+            }
+        }
+        // Half of them with a right checksum, so that the parser behind it is reached.
+        if round % 2 == 0 && bytes.len() > 16 {
+            let at = bytes.len() - 16;
+            let sum = detail::checksum(&bytes[..at]);
+            bytes[at..].copy_from_slice(&sum);
+        }
+        match SegmentDetail::from_bytes(&bytes) {
+            Ok(detail) => {
+                parsed += 1;
+                // Whatever was parsed is written again as it was, and opening it is no panic of ours.
+                assert_eq!(
+                    SegmentDetail::from_bytes(&detail.to_bytes())
+                        .unwrap()
+                        .to_bytes(),
+                    detail.to_bytes()
+                );
+                let opened = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                    SegmentReader::new(detail).is_ok()
+                }));
+                assert!(opened.is_ok(), "opening panicked");
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    println!("refused {refused}, parsed {parsed}");
+    assert!(
+        refused > 1000 && parsed > 100,
+        "refused {refused}, parsed {parsed}"
+    );
+}
