@@ -36,8 +36,8 @@ const MAX_GROUPS: usize = 12;
 #[error("malformed numeric")]
 pub struct Malformed;
 
-/// The parts of a numeric: `sign` is one of the sign words above, groups are read through a closure-free slice
-/// of two-byte words whose byte order the form decides.
+/// The parts of a numeric: `sign` is one of the sign words above, `digits` are
+/// two-byte words that `read` takes in the form's byte order.
 struct Parts<'a> {
     sign: u16,
     weight: i16,
@@ -119,7 +119,7 @@ impl<'a> Parts<'a> {
     }
 
     fn checked(self) -> Result<Self, Malformed> {
-        if self.digits.len() % 2 != 0 || self.groups().any(|g| g > 9_999) {
+        if !self.digits.len().is_multiple_of(2) || self.groups().any(|g| g > 9_999) {
             return Err(Malformed);
         }
         Ok(self)

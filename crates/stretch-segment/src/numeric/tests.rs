@@ -44,6 +44,39 @@ fn known_datums() {
     assert_eq!(disk(1, 63), words(&[0x8000 | 63 << 7 | 0x40 | 0x30, 10]));
 }
 
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
+        .collect()
+}
+
+/// Datums that a server of version 15 wrote.
+#[test]
+#[cfg(target_endian = "little")]
+fn datums_of_a_server() {
+    let (mut all, mut scaled) = (0, 0);
+    for line in include_str!("../../testdata/numeric-pg15.txt")
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+    {
+        let mut fields = line.split(' ');
+        let (payload, sent) = (unhex(fields.next().unwrap()), unhex(fields.next().unwrap()));
+        let (mut wire, mut back) = (Vec::new(), Vec::new());
+        disk_to_wire(&payload, &mut wire).unwrap();
+        assert_eq!(wire, sent, "{line}");
+        wire_to_disk(&wire, &mut back).unwrap();
+        assert_eq!(back, payload, "{line}");
+        assert!(is_canonical(&payload), "{line}");
+        if let Some((value, dscale)) = disk_to_i128(&payload).unwrap() {
+            assert_eq!(disk(value, dscale), payload, "{line}");
+            scaled += 1;
+        }
+        all += 1;
+    }
+    assert_eq!((all, scaled), (24, 17));
+}
+
 #[test]
 fn specials() {
     for (word, dscale) in [(0xC000u16, 0), (0xD000, 32), (0xF000, 32)] {
