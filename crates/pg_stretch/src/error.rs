@@ -4,6 +4,19 @@ use pgrx::pg_sys;
 use std::ffi::CString;
 use stretch_core::errors::{self, ErrorDef};
 
+// Reporting functions that the bindings leave out.
+unsafe extern "C-unwind" {
+    fn errstart(elevel: i32, domain: *const std::ffi::c_char) -> bool;
+    fn errcode(sqlerrcode: i32) -> i32;
+    fn errfinish(filename: *const std::ffi::c_char, lineno: i32, funcname: *const std::ffi::c_char);
+}
+unsafe extern "C-unwind" {
+    fn errhint(format: *const std::ffi::c_char, ...) -> i32;
+}
+
+/// elog.h: the level that aborts the statement.
+const ERROR: i32 = 21;
+
 /// What every fallible function of the extension returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -24,7 +37,12 @@ impl Error {
     /// An error of the table, with the table's hint.
     pub fn new(def: &ErrorDef, message: impl Into<String>) -> Self {
         let hint = (!def.hint.is_empty()).then(|| def.hint.to_string());
-        Self { sqlstate: def.sqlstate.into(), message: message.into(), detail: None, hint }
+        Self {
+            sqlstate: def.sqlstate.into(),
+            message: message.into(),
+            detail: None,
+            hint,
+        }
     }
 
     /// Adds a DETAIL.
@@ -46,7 +64,12 @@ impl Error {
 
     /// A broken expectation of our own (XX000).
     pub fn internal(message: impl Into<String>) -> Self {
-        Self { sqlstate: "XX000".into(), message: message.into(), detail: None, hint: None }
+        Self {
+            sqlstate: "XX000".into(),
+            message: message.into(),
+            detail: None,
+            hint: None,
+        }
     }
 
     /// Drops the HINT.
@@ -57,13 +80,19 @@ impl Error {
 
     /// Raises it as an ERROR; never returns.
     pub fn raise(&self) -> ! {
-        self.report(pg_sys::ERROR as i32);
+        self.report(ERROR);
         unreachable!("an ERROR does not return")
     }
 
     /// Reports it at a level (`pg_sys::WARNING`, `LOG`, `NOTICE` …); returns for levels below ERROR.
     pub fn report(&self, level: i32) {
-        report(level, &self.sqlstate, &self.message, self.detail.as_deref(), self.hint.as_deref());
+        report(
+            level,
+            &self.sqlstate,
+            &self.message,
+            self.detail.as_deref(),
+            self.hint.as_deref(),
+        );
     }
 }
 
@@ -91,18 +120,19 @@ pub fn report(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, h
     // SAFETY: errstart … errfinish is PostgreSQL's protocol for a report; every text is a NUL-terminated string that
     // outlives the calls, passed through "%s" so that no character of it is a format.
     unsafe {
-        if !pg_sys::errstart(level, std::ptr::null()) {
+        if !errstart(level, std::ptr::null()) {
             return;
         }
-        pg_sys::errcode(sqlstate_code(sqlstate));
+        errcode(sqlstate_code(sqlstate));
         pg_sys::errmsg_internal(c"%s".as_ptr(), message.as_ptr());
         if let Some(detail) = &detail {
             pg_sys::errdetail_internal(c"%s".as_ptr(), detail.as_ptr());
         }
         if let Some(hint) = &hint {
-            pg_sys::errhint(c"%s".as_ptr(), hint.as_ptr());
+            errhint(c"%s".as_ptr(), hint.as_ptr());
         }
-        pg_sys::errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null());
+        // The boundary turns the jump of an ERROR into an unwind, so that destructors run.
+        pg_sys::ffi::pg_guard_ffi_boundary(|| errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null()));
     }
 }
 
@@ -118,7 +148,9 @@ pub fn log(message: &str) {
 
 /// PostgreSQL's packed form of a SQLSTATE (MAKE_SQLSTATE of elog.h): six bits a character.
 fn sqlstate_code(sqlstate: &str) -> i32 {
-    sqlstate.bytes().take(5).enumerate().fold(0, |code, (i, byte)| code | (((byte.wrapping_sub(b'0')) & 0x3f) as i32) << (6 * i))
+    sqlstate.bytes().take(5).enumerate().fold(0, |code, (i, byte)| {
+        code | (((byte.wrapping_sub(b'0')) & 0x3f) as i32) << (6 * i)
+    })
 }
 
 /// The five characters of a packed SQLSTATE.

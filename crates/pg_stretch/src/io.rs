@@ -47,7 +47,10 @@ pub fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static
             wake(&done);
         });
     });
-    thread.jobs.send(job).map_err(|_| Error::internal("the I/O thread of pg_stretch has ended"))?;
+    thread
+        .jobs
+        .send(job)
+        .map_err(|_| Error::internal("the I/O thread of pg_stretch has ended"))?;
     Ok(Ticket { result, abort })
 }
 
@@ -95,7 +98,13 @@ pub fn wait_for_progress(timeout_ms: i64) -> bool {
     }
     // SAFETY: MyLatch belongs to this process; the descriptor lives as long as the process.
     let woken = unsafe {
-        let woken = pg_sys::WaitLatchOrSocket(pg_sys::MyLatch, events as i32, fd.unwrap_or(-1), timeout_ms, pg_sys::PG_WAIT_EXTENSION) as u32;
+        let woken = pg_sys::WaitLatchOrSocket(
+            pg_sys::MyLatch,
+            events as i32,
+            fd.unwrap_or(-1),
+            timeout_ms,
+            pg_sys::PG_WAIT_EXTENSION,
+        ) as u32;
         if woken & pg_sys::WL_LATCH_SET != 0 {
             pg_sys::ResetLatch(pg_sys::MyLatch);
         }
@@ -131,13 +140,21 @@ fn start() -> Result<IoThread> {
     // SAFETY: eventfd returns a new descriptor that nobody else owns, or -1.
     let raw = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
     if raw < 0 {
-        return Err(Error::internal(format!("could not create an eventfd: {}", std::io::Error::last_os_error())));
+        return Err(Error::internal(format!(
+            "could not create an eventfd: {}",
+            std::io::Error::last_os_error()
+        )));
     }
     // SAFETY: `raw` is a fresh descriptor.
     let done = Arc::new(unsafe { OwnedFd::from_raw_fd(raw) });
     let (jobs, mut queue) = unbounded_channel::<Job>();
     let body = move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().max_blocking_threads(4).build() else {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .max_blocking_threads(4)
+            .build()
+        else {
             return;
         };
         let handle = runtime.handle().clone();
@@ -149,7 +166,11 @@ fn start() -> Result<IoThread> {
     };
     with_signals_blocked(|| std::thread::Builder::new().name("pg_stretch io".into()).spawn(body))
         .map_err(|error| Error::internal(format!("could not start the I/O thread: {error}")))?;
-    Ok(IoThread { jobs, done, pid: std::process::id() })
+    Ok(IoThread {
+        jobs,
+        done,
+        pid: std::process::id(),
+    })
 }
 
 /// PostgreSQL's signal handlers assume the main thread, and latches need SIGURG blocked everywhere else: the new

@@ -26,7 +26,10 @@ struct Failure {
 pub fn refuse_in_block(function: &str) -> Result<()> {
     // SAFETY: plain getter of the transaction state.
     if unsafe { pg_sys::IsTransactionBlock() } {
-        return Err(Error::new(&errors::IN_TRANSACTION_BLOCK, format!("stretch.{function} cannot run inside a transaction block")));
+        return Err(Error::new(
+            &errors::IN_TRANSACTION_BLOCK,
+            format!("stretch.{function} cannot run inside a transaction block"),
+        ));
     }
     Ok(())
 }
@@ -54,7 +57,11 @@ pub fn want_worker() {
             slot.wanted = true;
             slot.worker_pid
         });
-        if worker == Some(0) && shared.launcher_pid != 0 { shared.launcher_latch } else { std::ptr::null_mut() }
+        if worker == Some(0) && shared.launcher_pid != 0 {
+            shared.launcher_latch
+        } else {
+            std::ptr::null_mut()
+        }
     });
     if !latch.is_null() {
         // SAFETY: the launcher's latch lies in shared memory; setting a latch too often is harmless.
@@ -72,7 +79,11 @@ fn enqueue(op: &str, args: &Value) -> Result<u64> {
     let (database, user) = unsafe { (pg_sys::MyDatabaseId, pg_sys::GetUserId()) };
     let (id, latch) = shmem::with(|shared| {
         let id = shared.next_request;
-        let Some(slot) = shared.requests.iter_mut().find(|request| request.state == RequestState::Free) else {
+        let Some(slot) = shared
+            .requests
+            .iter_mut()
+            .find(|request| request.state == RequestState::Free)
+        else {
             return (None, std::ptr::null_mut());
         };
         slot.state = RequestState::Queued;
@@ -83,14 +94,21 @@ fn enqueue(op: &str, args: &Value) -> Result<u64> {
         slot.op.set(op);
         slot.payload.set(&text);
         shared.next_request += 1;
-        let latch = shared.slots.iter().find(|s| s.database == database && s.worker_pid != 0).map_or(std::ptr::null_mut(), |s| s.worker_latch);
+        let latch = shared
+            .slots
+            .iter()
+            .find(|s| s.database == database && s.worker_pid != 0)
+            .map_or(std::ptr::null_mut(), |s| s.worker_latch);
         (Some(id), latch)
     });
     if !latch.is_null() {
         // SAFETY: latch of a live worker in shared memory; a late set is harmless.
         unsafe { pg_sys::SetLatch(latch) };
     }
-    id.ok_or_else(|| Error::new(&errors::NOT_NOW, "too many calls wait for workers of pg_stretch").hint("Try again when the others have ended."))
+    id.ok_or_else(|| {
+        Error::new(&errors::NOT_NOW, "too many calls wait for workers of pg_stretch")
+            .hint("Try again when the others have ended.")
+    })
 }
 
 fn wait(id: u64) -> Result<Value> {
@@ -106,15 +124,28 @@ fn wait(id: u64) -> Result<Value> {
                 answer = request.payload.get();
                 request.state = RequestState::Free;
             }
-            (state, shared.slots.iter().any(|slot| slot.database == database && slot.worker_pid != 0), answer)
+            (
+                state,
+                shared
+                    .slots
+                    .iter()
+                    .any(|slot| slot.database == database && slot.worker_pid != 0),
+                answer,
+            )
         });
         match state {
-            RequestState::Done => return serde_json::from_str(&answer).map_err(|_| Error::internal("the worker's answer was cut")),
+            RequestState::Done => {
+                return serde_json::from_str(&answer).map_err(|_| Error::internal("the worker's answer was cut"));
+            }
             RequestState::Failed => return Err(failure(&answer)),
             RequestState::Free => return Err(Error::internal("the worker dropped the request")),
             RequestState::Running if !worker => {
                 release(id);
-                return Err(Error::new(&errors::NOT_NOW, "the worker of this database ended while it carried out the call").hint("See the server log, then try again."));
+                return Err(Error::new(
+                    &errors::NOT_NOW,
+                    "the worker of this database ended while it carried out the call",
+                )
+                .hint("See the server log, then try again."));
             }
             RequestState::Queued if !worker && started.elapsed() > WORKER_START => {
                 release(id);
@@ -139,7 +170,12 @@ pub fn no_worker() -> Error {
 
 fn failure(text: &str) -> Error {
     match serde_json::from_str::<Failure>(text) {
-        Ok(f) => Error { sqlstate: f.sqlstate, message: f.message, detail: f.detail, hint: f.hint },
+        Ok(f) => Error {
+            sqlstate: f.sqlstate,
+            message: f.message,
+            detail: f.detail,
+            hint: f.hint,
+        },
         Err(_) => Error::internal("the worker failed"),
     }
 }
@@ -183,11 +219,20 @@ pub fn take() -> Option<Taken> {
     // SAFETY: plain global.
     let me = unsafe { pg_sys::MyDatabaseId };
     let (id, op, payload, user) = shmem::with(|shared| {
-        let request = shared.requests.iter_mut().filter(|r| r.state == RequestState::Queued && r.database == me).min_by_key(|r| r.id)?;
+        let request = shared
+            .requests
+            .iter_mut()
+            .filter(|r| r.state == RequestState::Queued && r.database == me)
+            .min_by_key(|r| r.id)?;
         request.state = RequestState::Running;
         Some((request.id, request.op.get(), request.payload.get(), request.user))
     })?;
-    Some(Taken { id, op, args: serde_json::from_str(&payload).unwrap_or(Value::Null), user })
+    Some(Taken {
+        id,
+        op,
+        args: serde_json::from_str(&payload).unwrap_or(Value::Null),
+        user,
+    })
 }
 
 impl Taken {
@@ -201,8 +246,16 @@ impl Taken {
         let (state, text) = match result {
             Ok(value) => (RequestState::Done, value.to_string()),
             Err(e) => {
-                let failure = Failure { sqlstate: e.sqlstate, message: e.message, detail: e.detail, hint: e.hint };
-                (RequestState::Failed, serde_json::to_string(&failure).unwrap_or_default())
+                let failure = Failure {
+                    sqlstate: e.sqlstate,
+                    message: e.message,
+                    detail: e.detail,
+                    hint: e.hint,
+                };
+                (
+                    RequestState::Failed,
+                    serde_json::to_string(&failure).unwrap_or_default(),
+                )
             }
         };
         shmem::with(|shared| {
@@ -220,7 +273,11 @@ pub fn forget_running() {
     // SAFETY: plain global.
     let me = unsafe { pg_sys::MyDatabaseId };
     shmem::with(|shared| {
-        for request in shared.requests.iter_mut().filter(|r| r.database == me && r.state == RequestState::Running) {
+        for request in shared
+            .requests
+            .iter_mut()
+            .filter(|r| r.database == me && r.state == RequestState::Running)
+        {
             request.state = RequestState::Free;
         }
     });

@@ -153,7 +153,10 @@ pub fn startup(start: StartFacts) {
         }
         pg_sys::LWLockRelease(addin_lock());
         SHARED.store(shared, Ordering::Release);
-        LOCK.store(&mut (*pg_sys::GetNamedLWLockTranche(TRANCHE.as_ptr())).lock, Ordering::Release);
+        LOCK.store(
+            &mut (*pg_sys::GetNamedLWLockTranche(TRANCHE.as_ptr())).lock,
+            Ordering::Release,
+        );
     }
 }
 
@@ -173,8 +176,10 @@ pub fn require() -> Result<()> {
     if available() {
         return Ok(());
     }
-    Err(Error::new(&errors::NOT_NOW, "pg_stretch must be loaded when the server starts")
-        .hint("Add pg_stretch to shared_preload_libraries in postgresql.conf and restart the server."))
+    Err(
+        Error::new(&errors::NOT_NOW, "pg_stretch must be loaded when the server starts")
+            .hint("Add pg_stretch to shared_preload_libraries in postgresql.conf and restart the server."),
+    )
 }
 
 /// Runs `f` on the shared memory under the lock. `f` must not call PostgreSQL nor panic.
@@ -199,7 +204,13 @@ pub fn broadcast() {
 /// Sleeps until a broadcast or for `millis`; obeys interrupts.
 pub fn sleep(millis: i64) {
     // SAFETY: as above; PG_WAIT_EXTENSION is the class for waits of extensions.
-    unsafe { pg_sys::ConditionVariableTimedSleep(&mut (*SHARED.load(Ordering::Acquire)).changed, millis, pg_sys::PG_WAIT_EXTENSION) };
+    unsafe {
+        pg_sys::ConditionVariableTimedSleep(
+            &mut (*SHARED.load(Ordering::Acquire)).changed,
+            millis,
+            pg_sys::PG_WAIT_EXTENSION,
+        )
+    };
 }
 
 /// Ends a series of `sleep`s.

@@ -6,5 +6,3 @@
 pub mod rows;
 pub mod scan;
 pub mod tables;
-
-pub use rows::*;

@@ -61,10 +61,18 @@ pub fn relation_oid(name: &CStr) -> Result<pg_sys::Oid> {
     // SAFETY: syscache look-ups by name.
     let oid = unsafe {
         let schema = pg_sys::get_namespace_oid(c"stretch".as_ptr(), true);
-        if schema == pg_sys::InvalidOid { pg_sys::InvalidOid } else { pg_sys::get_relname_relid(name.as_ptr(), schema) }
+        if schema == pg_sys::InvalidOid {
+            pg_sys::InvalidOid
+        } else {
+            pg_sys::get_relname_relid(name.as_ptr(), schema)
+        }
     };
     if oid == pg_sys::InvalidOid {
-        return Err(Error::internal(format!("the catalog table stretch.{} is missing", name.to_string_lossy())).hint("Run CREATE EXTENSION pg_stretch."));
+        return Err(Error::internal(format!(
+            "the catalog table stretch.{} is missing",
+            name.to_string_lossy()
+        ))
+        .hint("Run CREATE EXTENSION pg_stretch."));
     }
     Ok(oid)
 }
@@ -76,15 +84,32 @@ pub fn installed() -> bool {
 
 /// Calls `f` for each row of `table` that matches `keys` under `snapshot`, through `index` (its columns in order must be
 /// those of the keys). Stops early when `f` returns `false`.
-pub fn scan(table: &CStr, index: &CStr, keys: &[Key], snapshot: pg_sys::Snapshot, mut f: impl FnMut(&Row) -> bool) -> Result<()> {
+pub fn scan(
+    table: &CStr,
+    index: &CStr,
+    keys: &[Key],
+    snapshot: pg_sys::Snapshot,
+    mut f: impl FnMut(&Row) -> bool,
+) -> Result<()> {
     let relation_id = relation_oid(table)?;
-    let index_id = if keys.is_empty() { pg_sys::InvalidOid } else { relation_oid(index)? };
+    let index_id = if keys.is_empty() {
+        pg_sys::InvalidOid
+    } else {
+        relation_oid(index)?
+    };
     let mut scan_keys: Vec<pg_sys::ScanKeyData> = keys.iter().map(scan_key).collect();
     // SAFETY: opens, scans and closes in order; on ERROR PostgreSQL releases locks and buffers with the transaction.
     unsafe {
         let relation = pg_sys::table_open(relation_id, pg_sys::AccessShareLock as i32);
         let desc = (*relation).rd_att;
-        let scan = pg_sys::systable_beginscan(relation, index_id, !keys.is_empty(), snapshot, scan_keys.len() as i32, scan_keys.as_mut_ptr());
+        let scan = pg_sys::systable_beginscan(
+            relation,
+            index_id,
+            !keys.is_empty(),
+            snapshot,
+            scan_keys.len() as i32,
+            scan_keys.as_mut_ptr(),
+        );
         loop {
             let tuple = pg_sys::systable_getnext(scan);
             if tuple.is_null() || !f(&Row::deform(tuple, desc)) {
@@ -110,7 +135,13 @@ fn scan_key(key: &Key) -> pg_sys::ScanKeyData {
     let mut out = pg_sys::ScanKeyData::default();
     // SAFETY: fills a local struct; the datum stays valid in the current memory context for the scan.
     unsafe {
-        pg_sys::ScanKeyInit(&mut out, key.column, pg_sys::BTEqualStrategyNumber as u16, function.into(), datum);
+        pg_sys::ScanKeyInit(
+            &mut out,
+            key.column,
+            pg_sys::BTEqualStrategyNumber as u16,
+            function.into(),
+            datum,
+        );
         if matches!(key.value, KeyValue::Text(_)) {
             out.sk_collation = pg_sys::DEFAULT_COLLATION_OID;
         }

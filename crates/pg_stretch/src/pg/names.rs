@@ -49,5 +49,9 @@ pub fn quote_literal(value: &str) -> String {
 pub fn role(oid: pg_sys::Oid) -> String {
     // SAFETY: syscache look-up that tolerates missing roles.
     let name = text(unsafe { pg_sys::GetUserNameFromId(oid, true) });
-    if name.is_empty() { oid.to_u32().to_string() } else { name }
+    if name.is_empty() {
+        oid.to_u32().to_string()
+    } else {
+        name
+    }
 }

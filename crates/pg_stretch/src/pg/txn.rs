@@ -46,13 +46,17 @@ pub fn run<R>(isolation: Isolation, f: impl FnOnce() -> Result<R>) -> Result<R> 
 
 /// Turns an ERROR of PostgreSQL (or a panic) inside `f` into an `Err`. The caller must end the (sub)transaction.
 pub fn catch<R>(f: impl FnOnce() -> Result<R>) -> Result<R> {
-    pgrx::PgTryBuilder::new(AssertUnwindSafe(f)).catch_others(|caught| Err(from_caught(caught))).execute()
+    pgrx::PgTryBuilder::new(AssertUnwindSafe(f))
+        .catch_others(|caught| Err(from_caught(caught)))
+        .execute()
 }
 
 /// The error as a value.
 pub fn from_caught(caught: CaughtError) -> Error {
     match caught {
-        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) | CaughtError::RustPanic { ereport: report, .. } => Error {
+        CaughtError::PostgresError(report)
+        | CaughtError::ErrorReport(report)
+        | CaughtError::RustPanic { ereport: report, .. } => Error {
             sqlstate: sqlstate_text(report.sql_error_code() as i32),
             message: report.message().to_string(),
             detail: report.detail().map(str::to_string),

@@ -14,7 +14,10 @@ pub fn current() -> pg_sys::Oid {
 pub fn database_owner() -> pg_sys::Oid {
     // SAFETY: syscache look-up of the database we are connected to.
     unsafe {
-        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::DATABASEOID as i32, pg_sys::Datum::from(pg_sys::MyDatabaseId));
+        let tuple = pg_sys::SearchSysCache1(
+            pg_sys::SysCacheIdentifier::DATABASEOID as i32,
+            pg_sys::Datum::from(pg_sys::MyDatabaseId),
+        );
         if tuple.is_null() {
             return pg_sys::InvalidOid;
         }
@@ -57,7 +60,10 @@ pub fn require_database_owner(function: &str) -> Result<()> {
     if is_superuser(current()) || has_privs_of(current(), database_owner()) {
         return Ok(());
     }
-    Err(Error::new(&errors::NOT_OWNER, format!("stretch.{function} needs the owner of the database or a superuser")))
+    Err(Error::new(
+        &errors::NOT_OWNER,
+        format!("stretch.{function} needs the owner of the database or a superuser"),
+    ))
 }
 
 /// 42501 unless the caller owns the table (and, for enabling, the database: F34).
@@ -65,7 +71,13 @@ pub fn require_table_owner(relation: pg_sys::Oid, function: &str) -> Result<()> 
     if is_superuser(current()) || has_privs_of(current(), relation_owner(relation)) {
         return Ok(());
     }
-    Err(Error::new(&errors::NOT_OWNER, format!("stretch.{function} needs the owner of table {}", super::names::relation(relation))))
+    Err(Error::new(
+        &errors::NOT_OWNER,
+        format!(
+            "stretch.{function} needs the owner of table {}",
+            super::names::relation(relation)
+        ),
+    ))
 }
 
 /// Owner of the extension: the superuser to whom the catalog belongs.

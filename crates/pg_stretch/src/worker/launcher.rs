@@ -3,7 +3,7 @@
 //! At its start it looks into every database once; after that, backends ask through their slot (`request::want_worker`).
 
 use crate::{error, gucs, shmem};
-use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime, SignalWakeFlags};
+use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::prelude::*;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -39,14 +39,12 @@ pub extern "C-unwind" fn stretch_launcher_main(_arg: pg_sys::Datum) {
         }
     });
     let mut launched: HashMap<pg_sys::Oid, Instant> = HashMap::new();
-    if gucs::ENABLED.get() {
-        for database in databases() {
-            start(database, &mut launched);
-        }
-    }
+    // Every database is looked into once; one without stretched tables is left again at once.
+    let mut pending = databases();
     loop {
         super::reload_if_asked();
         if gucs::ENABLED.get() {
+            pending.retain(|database| !start(*database, &mut launched));
             for database in wanted() {
                 start(database, &mut launched);
             }
@@ -62,7 +60,14 @@ fn databases() -> Vec<pg_sys::Oid> {
         // SAFETY: a catalog scan inside the transaction.
         unsafe {
             let relation = pg_sys::table_open(pg_sys::DatabaseRelationId, pg_sys::AccessShareLock as i32);
-            let scan = pg_sys::systable_beginscan(relation, pg_sys::InvalidOid, false, std::ptr::null_mut(), 0, std::ptr::null_mut());
+            let scan = pg_sys::systable_beginscan(
+                relation,
+                pg_sys::InvalidOid,
+                false,
+                std::ptr::null_mut(),
+                0,
+                std::ptr::null_mut(),
+            );
             loop {
                 let tuple = pg_sys::systable_getnext(scan);
                 if tuple.is_null() {
@@ -85,16 +90,25 @@ fn databases() -> Vec<pg_sys::Oid> {
 }
 
 fn wanted() -> Vec<pg_sys::Oid> {
-    shmem::with(|shared| shared.slots.iter().filter(|s| s.database != pg_sys::InvalidOid && s.wanted && s.worker_pid == 0 && !s.leave).map(|s| s.database).collect())
+    shmem::with(|shared| {
+        shared
+            .slots
+            .iter()
+            .filter(|s| s.database != pg_sys::InvalidOid && s.wanted && s.worker_pid == 0 && !s.leave)
+            .map(|s| s.database)
+            .collect()
+    })
 }
 
-fn start(database: pg_sys::Oid, launched: &mut HashMap<pg_sys::Oid, Instant>) {
-    if launched.get(&database).is_some_and(|at| at.elapsed() < RESTART_PAUSE) {
-        return;
+/// True when a worker was started; false when it has to be tried again later.
+fn start(database: pg_sys::Oid, launched: &mut HashMap<pg_sys::Oid, Instant>) -> bool {
+    launched.retain(|_, at| at.elapsed() < RESTART_PAUSE);
+    if launched.contains_key(&database) {
+        return false;
     }
     let running = shmem::with(|shared| shared.slots.iter().filter(|slot| slot.worker_pid != 0).count());
-    if running >= gucs::MAX_WORKERS.get() as usize {
-        return;
+    if running.max(launched.len()) >= gucs::MAX_WORKERS.get() as usize {
+        return false;
     }
     launched.insert(database, Instant::now());
     let started = BackgroundWorkerBuilder::new("pg_stretch worker")
@@ -107,7 +121,13 @@ fn start(database: pg_sys::Oid, launched: &mut HashMap<pg_sys::Oid, Instant>) {
         .set_restart_time(None)
         .load_dynamic();
     if started.is_err() {
-        error::report(pg_sys::LOG as i32, "53400", "pg_stretch could not start a worker", None, Some("Raise max_worker_processes."));
+        error::report(
+            pg_sys::LOG as i32,
+            "53400",
+            "pg_stretch could not start a worker",
+            None,
+            Some("Raise max_worker_processes."),
+        );
     }
-    let _ = SignalWakeFlags::SIGTERM;
+    started.is_ok()
 }

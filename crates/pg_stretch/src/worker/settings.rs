@@ -40,5 +40,12 @@ pub fn force() {
 
 fn set(name: &CStr, value: &CStr) {
     // SAFETY: names and values are static; an override of the postmaster's source cannot be undone by the database's settings.
-    unsafe { pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_OVERRIDE) };
+    unsafe {
+        pg_sys::SetConfigOption(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_OVERRIDE,
+        )
+    };
 }
