@@ -180,3 +180,12 @@ REVOKE EXECUTE ON FUNCTION stretch.fdw_handler() FROM PUBLIC;
 CREATE FOREIGN DATA WRAPPER pg_stretch HANDLER stretch.fdw_handler;
 CREATE SERVER stretch FOREIGN DATA WRAPPER pg_stretch;
 COMMENT ON SERVER stretch IS 'Serves the cold sides of stretched tables; foreign tables made by hand are refused';
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- Functions. Every function: parallel unsafe, volatile, EXECUTE revoked from PUBLIC and granted to
+-- pg_database_owner; to PUBLIC where it says [any] and for table-level ones, which check the table's owner.
+-- ---------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION stretch.version() RETURNS text
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_version_wrapper';
+COMMENT ON FUNCTION stretch.version() IS 'Version of the extension''s library [any]';

@@ -1,2 +1,18 @@
-//! The extension.
+//! pg_stretch: Stretch Database for PostgreSQL. This crate is the skin that talks to PostgreSQL; decisions live in the
+//! crates beside it. One file per thing that PostgreSQL calls us for.
+
+mod api;
+mod catalog;
+mod error;
+mod fdw;
+mod guard;
+mod gucs;
+mod identity;
+mod io;
+mod pg;
+mod request;
+mod shmem;
+mod start;
+mod worker;
+
 pgrx::pg_module_magic!();

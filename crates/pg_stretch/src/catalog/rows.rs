@@ -1,0 +1,99 @@
+//! Rows of the catalog as Rust values.
+
+use pgrx::pg_sys;
+use serde::{Deserialize, Serialize};
+use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
+
+/// `stretch.database`.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pub db_id: DbId,
+    pub endpoint: String,
+    pub lineage: Vec<BranchId>,
+    pub rpo_seconds: i64,
+    pub retention_seconds: i64,
+    pub format: i32,
+}
+
+/// `stretch.binding`.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    pub branch_id: BranchId,
+    pub generation: i64,
+    pub nonce: Nonce,
+    pub credential: String,
+    pub system_identifier: u64,
+    pub database_oid: pg_sys::Oid,
+    pub timeline: u32,
+    pub lsn: u64,
+    pub query_mode: String,
+}
+
+/// How a column's values travel to a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// A Parquet type of its own.
+    Native,
+    /// Bytes of the type's send function.
+    Send,
+    /// Text of the type's output function under pinned settings.
+    Output,
+}
+
+/// One column in `stretched_table.columns`: by name, because attribute numbers do not survive a dump (F37).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Column {
+    pub name: String,
+    pub field_id: i32,
+    pub form: Form,
+}
+
+/// A unique key in `stretched_table.unique_keys`: names of its columns in index order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UniqueKey {
+    pub columns: Vec<String>,
+    pub nulls_not_distinct: bool,
+}
+
+/// `stretch.stretched_table`.
+#[derive(Clone, Debug)]
+pub struct StretchedTable {
+    pub table_id: TableId,
+    pub relation: pg_sys::Oid,
+    pub child: pg_sys::Oid,
+    pub filter: Option<String>,
+    pub order_by: Option<String>,
+    pub strict: bool,
+    pub migration_state: String,
+    pub is_reconciled: bool,
+    pub columns: Vec<Column>,
+    pub next_field_id: i32,
+    pub unique_keys: Vec<UniqueKey>,
+}
+
+/// `stretch.manifest`.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    pub manifest_id: ManifestId,
+    pub segments: i64,
+    pub row_total: i64,
+    pub digest: Vec<u8>,
+}
+
+/// `stretch.segment`.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    pub segment_id: SegmentId,
+    pub table_id: TableId,
+    pub row_count: i64,
+    pub byte_size: i64,
+    pub sha256: [u8; 32],
+    /// Name below `<prefix>/<db_id>/`, once uploaded.
+    pub object_key: Option<String>,
+    pub etag: Option<String>,
+    pub staged: bool,
+    pub lost: bool,
+    pub server_encoding: String,
+    pub retired: bool,
+}

@@ -1,0 +1,176 @@
+//! Index scans of catalog tables with a caller's snapshot.
+
+use crate::error::{Error, Result};
+use pgrx::datum::FromDatum;
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// One equality key of a scan: column number and value.
+pub struct Key {
+    pub column: i16,
+    pub value: KeyValue,
+}
+
+/// Types of key columns.
+pub enum KeyValue {
+    Uuid([u8; 16]),
+    Oid(pg_sys::Oid),
+    Int4(i32),
+    Bool(bool),
+    Text(String),
+}
+
+/// A row of a scan; valid only inside the callback.
+pub struct Row {
+    values: Vec<pg_sys::Datum>,
+    nulls: Vec<bool>,
+}
+
+impl Row {
+    fn deform(tuple: pg_sys::HeapTuple, desc: pg_sys::TupleDesc) -> Self {
+        // SAFETY: the arrays are as long as the descriptor; the tuple belongs to the scan of that relation.
+        unsafe {
+            let width = (*desc).natts as usize;
+            let mut values = vec![pg_sys::Datum::from(0); width];
+            let mut nulls = vec![true; width];
+            pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+            Self { values, nulls }
+        }
+    }
+
+    /// Value of column `number` (from 1), or `None` for NULL.
+    pub fn get<T: FromDatum>(&self, number: i16) -> Option<T> {
+        let index = number as usize - 1;
+        // SAFETY: the datum has the column's type, which the callers know from the install script; detoasting copies.
+        unsafe { T::from_datum(self.values[index], self.nulls[index]) }
+    }
+
+    /// A uuid column.
+    pub fn uuid(&self, number: i16) -> Option<[u8; 16]> {
+        self.get::<pgrx::Uuid>(number).map(|uuid| *uuid.as_bytes())
+    }
+
+    /// A bytea column, copied.
+    pub fn bytes(&self, number: i16) -> Option<Vec<u8>> {
+        self.get::<Vec<u8>>(number)
+    }
+}
+
+/// OID of a relation in schema stretch.
+pub fn relation_oid(name: &CStr) -> Result<pg_sys::Oid> {
+    // SAFETY: syscache look-ups by name.
+    let oid = unsafe {
+        let schema = pg_sys::get_namespace_oid(c"stretch".as_ptr(), true);
+        if schema == pg_sys::InvalidOid {
+            pg_sys::InvalidOid
+        } else {
+            pg_sys::get_relname_relid(name.as_ptr(), schema)
+        }
+    };
+    if oid == pg_sys::InvalidOid {
+        return Err(Error::internal(format!(
+            "the catalog table stretch.{} is missing",
+            name.to_string_lossy()
+        ))
+        .hint("Run CREATE EXTENSION pg_stretch."));
+    }
+    Ok(oid)
+}
+
+/// True when the extension exists in this database.
+pub fn installed() -> bool {
+    relation_oid(c"stretched_table").is_ok()
+}
+
+/// Calls `f` for each row of `table` that matches `keys` under `snapshot`, through `index` (its columns in order must be
+/// those of the keys). Stops early when `f` returns `false`.
+pub fn scan(
+    table: &CStr,
+    index: &CStr,
+    keys: &[Key],
+    snapshot: pg_sys::Snapshot,
+    mut f: impl FnMut(&Row) -> bool,
+) -> Result<()> {
+    let relation_id = relation_oid(table)?;
+    let index_id = if keys.is_empty() {
+        pg_sys::InvalidOid
+    } else {
+        relation_oid(index)?
+    };
+    let mut scan_keys: Vec<pg_sys::ScanKeyData> = keys.iter().map(scan_key).collect();
+    // SAFETY: opens, scans and closes in order; on ERROR PostgreSQL releases locks and buffers with the transaction.
+    unsafe {
+        let relation = pg_sys::table_open(relation_id, pg_sys::AccessShareLock as i32);
+        let desc = (*relation).rd_att;
+        let scan = pg_sys::systable_beginscan(
+            relation,
+            index_id,
+            !keys.is_empty(),
+            snapshot,
+            scan_keys.len() as i32,
+            scan_keys.as_mut_ptr(),
+        );
+        loop {
+            let tuple = pg_sys::systable_getnext(scan);
+            if tuple.is_null() || !f(&Row::deform(tuple, desc)) {
+                break;
+            }
+        }
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
+    }
+    Ok(())
+}
+
+fn scan_key(key: &Key) -> pg_sys::ScanKeyData {
+    use pgrx::IntoDatum;
+    let (function, datum) = match &key.value {
+        KeyValue::Uuid(bytes) => (pg_sys::F_UUID_EQ, pgrx::Uuid::from_bytes(*bytes).into_datum()),
+        KeyValue::Oid(oid) => (pg_sys::F_OIDEQ, oid.into_datum()),
+        KeyValue::Int4(value) => (pg_sys::F_INT4EQ, value.into_datum()),
+        KeyValue::Bool(value) => (pg_sys::F_BOOLEQ, value.into_datum()),
+        KeyValue::Text(value) => (pg_sys::F_TEXTEQ, value.as_str().into_datum()),
+    };
+    let datum = datum.unwrap_or(pg_sys::Datum::from(0));
+    let mut out = pg_sys::ScanKeyData::default();
+    // SAFETY: fills a local struct; the datum stays valid in the current memory context for the scan.
+    unsafe {
+        pg_sys::ScanKeyInit(
+            &mut out,
+            key.column,
+            pg_sys::BTEqualStrategyNumber as u16,
+            function.into(),
+            datum,
+        );
+        if matches!(key.value, KeyValue::Text(_)) {
+            out.sk_collation = pg_sys::DEFAULT_COLLATION_OID;
+        }
+    }
+    out
+}
+
+/// A fresh snapshot, registered until dropped.
+pub struct Latest(pg_sys::Snapshot);
+
+impl Latest {
+    /// Everything committed by now, and this transaction's own finished commands.
+    pub fn take() -> Self {
+        // SAFETY: registers a snapshot with the current resource owner, so a transaction must be open.
+        unsafe { Self(pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot())) }
+    }
+
+    /// The snapshot.
+    pub fn get(&self) -> pg_sys::Snapshot {
+        self.0
+    }
+}
+
+impl Drop for Latest {
+    fn drop(&mut self) {
+        // SAFETY: after an ERROR the abort releases it, and unregistering would touch a dead resource owner.
+        if !std::thread::panicking() {
+            // SAFETY: registered by `take`.
+            unsafe { pg_sys::UnregisterSnapshot(self.0) };
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! One function per question that a query or worker asks of the catalog.
+
+use super::rows::*;
+use super::scan::{Key, KeyValue, Row, scan};
+use crate::error::{Error, Result};
+use pgrx::pg_sys;
+use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
+
+/// Size of every piece of a staged segment but the last, in bytes.
+pub const CHUNK_BYTES: usize = 1024 * 1024;
+
+fn missing(what: &str) -> Error {
+    Error::internal(format!("a row of the catalog lacks {what}"))
+}
+
+fn one<T>(
+    table: &std::ffi::CStr,
+    index: &std::ffi::CStr,
+    keys: &[Key],
+    snapshot: pg_sys::Snapshot,
+    f: impl Fn(&Row) -> Result<T>,
+) -> Result<Option<T>> {
+    let mut found = None;
+    scan(table, index, keys, snapshot, |row| {
+        found = Some(f(row));
+        false
+    })?;
+    found.transpose()
+}
+
+fn all<T>(
+    table: &std::ffi::CStr,
+    index: &std::ffi::CStr,
+    keys: &[Key],
+    snapshot: pg_sys::Snapshot,
+    f: impl Fn(&Row) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut found = Ok(Vec::new());
+    scan(table, index, keys, snapshot, |row| match f(row) {
+        Ok(value) => {
+            if let Ok(list) = &mut found {
+                list.push(value);
+            }
+            true
+        }
+        Err(error) => {
+            found = Err(error);
+            false
+        }
+    })?;
+    found
+}
+
+fn by_uuid(id: &[u8; 16]) -> [Key; 1] {
+    [Key {
+        column: 1,
+        value: KeyValue::Uuid(*id),
+    }]
+}
+
+/// The row of `stretch.database`, if the database is stretched.
+pub fn database(snapshot: pg_sys::Snapshot) -> Result<Option<Database>> {
+    one(c"database", c"database_pkey", &[], snapshot, |row| {
+        let seconds = |number| {
+            row.get::<pgrx::datum::Interval>(number)
+                .map(|i| i.months() as i64 * 2_592_000 + i.days() as i64 * 86_400 + i.micros() / 1_000_000)
+        };
+        Ok(Database {
+            db_id: DbId::from_uuid(uuid::Uuid::from_bytes(row.uuid(2).ok_or_else(|| missing("db_id"))?)),
+            endpoint: row.get(3).ok_or_else(|| missing("endpoint"))?,
+            lineage: row
+                .get::<Vec<pgrx::Uuid>>(4)
+                .unwrap_or_default()
+                .iter()
+                .map(|id| BranchId::from_uuid(uuid::Uuid::from_bytes(*id.as_bytes())))
+                .collect(),
+            rpo_seconds: seconds(5).ok_or_else(|| missing("rpo"))?,
+            retention_seconds: seconds(6).ok_or_else(|| missing("retention"))?,
+            format: row.get(7).unwrap_or(1),
+        })
+    })
+}
+
+/// The row of `stretch.binding`, if this incarnation (or the one this was copied from) has claimed a branch.
+pub fn binding(snapshot: pg_sys::Snapshot) -> Result<Option<Binding>> {
+    one(c"binding", c"binding_pkey", &[], snapshot, |row| {
+        let system: pgrx::AnyNumeric = row.get(6).ok_or_else(|| missing("system_identifier"))?;
+        Ok(Binding {
+            branch_id: BranchId::from_uuid(uuid::Uuid::from_bytes(row.uuid(2).ok_or_else(|| missing("branch_id"))?)),
+            generation: row.get(3).ok_or_else(|| missing("generation"))?,
+            nonce: Nonce::from_uuid(uuid::Uuid::from_bytes(row.uuid(4).ok_or_else(|| missing("nonce"))?)),
+            credential: row.get(5).ok_or_else(|| missing("credential"))?,
+            system_identifier: u64::try_from(system).map_err(|_| missing("a valid system_identifier"))?,
+            database_oid: row.get(7).ok_or_else(|| missing("database_oid"))?,
+            timeline: row.get::<i32>(8).ok_or_else(|| missing("timeline"))? as u32,
+            lsn: row.get::<i64>(9).ok_or_else(|| missing("lsn"))? as u64,
+            query_mode: row.get(10).ok_or_else(|| missing("query_mode"))?,
+        })
+    })
+}
+
+fn stretched(row: &Row) -> Result<StretchedTable> {
+    fn json<T: serde::de::DeserializeOwned>(row: &Row, number: i16, what: &str) -> Result<T> {
+        let value: pgrx::JsonB = row.get(number).ok_or_else(|| missing(what))?;
+        serde_json::from_value(value.0).map_err(|_| missing(what))
+    }
+    Ok(StretchedTable {
+        table_id: TableId::from_uuid(uuid::Uuid::from_bytes(row.uuid(1).ok_or_else(|| missing("table_id"))?)),
+        relation: row.get(2).ok_or_else(|| missing("relation"))?,
+        child: row.get(3).ok_or_else(|| missing("child"))?,
+        filter: row.get(4),
+        order_by: row.get(5),
+        strict: row.get(6).unwrap_or(false),
+        migration_state: row.get(7).unwrap_or_default(),
+        is_reconciled: row.get(8).unwrap_or(false),
+        columns: json(row, 9, "columns")?,
+        next_field_id: row.get(10).unwrap_or(1),
+        unique_keys: json(row, 11, "unique_keys")?,
+    })
+}
+
+/// The stretched table with this heap.
+pub fn by_relation(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
+    one(
+        c"stretched_table",
+        c"stretched_table_relation_key",
+        &[Key {
+            column: 2,
+            value: KeyValue::Oid(relation),
+        }],
+        snapshot,
+        stretched,
+    )
+}
+
+/// The stretched table with this foreign table as its cold side.
+pub fn by_child(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
+    one(
+        c"stretched_table",
+        c"stretched_table_child_key",
+        &[Key {
+            column: 3,
+            value: KeyValue::Oid(child),
+        }],
+        snapshot,
+        stretched,
+    )
+}
+
+/// Every stretched table.
+pub fn stretched_tables(snapshot: pg_sys::Snapshot) -> Result<Vec<StretchedTable>> {
+    all(c"stretched_table", c"stretched_table_pkey", &[], snapshot, stretched)
+}
+
+/// The manifest of a table.
+pub fn manifest(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Option<Manifest>> {
+    one(
+        c"manifest",
+        c"manifest_pkey",
+        &by_uuid(table.as_bytes()),
+        snapshot,
+        |row| {
+            Ok(Manifest {
+                manifest_id: ManifestId::from_uuid(uuid::Uuid::from_bytes(
+                    row.uuid(2).ok_or_else(|| missing("manifest_id"))?,
+                )),
+                segments: row.get(3).unwrap_or(0),
+                row_total: row.get(4).unwrap_or(0),
+                digest: row.bytes(5).unwrap_or_default(),
+            })
+        },
+    )
+}
+
+/// The segments of a table that are not retired.
+pub fn live_segments(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Vec<Segment>> {
+    let mut list = all(
+        c"segment",
+        c"segment_table",
+        &[Key {
+            column: 2,
+            value: KeyValue::Uuid(*table.as_bytes()),
+        }],
+        snapshot,
+        segment,
+    )?;
+    list.retain(|segment| !segment.retired);
+    Ok(list)
+}
+
+fn segment(row: &Row) -> Result<Segment> {
+    Ok(Segment {
+        segment_id: SegmentId::from_uuid(uuid::Uuid::from_bytes(
+            row.uuid(1).ok_or_else(|| missing("segment_id"))?,
+        )),
+        table_id: TableId::from_uuid(uuid::Uuid::from_bytes(row.uuid(2).ok_or_else(|| missing("table_id"))?)),
+        row_count: row.get(3).ok_or_else(|| missing("row_count"))?,
+        byte_size: row.get(4).ok_or_else(|| missing("byte_size"))?,
+        sha256: row
+            .bytes(5)
+            .and_then(|b| b.try_into().ok())
+            .ok_or_else(|| missing("sha256"))?,
+        object_key: row.get(6),
+        etag: row.get(7),
+        staged: row.get(8).unwrap_or(false),
+        lost: row.get(9).unwrap_or(false),
+        server_encoding: row.get(10).unwrap_or_default(),
+        retired: row.get(17).unwrap_or(false),
+    })
+}
+
+/// The stored detail of a segment (`stretch_segment::SegmentDetail::from_bytes`).
+pub fn segment_detail(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<Vec<u8>>> {
+    one(
+        c"segment_detail",
+        c"segment_detail_pkey",
+        &by_uuid(segment.as_bytes()),
+        snapshot,
+        |row| row.bytes(2).ok_or_else(|| missing("detail")),
+    )
+}
+
+/// One staged piece of a segment; `None` when it is not there (any more).
+pub fn staged_chunk(segment: &SegmentId, chunk_no: i32, snapshot: pg_sys::Snapshot) -> Result<Option<Vec<u8>>> {
+    let keys = [
+        Key {
+            column: 1,
+            value: KeyValue::Uuid(*segment.as_bytes()),
+        },
+        Key {
+            column: 2,
+            value: KeyValue::Int4(chunk_no),
+        },
+    ];
+    one(c"staged_chunk", c"staged_chunk_pkey", &keys, snapshot, |row| {
+        row.bytes(3).ok_or_else(|| missing("bytes"))
+    })
+}
+
+/// Numbers of the dead rows of a segment.
+pub fn tombstones(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Vec<u32>> {
+    all(
+        c"tombstone",
+        c"tombstone_pkey",
+        &by_uuid(segment.as_bytes()),
+        snapshot,
+        |row| Ok(row.get::<i32>(2).ok_or_else(|| missing("row_no"))? as u32),
+    )
+}

@@ -1,0 +1,164 @@
+//! Errors on their way to PostgreSQL: a definition of the error table plus message, detail and hint, raised as an ereport.
+
+use pgrx::pg_sys;
+use std::ffi::CString;
+use stretch_core::errors::{self, ErrorDef};
+
+// Reporting functions that the bindings leave out.
+unsafe extern "C-unwind" {
+    fn errstart(elevel: i32, domain: *const std::ffi::c_char) -> bool;
+    fn errcode(sqlerrcode: i32) -> i32;
+    fn errfinish(filename: *const std::ffi::c_char, lineno: i32, funcname: *const std::ffi::c_char);
+}
+unsafe extern "C-unwind" {
+    fn errhint(format: *const std::ffi::c_char, ...) -> i32;
+}
+
+/// elog.h: the level that aborts the statement.
+const ERROR: i32 = 21;
+
+/// What every fallible function of the extension returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error that will reach the client with SQLSTATE, message, detail and hint.
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// Row of the error table; gives the SQLSTATE and the default hint.
+    pub sqlstate: String,
+    /// What happened, naming the object.
+    pub message: String,
+    /// More facts, if any.
+    pub detail: Option<String>,
+    /// The way out.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    /// An error of the table, with the table's hint.
+    pub fn new(def: &ErrorDef, message: impl Into<String>) -> Self {
+        let hint = (!def.hint.is_empty()).then(|| def.hint.to_string());
+        Self {
+            sqlstate: def.sqlstate.into(),
+            message: message.into(),
+            detail: None,
+            hint,
+        }
+    }
+
+    /// Adds a DETAIL.
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Replaces the HINT.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// An argument that makes no sense (22023).
+    pub fn argument(message: impl Into<String>) -> Self {
+        Self::new(&errors::BAD_ARGUMENT, message).without_hint()
+    }
+
+    /// A broken expectation of our own (XX000).
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self {
+            sqlstate: "XX000".into(),
+            message: message.into(),
+            detail: None,
+            hint: None,
+        }
+    }
+
+    /// Drops the HINT.
+    pub fn without_hint(mut self) -> Self {
+        self.hint = None;
+        self
+    }
+
+    /// Raises it as an ERROR; never returns.
+    pub fn raise(&self) -> ! {
+        self.report(ERROR);
+        unreachable!("an ERROR does not return")
+    }
+
+    /// Reports it at a level (`pg_sys::WARNING`, `LOG`, `NOTICE` …); returns for levels below ERROR.
+    pub fn report(&self, level: i32) {
+        report(
+            level,
+            &self.sqlstate,
+            &self.message,
+            self.detail.as_deref(),
+            self.hint.as_deref(),
+        );
+    }
+}
+
+/// Unwraps or raises: the last step of every function that PostgreSQL calls.
+pub trait OrRaise<T> {
+    /// The value, or an ERROR.
+    fn or_raise(self) -> T;
+}
+
+impl<T> OrRaise<T> for Result<T> {
+    fn or_raise(self) -> T {
+        match self {
+            Ok(value) => value,
+            Err(error) => error.raise(),
+        }
+    }
+}
+
+/// Reports a message at `level` with a SQLSTATE of five characters.
+pub fn report(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) {
+    let c = |text: &str| CString::new(text.replace('\0', "")).unwrap_or_default();
+    let message = c(message);
+    let detail = detail.map(c);
+    let hint = hint.map(c);
+    // SAFETY: errstart … errfinish is PostgreSQL's protocol for a report; every text is a NUL-terminated string that
+    // outlives the calls, passed through "%s" so that no character of it is a format.
+    unsafe {
+        if !errstart(level, std::ptr::null()) {
+            return;
+        }
+        errcode(sqlstate_code(sqlstate));
+        pg_sys::errmsg_internal(c"%s".as_ptr(), message.as_ptr());
+        if let Some(detail) = &detail {
+            pg_sys::errdetail_internal(c"%s".as_ptr(), detail.as_ptr());
+        }
+        if let Some(hint) = &hint {
+            errhint(c"%s".as_ptr(), hint.as_ptr());
+        }
+        // The boundary turns the jump of an ERROR into an unwind, so that destructors run.
+        pg_sys::ffi::pg_guard_ffi_boundary(|| errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null()));
+    }
+}
+
+/// A NOTICE to the client.
+pub fn notice(message: &str) {
+    report(pg_sys::NOTICE as i32, "00000", message, None, None);
+}
+
+/// A line in the server log.
+pub fn log(message: &str) {
+    report(pg_sys::LOG as i32, "00000", message, None, None);
+}
+
+/// PostgreSQL's packed form of a SQLSTATE (MAKE_SQLSTATE of elog.h): six bits a character.
+fn sqlstate_code(sqlstate: &str) -> i32 {
+    sqlstate.bytes().take(5).enumerate().fold(0, |code, (i, byte)| {
+        code | (((byte.wrapping_sub(b'0')) & 0x3f) as i32) << (6 * i)
+    })
+}
+
+/// The five characters of a packed SQLSTATE.
+pub fn sqlstate_text(mut code: i32) -> String {
+    let mut text = String::with_capacity(5);
+    for _ in 0..5 {
+        text.push((((code & 0x3f) as u8) + b'0') as char);
+        code >>= 6;
+    }
+    text
+}

@@ -1,0 +1,1 @@
+//! The foreign data wrapper that serves the cold side of a stretched table.

@@ -1,0 +1,266 @@
+//! The settings `stretch.*`: their names, contexts and defaults (design §13).
+
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
+pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(8);
+pub static NAPTIME: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+pub static BATCH_ROWS: GucSetting<i32> = GucSetting::<i32>::new(200_000);
+pub static BATCH_BYTES: GucSetting<i32> = GucSetting::<i32>::new(128 * 1024);
+pub static MAX_BATCH_AGE: GucSetting<i32> = GucSetting::<i32>::new(300);
+pub static MAX_STAGED_BYTES: GucSetting<i32> = GucSetting::<i32>::new(10 * 1024);
+pub static STATE_DIR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+pub static SERVICE_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+pub static CACHE_DIR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+pub static CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1024);
+pub static LEASE_TTL: GucSetting<i32> = GucSetting::<i32>::new(60_000);
+pub static REQUEST_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+pub static CONNECT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5_000);
+pub static PREFETCH_BYTES: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
+pub static FILE_ROOTS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+pub static ALLOWED_ENDPOINTS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
+/// Registers every setting; called once from `_PG_init`.
+pub fn register() {
+    use GucContext::{Postmaster, Sighup, Userset};
+    let none = GucFlags::empty();
+    let secret = GucFlags::SUPERUSER_ONLY;
+    GucRegistry::define_bool_guc(
+        c"stretch.enabled",
+        c"Lets workers run and tables be enabled.",
+        c"Never changes what a query returns.",
+        &ENABLED,
+        Sighup,
+        none,
+    );
+    int(
+        c"stretch.max_workers",
+        c"Maximum number of database workers.",
+        &MAX_WORKERS,
+        (0, 64),
+        Postmaster,
+        none,
+    );
+    int(
+        c"stretch.naptime",
+        c"Pause between two rounds of a worker.",
+        &NAPTIME,
+        (10, i32::MAX),
+        Sighup,
+        GucFlags::UNIT_MS,
+    );
+    int(
+        c"stretch.batch_rows",
+        c"Rows of a segment at most.",
+        &BATCH_ROWS,
+        (1, 10_000_000),
+        Sighup,
+        none,
+    );
+    int(
+        c"stretch.batch_bytes",
+        c"Bytes of rows of a segment at most.",
+        &BATCH_BYTES,
+        (64, 1024 * 1024),
+        Sighup,
+        GucFlags::UNIT_KB,
+    );
+    int(
+        c"stretch.max_batch_age",
+        c"Age of the oldest eligible row at which a small batch is cut.",
+        &MAX_BATCH_AGE,
+        (0, i32::MAX),
+        Sighup,
+        GucFlags::UNIT_S,
+    );
+    int(
+        c"stretch.max_staged_bytes",
+        c"Staged bytes at which migration waits for uploads.",
+        &MAX_STAGED_BYTES,
+        (1, i32::MAX),
+        Sighup,
+        GucFlags::UNIT_MB,
+    );
+    text(
+        c"stretch.state_dir",
+        c"Folder outside the data directory for markers and the service key.",
+        &STATE_DIR,
+        Postmaster,
+        secret,
+    );
+    text(
+        c"stretch.service_key_file",
+        c"Service key elsewhere than in stretch.state_dir.",
+        &SERVICE_KEY_FILE,
+        Sighup,
+        secret,
+    );
+    text(
+        c"stretch.cache_dir",
+        c"Folder of the local segment cache.",
+        &CACHE_DIR,
+        Postmaster,
+        secret,
+    );
+    int(
+        c"stretch.cache_size",
+        c"Size of the local segment cache.",
+        &CACHE_SIZE,
+        (0, i32::MAX),
+        Sighup,
+        GucFlags::UNIT_MB,
+    );
+    int(
+        c"stretch.lease_ttl",
+        c"Silence after which a lease counts as abandoned.",
+        &LEASE_TTL,
+        (100, i32::MAX),
+        Sighup,
+        GucFlags::UNIT_MS,
+    );
+    int(
+        c"stretch.request_timeout",
+        c"Time limit of one request to the endpoint.",
+        &REQUEST_TIMEOUT,
+        (1, i32::MAX),
+        Userset,
+        GucFlags::UNIT_MS,
+    );
+    int(
+        c"stretch.connect_timeout",
+        c"Time limit of connecting to the endpoint.",
+        &CONNECT_TIMEOUT,
+        (1, i32::MAX),
+        Userset,
+        GucFlags::UNIT_MS,
+    );
+    int(
+        c"stretch.prefetch_bytes",
+        c"Bytes that one scan fetches ahead at most.",
+        &PREFETCH_BYTES,
+        (64, 1024 * 1024),
+        Userset,
+        GucFlags::UNIT_KB,
+    );
+    text(
+        c"stretch.file_roots",
+        c"Folders under which file:// endpoints may lie, separated by commas.",
+        &FILE_ROOTS,
+        Sighup,
+        secret,
+    );
+    text(
+        c"stretch.allowed_endpoints",
+        c"Endpoints that non-superusers may name, separated by commas.",
+        &ALLOWED_ENDPOINTS,
+        Sighup,
+        secret,
+    );
+    // SAFETY: called once during library load with a static, NUL-terminated prefix.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"stretch".as_ptr()) };
+}
+
+fn int(
+    name: &'static CStr,
+    what: &'static CStr,
+    setting: &'static GucSetting<i32>,
+    range: (i32, i32),
+    context: GucContext,
+    flags: GucFlags,
+) {
+    GucRegistry::define_int_guc(name, what, c"", setting, range.0, range.1, context, flags);
+}
+
+fn text(
+    name: &'static CStr,
+    what: &'static CStr,
+    setting: &'static GucSetting<Option<CString>>,
+    context: GucContext,
+    flags: GucFlags,
+) {
+    GucRegistry::define_string_guc(name, what, c"", setting, context, flags);
+}
+
+fn string(setting: &GucSetting<Option<CString>>) -> Option<String> {
+    setting
+        .get()
+        .and_then(|value| value.into_string().ok())
+        .filter(|value| !value.is_empty())
+}
+
+/// `stretch.naptime`.
+pub fn naptime() -> Duration {
+    Duration::from_millis(NAPTIME.get() as u64)
+}
+
+/// `stretch.lease_ttl`.
+pub fn lease_ttl() -> Duration {
+    Duration::from_millis(LEASE_TTL.get() as u64)
+}
+
+/// `stretch.batch_bytes` in bytes.
+pub fn batch_bytes() -> usize {
+    BATCH_BYTES.get() as usize * 1024
+}
+
+/// `stretch.max_staged_bytes` in bytes.
+pub fn max_staged_bytes() -> u64 {
+    MAX_STAGED_BYTES.get() as u64 * 1024 * 1024
+}
+
+/// The data directory of this server.
+pub fn data_directory() -> PathBuf {
+    // SAFETY: DataDir is set before any library is loaded and never changes.
+    let dir = unsafe { CStr::from_ptr(pg_sys::DataDir) };
+    PathBuf::from(dir.to_string_lossy().into_owned())
+}
+
+/// `stretch.state_dir`, by default the data directory's path with `.stretch` appended.
+pub fn state_dir() -> PathBuf {
+    match string(&STATE_DIR) {
+        Some(dir) => PathBuf::from(dir),
+        None => {
+            let data = data_directory();
+            let mut name = data.file_name().map(|n| n.to_os_string()).unwrap_or_default();
+            name.push(".stretch");
+            data.with_file_name(name)
+        }
+    }
+}
+
+/// `stretch.service_key_file`, by default `service_key` in the state directory.
+pub fn service_key_file() -> PathBuf {
+    string(&SERVICE_KEY_FILE)
+        .map(PathBuf::from)
+        .unwrap_or_else(|| state_dir().join("service_key"))
+}
+
+/// `stretch.cache_dir`, by default `cache` in the state directory.
+pub fn cache_dir() -> PathBuf {
+    string(&CACHE_DIR)
+        .map(PathBuf::from)
+        .unwrap_or_else(|| state_dir().join("cache"))
+}
+
+/// The items of `stretch.file_roots`.
+pub fn file_roots() -> Vec<PathBuf> {
+    list(&FILE_ROOTS).into_iter().map(PathBuf::from).collect()
+}
+
+/// The items of `stretch.allowed_endpoints`; `None` when the default list holds.
+pub fn allowed_endpoints() -> Option<Vec<String>> {
+    string(&ALLOWED_ENDPOINTS).map(|_| list(&ALLOWED_ENDPOINTS))
+}
+
+fn list(setting: &GucSetting<Option<CString>>) -> Vec<String> {
+    let text = string(setting).unwrap_or_default();
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .map(str::to_string)
+        .collect()
+}

@@ -1,0 +1,57 @@
+//! Names of relations and roles for messages and for SQL text of our own.
+
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// A C string of PostgreSQL as a Rust string; empty for NULL.
+pub fn text(c: *const std::ffi::c_char) -> String {
+    if c.is_null() {
+        return String::new();
+    }
+    // SAFETY: PostgreSQL hands out NUL-terminated strings.
+    unsafe { CStr::from_ptr(c) }.to_string_lossy().into_owned()
+}
+
+/// `schema.table`, each part quoted where needed; the OID when the relation is gone.
+pub fn relation(oid: pg_sys::Oid) -> String {
+    // SAFETY: syscache look-ups by OID; NULL results are handled.
+    unsafe {
+        let name = pg_sys::get_rel_name(oid);
+        if name.is_null() {
+            return format!("relation {}", oid.to_u32());
+        }
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(oid));
+        text(pg_sys::quote_qualified_identifier(schema, name))
+    }
+}
+
+/// The table's name without schema, for column-like use in messages.
+pub fn bare_relation(oid: pg_sys::Oid) -> String {
+    // SAFETY: syscache look-up by OID; NULL is handled by `text`.
+    text(unsafe { pg_sys::get_rel_name(oid) })
+}
+
+/// A quoted identifier.
+pub fn quote_ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A quoted literal; backslashes are plain characters (standard_conforming_strings).
+pub fn quote_literal(value: &str) -> String {
+    if value.contains('\\') {
+        format!(" E'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
+    } else {
+        format!("'{}'", value.replace('\'', "''"))
+    }
+}
+
+/// Name of a role; its OID when it is gone.
+pub fn role(oid: pg_sys::Oid) -> String {
+    // SAFETY: syscache look-up that tolerates missing roles.
+    let name = text(unsafe { pg_sys::GetUserNameFromId(oid, true) });
+    if name.is_empty() {
+        oid.to_u32().to_string()
+    } else {
+        name
+    }
+}

@@ -1,0 +1,66 @@
+//! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
+
+use crate::{gucs, shmem, worker};
+use pgrx::prelude::*;
+
+static mut PREV_SHMEM_REQUEST: pg_sys::shmem_request_hook_type = None;
+static mut PREV_SHMEM_STARTUP: pg_sys::shmem_startup_hook_type = None;
+
+/// Called once per process that loads the library; under preload, once in the postmaster, before recovery.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    // SAFETY: plain globals of the server.
+    let (preload, upgrade) = unsafe {
+        (
+            pg_sys::process_shared_preload_libraries_in_progress,
+            pg_sys::IsBinaryUpgrade,
+        )
+    };
+    if !preload {
+        return;
+    }
+    gucs::register();
+    // SAFETY: hook chaining in the single-threaded postmaster.
+    unsafe {
+        PREV_SHMEM_REQUEST = pg_sys::shmem_request_hook;
+        pg_sys::shmem_request_hook = Some(shmem_request);
+        PREV_SHMEM_STARTUP = pg_sys::shmem_startup_hook;
+        pg_sys::shmem_startup_hook = Some(shmem_startup);
+    }
+    if !upgrade {
+        worker::launcher::register();
+    }
+}
+
+#[pg_guard]
+extern "C-unwind" fn shmem_request() {
+    // SAFETY: calls the hook that was there before us.
+    unsafe {
+        if let Some(previous) = PREV_SHMEM_REQUEST {
+            previous();
+        }
+    }
+    shmem::request();
+}
+
+#[pg_guard]
+extern "C-unwind" fn shmem_startup() {
+    // SAFETY: calls the hook that was there before us.
+    unsafe {
+        if let Some(previous) = PREV_SHMEM_STARTUP {
+            previous();
+        }
+    }
+    shmem::startup(start_facts());
+}
+
+/// Looks for the signal files; this runs before recovery removes them (F7).
+fn start_facts() -> shmem::StartFacts {
+    let data = gucs::data_directory();
+    let there = |name: &str| data.join(name).exists();
+    shmem::StartFacts {
+        standby_signal: there("standby.signal"),
+        recovery_signal: there("recovery.signal"),
+        backup_label: there("backup_label"),
+    }
+}

@@ -1,0 +1,132 @@
+//! The worker of one database: serves requests, keeps claim and heartbeat, migrates, uploads and purges.
+
+use crate::error::Result;
+use crate::identity::Identity;
+use crate::pg::txn::{self, Isolation};
+use crate::{catalog, gucs, request, shmem};
+use pgrx::prelude::*;
+use std::time::Duration;
+
+/// Entry point of a database worker; the argument is the database's OID.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn stretch_worker_main(arg: pg_sys::Datum) {
+    super::signals();
+    let database = pg_sys::Oid::from(arg.value() as u32);
+    // SAFETY: connects as the bootstrap superuser; ends the process when the database is gone.
+    unsafe { pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0) };
+    super::settings::force();
+    if !register(database) {
+        return;
+    }
+    // SAFETY: registers a static function that runs when this process ends, however it ends short of a crash.
+    unsafe { pg_sys::before_shmem_exit(Some(leave), pg_sys::Datum::from(0)) };
+    request::forget_running();
+    Worker::default().work(database);
+}
+
+/// State of the worker between two rounds.
+#[derive(Default)]
+pub struct Worker {
+    /// Claim, marker, heartbeat, verdict.
+    pub identity: Identity,
+}
+
+/// Takes the slot; false when another worker has it.
+fn register(database: pg_sys::Oid) -> bool {
+    let taken = shmem::with(|shared| {
+        let slot = shared.slot(database)?;
+        if slot.worker_pid != 0 {
+            return None;
+        }
+        // SAFETY: this process's own latch and pid.
+        unsafe {
+            slot.worker_pid = pg_sys::MyProcPid;
+            slot.worker_latch = pg_sys::MyLatch;
+        }
+        slot.wanted = false;
+        Some(())
+    });
+    shmem::broadcast();
+    taken.is_some()
+}
+
+/// Gives the slot back; the verdict stays, since it holds until the next start of the server.
+#[pg_guard]
+unsafe extern "C-unwind" fn leave(_code: i32, _arg: pg_sys::Datum) {
+    // SAFETY: plain globals.
+    let (me, database) = unsafe { (pg_sys::MyProcPid, pg_sys::MyDatabaseId) };
+    shmem::with(|shared| {
+        if let Some(slot) = shared
+            .slots
+            .iter_mut()
+            .find(|slot| slot.database == database && slot.worker_pid == me)
+        {
+            slot.worker_pid = 0;
+            slot.worker_latch = std::ptr::null_mut();
+        }
+    });
+    shmem::broadcast();
+}
+
+impl Worker {
+    fn work(&mut self, database: pg_sys::Oid) {
+        let mut idle_rounds = 0;
+        loop {
+            super::reload_if_asked();
+            if leave_asked(database) {
+                return;
+            }
+            let mut served = false;
+            while let Some(taken) = request::take() {
+                served = true;
+                super::serve::serve(self, taken);
+            }
+            if needed() {
+                idle_rounds = 0;
+                self.round();
+                super::nap(gucs::naptime());
+            } else {
+                // A caller may be about to enqueue; a worker without work leaves after a few empty rounds (F45).
+                idle_rounds = if served { 0 } else { idle_rounds + 1 };
+                if idle_rounds > 10 {
+                    return;
+                }
+                super::nap(Duration::from_millis(100));
+            }
+        }
+    }
+
+    /// One round of everything that a stretched database needs; an error in one step is logged and does not stop the others.
+    fn round(&mut self) {
+        step("identity", || self.identity.tick());
+    }
+}
+
+fn step(what: &str, f: impl FnOnce() -> Result<()>) {
+    if let Err(error) = txn::catch(f) {
+        // SAFETY: ends a transaction that an ERROR left open; harmless when there is none.
+        unsafe { pg_sys::AbortCurrentTransaction() };
+        crate::error::log(&format!("pg_stretch {what}: {} ({})", error.message, error.sqlstate));
+    }
+}
+
+fn leave_asked(database: pg_sys::Oid) -> bool {
+    shmem::with(|shared| shared.slots.iter().any(|slot| slot.database == database && slot.leave))
+}
+
+/// True when the database is stretched; a worker leaves others (F45).
+fn needed() -> bool {
+    let found = txn::run(Isolation::ReadCommitted, || {
+        if !catalog::scan::installed() {
+            return Ok(false);
+        }
+        // SAFETY: inside a transaction with an active snapshot.
+        let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
+        Ok(catalog::tables::database(snapshot)?.is_some())
+    });
+    found.unwrap_or_else(|error| {
+        error.report(pg_sys::LOG as i32);
+        false
+    })
+}

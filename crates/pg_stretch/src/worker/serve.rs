@@ -1,0 +1,25 @@
+//! Dispatch of requests that backends hand to the worker.
+
+use super::database::Worker;
+use crate::error::{Error, Result};
+use crate::pg::txn;
+use crate::request::Taken;
+use pgrx::pg_sys;
+use serde_json::Value;
+
+/// Carries out one request and answers it; an ERROR inside becomes the caller's error.
+pub fn serve(worker: &mut Worker, taken: Taken) {
+    let outcome = txn::catch(|| dispatch(worker, &taken));
+    if outcome.is_err() {
+        // SAFETY: ends a transaction that an ERROR left open; harmless when there is none.
+        unsafe { pg_sys::AbortCurrentTransaction() };
+    }
+    taken.answer(outcome);
+}
+
+fn dispatch(_worker: &mut Worker, taken: &Taken) -> Result<Value> {
+    match taken.op.as_str() {
+        "ping" => Ok(Value::Null),
+        other => Err(Error::internal(format!("the worker does not know the request {other}"))),
+    }
+}

@@ -1,0 +1,51 @@
+//! Settings that every worker forces on itself right after connecting (F4): what the database owner set must not
+//! reach code that runs with a superuser's rights.
+
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+const FORCED: &[(&CStr, &CStr)] = &[
+    (c"search_path", c""),
+    (c"default_transaction_read_only", c"off"),
+    (c"default_transaction_isolation", c"read committed"),
+    (c"default_transaction_deferrable", c"off"),
+    (c"statement_timeout", c"0"),
+    (c"lock_timeout", c"0"),
+    (c"idle_in_transaction_session_timeout", c"0"),
+    (c"idle_session_timeout", c"0"),
+    (c"session_replication_role", c"origin"),
+    (c"row_security", c"off"),
+    (c"synchronize_seqscans", c"off"),
+    (c"client_min_messages", c"warning"),
+    (c"bytea_output", c"hex"),
+    (c"DateStyle", c"ISO, YMD"),
+    (c"IntervalStyle", c"postgres"),
+    (c"extra_float_digits", c"1"),
+    (c"lc_monetary", c"C"),
+    (c"jit", c"off"),
+    (c"max_parallel_workers_per_gather", c"0"),
+];
+
+/// Forces the settings; `synchronous_commit` is raised to `on` and otherwise kept (a stronger one stays).
+pub fn force() {
+    for (name, value) in FORCED {
+        set(name, value);
+    }
+    // SAFETY: plain global of the GUC machinery.
+    let weak = unsafe { pg_sys::synchronous_commit } < pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_REMOTE_FLUSH as i32;
+    if weak {
+        set(c"synchronous_commit", c"on");
+    }
+}
+
+fn set(name: &CStr, value: &CStr) {
+    // SAFETY: names and values are static; an override of the postmaster's source cannot be undone by the database's settings.
+    unsafe {
+        pg_sys::SetConfigOption(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_OVERRIDE,
+        )
+    };
+}
