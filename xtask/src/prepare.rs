@@ -150,7 +150,9 @@ fn header_version() -> Option<String> {
     let text = fs::read_to_string(dir.join("pg_config.h")).ok()?;
     text.lines()
         .find_map(|line| line.strip_prefix("#define PG_VERSION "))
-        .map(|quoted| quoted.trim().trim_matches('"').to_owned())
+        // Debian writes its own number behind.
+        .and_then(|quoted| quoted.trim_matches('"').split_whitespace().next())
+        .map(str::to_owned)
 }
 
 fn has_libclang() -> bool {
