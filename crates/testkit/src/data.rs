@@ -42,11 +42,7 @@ pub fn load_flights(client: &Client, mut seen: impl FnMut(u64)) -> u64 {
             seen: &mut seen,
         },
     );
-    assert!(
-        xz.wait().expect("xz ends").success(),
-        "{} is damaged",
-        file.display()
-    );
+    assert!(xz.wait().expect("xz ends").success(), "{} is damaged", file.display());
     client.sql("ANALYZE flights");
     rows
 }
@@ -72,11 +68,7 @@ pub fn load_orders(client: &Client, scale: f64) -> u64 {
             o_clerk text NOT NULL, o_shippriority int NOT NULL, o_comment text NOT NULL)",
     );
     let generator = OrderGenerator::new(scale, 1, 1);
-    copy_lines(
-        client,
-        "orders",
-        generator.iter().map(|row| row.to_string()),
-    )
+    copy_lines(client, "orders", generator.iter().map(|row| row.to_string()))
 }
 
 /// Makes and fills `lineitem` of TPC-H: about 6,000,000 rows and 880 MB of heap per unit of scale.
@@ -89,11 +81,7 @@ pub fn load_lineitem(client: &Client, scale: f64) -> u64 {
             l_shipinstruct text NOT NULL, l_shipmode text NOT NULL, l_comment text NOT NULL)",
     );
     let generator = LineItemGenerator::new(scale, 1, 1);
-    copy_lines(
-        client,
-        "lineitem",
-        generator.iter().map(|row| row.to_string()),
-    )
+    copy_lines(client, "lineitem", generator.iter().map(|row| row.to_string()))
 }
 
 /// TPC-H's own text form ends each line with a separator, which COPY would read as one more column.
@@ -122,8 +110,7 @@ impl<I: Iterator<Item = String>> Read for Lines<I> {
             self.pending.clear();
             self.at = 0;
             for line in self.lines.by_ref().take(500) {
-                self.pending
-                    .extend_from_slice(line.trim_end_matches('|').as_bytes());
+                self.pending.extend_from_slice(line.trim_end_matches('|').as_bytes());
                 self.pending.push(b'\n');
             }
         }

@@ -29,9 +29,7 @@ pub fn multiset_digest(client: &Client, relation: &str) -> String {
 /// into rows), sorted: tells apart what prints alike. Columns are those of the relation, in order.
 #[track_caller]
 pub fn binary_multiset(client: &Client, relation: &str) -> Vec<Vec<u8>> {
-    let bytes = client.copy_out(&format!(
-        "COPY (SELECT * FROM {relation}) TO STDOUT (FORMAT binary)"
-    ));
+    let bytes = client.copy_out(&format!("COPY (SELECT * FROM {relation}) TO STDOUT (FORMAT binary)"));
     let mut rows = split_binary_copy(&bytes);
     rows.sort();
     rows

@@ -146,11 +146,7 @@ impl Proxy {
                             None => mode = Mode::Pass,
                         }
                     }
-                    let now = if now == Mode::Unavailable(0) {
-                        Mode::Pass
-                    } else {
-                        now
-                    };
+                    let now = if now == Mode::Unavailable(0) { Mode::Pass } else { now };
                     let upstream = self.upstream;
                     let hits = Arc::clone(&self.hits);
                     open.spawn(async move {
@@ -176,20 +172,13 @@ fn listen(address: SocketAddr, backlog: u32) -> TcpListener {
 /// Connects until the queue is full and the system drops further attempts.
 async fn fill(address: SocketAddr) -> Vec<TcpStream> {
     let mut fillers = Vec::new();
-    while let Ok(Ok(stream)) =
-        tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await
-    {
+    while let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
         fillers.push(stream);
     }
     fillers
 }
 
-async fn connection(
-    mut client: TcpStream,
-    upstream: SocketAddr,
-    mode: Mode,
-    hits: &AtomicU64,
-) -> std::io::Result<()> {
+async fn connection(mut client: TcpStream, upstream: SocketAddr, mode: Mode, hits: &AtomicU64) -> std::io::Result<()> {
     match mode {
         Mode::HangHeaders => {
             read_message(&mut client, &mut Vec::new()).await?;
@@ -211,17 +200,12 @@ async fn connection(
             let there = forward(from_client, to_server);
             let back = async {
                 match mode {
-                    Mode::HangBody | Mode::ResetBody => {
-                        half(from_server, to_client, mode, hits).await
-                    }
+                    Mode::HangBody | Mode::ResetBody => half(from_server, to_client, mode, hits).await,
                     _ => forward(from_server, to_client).await,
                 }
             };
             // Either side may close; the other then has nothing more to say.
-            select(Box::pin(there), Box::pin(back))
-                .await
-                .factor_first()
-                .0
+            select(Box::pin(there), Box::pin(back)).await.factor_first().0
         }
     }
 }
@@ -231,12 +215,7 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> std::io::Re
 }
 
 /// Hands on responses without a body, and the first half of the first one with a body.
-async fn half(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mode: Mode,
-    hits: &AtomicU64,
-) -> std::io::Result<()> {
+async fn half(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mode: Mode, hits: &AtomicU64) -> std::io::Result<()> {
     let mut buffer = Vec::new();
     loop {
         let head = read_head(&mut from, &mut buffer).await?;
@@ -273,10 +252,7 @@ async fn read_message(from: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Re
 }
 
 /// Reads until the empty line; returns where the body begins.
-async fn read_head(
-    from: &mut (impl AsyncReadExt + Unpin),
-    buffer: &mut Vec<u8>,
-) -> std::io::Result<usize> {
+async fn read_head(from: &mut (impl AsyncReadExt + Unpin), buffer: &mut Vec<u8>) -> std::io::Result<usize> {
     loop {
         if let Some(at) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
             return Ok(at + 4);

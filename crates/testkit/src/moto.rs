@@ -19,9 +19,7 @@ impl Moto {
     /// Starts it from the virtual environment that `cargo xtask prepare` makes.
     pub fn start() -> Moto {
         timing::start();
-        let program = tree::build_dir()
-            .with_file_name("venv")
-            .join("bin/moto_server");
+        let program = tree::build_dir().with_file_name("venv").join("bin/moto_server");
         assert!(
             program.exists(),
             "{} is missing; run `cargo xtask prepare`",

@@ -109,10 +109,7 @@ fn get() -> &'static RunDir {
 fn remove_stale(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(pid) = name
-            .strip_prefix(PREFIX)
-            .filter(|p| p.parse::<u32>().is_ok())
-        else {
+        let Some(pid) = name.strip_prefix(PREFIX).filter(|p| p.parse::<u32>().is_ok()) else {
             continue;
         };
         let alive = Path::new("/proc").join(pid).exists() || has_server(&entry.path());

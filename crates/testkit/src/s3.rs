@@ -86,23 +86,14 @@ pub fn s3_url(bucket: &str, prefix: &str, address: SocketAddr) -> String {
     format!("s3://{bucket}/{prefix}?endpoint=http://{address}&path_style=true&region=us-east-1")
 }
 
-async fn serve(
-    root: &Path,
-    stopped: oneshot::Receiver<()>,
-    tell: &std::sync::mpsc::Sender<SocketAddr>,
-) {
+async fn serve(root: &Path, stopped: oneshot::Receiver<()>, tell: &std::sync::mpsc::Sender<SocketAddr>) {
     let service = {
         let files = FileSystem::new(root).expect("the folder is there");
         let mut builder = S3ServiceBuilder::new(files);
-        builder.set_auth(SimpleAuth::from_single(
-            S3Server::ACCESS_KEY,
-            S3Server::SECRET_KEY,
-        ));
+        builder.set_auth(SimpleAuth::from_single(S3Server::ACCESS_KEY, S3Server::SECRET_KEY));
         builder.build()
     };
-    let listener = TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .expect("a port is free");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     tell.send(listener.local_addr().expect("it is bound"))
         .expect("somebody waits for it");
     let accept = async {
@@ -111,10 +102,7 @@ async fn serve(
             tokio::spawn(async move {
                 let server = auto::Builder::new(TokioExecutor::new());
                 // A client that goes away is no concern of ours.
-                server
-                    .serve_connection(TokioIo::new(socket), service)
-                    .await
-                    .ok();
+                server.serve_connection(TokioIo::new(socket), service).await.ok();
             });
         }
     };

@@ -68,8 +68,5 @@ fn moto_has_a_bucket() {
     let proxy = Faulty::start(moto.address());
     let status = get(proxy.address(), "/bucket").expect("it answers");
     assert!(status.starts_with("HTTP/1.1 "), "{status}");
-    assert!(
-        moto.url("p")
-            .starts_with("s3://bucket/p?endpoint=http://127.0.0.1:")
-    );
+    assert!(moto.url("p").starts_with("s3://bucket/p?endpoint=http://127.0.0.1:"));
 }
