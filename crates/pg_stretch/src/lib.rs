@@ -13,6 +13,7 @@ mod pg;
 mod request;
 mod shmem;
 mod start;
+mod types;
 mod worker;
 
 pgrx::pg_module_magic!();

@@ -1,0 +1,74 @@
+//! From PostgreSQL's types to column types of segments: which are native, which travel as bytes of their send function.
+
+use crate::catalog::rows::Form;
+use pgrx::pg_sys;
+use stretch_segment::ColumnType;
+
+/// How values of a column travel.
+#[derive(Clone, Copy, Debug)]
+pub struct TypePlan {
+    pub column_type: ColumnType,
+    pub form: Form,
+    /// The type below all domains: values are read and written as this one (F35).
+    pub base_type: pg_sys::Oid,
+    /// Modifier that belongs to `base_type`.
+    pub typmod: i32,
+}
+
+/// The plan for a column of type `type_id` with modifier `typmod`.
+pub fn plan(type_id: pg_sys::Oid, typmod: i32) -> TypePlan {
+    let mut base_typmod = typmod;
+    // SAFETY: syscache look-up of an existing type.
+    let base = unsafe { pg_sys::getBaseTypeAndTypmod(type_id, &mut base_typmod) };
+    let native = match base {
+        pg_sys::BOOLOID => Some(ColumnType::Bool),
+        pg_sys::INT2OID => Some(ColumnType::Int2),
+        pg_sys::INT4OID => Some(ColumnType::Int4),
+        pg_sys::INT8OID => Some(ColumnType::Int8),
+        pg_sys::FLOAT4OID => Some(ColumnType::Float4),
+        pg_sys::FLOAT8OID => Some(ColumnType::Float8),
+        pg_sys::NUMERICOID => Some(numeric(base_typmod)),
+        pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Some(ColumnType::Text),
+        pg_sys::BYTEAOID => Some(ColumnType::Bytea),
+        pg_sys::DATEOID => Some(ColumnType::Date),
+        pg_sys::TIMESTAMPOID => Some(ColumnType::Timestamp),
+        pg_sys::TIMESTAMPTZOID => Some(ColumnType::TimestampTz),
+        pg_sys::UUIDOID => Some(ColumnType::Uuid),
+        _ => None,
+    };
+    let (column_type, form) = match native {
+        Some(column_type) => (column_type, Form::Native),
+        None if has_send_and_receive(base) => (ColumnType::Opaque, Form::Send),
+        None => (ColumnType::Opaque, Form::Output),
+    };
+    TypePlan { column_type, form, base_type: base, typmod: base_typmod }
+}
+
+/// numeric(p, s): a decimal when it fits 128 bits; otherwise numeric's own wire form (precision 0).
+fn numeric(typmod: i32) -> ColumnType {
+    const NONE: ColumnType = ColumnType::Numeric { precision: 0, scale: 0 };
+    // Layout of numeric's modifier: make_numeric_typmod of numeric.c (scale is signed, 11 bits).
+    let Some(packed) = typmod.checked_sub(pg_sys::VARHDRSZ as i32).filter(|packed| *packed >= 0) else {
+        return NONE;
+    };
+    let precision = (packed >> 16) & 0xffff;
+    let scale = ((packed & 0x7ff) ^ 1024) - 1024;
+    match (u8::try_from(precision), u8::try_from(scale)) {
+        (Ok(precision), Ok(scale)) if precision <= 38 && scale <= precision => ColumnType::Numeric { precision, scale },
+        _ => NONE,
+    }
+}
+
+fn has_send_and_receive(type_id: pg_sys::Oid) -> bool {
+    // SAFETY: syscache look-up; the tuple is released before returning.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, pg_sys::Datum::from(type_id));
+        if tuple.is_null() {
+            return false;
+        }
+        let form = pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_type>(tuple);
+        let both = (*form).typsend != pg_sys::InvalidOid && (*form).typreceive != pg_sys::InvalidOid;
+        pg_sys::ReleaseSysCache(tuple);
+        both
+    }
+}
