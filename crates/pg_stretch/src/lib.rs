@@ -3,6 +3,7 @@
 
 mod api;
 mod catalog;
+mod enable;
 mod error;
 mod fdw;
 mod guard;
@@ -14,6 +15,7 @@ mod request;
 mod shmem;
 mod start;
 mod types;
+mod unique;
 mod worker;
 
 pgrx::pg_module_magic!();

@@ -1,5 +1,7 @@
 //! The SQL functions of schema stretch, one file per group.
 
+mod tables;
+
 use pgrx::prelude::*;
 
 /// `stretch.version()`.
