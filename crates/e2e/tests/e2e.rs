@@ -1,6 +1,10 @@
 //! End-to-end tests against a real PostgreSQL: one binary, a module per topic in `tests/e2e/`.
 
+#[path = "e2e/content.rs"]
+mod content;
 #[path = "e2e/kit.rs"]
 mod kit;
+#[path = "e2e/seed.rs"]
+mod seed;
 #[path = "e2e/smoke.rs"]
 mod smoke;
