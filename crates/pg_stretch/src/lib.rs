@@ -10,9 +10,12 @@ mod gucs;
 mod identity;
 mod io;
 mod pg;
+mod planner;
 mod request;
 mod shmem;
 mod start;
+mod store;
+mod stretched;
 mod types;
 mod worker;
 

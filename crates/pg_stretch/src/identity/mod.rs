@@ -12,3 +12,8 @@ impl Identity {
         Ok(())
     }
 }
+
+/// Passes when this database may read its endpoint.
+pub fn require_read() -> Result<()> {
+    Ok(())
+}
