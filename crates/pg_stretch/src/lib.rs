@@ -9,6 +9,7 @@ mod guard;
 mod gucs;
 mod identity;
 mod io;
+mod migrate;
 mod pg;
 mod request;
 mod shmem;
