@@ -29,12 +29,9 @@ pub fn run(args: &[String]) -> Result<(), String> {
         ));
     }
     let mut build = cargo::cargo();
-    build.env("PGRX_PG_CONFIG_PATH", &pg_config).args([
-        "build",
-        "--locked",
-        "--package",
-        "pg_stretch",
-    ]);
+    build
+        .env("PGRX_PG_CONFIG_PATH", &pg_config)
+        .args(["build", "--locked", "--package", "pg_stretch"]);
     if release {
         build.arg("--release");
     }
@@ -61,8 +58,7 @@ fn extension_files() -> Result<Vec<PathBuf>, String> {
     let top = sh::root().join("crates/pg_stretch");
     let mut files = Vec::new();
     for (dir, ending) in [(top.clone(), "control"), (top.join("sql"), "sql")] {
-        let entries =
-            fs::read_dir(&dir).map_err(|e| format!("cannot read {}: {e}", dir.display()))?;
+        let entries = fs::read_dir(&dir).map_err(|e| format!("cannot read {}: {e}", dir.display()))?;
         files.extend(
             entries
                 .flatten()

@@ -27,10 +27,7 @@ pub fn to_build() -> Result<(), String> {
     }
     server_headers()?;
     if !has_libclang() {
-        apt(
-            "libclang, for the bindings to PostgreSQL",
-            &["libclang-dev"],
-        )?;
+        apt("libclang, for the bindings to PostgreSQL", &["libclang-dev"])?;
     }
     if !sh::on_path("xz") {
         apt("xz, for the demo's data", &["xz-utils"])?;
@@ -46,23 +43,12 @@ fn to_test() -> Result<(), String> {
         return Ok(());
     }
     say(&format!("install {MOTO} into {}", venv.display()));
-    let make = |venv: &Path| {
-        sh::output(
-            Command::new("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(venv),
-        )
-    };
+    let make = |venv: &Path| sh::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv));
     if make(&venv).is_err() {
         apt("python's venv", &["python3-venv"])?;
         make(&venv)?;
     }
-    sh::output(Command::new(venv.join("bin/pip")).args([
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        MOTO,
-    ]))?;
+    sh::output(Command::new(venv.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", MOTO]))?;
     fs::write(&stamp, MOTO).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
 }
 
@@ -100,18 +86,14 @@ fn server_headers() -> Result<(), String> {
     if header_version() == Some(server_version()?) {
         return Ok(());
     }
-    if let Ok(server) = sh::output(Command::new("dpkg-query").args([
-        "--show",
-        "--showformat=${Version}",
-        "postgresql-15",
-    ])) {
+    if let Ok(server) =
+        sh::output(Command::new("dpkg-query").args(["--show", "--showformat=${Version}", "postgresql-15"]))
+    {
         let exact = format!("postgresql-server-dev-15={}", server.trim());
         match apt("the headers of the installed server", &[&exact]) {
             Ok(()) => {}
             Err(_) => {
-                say(
-                    "the archive has no headers of that version any more: the server is upgraded too",
-                );
+                say("the archive has no headers of that version any more: the server is upgraded too");
                 apt(
                     "the server and its headers",
                     &["postgresql-15", "postgresql-server-dev-15"],
@@ -132,8 +114,7 @@ fn server_headers() -> Result<(), String> {
 
 /// "15.18" of the installed `postgres`.
 fn server_version() -> Result<String, String> {
-    let text =
-        sh::output(Command::new(Path::new(PG_CONFIG).with_file_name("postgres")).arg("--version"))?;
+    let text = sh::output(Command::new(Path::new(PG_CONFIG).with_file_name("postgres")).arg("--version"))?;
     text.split_whitespace()
         .nth(2)
         .map(str::to_owned)
@@ -150,7 +131,9 @@ fn header_version() -> Option<String> {
     let text = fs::read_to_string(dir.join("pg_config.h")).ok()?;
     text.lines()
         .find_map(|line| line.strip_prefix("#define PG_VERSION "))
-        .map(|quoted| quoted.trim().trim_matches('"').to_owned())
+        // Debian writes its own number behind.
+        .and_then(|quoted| quoted.trim_matches('"').split_whitespace().next())
+        .map(str::to_owned)
 }
 
 fn has_libclang() -> bool {

@@ -6,12 +6,7 @@ use std::path::{Path, PathBuf};
 
 const MAX_LINES: usize = 700;
 /// Crates that take no part in input or output, and what would betray one.
-const PURE: [&str; 4] = [
-    "stretch-core",
-    "stretch-segment",
-    "stretch-vault",
-    "stretch-tsql",
-];
+const PURE: [&str; 4] = ["stretch-core", "stretch-segment", "stretch-vault", "stretch-tsql"];
 const IO: [&str; 3] = ["tokio", "object_store", "tokio-postgres"];
 
 /// Checks all of them and reports every breach at once.
@@ -19,8 +14,7 @@ pub fn check() -> Result<(), String> {
     let mut breaches = Vec::new();
     dependencies(&mut breaches)?;
     for path in sources()? {
-        let text = fs::read_to_string(&path)
-            .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+        let text = fs::read_to_string(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
         let top = sh::root();
         let name = path.strip_prefix(&top).unwrap_or(&path);
         source(name, &text, &mut breaches);
@@ -51,18 +45,13 @@ fn dependencies(breaches: &mut Vec<String>) -> Result<(), String> {
             "{p}",
             "--all-features",
         ]))?;
-        let has = |name: &str| {
-            tree.lines()
-                .any(|line| line.split_whitespace().next() == Some(name))
-        };
+        let has = |name: &str| tree.lines().any(|line| line.split_whitespace().next() == Some(name));
         if package != "pg_stretch" && has("pgrx") {
             breaches.push(format!("{package} depends on pgrx; only pg_stretch may"));
         }
         if PURE.contains(&package.as_str()) {
             for io in IO.iter().filter(|io| has(io)) {
-                breaches.push(format!(
-                    "{package} depends on {io}; it must do no input or output"
-                ));
+                breaches.push(format!("{package} depends on {io}; it must do no input or output"));
             }
         }
     }
@@ -87,10 +76,7 @@ fn source(path: &Path, text: &str, breaches: &mut Vec<String>) {
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.starts_with(bare) && line.ends_with(';') {
-            breaches.push(format!(
-                "{name}:{}: a bare {bare}…) checks nothing",
-                number + 1
-            ));
+            breaches.push(format!("{name}:{}: a bare {bare}…) checks nothing", number + 1));
         }
     }
 }
@@ -99,8 +85,7 @@ fn sources() -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     let mut open = vec![sh::root().join("crates"), sh::root().join("xtask")];
     while let Some(dir) = open.pop() {
-        let entries =
-            fs::read_dir(&dir).map_err(|e| format!("cannot read {}: {e}", dir.display()))?;
+        let entries = fs::read_dir(&dir).map_err(|e| format!("cannot read {}: {e}", dir.display()))?;
         for path in entries.flatten().map(|entry| entry.path()) {
             if path.is_dir() {
                 open.push(path);

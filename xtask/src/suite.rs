@@ -83,10 +83,7 @@ fn one(program: &TestProgram, filter: &[String], tally: &mut Tally) -> Result<()
 
 /// Reads one line of the test program and shows it unless it is the noise of an empty run.
 fn record(line: &str, package: &str, tally: &mut Tally) {
-    if let Some((name, verdict)) = line
-        .strip_prefix("test ")
-        .and_then(|rest| rest.split_once(" ... "))
-    {
+    if let Some((name, verdict)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ")) {
         match verdict {
             "ok" => tally.passed += 1,
             "FAILED" => tally.failed.push(format!("{package}: {name}")),
@@ -109,9 +106,7 @@ fn read_times(path: &Path, tally: &mut Tally) {
         if let Some((name, seconds)) = line.rsplit_once(' ')
             && let Ok(seconds) = seconds.parse::<f64>()
         {
-            tally
-                .times
-                .push((Duration::from_secs_f64(seconds), name.to_owned()));
+            tally.times.push((Duration::from_secs_f64(seconds), name.to_owned()));
         }
     }
 }

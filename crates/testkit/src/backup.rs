@@ -45,12 +45,7 @@ impl Cluster {
         let path = self.dir.join(format!("backup-{}", next()));
         os::run_ok(
             self.command("pg_basebackup")
-                .args([
-                    "--checkpoint=fast",
-                    "--no-sync",
-                    "--wal-method=stream",
-                    "--pgdata",
-                ])
+                .args(["--checkpoint=fast", "--no-sync", "--wal-method=stream", "--pgdata"])
                 .arg(&path),
         );
         BaseBackup { path }
@@ -86,10 +81,7 @@ impl Cluster {
         let restored = self.copy_of(name, &backup.path);
         restored.set_archiving();
         restored.set_conf(&[
-            (
-                "restore_command",
-                &format!("cp {}/%f %p", self.archive().display()),
-            ),
+            ("restore_command", &format!("cp {}/%f %p", self.archive().display())),
             ("recovery_target_action", "promote"),
         ]);
         match target {
@@ -128,22 +120,14 @@ impl Cluster {
     /// A cluster whose data directory is a copy of this one's, as a storage snapshot of a stopped
     /// server is; not started. State outside the data directory is not copied.
     pub fn copy_stopped(&self, name: &str) -> Cluster {
-        assert!(
-            !self.is_running(),
-            "a copy of a running server's files is no copy"
-        );
+        assert!(!self.is_running(), "a copy of a running server's files is no copy");
         self.copy_of(name, &self.data())
     }
 
     /// Copies a data directory into a new cluster and points the settings to its new place.
     fn copy_of(&self, name: &str, data: &Path) -> Cluster {
         let copy = Cluster::empty(name);
-        os::run_ok(
-            os::as_server("cp", &copy.dir)
-                .arg("-a")
-                .arg(data)
-                .arg(copy.data()),
-        );
+        os::run_ok(os::as_server("cp", &copy.dir).arg("-a").arg(data).arg(copy.data()));
         copy.set_place();
         copy
     }
@@ -192,8 +176,7 @@ impl Cluster {
 
     /// Makes an empty database.
     pub fn create_database(&self, name: &str) {
-        self.connect("postgres")
-            .sql(&format!("CREATE DATABASE {name}"));
+        self.connect("postgres").sql(&format!("CREATE DATABASE {name}"));
     }
 
     /// Stops it for good, so that its place in the story is a backup and nothing else.

@@ -142,10 +142,7 @@ impl Client {
     #[track_caller]
     pub fn fails(&self, sql: &str, code: &str) -> SqlError {
         match self.try_rows(sql) {
-            Ok(rows) => panic!(
-                "expected {code}, but it worked ({} rows): {sql}",
-                rows.len()
-            ),
+            Ok(rows) => panic!("expected {code}, but it worked ({} rows): {sql}", rows.len()),
             Err(error) => {
                 assert_eq!(error.code, code, "expected {code} of: {sql}\ngot {error}");
                 error
@@ -159,11 +156,7 @@ impl Client {
         Ok(messages
             .iter()
             .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some(
-                    (0..row.len())
-                        .map(|i| row.get(i).map(str::to_owned))
-                        .collect(),
-                ),
+                SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
                 _ => None,
             })
             .collect())
@@ -215,11 +208,7 @@ impl Client {
     }
 
     /// The same by the extended protocol, with parameters and binary results.
-    pub fn extended(
-        &self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, SqlError> {
+    pub fn extended(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, SqlError> {
         Ok(self.runtime.block_on(self.inner.query(sql, params))?)
     }
 
@@ -245,10 +234,7 @@ impl Client {
 
     fn try_copy_in(&self, sql: &str, mut from: impl Read) -> Result<u64, SqlError> {
         self.runtime.block_on(async {
-            let sink = self
-                .inner
-                .copy_in::<_, std::io::Cursor<Vec<u8>>>(sql)
-                .await?;
+            let sink = self.inner.copy_in::<_, std::io::Cursor<Vec<u8>>>(sql).await?;
             let mut sink = std::pin::pin!(sink);
             loop {
                 let mut piece = Vec::with_capacity(1 << 18);

@@ -159,8 +159,7 @@ impl Cluster {
             .open(&path)
             .unwrap_or_else(|e| panic!("cannot open {}: {e}", path.display()));
         for (name, value) in settings {
-            writeln!(file, "{name} = '{}'", value.replace('\'', "''"))
-                .expect("settings are written");
+            writeln!(file, "{name} = '{}'", value.replace('\'', "''")).expect("settings are written");
         }
     }
 
@@ -177,9 +176,7 @@ impl Cluster {
             // Never over an existing file, and never seen half written.
             (
                 "archive_command",
-                &format!(
-                    "test ! -f {archive}/%f && cp %p {archive}/%f.part && mv {archive}/%f.part {archive}/%f"
-                ),
+                &format!("test ! -f {archive}/%f && cp %p {archive}/%f.part && mv {archive}/%f.part {archive}/%f"),
             ),
         ]);
     }
@@ -195,23 +192,14 @@ impl Cluster {
     }
 
     fn pg_ctl(&self, args: &[&str]) -> Result<String, String> {
-        os::run(
-            self.command("pg_ctl")
-                .arg("--pgdata")
-                .arg(self.data())
-                .args(args),
-        )
+        os::run(self.command("pg_ctl").arg("--pgdata").arg(self.data()).args(args))
     }
 
     /// Starts the server and waits until it answers; panics with its log when it does not.
     #[track_caller]
     pub fn start(&self) {
         if let Err(why) = self.try_start() {
-            panic!(
-                "{} does not start: {why}\n{}",
-                self.name,
-                os::tail(&self.log(), 40)
-            );
+            panic!("{} does not start: {why}\n{}", self.name, os::tail(&self.log(), 40));
         }
     }
 
@@ -219,15 +207,8 @@ impl Cluster {
     pub fn try_start(&self) -> Result<(), String> {
         let log = self.log_file();
         let log = log.to_string_lossy();
-        self.pg_ctl(&[
-            "start",
-            "--wait",
-            "--timeout=120",
-            "--silent",
-            "--log",
-            &log,
-        ])
-        .map(|_| ())
+        self.pg_ctl(&["start", "--wait", "--timeout=120", "--silent", "--log", &log])
+            .map(|_| ())
     }
 
     /// Stops the server and waits.
@@ -278,10 +259,7 @@ impl Cluster {
         });
         // In a container whose first process reaps nobody, the dead postmaster stays a zombie, and
         // the next one would take these files' word that it lives.
-        for left in [
-            self.data().join("postmaster.pid"),
-            self.dir.join(".s.PGSQL.5432.lock"),
-        ] {
+        for left in [self.data().join("postmaster.pid"), self.dir.join(".s.PGSQL.5432.lock")] {
             fs::remove_file(&left).expect("a killed server leaves it");
         }
     }
@@ -356,21 +334,11 @@ impl Drop for Cluster {
             return;
         }
         if std::thread::panicking() {
-            eprintln!(
-                "--- end of the log of {}:\n{}",
-                self.name,
-                os::tail(&self.log(), 60)
-            );
+            eprintln!("--- end of the log of {}:\n{}", self.name, os::tail(&self.log(), 60));
         }
         if self.is_running() {
-            self.pg_ctl(&[
-                "stop",
-                "--wait",
-                "--timeout=60",
-                "--silent",
-                "--mode=immediate",
-            ])
-            .ok();
+            self.pg_ctl(&["stop", "--wait", "--timeout=60", "--silent", "--mode=immediate"])
+                .ok();
         }
         fs::remove_dir_all(&self.dir).ok();
     }

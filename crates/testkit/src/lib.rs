@@ -16,9 +16,16 @@
 pub mod backup;
 pub mod client;
 pub mod cluster;
+pub mod data;
+pub mod digest;
 pub mod endpoint;
+pub mod faulty;
+pub mod moto;
 pub mod os;
 pub mod run_dir;
+pub mod s3;
+#[cfg(test)]
+mod tests;
 mod timing;
 pub mod tree;
 pub mod wait;
@@ -27,6 +34,9 @@ pub use backup::{BaseBackup, Target};
 pub use client::{Canceller, Client, Notice, SqlError};
 pub use cluster::{Builder, Cluster, Stop};
 pub use endpoint::Endpoint;
+pub use faulty::{Faulty, Mode};
+pub use moto::Moto;
+pub use s3::S3Server;
 pub use wait::{PATIENCE, wait_for, wait_until};
 
 use std::path::Path;

@@ -57,8 +57,7 @@ pub fn make_dir(path: &Path) {
 /// Gives one file or folder to the server's user.
 pub fn give(path: &Path) {
     if let Some((uid, gid)) = server_user() {
-        chown(path, Some(uid), Some(gid))
-            .unwrap_or_else(|e| panic!("cannot give {} away: {e}", path.display()));
+        chown(path, Some(uid), Some(gid)).unwrap_or_else(|e| panic!("cannot give {} away: {e}", path.display()));
     }
 }
 

@@ -20,6 +20,9 @@ read word
 for pidfile in "$1"/*/*/postmaster.pid; do
   [ -e "$pidfile" ] && kill -QUIT "$(head -n 1 "$pidfile")" 2>/dev/null
 done
+for helper in "$1"/helper-*; do
+  [ -e "$helper" ] && kill -KILL "${helper##*-}" 2>/dev/null
+done
 for round in 1 2 3 4 5 6 7 8 9 10; do
   rm -rf "$1" 2>/dev/null
   [ -e "$1" ] || exit 0
@@ -59,6 +62,20 @@ pub fn keep() {
     }
 }
 
+/// Names a process of ours that must end with us, however we end.
+pub fn also_kill(pid: u32) {
+    fs::write(helper(pid), "").expect("the folder is writable");
+}
+
+/// The process named to [`also_kill`] has ended by itself.
+pub fn gone(pid: u32) {
+    fs::remove_file(helper(pid)).ok();
+}
+
+fn helper(pid: u32) -> PathBuf {
+    path().join(format!("helper-{pid}"))
+}
+
 fn get() -> &'static RunDir {
     static DIR: OnceLock<RunDir> = OnceLock::new();
     DIR.get_or_init(|| {
@@ -92,10 +109,7 @@ fn get() -> &'static RunDir {
 fn remove_stale(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(pid) = name
-            .strip_prefix(PREFIX)
-            .filter(|p| p.parse::<u32>().is_ok())
-        else {
+        let Some(pid) = name.strip_prefix(PREFIX).filter(|p| p.parse::<u32>().is_ok()) else {
             continue;
         };
         let alive = Path::new("/proc").join(pid).exists() || has_server(&entry.path());

@@ -35,15 +35,10 @@ impl Tree {
 
     fn make() -> Tree {
         let root = run_dir::path().join("tree");
-        let system =
-            |what: &str| PathBuf::from(os::run_ok(Command::new(PG_CONFIG).arg(what)).trim());
+        let system = |what: &str| PathBuf::from(os::run_ok(Command::new(PG_CONFIG).arg(what)).trim());
         let private = |path: &Path| root.join(path.strip_prefix("/").expect("an absolute path"));
 
-        let (system_bin, system_lib, system_share) = (
-            system("--bindir"),
-            system("--pkglibdir"),
-            system("--sharedir"),
-        );
+        let (system_bin, system_lib, system_share) = (system("--bindir"), system("--pkglibdir"), system("--sharedir"));
         let bin = private(&system_bin);
         fs::create_dir_all(&bin).expect("the folder can be made");
         for entry in fs::read_dir(&system_bin).expect("readable").flatten() {

@@ -1,6 +1,6 @@
 //! The testkit itself, without the extension: what every other test stands on.
 
-use testkit::{Cluster, Stop, Target};
+use testkit::{Cluster, Stop, Target, data, digest};
 
 fn plain(name: &str) -> testkit::Builder {
     Cluster::builder(name).conf("shared_preload_libraries", "")
@@ -61,20 +61,14 @@ fn clients_see_errors_notices_copies_and_cancels() {
     let db = cluster.connect("postgres");
     let error = db.fails("SELECT 1/0", "22012");
     assert_eq!(error.message, "division by zero");
-    assert_eq!(
-        db.extended("SELECT 1/$1::int", &[&0]).unwrap_err().code,
-        "22012"
-    );
+    assert_eq!(db.extended("SELECT 1/$1::int", &[&0]).unwrap_err().code, "22012");
     db.sql("DO $$ BEGIN RAISE NOTICE 'heard'; END $$");
     assert_eq!(db.notices()[0].message, "heard");
     db.sql("CREATE TABLE t (n int, s text)");
     assert_eq!(db.copy_in("COPY t FROM STDIN", &b"1\ta\n2\t\\N\n"[..]), 2);
     assert_eq!(db.copy_out("COPY t TO STDOUT"), b"1\ta\n2\t\\N\n");
     assert_eq!(db.lines("SELECT * FROM t ORDER BY n"), ["1|a", "2|"]);
-    assert_eq!(
-        db.md5_of("TABLE t"),
-        db.md5_of("SELECT * FROM t ORDER BY n")
-    );
+    assert_eq!(db.md5_of("TABLE t"), db.md5_of("SELECT * FROM t ORDER BY n"));
 
     let canceller = db.canceller();
     let watcher = cluster.connect("postgres");
@@ -97,4 +91,33 @@ fn clients_see_errors_notices_copies_and_cancels() {
     let md5 = watcher.md5_of("TABLE t");
     assert_eq!(cluster.connect("copy").md5_of("TABLE t"), md5);
     assert_eq!(cluster.connect("copy2").md5_of("TABLE t"), md5);
+}
+
+#[test]
+fn data_and_digests_are_stable() {
+    let cluster = plain("data").start();
+    let db = cluster.connect("postgres");
+    let mut bytes = 0;
+    assert_eq!(data::load_flights(&db, |n| bytes += n), data::FLIGHTS);
+    assert!(bytes > 30_000_000);
+    let cold = db.int(&format!("SELECT count(*) FROM flights WHERE {}", data::FLIGHTS_FILTER));
+    assert_eq!(cold, 303_386);
+    let key = "time_hour, carrier, flight";
+    let digest = digest::table_digest(&db, "flights", key);
+    db.sql("CREATE TABLE copy AS SELECT * FROM flights ORDER BY distance");
+    assert_eq!(digest::table_digest(&db, "copy", key), digest);
+    let multiset = digest::multiset_digest(&db, "flights");
+    assert_eq!(digest::multiset_digest(&db, "copy"), multiset);
+    db.sql("UPDATE copy SET dest = 'XXX' WHERE flight = 1545 AND time_hour = '2013-01-01 10:00+00'");
+    assert_ne!(digest::table_digest(&db, "copy", key), digest);
+    assert_ne!(digest::multiset_digest(&db, "copy"), multiset);
+
+    assert_eq!(data::load_orders(&db, 0.001), 1_500);
+    assert_eq!(data::load_lineitem(&db, 0.001), 6_005);
+    // -0 and 0 print differently, NaN and NULL too; 1.0 and 1.00 only as numeric.
+    db.sql("CREATE TABLE a AS SELECT n::numeric FROM (VALUES ('1.0'), ('1.00'), (NULL)) v(n)");
+    db.sql("CREATE TABLE b AS SELECT n FROM a ORDER BY n::text");
+    assert_eq!(digest::binary_multiset(&db, "a"), digest::binary_multiset(&db, "b"));
+    db.sql("UPDATE b SET n = 1.000 WHERE n::text = '1.0'");
+    assert_ne!(digest::binary_multiset(&db, "a"), digest::binary_multiset(&db, "b"));
 }

@@ -1,0 +1,78 @@
+//! The S3 server moto in a process of its own: keeps create-if-absent, accepts any key.
+
+use crate::wait::{PATIENCE, wait_until};
+use crate::{run_dir, s3, timing, tree};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+
+/// A running moto with one bucket; stopped when dropped.
+pub struct Moto {
+    address: SocketAddr,
+    child: Child,
+}
+
+impl Moto {
+    /// Name of its bucket.
+    pub const BUCKET: &str = "bucket";
+
+    /// Starts it from the virtual environment that `cargo xtask prepare` makes.
+    pub fn start() -> Moto {
+        timing::start();
+        let program = tree::build_dir().with_file_name("venv").join("bin/moto_server");
+        assert!(
+            program.exists(),
+            "{} is missing; run `cargo xtask prepare`",
+            program.display()
+        );
+        let address = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a port is free");
+        let child = Command::new(program)
+            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("moto can be started");
+        run_dir::also_kill(child.id());
+        let moto = Moto { address, child };
+        wait_until("moto", PATIENCE, || TcpStream::connect(address).is_ok());
+        moto.make_bucket();
+        moto
+    }
+
+    /// Where it listens, to put a [`crate::Faulty`] in front.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The endpoint `s3://bucket/prefix` with what `enable_database` needs to find it.
+    pub fn url(&self, prefix: &str) -> String {
+        s3::s3_url(Self::BUCKET, prefix, self.address)
+    }
+
+    fn make_bucket(&self) {
+        let mut stream = TcpStream::connect(self.address).expect("it listens");
+        // The scope tells moto which of its services is meant; it checks nothing else.
+        write!(
+            stream,
+            "PUT /{} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\nConnection: close\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=any/20130101/us-east-1/s3/aws4_request\r\n\r\n",
+            Self::BUCKET,
+            self.address
+        )
+        .expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.starts_with("HTTP/1.1 200"), "no bucket: {answer}");
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        run_dir::gone(self.child.id());
+    }
+}
