@@ -189,3 +189,17 @@ COMMENT ON SERVER stretch IS 'Serves the cold sides of stretched tables; foreign
 CREATE FUNCTION stretch.version() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_version_wrapper';
 COMMENT ON FUNCTION stretch.version() IS 'Version of the extension''s library [any]';
+
+-- migration ------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION stretch.migrate(relation regclass, max_rows bigint DEFAULT NULL) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_migrate_wrapper';
+COMMENT ON FUNCTION stretch.migrate(regclass, bigint) IS 'Moves one batch of eligible rows now and returns how many [table owner]';
+
+CREATE FUNCTION stretch.drain(relation regclass DEFAULT NULL, timeout interval DEFAULT '10 min') RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_drain_wrapper';
+COMMENT ON FUNCTION stretch.drain(regclass, interval) IS 'Moves batches until no eligible row is left and returns how many rows moved [table owner; database owner for all tables]';
+
+CREATE FUNCTION stretch.purge_staged(relation regclass DEFAULT NULL) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_purge_staged_wrapper';
+COMMENT ON FUNCTION stretch.purge_staged(regclass) IS 'Drops staged bytes that are uploaded and verified, without waiting for the RPO; returns the bytes [table owner; database owner for all tables]';

@@ -15,6 +15,7 @@ mod request;
 mod shmem;
 mod start;
 mod types;
+mod upload;
 mod worker;
 
 pgrx::pg_module_magic!();

@@ -1,5 +1,7 @@
 //! The SQL functions of schema stretch, one file per group.
 
+mod migration;
+
 use pgrx::prelude::*;
 
 /// `stretch.version()`.

@@ -6,6 +6,11 @@ use crate::types::{self, TypePlan};
 use pgrx::pg_sys;
 use stretch_segment::{BatchBuilder, ColumnSpec, ColumnType, ValueForm};
 
+unsafe extern "C-unwind" {
+    /// datum.h: bitwise equality that looks through toasting; not among the bindings.
+    fn datum_image_eq(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: i32) -> bool;
+}
+
 /// How one column of the table goes into a buffer.
 pub struct Encoder {
     pub column: Column,
@@ -99,7 +104,7 @@ impl Encoder {
             _ => self.through_binary(value),
         };
         // SAFETY: both are values of the base type.
-        if unsafe { pg_sys::datum_image_eq(value, back, self.by_value, self.length as i32) } {
+        if unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| datum_image_eq(value, back, self.by_value, self.length as i32)) } {
             return Ok(bytes);
         }
         Err(Error::internal(format!("a value of column {} does not survive the round trip", self.column.name)))

@@ -65,11 +65,10 @@ impl Mover {
             let progress = self.tables.entry(table.relation).or_default();
             let resting = progress.rest_until.is_some_and(|until| until > Instant::now());
             let in_pass = progress.next_block > 0;
-            let waiting = progress.eligible_since.is_some();
-            if resting || !(in_pass || waiting || stretch_core::batch::is_scan_due(progress.last_scan.as_ref(), &activity)) {
+            if resting || !(in_pass || progress.is_due(&activity)) {
                 continue;
             }
-            match self.batch(table.relation, None, Demand::Background) {
+            match self.batch(table.relation, None, Demand::Routine) {
                 Ok(outcome) => {
                     let progress = self.tables.entry(table.relation).or_default();
                     if outcome.reached_end {
@@ -142,6 +141,16 @@ impl Mover {
 }
 
 impl Progress {
+    /// Whether a scan is worth it: the statistics moved, or rows that are too few for a batch have waited long enough.
+    fn is_due(&self, activity: &Activity) -> bool {
+        match (self.eligible_since, &self.last_scan) {
+            (Some(since), Some(last)) => {
+                last.activity != *activity || since.elapsed() >= Duration::from_secs(gucs::MAX_BATCH_AGE.get() as u64)
+            }
+            _ => stretch_core::batch::is_scan_due(self.last_scan.as_ref(), activity),
+        }
+    }
+
     /// A value did not encode: its column takes the output function from now on, or its row stays hot in this pass.
     fn learn(&mut self, relation: pg_sys::Oid, unfit: encode::Unfit) -> Result<()> {
         let (field_id, other_form) = txn::run(Isolation::ReadCommitted, || {
