@@ -1,6 +1,7 @@
 //! The SQL functions of schema stretch, one file per group.
 
 mod migration;
+mod tables;
 
 use pgrx::prelude::*;
 
