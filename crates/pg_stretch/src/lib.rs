@@ -11,8 +11,10 @@ mod identity;
 mod io;
 mod pg;
 mod request;
+mod secrets;
 mod shmem;
 mod start;
+mod store;
 mod types;
 mod worker;
 

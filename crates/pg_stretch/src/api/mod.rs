@@ -1,5 +1,8 @@
 //! The SQL functions of schema stretch, one file per group.
 
+mod database;
+mod secrets;
+
 use pgrx::prelude::*;
 
 /// `stretch.version()`.

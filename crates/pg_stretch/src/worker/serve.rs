@@ -17,9 +17,11 @@ pub fn serve(worker: &mut Worker, taken: Taken) {
     taken.answer(outcome);
 }
 
-fn dispatch(_worker: &mut Worker, taken: &Taken) -> Result<Value> {
+fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     match taken.op.as_str() {
         "ping" => Ok(Value::Null),
+        "enable_database" => worker.identity.enable(&taken.args),
+        "judge_again" => worker.identity.judge_anew().map(|()| Value::Null),
         other => Err(Error::internal(format!("the worker does not know the request {other}"))),
     }
 }
