@@ -2,6 +2,8 @@
 
 mod migration;
 mod tables;
+mod database;
+mod secrets;
 
 use pgrx::prelude::*;
 

@@ -23,6 +23,8 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
         "migrate" => calls::migrate(worker, &taken.args),
         "drain" => calls::drain(worker, taken),
         "purge_staged" => calls::purge_staged(worker, taken),
+        "enable_database" => worker.identity.enable(&taken.args),
+        "judge_again" => worker.identity.judge_anew().map(|()| Value::Null),
         other => Err(Error::internal(format!("the worker does not know the request {other}"))),
     }
 }
