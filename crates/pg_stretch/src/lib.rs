@@ -3,6 +3,7 @@
 
 mod api;
 mod catalog;
+mod enable;
 mod error;
 mod fdw;
 mod guard;
@@ -16,6 +17,7 @@ mod shmem;
 mod start;
 mod store;
 mod types;
+mod unique;
 mod worker;
 
 pgrx::pg_module_magic!();

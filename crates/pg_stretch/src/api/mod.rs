@@ -2,6 +2,7 @@
 
 mod database;
 mod secrets;
+mod tables;
 
 use pgrx::prelude::*;
 
