@@ -16,11 +16,19 @@ fn enabled_database_is_connected_and_stays_so_after_a_restart() {
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
     enable(&db, &endpoint);
-    wait_until("connected in log", PATIENCE, || cluster.log().contains("this database is connected: authorized"));
-    wait_until("heartbeat", PATIENCE, || endpoint.objects().iter().any(|o| o.contains("/lease/")));
+    wait_until("connected in log", PATIENCE, || {
+        cluster.log().contains("this database is connected: authorized")
+    });
+    wait_until("heartbeat", PATIENCE, || {
+        endpoint.objects().iter().any(|o| o.contains("/lease/"))
+    });
     drop(db);
     cluster.restart();
-    wait_until("connected in log", PATIENCE, || cluster.log().contains("this database is connected: the same server was restarted"));
+    wait_until("connected in log", PATIENCE, || {
+        cluster
+            .log()
+            .contains("this database is connected: the same server was restarted")
+    });
     println!("{:#?}", endpoint.objects());
     cluster.stop(Stop::Fast);
     println!("{}", cluster.log());

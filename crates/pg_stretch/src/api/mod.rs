@@ -1,9 +1,9 @@
 //! The SQL functions of schema stretch, one file per group.
 
-mod migration;
-mod tables;
 mod database;
+mod migration;
 mod secrets;
+mod tables;
 
 use pgrx::prelude::*;
 
