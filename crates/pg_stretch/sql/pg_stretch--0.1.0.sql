@@ -293,35 +293,3 @@ CREATE FUNCTION stretch.enable_database(endpoint text, credential text, if_not_e
 COMMENT ON FUNCTION stretch.enable_database(text, text, boolean) IS 'Connects this database to an endpoint, so that its tables can be stretched';
 REVOKE EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) TO pg_database_owner;
--- Tables (table-level: the table's owner, who must own the database too, or a superuser)
-
-CREATE FUNCTION stretch.unique_probe() RETURNS trigger
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_unique_probe';
-COMMENT ON FUNCTION stretch.unique_probe() IS 'Trigger of stretched tables: keeps new keys unique against the cold rows';
-REVOKE EXECUTE ON FUNCTION stretch.unique_probe() FROM PUBLIC;
-
-CREATE FUNCTION stretch.check_table(relation regclass, filter text DEFAULT NULL)
-    RETURNS TABLE(severity text, item text, reason text, hint text, eligible_rows bigint, eligible_bytes bigint)
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_check_table_wrapper';
-COMMENT ON FUNCTION stretch.check_table(regclass, text) IS
-    'Lists every reason why a table cannot be stretched and what the filter would select; changes nothing';
-
-CREATE FUNCTION stretch.enable_table(relation regclass, filter text DEFAULT NULL, migration_state text DEFAULT 'outbound',
-        strict boolean DEFAULT false, order_by text DEFAULT NULL, if_not_exists boolean DEFAULT false) RETURNS void
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_enable_table_wrapper';
-COMMENT ON FUNCTION stretch.enable_table(regclass, text, text, boolean, text, boolean) IS
-    'Stretches a table: rows that the filter selects migrate to the endpoint and stay in every query';
-
-CREATE FUNCTION stretch.alter_table(relation regclass, strict boolean DEFAULT NULL, order_by text DEFAULT NULL) RETURNS void
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_alter_table_wrapper';
-COMMENT ON FUNCTION stretch.alter_table(regclass, boolean, text) IS
-    'Changes settings of a stretched table; NULL keeps one, an empty order_by removes it';
-
-CREATE FUNCTION stretch.set_migration_state(relation regclass, migration_state text) RETURNS void
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_migration_state_wrapper';
-COMMENT ON FUNCTION stretch.set_migration_state(regclass, text) IS 'Starts (outbound) or stops (paused) the migration of a table';
-
-CREATE FUNCTION stretch.set_filter(relation regclass, filter text) RETURNS void
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_filter_wrapper';
-COMMENT ON FUNCTION stretch.set_filter(regclass, text) IS
-    'Replaces the filter of a stretched table by one that selects at least the same rows';
