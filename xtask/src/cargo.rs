@@ -36,7 +36,10 @@ pub fn build_all() -> Result<Vec<TestProgram>, String> {
 
 /// Reads one message of cargo; `None` unless it is about a test program.
 fn test_program(line: &str) -> Option<TestProgram> {
-    if !line.contains("\"reason\":\"compiler-artifact\"") || !line.contains("\"test\":true}") {
+    // A target says that it can be tested, too; only the profile says that this is the test of it.
+    let (_, profile) = line.split_once("\"profile\":{")?;
+    let (profile, _) = profile.split_once('}')?;
+    if !profile.contains("\"test\":true") {
         return None;
     }
     let path = PathBuf::from(string_after(line, "\"executable\":\"")?);

@@ -97,3 +97,6 @@ fn sources() -> Result<Vec<PathBuf>, String> {
     found.sort();
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

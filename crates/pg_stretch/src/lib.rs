@@ -3,20 +3,25 @@
 
 mod api;
 mod catalog;
+mod enable;
 mod error;
 mod fdw;
 mod guard;
 mod gucs;
 mod identity;
 mod io;
+mod migrate;
 mod pg;
 mod planner;
 mod request;
+mod secrets;
 mod shmem;
 mod start;
 mod store;
 mod stretched;
 mod types;
+mod upload;
+mod unique;
 mod worker;
 
 pgrx::pg_module_magic!();

@@ -4,14 +4,39 @@
 //! panics with a readable sentence when something that must work does not.
 //!
 //! ```no_run
-//! use testkit::{Cluster, Endpoint};
-//! let cluster = Cluster::builder("orders").conf("work_mem", "8MB").start();
+//! use testkit::{Cluster, Endpoint, Target, digest, setup};
+//! let cluster = Cluster::builder("orders").archiving().conf("work_mem", "8MB").start();
 //! let endpoint = Endpoint::new();
 //! let db = cluster.connect("postgres");
-//! db.sql("CREATE EXTENSION pg_stretch");
-//! db.fails("SELECT stretch.migrate('nothing')", "42P01");
-//! assert_eq!(db.int("SELECT count(*) FROM pg_extension WHERE extname = 'pg_stretch'"), 1);
+//! db.sql("CREATE TABLE t (n int PRIMARY KEY, s text); INSERT INTO t SELECT g, g FROM generate_series(1, 1000) g");
+//! let before = digest::table_digest(&db, "t", "n");
+//! setup::enable_database(&db, &endpoint.url());
+//! setup::enable_table(&db, "t", "n < 900");
+//! setup::drain(&db, "t");
+//! assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 101);
+//! assert_eq!(digest::table_digest(&db, "t", "n"), before);
+//!
+//! let backup = cluster.basebackup();
+//! db.sql("SELECT pg_create_restore_point('here')");
+//! let restored = cluster.restore_to("restored", &backup, &Target::Name("here".into()));
+//! let there = restored.connect("postgres");
+//! there.fails("SELECT * FROM t", "ST001");
+//! setup::reauthorize(&there);
+//! assert_eq!(digest::table_digest(&there, "t", "n"), before);
 //! ```
+//!
+//! | what | where |
+//! |---|---|
+//! | a server: start, stop, restart, kill, promote, log, settings, roles | [`Cluster`], [`Builder`] |
+//! | dump, base backup, restore to a target, standby, copy of the files | [`Cluster`] in [`backup`] |
+//! | statements, both protocols, errors by SQLSTATE, notices, COPY, cancel | [`Client`] |
+//! | the usual beginning, and the four steps | [`setup`] |
+//! | a folder as endpoint, and damage to it | [`Endpoint`] |
+//! | S3 that checks signatures; S3 that keeps create-if-absent | [`S3Server`], [`Moto`] |
+//! | refuse, hang at connect, headers or body, reset, 503 | [`Faulty`] before one of them |
+//! | content compared | [`digest`] |
+//! | flights, orders, line items | [`data`] |
+//! | waiting for a state | [`wait_until`], [`wait_for`] |
 
 pub mod backup;
 pub mod client;
@@ -24,6 +49,7 @@ pub mod moto;
 pub mod os;
 pub mod run_dir;
 pub mod s3;
+pub mod setup;
 #[cfg(test)]
 mod tests;
 mod timing;

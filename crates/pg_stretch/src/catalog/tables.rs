@@ -81,6 +81,14 @@ pub fn database(snapshot: pg_sys::Snapshot) -> Result<Option<Database>> {
     })
 }
 
+/// Name of the credential that the database was enabled or last authorized with; a dump carries it (no secret).
+pub fn database_credential(snapshot: pg_sys::Snapshot) -> Result<Option<String>> {
+    let found = one(c"database", c"database_pkey", &[], snapshot, |row| {
+        Ok(row.get::<String>(8))
+    })?;
+    Ok(found.flatten())
+}
+
 /// The row of `stretch.binding`, if this incarnation (or the one this was copied from) has claimed a branch.
 pub fn binding(snapshot: pg_sys::Snapshot) -> Result<Option<Binding>> {
     one(c"binding", c"binding_pkey", &[], snapshot, |row| {

@@ -183,7 +183,6 @@ unsafe fn integers(numbers: &[i32]) -> *mut pg_sys::List {
 pub unsafe fn private(scan: *mut pg_sys::ForeignScan, position: i32) -> Vec<i32> {
     // SAFETY: the plan was made by `plan`, so the member is an integer list or NIL.
     unsafe {
-        let list = list::nth((*scan).fdw_private, position).cast::<pg_sys::List>();
-        (0..list::length(list)).map(|i| list::nth_int(list, i)).collect()
+        list::integers(list::nth((*scan).fdw_private, position))
     }
 }

@@ -103,7 +103,7 @@ unsafe fn value_of(
     // SAFETY: an ExprState carries its own evaluation function; the boundary turns an ERROR into an unwind. The result
     // lives in the per-tuple memory of the context, and is copied before the next row.
     unsafe {
-        let state = list::nth(expressions, position).cast::<pg_sys::ExprState>();
+        let state = list::nth::<pg_sys::ExprState>(expressions, position);
         let Some(function) = (*state).evalfunc else {
             return (pg_sys::Datum::from(0), true);
         };

@@ -111,7 +111,7 @@ pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> (Vec<i32>, *mut
     // SAFETY: as the caller promises; node tags tell the types.
     unsafe {
         for i in 0..list::length(clauses) {
-            let clause = list::nth(clauses, i).cast::<pg_sys::Node>();
+            let clause = list::nth::<pg_sys::Node>(clauses, i);
             if let Some((mut qual, value)) = recognise(clause, relid) {
                 if !value.is_null() {
                     qual.expression = list::length(expressions);
@@ -172,7 +172,7 @@ unsafe fn recognise(clause: *mut pg_sys::Node, relid: u32) -> Found {
                 if (*not).boolop != pg_sys::BoolExprType::NOT_EXPR {
                     return None;
                 }
-                let inner = list::nth((*not).args, 0).cast::<pg_sys::Node>();
+                let inner = list::nth::<pg_sys::Node>((*not).args, 0);
                 let (attribute, base) = column(inner, relid)?;
                 (base == pg_sys::BOOLOID).then_some((Qual::simple(attribute, Kind::False), none))
             }
@@ -188,7 +188,7 @@ unsafe fn two(args: *mut pg_sys::List) -> Option<(*mut pg_sys::Node, *mut pg_sys
     // SAFETY: reads a list of two expressions.
     unsafe {
         (list::length(args) == 2)
-            .then(|| (list::nth(args, 0).cast(), list::nth(args, 1).cast()))
+            .then(|| (list::nth(args, 0), list::nth(args, 1)))
     }
 }
 

@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 use stretch_core::errors;
 
-type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut std::ffi::c_void) -> bool;
+type Walker = Option<unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut std::ffi::c_void) -> bool>;
 
 // Missing in the bindings.
 unsafe extern "C-unwind" {
@@ -56,14 +56,14 @@ unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut std::ffi
                 let query = node.cast::<pg_sys::Query>();
                 check_query(query).or_raise();
                 pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                    query_tree_walker(query, look, context, pg_sys::QTW_EXAMINE_RTES_BEFORE as i32)
+                    query_tree_walker(query, Some(look), context, pg_sys::QTW_EXAMINE_RTES_BEFORE as i32)
                 })
             }
             pg_sys::NodeTag::T_RangeTblEntry => {
                 check_entry(node.cast()).or_raise();
                 false
             }
-            _ => pg_sys::ffi::pg_guard_ffi_boundary(|| expression_tree_walker(node, look, context)),
+            _ => pg_sys::ffi::pg_guard_ffi_boundary(|| expression_tree_walker(node, Some(look), context)),
         }
     }
 }
@@ -74,7 +74,7 @@ unsafe fn check_query(query: *mut pg_sys::Query) -> Result<()> {
         if (*query).commandType != pg_sys::CmdType::CMD_MERGE || (*query).resultRelation <= 0 {
             return Ok(());
         }
-        let target = list::nth((*query).rtable, (*query).resultRelation - 1).cast::<pg_sys::RangeTblEntry>();
+        let target = list::nth::<pg_sys::RangeTblEntry>((*query).rtable, (*query).resultRelation - 1);
         if !(*target).inh || stretched::lookup((*target).relid)?.is_none() {
             return Ok(());
         }

@@ -2,8 +2,8 @@
 
 use crate::answers::{Answers, Comparisons, whole};
 use crate::show::Show;
-use crate::stretch::{Moment, SECRETS, Story};
-use testkit::{Client, Cluster, PATIENCE, Target, wait_until};
+use crate::stretch::{Moment, Story};
+use testkit::{Client, Cluster, Target, setup};
 
 /// A query that no hot row can answer.
 const NEEDS_COLD: &str = "SELECT count(*) FROM flights WHERE time_hour < '2013-02-01 00:00+00'";
@@ -63,7 +63,9 @@ fn refused(show: &Show, db: &Client, compared: &mut Comparisons) {
 }
 
 fn steps_two_to_four(show: &Show, db: &Client) {
-    show.step("2. create_master_key   3. create_credential", || db.sql(SECRETS));
+    show.step("2. create_master_key   3. create_credential", || {
+        setup::create_secrets(db, "demo", "unused by a folder")
+    });
     let rows = show.step("4. reauthorize", || {
         db.lines("SELECT relation, segments, present, refilled, lost, is_reconciled FROM stretch.reauthorize('cred')")
     });
@@ -75,7 +77,5 @@ fn steps_two_to_four(show: &Show, db: &Client) {
             ));
         }
     }
-    wait_until("the table to be reconciled", PATIENCE, || {
-        db.bool("SELECT coalesce(bool_and(is_reconciled), false) FROM stretch.tables")
-    });
+    setup::wait_reconciled(db);
 }

@@ -5,17 +5,13 @@ use crate::show::{Show, bytes};
 use indicatif::ProgressBar;
 use std::fs;
 use std::time::Duration;
+use testkit::setup::{self, CREDENTIAL};
 use testkit::{BaseBackup, Client, Cluster, Endpoint, data, wait_until};
 
 /// Enough for a slow machine; the demo takes seconds.
 const LIMIT: Duration = Duration::from_secs(600);
 /// Bytes of the flights as text, for the progress bar.
 const CSV_BYTES: u64 = 31_053_850;
-
-/// The steps 2 and 3 of the four after a restore, and the first ones of a new database.
-pub const SECRETS: &str = "
-    SELECT stretch.create_master_key('a password nobody would guess');
-    SELECT stretch.create_credential('cred', identity => 'demo', secret => 'unused by a folder');";
 
 /// Bytes of backups before and after.
 #[derive(Default)]
@@ -79,17 +75,13 @@ impl Story {
     pub fn stretch(&self, show: &Show) {
         show.step("create the extension, a master key and a credential", || {
             self.db.sql("CREATE EXTENSION pg_stretch");
-            self.db.sql(SECRETS);
+            setup::create_secrets(&self.db, "demo", "unused by a folder");
         });
         show.step("enable the database and the table", || {
-            self.db.sql(&format!(
-                "SELECT stretch.enable_database('{}', 'cred')",
-                self.endpoint.url()
-            ));
-            self.db.sql(&format!(
-                "SELECT stretch.enable_table('flights', $f${}$f$)",
-                data::FLIGHTS_FILTER
-            ));
+            let url = self.endpoint.url();
+            self.db
+                .sql(&format!("SELECT stretch.enable_database('{url}', '{CREDENTIAL}')"));
+            setup::enable_table(&self.db, "flights", data::FLIGHTS_FILTER);
         });
         show.note(&format!("cold is: {}", data::FLIGHTS_FILTER));
     }

@@ -1,0 +1,103 @@
+//! The SQL functions for tables: enabling, checking, changing settings and filter.
+
+use crate::enable::{self, Wish};
+use crate::error::{Error, OrRaise, Result};
+use pgrx::prelude::*;
+
+/// An argument that must not be NULL.
+fn given<T>(value: Option<T>, name: &str) -> Result<T> {
+    value.ok_or_else(|| Error::argument(format!("{name} must not be null")))
+}
+
+/// `stretch.enable_table`.
+#[pg_extern]
+fn stretch_enable_table(
+    relation: Option<pg_sys::Oid>,
+    filter: Option<&str>,
+    migration_state: Option<&str>,
+    strict: Option<bool>,
+    order_by: Option<&str>,
+    if_not_exists: Option<bool>,
+) {
+    let run = || {
+        enable::enable(
+            given(relation, "relation")?,
+            &Wish {
+                filter,
+                migration_state: given(migration_state, "migration_state")?,
+                strict: strict.unwrap_or(false),
+                order_by,
+                if_not_exists: if_not_exists.unwrap_or(false),
+            },
+        )
+    };
+    run().or_raise();
+}
+
+type Finding = (String, String, String, Option<String>, Option<i64>, Option<i64>);
+
+/// `stretch.check_table`.
+#[pg_extern]
+#[allow(clippy::type_complexity)] // the columns of a set-returning function are written out
+fn stretch_check_table(
+    relation: Option<pg_sys::Oid>,
+    filter: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(severity, String),
+        name!(item, String),
+        name!(reason, String),
+        name!(hint, Option<String>),
+        name!(eligible_rows, Option<i64>),
+        name!(eligible_bytes, Option<i64>),
+    ),
+> {
+    let findings = given(relation, "relation")
+        .and_then(|relation| enable::check(relation, filter))
+        .or_raise();
+    let mut rows: Vec<Finding> = findings
+        .refusals
+        .into_iter()
+        .map(|r| ("error".into(), r.item, r.reason, Some(r.hint), None, None))
+        .collect();
+    if let Some((eligible, bytes)) = findings.eligible {
+        let verdict = if rows.is_empty() {
+            "the table can be stretched"
+        } else {
+            "the table cannot be stretched as it is"
+        };
+        rows.push((
+            "info".into(),
+            "table".into(),
+            verdict.into(),
+            Some("Rows and bytes are estimates; run ANALYZE for better ones.".into()),
+            Some(eligible),
+            Some(bytes),
+        ));
+    }
+    TableIterator::new(rows)
+}
+
+/// `stretch.alter_table`.
+#[pg_extern]
+fn stretch_alter_table(relation: Option<pg_sys::Oid>, strict: Option<bool>, order_by: Option<&str>) {
+    given(relation, "relation")
+        .and_then(|relation| enable::alter(relation, strict, order_by))
+        .or_raise();
+}
+
+/// `stretch.set_migration_state`.
+#[pg_extern]
+fn stretch_set_migration_state(relation: Option<pg_sys::Oid>, migration_state: Option<&str>) {
+    let run = || enable::set_state(given(relation, "relation")?, given(migration_state, "migration_state")?);
+    run().or_raise();
+}
+
+/// `stretch.set_filter`.
+#[pg_extern]
+fn stretch_set_filter(relation: Option<pg_sys::Oid>, filter: Option<&str>) {
+    given(relation, "relation")
+        .and_then(|relation| enable::set_filter(relation, filter))
+        .or_raise();
+}

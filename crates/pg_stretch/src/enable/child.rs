@@ -1,0 +1,139 @@
+//! The foreign child that holds the cold side, its CHECK, and the triggers that keep cold keys unique.
+
+use crate::catalog::rows::UniqueKey;
+use crate::error::{Error, Result};
+use crate::guard;
+use crate::pg::{names, spi, user};
+use pgrx::pg_sys;
+use stretch_core::ids::TableId;
+
+/// Longest name of a relation in bytes.
+const NAME_MAX: usize = 63;
+/// The CHECK of the child.
+pub const FILTER: &str = "stretch_filter";
+
+/// `<table>_<first 8 hex digits of the table's id>`, the table's name cut to fit.
+fn name_of(relation: pg_sys::Oid, table: TableId) -> String {
+    let id = table.to_string();
+    let mut name = names::bare_relation(relation);
+    let mut end = name.len().min(NAME_MAX - 9);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name.truncate(end);
+    format!("{name}_{}", &id[..8])
+}
+
+/// Makes the child with the table's owner as its owner; that owner may read it, nobody else has a right on it.
+pub fn create(relation: pg_sys::Oid, table: TableId, filter: Option<&str>) -> Result<pg_sys::Oid> {
+    let child = format!("stretch_remote.{}", names::quote_ident(&name_of(relation, table)));
+    let check = filter.map_or(String::new(), |filter| format!("CONSTRAINT {FILTER} CHECK ({filter})"));
+    let parent = names::relation(relation);
+    let owner = names::quote_ident(&names::role(user::relation_owner(relation)));
+    utility(&format!(
+        "CREATE FOREIGN TABLE {child} ({check}) INHERITS ({parent}) SERVER stretch"
+    ))?;
+    utility(&format!("ALTER FOREIGN TABLE {child} OWNER TO {owner}"))?;
+    let oid = spi::get::<pg_sys::Oid>("SELECT $1::regclass::oid", &[child.as_str().into()])?
+        .ok_or_else(|| Error::internal("the foreign table is not there"))?;
+    // Default privileges may have granted something to anybody.
+    let grantees = spi::rows(
+        "SELECT DISTINCT a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = $1 AND a.grantee <> 0",
+        &[oid.into()],
+        |row| Ok(row.get::<String>(1)?.unwrap_or_default()),
+    )?;
+    for grantee in grantees {
+        utility(&format!("REVOKE ALL ON {child} FROM {grantee}"))?;
+    }
+    utility(&format!("REVOKE ALL ON {child} FROM PUBLIC, {owner}"))?;
+    utility(&format!("GRANT SELECT ON {child} TO {owner}"))?;
+    Ok(oid)
+}
+
+/// Replaces the CHECK of the child. The caller holds ACCESS EXCLUSIVE on the parent.
+pub fn replace_filter(child: pg_sys::Oid, filter: Option<&str>) -> Result<()> {
+    let child = names::relation(child);
+    let add = filter.map_or(String::new(), |filter| {
+        format!(", ADD CONSTRAINT {FILTER} CHECK ({filter})")
+    });
+    utility(&format!(
+        "ALTER FOREIGN TABLE {child} DROP CONSTRAINT IF EXISTS {FILTER}{add}"
+    ))
+}
+
+/// The table's unique keys, primary key included.
+pub fn unique_keys(relation: pg_sys::Oid) -> Result<Vec<UniqueKey>> {
+    let mut keys = spi::rows(
+        "SELECT array_agg(a.attname::text ORDER BY k.ordinality), i.indnullsnotdistinct
+         FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(number, ordinality), pg_attribute a
+         WHERE i.indrelid = $1 AND i.indisunique AND a.attrelid = $1 AND a.attnum = k.number AND k.ordinality <= i.indnkeyatts
+         GROUP BY i.indexrelid, i.indnullsnotdistinct ORDER BY i.indexrelid",
+        &[relation.into()],
+        |row| {
+            Ok(UniqueKey {
+                columns: row.get(1)?.unwrap_or_default(),
+                nulls_not_distinct: row.get(2)?.unwrap_or_default(),
+            })
+        },
+    )?;
+    let mut seen = Vec::new();
+    keys.retain(|key| {
+        !seen.contains(key) && {
+            seen.push(key.clone());
+            true
+        }
+    });
+    Ok(keys)
+}
+
+/// Makes the triggers of the uniqueness probe, when there is a key to keep unique (F28).
+pub fn create_triggers(relation: pg_sys::Oid, keys: &[UniqueKey]) -> Result<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let table = names::relation(relation);
+    utility(&format!(
+        "CREATE TRIGGER stretch_unique_insert AFTER INSERT ON {table} REFERENCING NEW TABLE AS stretch_new
+         FOR EACH STATEMENT EXECUTE FUNCTION stretch.unique_probe()"
+    ))?;
+    let condition = update_condition(relation, keys)?;
+    utility(&format!(
+        "CREATE TRIGGER stretch_unique_update AFTER UPDATE ON {table}
+         FOR EACH ROW {condition} EXECUTE FUNCTION stretch.unique_probe()"
+    ))?;
+    utility(&format!(
+        "ALTER TABLE {table} ENABLE ALWAYS TRIGGER stretch_unique_insert, ENABLE ALWAYS TRIGGER stretch_unique_update"
+    ))
+}
+
+/// Lets the row trigger queue only rows whose key changed. `IS DISTINCT FROM` finds the operator by name, so there is
+/// no condition when a key has a type from outside pg_catalog; the trigger's function compares again anyway.
+fn update_condition(relation: pg_sys::Oid, keys: &[UniqueKey]) -> Result<String> {
+    let mut columns: Vec<&str> = keys.iter().flat_map(|key| &key.columns).map(String::as_str).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    let foreign = spi::get::<i64>(
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = $1 AND attname = ANY ($2) AND atttypid >= 16384",
+        &[
+            relation.into(),
+            columns.iter().map(|c| c.to_string()).collect::<Vec<_>>().into(),
+        ],
+    )?;
+    if foreign != Some(0) {
+        return Ok(String::new());
+    }
+    let terms: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let column = names::quote_ident(column);
+            format!("OLD.{column} IS DISTINCT FROM NEW.{column}")
+        })
+        .collect();
+    Ok(format!("WHEN ({})", terms.join(" OR ")))
+}
+
+/// Runs a statement of ours, which the guard lets pass.
+pub fn utility(sql: &str) -> Result<()> {
+    let _ours = guard::ours();
+    spi::execute(sql, &[]).map(drop)
+}

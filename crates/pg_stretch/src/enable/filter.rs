@@ -1,0 +1,290 @@
+//! Filters: parsing, the rules of what one may hold (F3, F13), the text that is stored, and which replacement is looser.
+
+use crate::error::{Error, Result};
+use crate::pg::{list, names, user};
+use pgrx::pg_sys;
+use std::ffi::{CString, c_char, c_void};
+use stretch_core::errors;
+
+type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
+unsafe extern "C-unwind" {
+    fn expression_tree_walker(node: *mut pg_sys::Node, walker: Option<Walker>, context: *mut c_void) -> bool;
+}
+
+/// OIDs of the collations "C" and "POSIX".
+const BYTE_ORDER: [u32; 2] = [950, 951];
+/// BTEqualStrategyNumber and ROWCOMPARE_NE: comparisons that do not order.
+const EQUAL: i32 = 3;
+const NOT_EQUAL: i32 = 6;
+
+/// Parses and checks a filter as the table's owner, who must not gain anybody else's rights by it; returns it deparsed
+/// under `search_path = pg_catalog, pg_temp`. The caller holds a lock on the table.
+pub fn normalize(relation: pg_sys::Oid, filter: &str) -> Result<String> {
+    let _owner = user::ActAs::role(user::relation_owner(relation), true);
+    let node = parse(relation, filter)?;
+    check(node)?;
+    // SAFETY: a checked expression over the only relation of the deparse context.
+    unsafe {
+        let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
+        Ok(names::text(pg_sys::deparse_expression(node, context, false, false)))
+    }
+}
+
+/// Whether every row that the old filter selects is also selected by the new one, as the planner's prover sees it
+/// (design §13). `None` selects every row.
+pub fn is_looser(relation: pg_sys::Oid, old: Option<&str>, new: Option<&str>) -> Result<bool> {
+    let Some(new) = new else {
+        return Ok(true);
+    };
+    let _owner = user::ActAs::role(user::relation_owner(relation), true);
+    let new = prepared(parse(relation, new)?);
+    let old = match old {
+        Some(old) => prepared(parse(relation, old)?),
+        None => std::ptr::null_mut(),
+    };
+    // SAFETY: lists of folded, checked expressions over relation number 1.
+    Ok(unsafe { pg_sys::predicate_implied_by(new, old, false) })
+}
+
+/// The form in which the planner compares predicates.
+fn prepared(node: *mut pg_sys::Node) -> *mut pg_sys::List {
+    // SAFETY: folds a checked expression, which holds functions of pg_catalog only.
+    unsafe {
+        let folded = pg_sys::eval_const_expressions(std::ptr::null_mut(), node);
+        pg_sys::make_ands_implicit(pg_sys::canonicalize_qual(folded.cast(), false))
+    }
+}
+
+fn unfit(message: impl Into<String>) -> Error {
+    Error::new(&errors::FILTER_UNFIT, message)
+}
+
+/// Text to a transformed, unfolded boolean expression.
+fn parse(relation: pg_sys::Oid, filter: &str) -> Result<*mut pg_sys::Node> {
+    let text = CString::new(filter).map_err(|_| unfit("the filter holds a zero byte"))?;
+    // SAFETY: raw_parser gives a list of RawStmt in the current memory context; everything below lives there as well.
+    unsafe {
+        let statements = list::pointers::<pg_sys::RawStmt>(pg_sys::raw_parser(
+            text.as_ptr(),
+            pg_sys::RawParseMode::RAW_PARSE_PLPGSQL_EXPR,
+        ));
+        let raw = statements
+            .first()
+            .and_then(|statement| only_expression((**statement).stmt))
+            .ok_or_else(|| unfit("the filter is not one boolean expression"))?;
+        let table = pg_sys::table_open(relation, pg_sys::NoLock as i32);
+        let state = pg_sys::make_parsestate(std::ptr::null_mut());
+        (*state).p_sourcetext = text.as_ptr();
+        let item = pg_sys::addRangeTableEntryForRelation(
+            state,
+            table,
+            pg_sys::AccessShareLock as i32,
+            std::ptr::null_mut(),
+            false,
+            true,
+        );
+        pg_sys::addNSItemToQuery(state, item, true, true, true);
+        // The kind of CHECK constraints: no subqueries, aggregates, window or set-returning functions.
+        let mut node = pg_sys::transformExpr(state, raw, pg_sys::ParseExprKind::EXPR_KIND_CHECK_CONSTRAINT);
+        node = pg_sys::coerce_to_boolean(state, node, c"filter".as_ptr());
+        pg_sys::assign_expr_collations(state, node);
+        pg_sys::free_parsestate(state);
+        pg_sys::table_close(table, pg_sys::NoLock as i32);
+        Ok(node)
+    }
+}
+
+/// The expression of `SELECT expression` and nothing else.
+unsafe fn only_expression(statement: *mut pg_sys::Node) -> Option<*mut pg_sys::Node> {
+    // SAFETY: the caller passes a node of the raw parser; its tag is looked at before the cast.
+    unsafe {
+        if (*statement).type_ != pg_sys::NodeTag::T_SelectStmt {
+            return None;
+        }
+        let select = &*statement.cast::<pg_sys::SelectStmt>();
+        let lists = [
+            select.distinctClause,
+            select.fromClause,
+            select.groupClause,
+            select.windowClause,
+            select.valuesLists,
+            select.sortClause,
+            select.lockingClause,
+        ];
+        let nodes = [
+            select.whereClause,
+            select.havingClause,
+            select.limitOffset,
+            select.limitCount,
+        ];
+        let plain = lists.iter().all(|list| list.is_null())
+            && nodes.iter().all(|node| node.is_null())
+            && select.intoClause.is_null()
+            && select.withClause.is_null()
+            && select.op == pg_sys::SetOperation::SETOP_NONE;
+        let targets = list::pointers::<pg_sys::ResTarget>(select.targetList);
+        if !plain || targets.len() != 1 {
+            return None;
+        }
+        let target = *targets.first()?;
+        (*target).name.is_null().then_some((*target).val)
+    }
+}
+
+/// What the walk over the expression found wrong first.
+struct Problem(Option<String>);
+
+fn check(node: *mut pg_sys::Node) -> Result<()> {
+    let mut problem = Problem(None);
+    // SAFETY: walks a transformed expression; the context outlives the walk.
+    unsafe {
+        visit(node, (&raw mut problem).cast());
+        if let Some(text) = problem.0 {
+            return Err(unfit(format!("the filter holds {text}")));
+        }
+        if pg_sys::contain_mutable_functions(node) {
+            return Err(unfit("the filter holds a function or operator that is not immutable")
+                .hint("Compare with constants of the column's own type, for example date '2025-01-01'."));
+        }
+    }
+    Ok(())
+}
+
+/// True when an object of this OID came with initdb.
+fn built_in(oid: pg_sys::Oid) -> bool {
+    oid.to_u32() < pg_sys::FirstNormalObjectId
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    if node.is_null() {
+        return false;
+    }
+    // SAFETY: `context` is the `Problem` of `check`; the node comes from the walker.
+    unsafe {
+        if let Some(text) = fault(node) {
+            (*context.cast::<Problem>()).0 = Some(text);
+            return true;
+        }
+        pg_sys::ffi::pg_guard_ffi_boundary(|| expression_tree_walker(node, Some(visit), context))
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn foreign_function(function: pg_sys::Oid, _context: *mut c_void) -> bool {
+    !built_in(function)
+}
+
+/// What is wrong with this node itself, not with what is below it.
+unsafe fn fault(node: *mut pg_sys::Node) -> Option<String> {
+    // SAFETY: casts follow the node's tag.
+    unsafe {
+        use pg_sys::NodeTag::*;
+        let operators: Vec<pg_sys::Oid> = match (*node).type_ {
+            T_List => return None,
+            T_Var => {
+                let column = (*node.cast::<pg_sys::Var>()).varattno;
+                if column <= 0 {
+                    return Some("a system column or a whole row".into());
+                }
+                Vec::new()
+            }
+            T_Const => Vec::new(),
+            T_OpExpr | T_DistinctExpr | T_NullIfExpr => vec![(*node.cast::<pg_sys::OpExpr>()).opno],
+            T_ScalarArrayOpExpr => vec![(*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno],
+            T_RowCompareExpr => {
+                let row = &*node.cast::<pg_sys::RowCompareExpr>();
+                if list::oids(row.inputcollids).into_iter().any(not_byte_order) {
+                    return Some(ordered_text());
+                }
+                list::oids(row.opnos)
+            }
+            T_MinMaxExpr => {
+                if not_byte_order((*node.cast::<pg_sys::MinMaxExpr>()).inputcollid) {
+                    return Some(ordered_text());
+                }
+                Vec::new()
+            }
+            T_SubLink | T_SubPlan | T_Aggref | T_WindowFunc | T_GroupingFunc | T_Param | T_CurrentOfExpr
+            | T_NextValueExpr | T_SetToDefault => {
+                return Some("something that is not computed from the row alone".into());
+            }
+            // WHEN clauses have no type of their own.
+            T_CaseWhen => return None,
+            _ => Vec::new(),
+        };
+        for operator in operators {
+            if !built_in(operator) {
+                return Some(format!(
+                    "operator {}, which is not one of pg_catalog",
+                    names::text(pg_sys::format_operator(operator))
+                ));
+            }
+            if orders(operator) && not_byte_order(pg_sys::exprInputCollation(node)) {
+                return Some(ordered_text());
+            }
+        }
+        if pg_sys::check_functions_in_node(node, Some(foreign_function), std::ptr::null_mut()) {
+            return Some("a function that is not one of pg_catalog".into());
+        }
+        let kind = pg_sys::exprType(node);
+        if !built_in(kind) {
+            return Some(format!(
+                "type {}, which is not one of pg_catalog",
+                names::text(pg_sys::format_type_be(kind))
+            ));
+        }
+        if !built_in(pg_sys::exprCollation(node)) || !built_in(pg_sys::exprInputCollation(node)) {
+            return Some("a collation that is not one of pg_catalog".into());
+        }
+        None
+    }
+}
+
+fn ordered_text() -> String {
+    "a comparison of text by order whose collation is not \"C\"".into()
+}
+
+/// Text order that may change with the operating system (F13). The default collation counts too: the filter travels
+/// with dumps into databases of other locales.
+fn not_byte_order(collation: pg_sys::Oid) -> bool {
+    collation != pg_sys::InvalidOid && !BYTE_ORDER.contains(&collation.to_u32())
+}
+
+/// Whether some btree family knows the operator as one of order.
+fn orders(operator: pg_sys::Oid) -> bool {
+    // SAFETY: catalog look-up that returns a list of OpBtreeInterpretation.
+    unsafe {
+        list::pointers::<pg_sys::OpBtreeInterpretation>(pg_sys::get_op_btree_interpretation(operator))
+            .into_iter()
+            .any(|entry| (*entry).strategy != EQUAL && (*entry).strategy != NOT_EQUAL)
+    }
+}
+
+/// Checks `order_by`: names of columns between commas. Returns them quoted where needed.
+pub fn normalize_order(relation: pg_sys::Oid, order_by: &str) -> Result<String> {
+    let bad = |what: &str| Error::argument(format!("order_by {what}")).hint("Give column names between commas.");
+    let text = CString::new(order_by).map_err(|_| bad("holds a zero byte"))?;
+    let mut out = Vec::new();
+    // SAFETY: SplitIdentifierString cuts the copy in place and returns pointers into it; the copy outlives the list.
+    unsafe {
+        let copy = pg_sys::pstrdup(text.as_ptr());
+        let mut parts = std::ptr::null_mut();
+        if !pg_sys::SplitIdentifierString(copy, b',' as c_char, &mut parts) || parts.is_null() {
+            return Err(bad("is not a list of column names"));
+        }
+        for name in list::pointers::<c_char>(parts) {
+            let column = pg_sys::get_attnum(relation, name);
+            if column <= 0 {
+                return Err(bad(&format!("names {}, which is not a column", names::text(name))));
+            }
+            let kind = pg_sys::getBaseType(pg_sys::get_atttype(relation, column));
+            let entry = pg_sys::lookup_type_cache(kind, pg_sys::TYPECACHE_LT_OPR as i32);
+            if (*entry).lt_opr == pg_sys::InvalidOid {
+                return Err(bad(&format!("names {}, whose type has no order", names::text(name))));
+            }
+            out.push(names::text(pg_sys::quote_identifier(name)));
+        }
+    }
+    Ok(out.join(", "))
+}
