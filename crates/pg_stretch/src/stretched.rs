@@ -72,9 +72,7 @@ pub fn invalidate(info: &Info) {
 pub fn inherits(relation: pg_sys::Oid, child: pg_sys::Oid) -> bool {
     // SAFETY: scans pg_inherits under a catalog snapshot, takes no lock on the children; ERROR becomes an unwind.
     unsafe {
-        let list = pg_sys::ffi::pg_guard_ffi_boundary(|| {
-            find_inheritance_children(relation, pg_sys::NoLock as i32)
-        });
+        let list = pg_sys::ffi::pg_guard_ffi_boundary(|| find_inheritance_children(relation, pg_sys::NoLock as i32));
         pg_sys::list_member_oid(list, child)
     }
 }
@@ -128,8 +126,7 @@ fn installed() -> bool {
     // SAFETY: look-ups in catalogs of the system that tolerate missing objects.
     unsafe {
         let extension = pg_sys::get_extension_oid(c"pg_stretch".as_ptr(), true);
-        extension != pg_sys::InvalidOid
-            && pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, table) == extension
+        extension != pg_sys::InvalidOid && pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, table) == extension
     }
 }
 

@@ -53,12 +53,7 @@ pub unsafe extern "C-unwind" fn begin(
         return;
     }
     // SAFETY: the executor hands over valid states.
-    let (snapshot, child) = unsafe {
-        (
-            (*(*state).ps.state).es_snapshot,
-            (*(*target).ri_RelationDesc).rd_id,
-        )
-    };
+    let (snapshot, child) = unsafe { ((*(*state).ps.state).es_snapshot, (*(*target).ri_RelationDesc).rd_id) };
     if scan::query_mode(snapshot).or_raise() == scan::Mode::LocalOnly {
         Error::new(
             &errors::COLD_ROWS_REFUSED,

@@ -182,7 +182,5 @@ unsafe fn integers(numbers: &[i32]) -> *mut pg_sys::List {
 /// Reads one of the lists of `fdw_private`.
 pub unsafe fn private(scan: *mut pg_sys::ForeignScan, position: i32) -> Vec<i32> {
     // SAFETY: the plan was made by `plan`, so the member is an integer list or NIL.
-    unsafe {
-        list::integers(list::nth((*scan).fdw_private, position))
-    }
+    unsafe { list::integers(list::nth((*scan).fdw_private, position)) }
 }

@@ -186,10 +186,7 @@ unsafe fn recognise(clause: *mut pg_sys::Node, relid: u32) -> Found {
 
 unsafe fn two(args: *mut pg_sys::List) -> Option<(*mut pg_sys::Node, *mut pg_sys::Node)> {
     // SAFETY: reads a list of two expressions.
-    unsafe {
-        (list::length(args) == 2)
-            .then(|| (list::nth(args, 0), list::nth(args, 1)))
-    }
+    unsafe { (list::length(args) == 2).then(|| (list::nth(args, 0), list::nth(args, 1))) }
 }
 
 unsafe fn comparison(
@@ -268,6 +265,8 @@ unsafe fn ordered(operator: pg_sys::Oid, base: pg_sys::Oid, collation: pg_sys::O
 unsafe fn is_value(node: *mut pg_sys::Node) -> bool {
     // SAFETY: walks an expression of the planner. Vars of other relations do not occur in an unparameterised path.
     unsafe {
-        !pg_sys::contain_var_clause(node) && !pg_sys::contain_subplans(node) && !pg_sys::contain_volatile_functions(node)
+        !pg_sys::contain_var_clause(node)
+            && !pg_sys::contain_subplans(node)
+            && !pg_sys::contain_volatile_functions(node)
     }
 }

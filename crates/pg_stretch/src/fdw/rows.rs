@@ -123,7 +123,10 @@ impl Group {
         unsafe {
             for (source, datums) in self.sources.iter().zip(&self.datums) {
                 let place = source.attribute as usize - 1;
-                let null = source.content.as_ref().is_none_or(|(array, _)| array.is_null(self.next));
+                let null = source
+                    .content
+                    .as_ref()
+                    .is_none_or(|(array, _)| array.is_null(self.next));
                 (*slot).tts_isnull.add(place).write(null);
                 if !null {
                     (*slot).tts_values.add(place).write(datums[at]);

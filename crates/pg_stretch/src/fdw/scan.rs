@@ -1,6 +1,7 @@
 //! The executor's callbacks: registration and query mode at the start, pruning at the first row, then row group by row
 //! group. Everything is decided under the query's own snapshot; nothing here writes, so a parallel worker may do it.
 
+use super::cold;
 use super::columns::{self, Target};
 use super::explain::Counters;
 use super::fetch::{Fetcher, Want};
@@ -8,13 +9,12 @@ use super::plan::{PRIVATE_COLUMNS, PRIVATE_QUALS, PRIVATE_SYSTEM, private};
 use super::prune::{self, Choice};
 use super::quals::{self, Qual};
 use super::rows::{Group, Source};
-use super::cold;
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::tables;
 use crate::error::{Error, OrRaise, Result, report};
 use crate::pg::names;
-use pgrx::prelude::*;
 use pgrx::PgMemoryContexts;
+use pgrx::prelude::*;
 use std::ops::Range;
 use stretch_core::errors;
 use stretch_segment::{SegmentError, SegmentReader};
@@ -29,11 +29,13 @@ pub enum Mode {
 
 /// The database's query mode under a snapshot. Without a binding (a restored dump) nothing restricts it.
 pub fn query_mode(snapshot: pg_sys::Snapshot) -> Result<Mode> {
-    Ok(match tables::binding(snapshot)?.map(|binding| binding.query_mode).as_deref() {
-        Some("LOCAL_ONLY") => Mode::LocalOnly,
-        Some("DISABLED") => Mode::Disabled,
-        _ => Mode::LocalAndRemote,
-    })
+    Ok(
+        match tables::binding(snapshot)?.map(|binding| binding.query_mode).as_deref() {
+            Some("LOCAL_ONLY") => Mode::LocalOnly,
+            Some("DISABLED") => Mode::Disabled,
+            _ => Mode::LocalAndRemote,
+        },
+    )
 }
 
 /// A segment that is not pruned.
@@ -221,7 +223,11 @@ impl ColdScan {
             if let Some(group) = &mut self.group {
                 // SAFETY: the slot was prepared above, the context is this scan's.
                 if unsafe { group.fill(slot, self.slice_context)? } {
-                    return if self.shows_system { Err(self.system_refused()) } else { Ok(()) };
+                    return if self.shows_system {
+                        Err(self.system_refused())
+                    } else {
+                        Ok(())
+                    };
                 }
             }
             if self.next >= self.wants.len() {
@@ -289,7 +295,8 @@ impl ColdScan {
 
     /// Keeps the decoded rows when a rescan wants the one row group that is at hand.
     fn begin_again(&mut self, open: Vec<Open>, wants: Vec<Want>) {
-        let same = |a: &[Open], b: &[Open]| matches!((a, b), ([a], [b]) if a.segment.segment_id == b.segment.segment_id);
+        let same =
+            |a: &[Open], b: &[Open]| matches!((a, b), ([a], [b]) if a.segment.segment_id == b.segment.segment_id);
         let group_kept = wants.len() == 1
             && self.wants.len() == 1
             && wants[0].row_group == self.wants[0].row_group
@@ -382,7 +389,13 @@ impl ColdScan {
 }
 
 /// ST004 for a chunk that is not what the catalog says, naming segment, row group and column (I-5).
-pub fn damaged(error: &SegmentError, segment: &Segment, reader: &SegmentReader, row_group: usize, table: &str) -> Error {
+pub fn damaged(
+    error: &SegmentError,
+    segment: &Segment,
+    reader: &SegmentReader,
+    row_group: usize,
+    table: &str,
+) -> Error {
     let detail = match error {
         SegmentError::Checksum { row_group, column } => {
             let name = reader.detail().columns.get(*column).map_or("?", |column| &column.name);

@@ -83,7 +83,11 @@ impl Maker {
             }
             Reading::Timestamp => {
                 let values = array.as_primitive::<TimestampMicrosecondType>().values();
-                out.extend(values[rows].iter().map(|v| by_value(timestamp_from_parquet(*v) as isize)));
+                out.extend(
+                    values[rows]
+                        .iter()
+                        .map(|v| by_value(timestamp_from_parquet(*v) as isize)),
+                );
             }
             Reading::Uuid => {
                 let array = array.as_fixed_size_binary();

@@ -11,7 +11,8 @@ type Walker = Option<unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut std::ff
 
 // Missing in the bindings.
 unsafe extern "C-unwind" {
-    fn query_tree_walker(query: *mut pg_sys::Query, walker: Walker, context: *mut std::ffi::c_void, flags: i32) -> bool;
+    fn query_tree_walker(query: *mut pg_sys::Query, walker: Walker, context: *mut std::ffi::c_void, flags: i32)
+    -> bool;
     fn expression_tree_walker(node: *mut pg_sys::Node, walker: Walker, context: *mut std::ffi::c_void) -> bool;
 }
 
