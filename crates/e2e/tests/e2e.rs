@@ -2,6 +2,8 @@
 
 #[path = "e2e/content.rs"]
 mod content;
+#[path = "e2e/identity.rs"]
+mod identity;
 #[path = "e2e/kit.rs"]
 mod kit;
 #[path = "e2e/seed.rs"]
