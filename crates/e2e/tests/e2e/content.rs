@@ -57,7 +57,10 @@ fn random_tables_keep_their_content() {
     }
     before.must_be(&db, &tables, "while migrating");
     let drained = db.try_sql("SELECT stretch.drain()");
-    let failures = db.lines("SELECT DISTINCT relation, sqlstate, message FROM stretch.migration_status WHERE sqlstate IS NOT NULL");
+    let failures = db.lines(
+        "SELECT DISTINCT relation, sqlstate, message FROM stretch.migration_batch JOIN stretch.stretched_table USING (table_id)
+          WHERE sqlstate IS NOT NULL",
+    );
     assert!(drained.is_ok() && failures.is_empty(), "{drained:?}\n{}", failures.join("\n"));
     step("drained");
 
@@ -98,7 +101,7 @@ fn random_tables_keep_their_content() {
 
 fn restored(cluster: &Cluster, name: &str, tables: &[Table], before: &Contents) {
     let db = cluster.connect(name);
-    let cold = db.text("SELECT relation FROM stretch.tables WHERE cold_rows > 0 LIMIT 1");
+    let cold = db.text("SELECT relation FROM stretch.stretched_table JOIN stretch.manifest USING (table_id) WHERE row_total > 0");
     db.fails(&format!("SELECT * FROM {cold}"), "ST001");
     for line in setup::reauthorize(&db) {
         assert!(line.ends_with("|t"), "{line}");
