@@ -6,7 +6,11 @@ mod content;
 mod identity;
 #[path = "e2e/kit.rs"]
 mod kit;
+#[path = "e2e/pitr.rs"]
+mod pitr;
 #[path = "e2e/seed.rs"]
 mod seed;
+#[path = "e2e/sizes.rs"]
+mod sizes;
 #[path = "e2e/smoke.rs"]
 mod smoke;

@@ -21,7 +21,7 @@ use std::time::Instant;
 use table::{Deck, Occurred, Shape, Table};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, setup, wait_until};
 
-const SCHEMA: &str = "CREATE SCHEMA other_schema; CREATE TABLE anchor (); CREATE TABLE other_schema.anchor ();";
+const SCHEMA: &str = "CREATE SCHEMA other_schema";
 
 fn tables(r: &mut StdRng, db: &Client) -> Vec<Table> {
     let count: usize = std::env::var("STRETCH_TABLES").map_or(22, |text| text.parse().expect("a number of tables"));

@@ -326,10 +326,11 @@ pub fn aclitem(r: &mut StdRng) -> String {
     pick(r, &["postgres=r/postgres", "=rw/postgres", "postgres=arwdDxt*/postgres"])
 }
 
+/// Like every OID, one of a user's object means something else in a restored dump.
 pub fn regclass(r: &mut StdRng) -> String {
-    pick(r, &["pg_class", "anchor", "other_schema.anchor", "pg_catalog.pg_proc"])
+    pick(r, &["pg_class", "pg_catalog.pg_proc", "-"])
 }
 
 pub fn regtype(r: &mut StdRng) -> String {
-    pick(r, &["int4", "mood", "pair", "text[]", "mood[]"])
+    pick(r, &["int4", "text[]", "-"])
 }
