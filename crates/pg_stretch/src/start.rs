@@ -1,6 +1,6 @@
 //! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
 
-use crate::{gucs, shmem, worker};
+use crate::{guard, gucs, shmem, worker};
 use pgrx::prelude::*;
 
 static mut PREV_SHMEM_REQUEST: pg_sys::shmem_request_hook_type = None;
@@ -28,6 +28,7 @@ pub extern "C-unwind" fn _PG_init() {
         pg_sys::shmem_startup_hook = Some(shmem_startup);
     }
     if !upgrade {
+        guard::install();
         worker::launcher::register();
     }
 }
