@@ -29,11 +29,12 @@ pub fn run(args: &[String]) -> Result<(), String> {
         ));
     }
     let mut build = cargo::cargo();
-    build
-        .env("PGRX_PG_CONFIG_PATH", &pg_config)
-        .args(["build", "--locked", "--package", "pg_stretch"]);
+    build.env("PGRX_PG_CONFIG_PATH", &pg_config).args(["build", "--locked"]);
     if release {
-        build.arg("--release");
+        build.args(["--release", "--package", "pg_stretch"]);
+    } else {
+        // As everything else is built, or cargo would build the dependencies again.
+        build.arg("--workspace");
     }
     sh::run(&mut build)?;
 

@@ -1,5 +1,7 @@
 //! End-to-end tests against a real PostgreSQL: one binary, a module per topic in `tests/e2e/`.
 
+#[path = "e2e/identity.rs"]
+mod identity;
 #[path = "e2e/kit.rs"]
 mod kit;
 #[path = "e2e/smoke.rs"]

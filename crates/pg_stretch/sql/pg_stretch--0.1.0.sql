@@ -16,7 +16,8 @@ CREATE TABLE stretch.database (
     lineage    uuid[]   NOT NULL DEFAULT '{}',
     rpo        interval NOT NULL DEFAULT '8 hours',
     retention  interval NOT NULL DEFAULT '7 days',
-    format     integer  NOT NULL DEFAULT 1
+    format     integer  NOT NULL DEFAULT 1,
+    credential text
 );
 COMMENT ON TABLE stretch.database IS 'One row when the database is stretch-enabled: what a backup must know of the remote side (no secrets)';
 
@@ -190,6 +191,19 @@ CREATE FUNCTION stretch.version() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_version_wrapper';
 COMMENT ON FUNCTION stretch.version() IS 'Version of the extension''s library [any]';
 
+-- migration ------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION stretch.migrate(relation regclass, max_rows bigint DEFAULT NULL) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_migrate_wrapper';
+COMMENT ON FUNCTION stretch.migrate(regclass, bigint) IS 'Moves one batch of eligible rows now and returns how many [table owner]';
+
+CREATE FUNCTION stretch.drain(relation regclass DEFAULT NULL, timeout interval DEFAULT '10 min') RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_drain_wrapper';
+COMMENT ON FUNCTION stretch.drain(regclass, interval) IS 'Moves batches until no eligible row is left and returns how many rows moved [table owner; database owner for all tables]';
+
+CREATE FUNCTION stretch.purge_staged(relation regclass DEFAULT NULL) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_purge_staged_wrapper';
+COMMENT ON FUNCTION stretch.purge_staged(regclass) IS 'Drops staged bytes that are uploaded and verified, without waiting for the RPO; returns the bytes [table owner; database owner for all tables]';
 -- Tables (table-level: the table's owner, who must own the database too, or a superuser)
 
 CREATE FUNCTION stretch.unique_probe() RETURNS trigger
@@ -222,3 +236,60 @@ CREATE FUNCTION stretch.set_filter(relation regclass, filter text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_filter_wrapper';
 COMMENT ON FUNCTION stretch.set_filter(regclass, text) IS
     'Replaces the filter of a stretched table by one that selects at least the same rows';
+-- Secrets [database owner] --------------------------------------------------------------------------------------
+
+CREATE FUNCTION stretch.create_master_key(password text) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_create_master_key_wrapper';
+COMMENT ON FUNCTION stretch.create_master_key(text) IS 'Makes the master key of this database, sealed by the password and by this server''s service key';
+REVOKE EXECUTE ON FUNCTION stretch.create_master_key(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.create_master_key(text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.open_master_key(password text) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_open_master_key_wrapper';
+COMMENT ON FUNCTION stretch.open_master_key(text) IS 'Seals the master key for this server''s service key again, when its password is known';
+REVOKE EXECUTE ON FUNCTION stretch.open_master_key(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.open_master_key(text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.rotate_master_key(password text) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_rotate_master_key_wrapper';
+COMMENT ON FUNCTION stretch.rotate_master_key(text) IS 'Makes a new master key under a new password and seals every credential again';
+REVOKE EXECUTE ON FUNCTION stretch.rotate_master_key(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.rotate_master_key(text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.drop_master_key() RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_drop_master_key_wrapper';
+COMMENT ON FUNCTION stretch.drop_master_key() IS 'Drops the master key when no credential is left';
+REVOKE EXECUTE ON FUNCTION stretch.drop_master_key() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.drop_master_key() TO pg_database_owner;
+
+CREATE FUNCTION stretch.create_credential(name text, identity text, secret text, or_replace boolean DEFAULT false) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_create_credential_wrapper';
+COMMENT ON FUNCTION stretch.create_credential(text, text, text, boolean) IS 'Stores identity and secret of an endpoint, sealed; nobody can read them back';
+REVOKE EXECUTE ON FUNCTION stretch.create_credential(text, text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.create_credential(text, text, text, boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.create_credential_from_file(name text, identity text, path text) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_create_credential_from_file_wrapper';
+COMMENT ON FUNCTION stretch.create_credential_from_file(text, text, text) IS 'As create_credential, with the secret from a file of the server, so that no statement holds it';
+REVOKE EXECUTE ON FUNCTION stretch.create_credential_from_file(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.create_credential_from_file(text, text, text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.alter_credential(name text, identity text, secret text) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_alter_credential_wrapper';
+COMMENT ON FUNCTION stretch.alter_credential(text, text, text) IS 'Replaces identity and secret of a credential';
+REVOKE EXECUTE ON FUNCTION stretch.alter_credential(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.alter_credential(text, text, text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.drop_credential(name text, if_exists boolean DEFAULT false) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_drop_credential_wrapper';
+COMMENT ON FUNCTION stretch.drop_credential(text, boolean) IS 'Drops a credential that connects nothing';
+REVOKE EXECUTE ON FUNCTION stretch.drop_credential(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.drop_credential(text, boolean) TO pg_database_owner;
+
+-- Database [database owner] -------------------------------------------------------------------------------------
+
+CREATE FUNCTION stretch.enable_database(endpoint text, credential text, if_not_exists boolean DEFAULT false) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_enable_database_wrapper';
+COMMENT ON FUNCTION stretch.enable_database(text, text, boolean) IS 'Connects this database to an endpoint, so that its tables can be stretched';
+REVOKE EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) TO pg_database_owner;

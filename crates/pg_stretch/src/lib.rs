@@ -10,11 +10,17 @@ mod guard;
 mod gucs;
 mod identity;
 mod io;
+mod migrate;
 mod pg;
+mod planner;
 mod request;
+mod secrets;
 mod shmem;
 mod start;
+mod store;
+mod stretched;
 mod types;
+mod upload;
 mod unique;
 mod worker;
 

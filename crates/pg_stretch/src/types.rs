@@ -41,14 +41,22 @@ pub fn plan(type_id: pg_sys::Oid, typmod: i32) -> TypePlan {
         None if has_send_and_receive(base) => (ColumnType::Opaque, Form::Send),
         None => (ColumnType::Opaque, Form::Output),
     };
-    TypePlan { column_type, form, base_type: base, typmod: base_typmod }
+    TypePlan {
+        column_type,
+        form,
+        base_type: base,
+        typmod: base_typmod,
+    }
 }
 
 /// numeric(p, s): a decimal when it fits 128 bits; otherwise numeric's own wire form (precision 0).
 fn numeric(typmod: i32) -> ColumnType {
     const NONE: ColumnType = ColumnType::Numeric { precision: 0, scale: 0 };
     // Layout of numeric's modifier: make_numeric_typmod of numeric.c (scale is signed, 11 bits).
-    let Some(packed) = typmod.checked_sub(pg_sys::VARHDRSZ as i32).filter(|packed| *packed >= 0) else {
+    let Some(packed) = typmod
+        .checked_sub(pg_sys::VARHDRSZ as i32)
+        .filter(|packed| *packed >= 0)
+    else {
         return NONE;
     };
     let precision = (packed >> 16) & 0xffff;

@@ -1,5 +1,8 @@
 //! The SQL functions of schema stretch, one file per group.
 
+mod database;
+mod migration;
+mod secrets;
 mod tables;
 
 use pgrx::prelude::*;

@@ -15,6 +15,11 @@ pub enum Isolation {
 
 /// Runs `f` in a transaction of its own with an active snapshot and commits; an `Err` or an ERROR rolls back and is returned.
 pub fn run<R>(isolation: Isolation, f: impl FnOnce() -> Result<R>) -> Result<R> {
+    run_after(isolation, || Ok(()), f)
+}
+
+/// As `run`, with `before` called in the transaction before its first snapshot is taken, for locks (Appendix 1, step 0).
+pub fn run_after<R>(isolation: Isolation, before: impl FnOnce() -> Result<()>, f: impl FnOnce() -> Result<R>) -> Result<R> {
     // SAFETY: a worker outside any transaction starts one; both ways out below end it.
     unsafe {
         pg_sys::SetCurrentStatementStartTimestamp();
@@ -27,6 +32,10 @@ pub fn run<R>(isolation: Isolation, f: impl FnOnce() -> Result<R>) -> Result<R> 
                 Isolation::ReadCommitted => pg_sys::XACT_READ_COMMITTED as i32,
                 Isolation::Serializable => pg_sys::XACT_SERIALIZABLE as i32,
             };
+        }
+        before()?;
+        // SAFETY: the transaction's first snapshot.
+        unsafe {
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         }
         let result = f()?;

@@ -1,5 +1,6 @@
 //! Background workers: the launcher of the server and one worker per stretched database.
 
+mod calls;
 pub mod database;
 pub mod launcher;
 pub mod serve;
