@@ -3,7 +3,7 @@
 
 use super::targets::{Facts, refused, schema_target};
 use super::triggers;
-use crate::enable::child::FILTER;
+use crate::enable::{child::FILTER, lock};
 use crate::error::Result;
 use crate::pg::{names, path, spi, user};
 use crate::stretched::{self, Info};
@@ -50,6 +50,15 @@ impl Drop for Watch {
 
 /// Notes a deletion; called before the object goes.
 pub fn note(class: pg_sys::Oid, object: pg_sys::Oid, part: i32) -> Result<()> {
+    // Once a piece of the catalog goes, it cannot be asked; the statement fails, or the whole extension goes.
+    let catalog_goes = PENDING.with_borrow(|pending| {
+        pending
+            .iter()
+            .any(|dropped| matches!(dropped, Dropped::Known(Target::StretchSchema, _)))
+    });
+    if catalog_goes {
+        return Ok(());
+    }
     if let Some(dropped) = look(class, object, part)? {
         PENDING.with_borrow_mut(|pending| pending.push(dropped));
     }
@@ -139,12 +148,7 @@ fn constraint_table(constraint: pg_sys::Oid) -> Option<pg_sys::Oid> {
             return None;
         }
         let mut null = false;
-        let datum = pg_sys::SysCacheGetAttr(
-            pg_sys::SysCacheIdentifier::CONSTROID as i32,
-            tuple,
-            CONRELID,
-            &mut null,
-        );
+        let datum = pg_sys::SysCacheGetAttr(pg_sys::SysCacheIdentifier::CONSTROID as i32, tuple, CONRELID, &mut null);
         let table = pg_sys::Oid::from_datum(datum, null).unwrap_or(pg_sys::InvalidOid);
         pg_sys::ReleaseSysCache(tuple);
         (table != pg_sys::InvalidOid).then_some(table)
@@ -213,6 +217,10 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
             Dropped::Table(info, _) => retire(info)?,
             Dropped::Child(info, name) => {
                 let with_parent = !exists(info.relation);
+                if !with_parent {
+                    // No batch may be under way: what it moves would be lost with the child.
+                    lock::exclusive(info.relation);
+                }
                 let live = live_segments(info)?;
                 judge(Target::Child, Command::Drop { with_parent }, name, context(live)?)?;
                 if !with_parent && !live {

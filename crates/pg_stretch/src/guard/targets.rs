@@ -72,13 +72,18 @@ pub fn refused(target: Target, name: &str, reason: &str, way_out: &str) -> Error
         Target::RemoteSchema | Target::StretchSchema => format!("{name} of pg_stretch"),
         Target::Extension => format!("extension {name}"),
     };
-    let mut hint = way_out.to_string();
-    if let Some(first) = hint.get(..1).map(str::to_uppercase) {
-        hint.replace_range(..1, &first);
-    }
     Error::new(&errors::UNSUPPORTED, format!("this command is refused on {what}"))
-        .detail(format!("{reason}."))
-        .hint(format!("{hint}."))
+        .detail(sentence(reason))
+        .hint(sentence(way_out))
+}
+
+/// A clause of the list as a sentence.
+fn sentence(clause: &str) -> String {
+    let mut text = format!("{clause}.");
+    if let Some(first) = text.get(..1).map(str::to_uppercase) {
+        text.replace_range(..1, &first);
+    }
+    text
 }
 
 /// Facts of this database, looked up when first needed. One statement sees one state of them.

@@ -92,17 +92,19 @@ unsafe extern "C-unwind" fn process_utility(
             }
         }
         let away = databases::send_away(node).or_raise();
-        pg_sys::ffi::pg_guard_ffi_boundary(|| match PREV_UTILITY {
-            Some(previous) => previous(
-                statement,
-                query,
-                read_only_tree,
-                context,
-                params,
-                environment,
-                dest,
-                completion,
-            ),
+        match PREV_UTILITY {
+            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                previous(
+                    statement,
+                    query,
+                    read_only_tree,
+                    context,
+                    params,
+                    environment,
+                    dest,
+                    completion,
+                );
+            }),
             None => pg_sys::standard_ProcessUtility(
                 statement,
                 query,
@@ -113,7 +115,7 @@ unsafe extern "C-unwind" fn process_utility(
                 dest,
                 completion,
             ),
-        });
+        }
         if let Some(away) = away
             && pg_sys::IsTransactionState()
         {
