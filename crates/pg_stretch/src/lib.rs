@@ -12,14 +12,15 @@ mod identity;
 mod io;
 mod migrate;
 mod pg;
+mod reauthorize;
 mod request;
 mod secrets;
 mod shmem;
 mod start;
 mod store;
 mod types;
-mod upload;
 mod unique;
+mod upload;
 mod worker;
 
 pgrx::pg_module_magic!();

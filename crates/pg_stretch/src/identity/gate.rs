@@ -107,6 +107,13 @@ fn here(binding: Option<&Binding>) -> (verdict::LocalFacts, bool) {
     (facts, allowed)
 }
 
+/// State and reason as local facts alone give them, where no worker has judged.
+pub fn local_verdict(binding: Option<&Binding>) -> (DatabaseState, String) {
+    let (facts, _) = here(binding);
+    let reason = verdict::judge_locally(&facts).unwrap_or(Reason::NotJudged);
+    (state_of(reason), reason.text().into())
+}
+
 /// Without a local reason the worker still has to judge.
 fn state_of(reason: Reason) -> DatabaseState {
     match reason {
