@@ -36,7 +36,7 @@ pub struct Error {
 impl Error {
     /// An error of the table, with the table's hint.
     pub fn new(def: &ErrorDef, message: impl Into<String>) -> Self {
-        let hint = (!def.hint.is_empty()).then(|| def.hint.to_string());
+        let hint = (!def.hint.is_empty()).then(|| sentence(def.hint));
         Self {
             sqlstate: def.sqlstate.into(),
             message: message.into(),
@@ -79,9 +79,23 @@ impl Error {
     }
 
     /// Raises it as an ERROR; never returns.
+    ///
+    /// This is the last step of a function that PostgreSQL called: it jumps straight to PostgreSQL's handler. Going
+    /// through pgrx's unwinding would lose every SQLSTATE that pgrx does not know, all of class ST among them.
     pub fn raise(&self) -> ! {
         self.report(ERROR);
         unreachable!("an ERROR does not return")
+    }
+
+    /// Hands the texts to PostgreSQL, which copies them; `finish` then reports.
+    fn begin(&self, level: i32) -> bool {
+        begin(
+            level,
+            &self.sqlstate,
+            &self.message,
+            self.detail.as_deref(),
+            self.hint.as_deref(),
+        )
     }
 
     /// Reports it at a level (`pg_sys::WARNING`, `LOG`, `NOTICE` …); returns for levels below ERROR.
@@ -96,6 +110,17 @@ impl Error {
     }
 }
 
+/// The table's hints are phrases; PostgreSQL's hints are sentences.
+fn sentence(phrase: &str) -> String {
+    let mut chars = phrase.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase()).into_iter();
+    let mut text: String = first.chain(chars).collect();
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    text
+}
+
 /// Unwraps or raises: the last step of every function that PostgreSQL calls.
 pub trait OrRaise<T> {
     /// The value, or an ERROR.
@@ -106,22 +131,42 @@ impl<T> OrRaise<T> for Result<T> {
     fn or_raise(self) -> T {
         match self {
             Ok(value) => value,
-            Err(error) => error.raise(),
+            Err(error) => {
+                error.begin(ERROR);
+                // Nothing may be left to drop in the frames that the jump skips.
+                drop(error);
+                finish()
+            }
         }
     }
 }
 
 /// Reports a message at `level` with a SQLSTATE of five characters.
 pub fn report(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) {
+    if begin(level, sqlstate, message, detail, hint) {
+        // SAFETY: ends the report that `begin` opened. At ERROR it jumps over frames that own nothing.
+        unsafe { errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null()) };
+    }
+}
+
+/// Raises the ERROR that `begin` opened.
+fn finish() -> ! {
+    // SAFETY: as in `report`; an ERROR is always opened by `begin`.
+    unsafe { errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null()) };
+    unreachable!("an ERROR does not return")
+}
+
+/// Opens a report; false when nobody would hear it.
+fn begin(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) -> bool {
     let c = |text: &str| CString::new(text.replace('\0', "")).unwrap_or_default();
     let message = c(message);
     let detail = detail.map(c);
     let hint = hint.map(c);
-    // SAFETY: errstart … errfinish is PostgreSQL's protocol for a report; every text is a NUL-terminated string that
-    // outlives the calls, passed through "%s" so that no character of it is a format.
+    // SAFETY: errstart … errfinish is PostgreSQL's protocol for a report; every text is a NUL-terminated string that is
+    // copied by these calls, passed through "%s" so that no character of it is a format.
     unsafe {
         if !errstart(level, std::ptr::null()) {
-            return;
+            return false;
         }
         errcode(sqlstate_code(sqlstate));
         pg_sys::errmsg_internal(c"%s".as_ptr(), message.as_ptr());
@@ -131,9 +176,8 @@ pub fn report(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, h
         if let Some(hint) = &hint {
             errhint(c"%s".as_ptr(), hint.as_ptr());
         }
-        // The boundary turns the jump of an ERROR into an unwind, so that destructors run.
-        pg_sys::ffi::pg_guard_ffi_boundary(|| errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null()));
     }
+    true
 }
 
 /// A NOTICE to the client.

@@ -1,6 +1,6 @@
 //! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
 
-use crate::{gucs, shmem, worker};
+use crate::{gucs, planner, shmem, worker};
 use pgrx::prelude::*;
 
 static mut PREV_SHMEM_REQUEST: pg_sys::shmem_request_hook_type = None;
@@ -21,6 +21,9 @@ pub extern "C-unwind" fn _PG_init() {
     if !preload {
         return;
     }
+    // Errors of PostgreSQL pass through Rust frames; a backtrace of these in the DETAIL would help no administrator.
+    // SAFETY: the postmaster has one thread while it loads libraries.
+    unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
     gucs::register();
     START.get_or_init(start_facts);
     // SAFETY: hook chaining in the single-threaded postmaster.
@@ -30,6 +33,7 @@ pub extern "C-unwind" fn _PG_init() {
         PREV_SHMEM_STARTUP = pg_sys::shmem_startup_hook;
         pg_sys::shmem_startup_hook = Some(shmem_startup);
     }
+    planner::register();
     if !upgrade {
         worker::launcher::register();
     }

@@ -5,7 +5,7 @@ use crate::catalog::scan::Latest;
 use crate::error::{Error, OrRaise, Result, notice};
 use crate::pg::{spi, user};
 use crate::shmem::{self, SlotState};
-use crate::{catalog, gucs, request, secrets, store};
+use crate::{catalog, gucs, identity, request, secrets, store};
 use pgrx::prelude::*;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -149,6 +149,7 @@ fn reconcile(relation: Option<pg_sys::Oid>, dry_run: bool) -> Result<Vec<Row>> {
             return Err(store::not_enabled());
         }
     }
+    identity::require_connected()?;
     report("reconcile", |request| {
         json!({
             "relation": relation.map(|oid| oid.to_u32()),

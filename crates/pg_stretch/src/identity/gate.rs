@@ -5,6 +5,7 @@ use crate::catalog;
 use crate::catalog::rows::Binding;
 use crate::catalog::scan::Latest;
 use crate::error::{Error, Result};
+use crate::pg::txn::{self, Isolation};
 use crate::shmem::{self, Slot, SlotState};
 use crate::{request, secrets};
 use pgrx::pg_sys;
@@ -123,8 +124,11 @@ fn state_of(reason: Reason) -> DatabaseState {
 }
 
 fn with_snapshot<R>(f: impl FnOnce(pg_sys::Snapshot) -> Result<R>) -> Result<R> {
-    // SAFETY: getters of the snapshot manager. In a parallel worker only the active snapshot may be used.
+    // SAFETY: getters of the transaction and snapshot managers. In a parallel worker only the active snapshot may be used.
     unsafe {
+        if !pg_sys::IsTransactionState() {
+            return txn::run(Isolation::ReadCommitted, || f(pg_sys::GetActiveSnapshot()));
+        }
         if pg_sys::ActiveSnapshotSet() {
             return f(pg_sys::GetActiveSnapshot());
         }

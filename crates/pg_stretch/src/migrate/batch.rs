@@ -59,7 +59,6 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
     let encoders = encoders(&table, &relation, progress)?;
     let request = scan::ScanRequest {
         table: &table,
-        relation: relation.0,
         encoders: &encoders,
         limits: order.limits,
         from_block: progress.next_block,

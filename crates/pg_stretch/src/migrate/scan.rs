@@ -14,6 +14,9 @@ use stretch_core::batch::{self, Fill, Limits};
 use stretch_core::errors;
 use stretch_segment::BatchBuilder;
 
+/// How often a scan looks for sessions that wait for the table.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
+
 /// What a scan found.
 pub struct Scanned {
     pub batch: BatchBuilder,
@@ -30,7 +33,6 @@ pub struct Scanned {
 /// What to scan and how much.
 pub struct ScanRequest<'a> {
     pub table: &'a StretchedTable,
-    pub relation: pg_sys::Relation,
     pub encoders: &'a [Encoder],
     pub limits: Limits,
     /// First block to look at.
@@ -49,6 +51,7 @@ struct Sink<'a> {
     tids: Vec<(u32, u16)>,
     skipped: u64,
     started: Instant,
+    looked: Instant,
     row_context: pg_sys::MemoryContext,
     full: bool,
     failure: Option<Error>,
@@ -87,6 +90,7 @@ pub fn run(request: &ScanRequest<'_>, snapshot: pg_sys::Snapshot, at: &std::cell
             tids: Vec::new(),
             skipped: 0,
             started: Instant::now(),
+            looked: Instant::now(),
             row_context,
             full: false,
             failure: None,
@@ -228,14 +232,33 @@ impl Sink<'_> {
         outcome
     }
 
-    /// Rolls the batch back when somebody waits for a lock that conflicts with ours.
-    fn give_way(&self) -> Result<()> {
-        // SAFETY: we hold RowExclusiveLock on the open relation.
-        if unsafe { pg_sys::LockHasWaitersRelation(self.request.relation, pg_sys::RowExclusiveLock as i32) } {
+    /// Rolls the batch back when somebody waits for a lock that conflicts with ours. Looks at most four times a second.
+    fn give_way(&mut self) -> Result<()> {
+        pgrx::check_for_interrupts!();
+        if self.looked.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        if is_waited_for(self.request.table.relation) {
             return Err(Error::new(&errors::LOCKED, "migration gave way to a session that waits for a lock on the table"));
         }
-        pgrx::check_for_interrupts!();
         Ok(())
+    }
+}
+
+/// True when a session waits for a lock on the relation that conflicts with ours. `LockHasWaiters` would be the call for
+/// this, but it crashes on locks taken through the fast path (PostgreSQL 15.20), as ours is.
+fn is_waited_for(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a palloc'd copy of the lock table; freed with the memory context.
+    unsafe {
+        let locks = pg_sys::GetLockStatusData();
+        let list = std::slice::from_raw_parts((*locks).locks, (*locks).nelements as usize);
+        list.iter().any(|lock| {
+            lock.waitLockMode >= pg_sys::ShareLock as i32
+                && lock.locktag.locktag_type == pg_sys::LockTagType::LOCKTAG_RELATION as u8
+                && lock.locktag.locktag_field1 == pg_sys::MyDatabaseId.to_u32()
+                && lock.locktag.locktag_field2 == relation.to_u32()
+        })
     }
 }
 
