@@ -1,5 +1,6 @@
 //! Errors on their way to PostgreSQL: a definition of the error table plus message, detail and hint, raised as an ereport.
 
+use crate::sqlstate;
 use pgrx::pg_sys;
 use std::ffi::CString;
 use stretch_core::errors::{self, ErrorDef};
@@ -79,23 +80,9 @@ impl Error {
     }
 
     /// Raises it as an ERROR; never returns.
-    ///
-    /// This is the last step of a function that PostgreSQL called: it jumps straight to PostgreSQL's handler. Going
-    /// through pgrx's unwinding would lose every SQLSTATE that pgrx does not know, all of class ST among them.
     pub fn raise(&self) -> ! {
         self.report(ERROR);
         unreachable!("an ERROR does not return")
-    }
-
-    /// Hands the texts to PostgreSQL, which copies them; `finish` then reports.
-    fn begin(&self, level: i32) -> bool {
-        begin(
-            level,
-            &self.sqlstate,
-            &self.message,
-            self.detail.as_deref(),
-            self.hint.as_deref(),
-        )
     }
 
     /// Reports it at a level (`pg_sys::WARNING`, `LOG`, `NOTICE` …); returns for levels below ERROR.
@@ -131,44 +118,25 @@ impl<T> OrRaise<T> for Result<T> {
     fn or_raise(self) -> T {
         match self {
             Ok(value) => value,
-            Err(error) => {
-                error.begin(ERROR);
-                // Nothing may be left to drop in the frames that the jump skips.
-                drop(error);
-                finish()
-            }
+            Err(error) => error.raise(),
         }
     }
 }
 
 /// Reports a message at `level` with a SQLSTATE of five characters.
 pub fn report(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) {
-    if begin(level, sqlstate, message, detail, hint) {
-        // SAFETY: ends the report that `begin` opened. At ERROR it jumps over frames that own nothing.
-        unsafe { errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null()) };
-    }
-}
-
-/// Raises the ERROR that `begin` opened.
-fn finish() -> ! {
-    // SAFETY: as in `report`; an ERROR is always opened by `begin`.
-    unsafe { errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null()) };
-    unreachable!("an ERROR does not return")
-}
-
-/// Opens a report; false when nobody would hear it.
-fn begin(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) -> bool {
     let c = |text: &str| CString::new(text.replace('\0', "")).unwrap_or_default();
     let message = c(message);
     let detail = detail.map(c);
     let hint = hint.map(c);
-    // SAFETY: errstart … errfinish is PostgreSQL's protocol for a report; every text is a NUL-terminated string that is
-    // copied by these calls, passed through "%s" so that no character of it is a format.
+    let domain = sqlstate::domain(sqlstate).map_or(std::ptr::null(), |domain| domain.as_ptr());
+    // SAFETY: errstart … errfinish is PostgreSQL's protocol for a report; every text is a NUL-terminated string that
+    // outlives the calls, passed through "%s" so that no character of it is a format.
     unsafe {
-        if !errstart(level, std::ptr::null()) {
-            return false;
+        if !errstart(level, domain) {
+            return;
         }
-        errcode(sqlstate_code(sqlstate));
+        errcode(sqlstate::pack(sqlstate));
         pg_sys::errmsg_internal(c"%s".as_ptr(), message.as_ptr());
         if let Some(detail) = &detail {
             pg_sys::errdetail_internal(c"%s".as_ptr(), detail.as_ptr());
@@ -176,8 +144,9 @@ fn begin(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, hint: 
         if let Some(hint) = &hint {
             errhint(c"%s".as_ptr(), hint.as_ptr());
         }
+        // The boundary turns the jump of an ERROR into an unwind, so that destructors run.
+        pg_sys::ffi::pg_guard_ffi_boundary(|| errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null()));
     }
-    true
 }
 
 /// A NOTICE to the client.
@@ -188,21 +157,4 @@ pub fn notice(message: &str) {
 /// A line in the server log.
 pub fn log(message: &str) {
     report(pg_sys::LOG as i32, "00000", message, None, None);
-}
-
-/// PostgreSQL's packed form of a SQLSTATE (MAKE_SQLSTATE of elog.h): six bits a character.
-fn sqlstate_code(sqlstate: &str) -> i32 {
-    sqlstate.bytes().take(5).enumerate().fold(0, |code, (i, byte)| {
-        code | (((byte.wrapping_sub(b'0')) & 0x3f) as i32) << (6 * i)
-    })
-}
-
-/// The five characters of a packed SQLSTATE.
-pub fn sqlstate_text(mut code: i32) -> String {
-    let mut text = String::with_capacity(5);
-    for _ in 0..5 {
-        text.push((((code & 0x3f) as u8) + b'0') as char);
-        code >>= 6;
-    }
-    text
 }

@@ -17,6 +17,7 @@ mod planner;
 mod request;
 mod secrets;
 mod shmem;
+mod sqlstate;
 mod start;
 mod store;
 mod stretched;
