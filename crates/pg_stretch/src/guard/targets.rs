@@ -48,6 +48,8 @@ impl Aim {
         let (target, name, live) = match &self.what {
             What::Known(target, name) => (*target, name.clone(), facts.any_live()?),
             What::Relation(relation) => match target_of(*relation)? {
+                // A dump makes the children, with owner and rights, before the catalog names them.
+                Some((Target::RemoteSchema, _)) if !facts.bound()? => return Ok(()),
                 Some((target, live)) => (target, names::relation(*relation), live),
                 None => return Ok(()),
             },
