@@ -293,3 +293,10 @@ CREATE FUNCTION stretch.enable_database(endpoint text, credential text, if_not_e
 COMMENT ON FUNCTION stretch.enable_database(text, text, boolean) IS 'Connects this database to an endpoint, so that its tables can be stretched';
 REVOKE EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) TO pg_database_owner;
+
+-- Verification [table owner; all tables: database owner] --------------------------------------------------------
+
+CREATE FUNCTION stretch.verify(relation regclass DEFAULT NULL)
+    RETURNS TABLE (relation regclass, segments bigint, bytes_read bigint, missing bigint, corrupt bigint, first_bad uuid, detail text)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_verify_wrapper';
+COMMENT ON FUNCTION stretch.verify(regclass) IS 'Reads every live segment in full and compares it with the catalog; without an argument, those of all tables';

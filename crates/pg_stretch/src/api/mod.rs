@@ -4,6 +4,7 @@ mod database;
 mod migration;
 mod secrets;
 mod tables;
+mod verify;
 
 use pgrx::prelude::*;
 
