@@ -3,7 +3,7 @@
 mod attempt;
 pub mod child;
 pub mod filter;
-mod lock;
+pub mod lock;
 pub mod refusals;
 
 use crate::catalog::rows::{Column, StretchedTable};
@@ -234,6 +234,15 @@ fn usable_filter(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Option<S
                 format!("the filter is not usable: {}", error.message),
             )
         }),
+    }
+}
+
+/// The estimate of eligible hot rows of a stretched table, for its owner; `None` for others (F32).
+pub fn eligible_rows(relation: pg_sys::Oid) -> Result<Option<i64>> {
+    let allowed = user::is_superuser(user::current()) || user::has_privs_of(user::current(), user::relation_owner(relation));
+    match tables::by_relation(relation, Latest::take().get())? {
+        Some(table) if allowed => Ok(Some(estimate(relation, table.filter.as_deref())?.0)),
+        _ => Ok(None),
     }
 }
 
