@@ -52,7 +52,7 @@ pub fn reauthorize(db: &Client) -> Vec<String> {
 #[track_caller]
 pub fn wait_reconciled(db: &Client) {
     wait_until("every table to be reconciled", PATIENCE, || {
-        db.bool("SELECT coalesce(bool_and(is_reconciled), true) FROM stretch.stretched_table")
+        db.bool("SELECT coalesce(bool_and(is_reconciled), true) FROM stretch.tables")
     });
 }
 

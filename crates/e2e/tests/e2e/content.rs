@@ -32,7 +32,9 @@ fn tables(r: &mut StdRng, db: &Client) -> Vec<Table> {
         2 | 3 => Shape::Empty,
         _ => Shape::Usual,
     };
-    (0..count).map(|number| Table::create(r, &mut deck, db, number, shape(number))).collect()
+    (0..count)
+        .map(|number| Table::create(r, &mut deck, db, number, shape(number)))
+        .collect()
 }
 
 #[test]
@@ -61,13 +63,27 @@ fn random_tables_keep_their_content() {
         "SELECT DISTINCT relation, sqlstate, message FROM stretch.migration_batch JOIN stretch.stretched_table USING (table_id)
           WHERE sqlstate IS NOT NULL",
     );
-    assert!(drained.is_ok() && failures.is_empty(), "{drained:?}\n{}", failures.join("\n"));
+    assert!(
+        drained.is_ok() && failures.is_empty(),
+        "{drained:?}\n{}",
+        failures.join("\n")
+    );
     step("drained");
 
     let mut occurred = Occurred::new();
     for table in &tables {
-        let left = format!("SELECT count(*) FROM ONLY {} WHERE {}", table.name, table.filter.as_deref().unwrap_or("true"));
-        assert_eq!(db.int(&left), 0, "rows stayed hot that the filter of {} selects: {:?}", table.name, table.filter);
+        let left = format!(
+            "SELECT count(*) FROM ONLY {} WHERE {}",
+            table.name,
+            table.filter.as_deref().unwrap_or("true")
+        );
+        assert_eq!(
+            db.int(&left),
+            0,
+            "rows stayed hot that the filter of {} selects: {:?}",
+            table.name,
+            table.filter
+        );
         table.count(&db, &mut occurred);
     }
     check(&occurred);
@@ -75,7 +91,11 @@ fn random_tables_keep_their_content() {
     step("compared");
 
     db.sql("SELECT stretch.purge_staged()");
-    assert_eq!(db.int("SELECT count(*) FROM stretch.staged_chunk"), 0, "everything is purged");
+    assert_eq!(
+        db.int("SELECT count(*) FROM stretch.staged_chunk"),
+        0,
+        "everything is purged"
+    );
     before.must_be(&db, &tables, "after the purge");
     drop(db);
     cluster.restart();
@@ -94,14 +114,18 @@ fn random_tables_keep_their_content() {
     restored(&cluster, "from_custom", &tables, &before);
     step("restored by pg_restore");
 
-    wait_until("the original to be itself after its restart", PATIENCE, || db.text("SELECT state FROM stretch.status") == "connected");
+    wait_until("the original to be itself after its restart", PATIENCE, || {
+        db.text("SELECT state FROM stretch.status") == "connected"
+    });
     before.must_be(&db, &tables, "in the original, at the end");
     step("done");
 }
 
 fn restored(cluster: &Cluster, name: &str, tables: &[Table], before: &Contents) {
     let db = cluster.connect(name);
-    let cold = db.text("SELECT relation FROM stretch.stretched_table JOIN stretch.manifest USING (table_id) WHERE row_total > 0");
+    let cold = db.text(
+        "SELECT relation FROM stretch.stretched_table JOIN stretch.manifest USING (table_id) WHERE row_total > 0",
+    );
     db.fails(&format!("SELECT * FROM {cold}"), "ST001");
     for line in setup::reauthorize(&db) {
         assert!(line.ends_with("|t"), "{line}");
@@ -115,8 +139,20 @@ fn check(occurred: &Occurred) {
         println!("{count:8}  {what}");
     }
     let count = |what: &str| occurred.get(what).copied().unwrap_or(0);
-    let mut wanted: Vec<String> = kinds::KINDS.iter().map(|kind| format!("cold: type {}", kind.sql)).collect();
-    for what in ["Native", "Fallback", "NULL", "megabyte", "outside the tuple", "NaN", "infinity", "BC"] {
+    let mut wanted: Vec<String> = kinds::KINDS
+        .iter()
+        .map(|kind| format!("cold: type {}", kind.sql))
+        .collect();
+    for what in [
+        "Native",
+        "Fallback",
+        "NULL",
+        "megabyte",
+        "outside the tuple",
+        "NaN",
+        "infinity",
+        "BC",
+    ] {
         wanted.push(format!("cold: {what}"));
     }
     for what in ["empty table", "dropped column", "rows left by a filter"] {

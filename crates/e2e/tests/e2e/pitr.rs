@@ -12,9 +12,9 @@ use crate::seed;
 use moments::{Kind, Window};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
-use testkit::{Client, Cluster, Endpoint, digest, setup};
+use testkit::{Client, Cluster, Endpoint, PATIENCE, digest, setup, wait_until};
 
 const WINDOWS: usize = 6;
 const FILTER: &str = "state = 'done' AND day < date '2020-01-01'";
@@ -31,10 +31,12 @@ fn burst(r: &mut StdRng, db: &Client) {
              SELECT date '2019-01-01' + (random() * 500)::int, CASE WHEN random() < 0.7 THEN 'done' ELSE 'open' END,
                     random() * 1000, repeat(md5(random()::text), {}) FROM generate_series(1, {})",
             r.random_range(0..4),
-            r.random_range(20..60)
+            r.random_range(40..120)
         ));
         let some = r.random_range(2..7);
-        db.sql(&format!("UPDATE t SET state = 'done', note = note || '!' WHERE state = 'open' AND id % {some} = 0"));
+        db.sql(&format!(
+            "UPDATE t SET state = 'done', note = note || '!' WHERE state = 'open' AND id % {some} = 0"
+        ));
         db.sql(&format!("DELETE FROM t WHERE state = 'open' AND id % 11 = {some}"));
     }
 }
@@ -43,18 +45,25 @@ fn burst(r: &mut StdRng, db: &Client) {
 fn window(cluster: &Cluster, db: &Client, log: &Client, open: Option<&Client>, number: usize) -> Window {
     let before = content(db);
     let from = log.text("SELECT pg_current_wal_insert_lsn()");
-    let stop = AtomicBool::new(false);
+    let (stop, set) = (AtomicBool::new(false), AtomicU32::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let points = cluster.connect("postgres");
-            let mut n = 0;
             while !stop.load(Ordering::Relaxed) {
-                n += 1;
+                let n = set.fetch_add(1, Ordering::Relaxed);
                 // The pause only keeps the server's log readable.
-                points.sql(&format!("SELECT pg_create_restore_point('w{number}p{n}'), pg_sleep(0.001)"));
+                points.sql(&format!(
+                    "SELECT pg_create_restore_point('w{number}p{n}'), pg_sleep(0.001)"
+                ));
             }
         });
-        let worked = db.try_sql("SELECT stretch.drain('t')").and_then(|()| db.try_sql("SELECT stretch.purge_staged('t')"));
+        let worked = db
+            .try_sql("SELECT stretch.drain('t')")
+            .and_then(|()| db.try_sql("SELECT stretch.purge_staged('t')"));
+        let seen = set.load(Ordering::Relaxed);
+        wait_until("restore points after the purge", PATIENCE, || {
+            set.load(Ordering::Relaxed) > seen + 3
+        });
         stop.store(true, Ordering::Relaxed);
         worked.unwrap_or_else(|error| panic!("{error}"));
     });
@@ -124,7 +133,11 @@ fn restores_to_drawn_moments_give_back_what_was_there() {
             }
             assert_eq!(&content(&there), expected, "{kind:?}, {target:?}, window {window}");
             lives_on(&there);
-            assert_eq!(content(&db), original, "the original, after {target:?} was restored beside it");
+            assert_eq!(
+                content(&db),
+                original,
+                "the original, after {target:?} was restored beside it"
+            );
             step("restored and compared");
         }
     }
@@ -138,7 +151,11 @@ fn lives_on(db: &Client) {
     db.sql("INSERT INTO t (day, state) SELECT date '2018-01-01', 'done' FROM generate_series(1, 100)");
     let (all, hot) = (count("t"), count("ONLY t"));
     setup::drain(db, "t");
-    assert_eq!(count(&format!("ONLY t WHERE {FILTER}")), 0, "rows of the filter stayed hot");
+    assert_eq!(
+        count(&format!("ONLY t WHERE {FILTER}")),
+        0,
+        "rows of the filter stayed hot"
+    );
     assert_eq!(count("t"), all);
     assert!(count("ONLY t") < hot, "nothing migrated");
 }

@@ -63,7 +63,8 @@ fn backups_of_a_stretched_gigabyte_are_small() {
     let (full_base, full_dump) = (base(&cluster) - empty_base, dump(&cluster) - empty_dump);
     step("backed up and dumped");
 
-    let sums = "SELECT count(*), sum(l_orderkey), sum(l_extendedprice), min(l_shipdate), sum(length(l_comment)) FROM lineitem";
+    let sums =
+        "SELECT count(*), sum(l_orderkey), sum(l_extendedprice), min(l_shipdate), sum(length(l_comment)) FROM lineitem";
     let before = db.lines(sums);
 
     let endpoint = Endpoint::new();
@@ -76,7 +77,8 @@ fn backups_of_a_stretched_gigabyte_are_small() {
     let hot = db.int("SELECT count(*) FROM ONLY lineitem");
     let cold = rows - u64::try_from(hot).expect("a count");
     assert!(cold * 10 >= rows * 9, "only {cold} of {rows} rows are cold");
-    let worker = db.int("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_stretch worker' AND datname = 'postgres'");
+    let worker =
+        db.int("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_stretch worker' AND datname = 'postgres'");
     println!(
         "        {cold} rows migrated: {:.1} s per million; {} bytes at the endpoint; the worker used at most {}",
         seconds * 1e6 / cold as f64,
@@ -85,7 +87,11 @@ fn backups_of_a_stretched_gigabyte_are_small() {
     );
     step("drained");
     db.sql("SELECT stretch.purge_staged()");
-    assert_eq!(db.int("SELECT count(*) FROM stretch.staged_chunk"), 0, "everything is purged");
+    assert_eq!(
+        db.int("SELECT count(*) FROM stretch.staged_chunk"),
+        0,
+        "everything is purged"
+    );
     step("purged");
 
     db.sql("VACUUM");
@@ -94,12 +100,22 @@ fn backups_of_a_stretched_gigabyte_are_small() {
     db.sql("VACUUM FULL lineitem");
     let (small_base, small_dump) = (base(&cluster) - empty_base, dump(&cluster) - empty_dump);
     step("rewritten");
-    let of = |part: u64, whole: u64| format!("{:6.1} % ({:.0} MB of {:.0} MB)", 100.0 * part as f64 / whole as f64, part as f64 / 1e6, whole as f64 / 1e6);
+    let of = |part: u64, whole: u64| {
+        format!(
+            "{:6.1} % ({:.0} MB of {:.0} MB)",
+            100.0 * part as f64 / whole as f64,
+            part as f64 / 1e6,
+            whole as f64 / 1e6
+        )
+    };
     println!("pg_dump                         {}", of(small_dump, full_dump));
     println!("pg_basebackup after VACUUM      {}", of(after_vacuum, full_base));
     println!("pg_basebackup after VACUUM FULL {}", of(small_base, full_base));
     assert!(small_dump * 100 <= full_dump * 15, "the dump is larger than 15 %");
-    assert!(small_base * 100 <= full_base * 20, "the base backup is larger than 20 %");
+    assert!(
+        small_base * 100 <= full_base * 20,
+        "the base backup is larger than 20 %"
+    );
     assert_eq!(db.lines(sums), before);
     step("compared");
 }

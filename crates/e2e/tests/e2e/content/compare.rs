@@ -37,7 +37,12 @@ impl Contents {
                 "{when}: the content of {} changed (filter {:?}, columns {})\nmissing rows: {missing:#?}\nrows too many: {more:#?}\nsame bytes: {}",
                 table.name,
                 table.filter,
-                table.columns.iter().map(|c| format!("{} {}", c.name, c.kind.sql)).collect::<Vec<_>>().join(", "),
+                table
+                    .columns
+                    .iter()
+                    .map(|c| format!("{} {}", c.name, c.kind.sql))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 before.binary == after.binary
             );
         }
@@ -46,7 +51,10 @@ impl Contents {
 
 fn content(db: &Client, table: &Table) -> Content {
     let mut text = BTreeMap::new();
-    for row in db.rows(&format!("SELECT md5(q::text), left(q::text, 400) FROM {} q", table.name)) {
+    for row in db.rows(&format!(
+        "SELECT md5(q::text), left(q::text, 400) FROM {} q",
+        table.name
+    )) {
         let mut cells = row.into_iter().map(Option::unwrap_or_default);
         let key = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
         *text.entry(key).or_default() += 1;

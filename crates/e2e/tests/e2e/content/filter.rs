@@ -24,7 +24,10 @@ pub fn choose(r: &mut StdRng, db: &Client, table: &Table, rows: i32) -> Option<S
     candidates.push(format!("k < {}", rows * 4 / 5));
     let enough = |filter: &String| {
         rows == 0
-            || db.bool(&format!("SELECT count(*) FILTER (WHERE {filter}) >= 0.55 * count(*) FROM {}", table.name))
+            || db.bool(&format!(
+                "SELECT count(*) FILTER (WHERE {filter}) >= 0.55 * count(*) FROM {}",
+                table.name
+            ))
     };
     candidates.into_iter().find(enough)
 }
@@ -33,10 +36,19 @@ fn of_column(r: &mut StdRng, column: &Column) -> Vec<String> {
     let name = &column.name;
     // A filter may use only types of pg_catalog.
     let own = kinds::OWN_TYPES.contains(&format!(" {} AS ", column.kind.sql.trim_end_matches("[]")));
-    let mut of = if own { Vec::new() } else { vec![format!("{name} IS NOT NULL")] };
+    let mut of = if own {
+        Vec::new()
+    } else {
+        vec![format!("{name} IS NOT NULL")]
+    };
     let more: &[&str] = match column.kind.sql {
         "boolean" => &["{}", "NOT {}", "{} IS NOT TRUE"],
-        "smallint" | "int" | "bigint" => &["{} > -2000", "{} <> 0", "{} BETWEEN -1000 AND 2147483647", "{} IN (1, 2, 3) OR {} > 5"],
+        "smallint" | "int" | "bigint" => &[
+            "{} > -2000",
+            "{} <> 0",
+            "{} BETWEEN -1000 AND 2147483647",
+            "{} IN (1, 2, 3) OR {} > 5",
+        ],
         "real" | "double precision" => &["{} < 'NaN'", "{} <> 'Infinity'", "{} >= '-Infinity'", "abs({}) > 0.1"],
         "numeric" | "numeric(9,2)" | "numeric(38,10)" => &["{} < 'NaN'", "{} > -1000000", "abs({}) >= 1.5"],
         "text" | "varchar" | "varchar(30)" => &["{} <> ''", "{} < 'zz' COLLATE \"C\"", "length({}) < 3000"],

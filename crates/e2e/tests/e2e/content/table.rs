@@ -59,7 +59,14 @@ impl Table {
     /// Makes it in the database and fills it; its key column is `k`, its rows need not be unique.
     pub fn create(r: &mut StdRng, deck: &mut Deck, db: &Client, number: usize, shape: Shape) -> Table {
         let schema = if r.random_bool(0.2) { "other_schema" } else { "public" };
-        let name = format!("{schema}.{}", if r.random() { format!("t{number}") } else { format!("\"Table {number}\"") });
+        let name = format!(
+            "{schema}.{}",
+            if r.random() {
+                format!("t{number}")
+            } else {
+                format!("\"Table {number}\"")
+            }
+        );
         let columns = columns(r, deck, shape);
         let unique = shape != Shape::Empty && r.random_bool(0.4);
 
@@ -79,12 +86,20 @@ impl Table {
                 let storage = ["EXTERNAL", "MAIN", "PLAIN", "EXTENDED"].choose(r).expect("four");
                 // PLAIN holds nothing long, so such a column keeps its default then.
                 if *storage != "PLAIN" {
-                    db.sql(&format!("ALTER TABLE {name} ALTER {} SET STORAGE {storage}", column.name));
+                    db.sql(&format!(
+                        "ALTER TABLE {name} ALTER {} SET STORAGE {storage}",
+                        column.name
+                    ));
                 }
             }
         }
 
-        let mut table = Table { name, columns, filter: None, order_by: None };
+        let mut table = Table {
+            name,
+            columns,
+            filter: None,
+            order_by: None,
+        };
         let rows = match shape {
             Shape::Empty => 0,
             Shape::Many => r.random_range(4_000..8_000),
@@ -96,14 +111,20 @@ impl Table {
         }
         // A default that existing rows get without being rewritten.
         if r.random_bool(0.3) {
-            db.sql(&format!("ALTER TABLE {} ADD added text DEFAULT 'not in the tuple', ADD empty int", table.name));
+            db.sql(&format!(
+                "ALTER TABLE {} ADD added text DEFAULT 'not in the tuple', ADD empty int",
+                table.name
+            ));
         }
         table.copy(r, db, rows / 2..rows, Shape::Usual);
         if dropped {
             db.sql(&format!("ALTER TABLE {} DROP dropped_late", table.name));
         }
         if !unique {
-            db.sql(&format!("INSERT INTO {0} SELECT * FROM {0} WHERE k % 5 = 0", table.name));
+            db.sql(&format!(
+                "INSERT INTO {0} SELECT * FROM {0} WHERE k % 5 = 0",
+                table.name
+            ));
         }
         table.filter = filter::choose(r, db, &table, rows);
         table.order_by = r.random_bool(0.3).then(|| "k".to_owned());
@@ -128,7 +149,14 @@ impl Table {
             text.push('\n');
         }
         let names: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
-        db.copy_in(&format!("COPY {} ({}) FROM STDIN", self.name, [&["k"], &names[..]].concat().join(", ")), text.as_bytes());
+        db.copy_in(
+            &format!(
+                "COPY {} ({}) FROM STDIN",
+                self.name,
+                [&["k"], &names[..]].concat().join(", ")
+            ),
+            text.as_bytes(),
+        );
     }
 
     /// The statement that stretches it.
@@ -147,8 +175,21 @@ impl Table {
 
     /// The columns for the binary comparison.
     pub fn portable(&self) -> String {
-        let columns = self.columns.iter().map(|c| if c.kind.portable_send { c.name.clone() } else { format!("{}::text", c.name) });
-        format!("(SELECT {} FROM {}) q", std::iter::once("k".to_owned()).chain(columns).collect::<Vec<_>>().join(", "), self.name)
+        let columns = self.columns.iter().map(|c| {
+            if c.kind.portable_send {
+                c.name.clone()
+            } else {
+                format!("{}::text", c.name)
+            }
+        });
+        format!(
+            "(SELECT {} FROM {}) q",
+            std::iter::once("k".to_owned())
+                .chain(columns)
+                .collect::<Vec<_>>()
+                .join(", "),
+            self.name
+        )
     }
 
     /// Counts what is cold by now.
@@ -159,20 +200,34 @@ impl Table {
             wanted.push((format!("{:?}", kind.keeping), format!("count({name})")));
             wanted.push(("NULL".to_owned(), format!("count(*) FILTER (WHERE {name} IS NULL)")));
             let size = format!("pg_column_size({name}::text)");
-            wanted.push(("megabyte".to_owned(), format!("count(*) FILTER (WHERE octet_length({name}::text) >= {LONG})")));
-            wanted.push(("outside the tuple".to_owned(), format!("count(*) FILTER (WHERE {size} > 8192)")));
+            wanted.push((
+                "megabyte".to_owned(),
+                format!("count(*) FILTER (WHERE octet_length({name}::text) >= {LONG})"),
+            ));
+            wanted.push((
+                "outside the tuple".to_owned(),
+                format!("count(*) FILTER (WHERE {size} > 8192)"),
+            ));
             if kind.sql == "double precision" {
                 wanted.push(("NaN".to_owned(), format!("count(*) FILTER (WHERE {name} = 'NaN')")));
             }
             if kind.sql.starts_with("timestamp") || kind.sql == "date" {
-                wanted.push(("infinity".to_owned(), format!("count(*) FILTER (WHERE {name} IN ('infinity', '-infinity'))")));
-                wanted.push(("BC".to_owned(), format!("count(*) FILTER (WHERE {name}::text LIKE '%BC')")));
+                wanted.push((
+                    "infinity".to_owned(),
+                    format!("count(*) FILTER (WHERE {name} IN ('infinity', '-infinity'))"),
+                ));
+                wanted.push((
+                    "BC".to_owned(),
+                    format!("count(*) FILTER (WHERE {name}::text LIKE '%BC')"),
+                ));
             }
         }
         let list: Vec<&str> = wanted.iter().map(|(_, sql)| sql.as_str()).collect();
         let numbers = |from: &str| -> Vec<i64> {
             let row = db.rows(&format!("SELECT {} FROM {from}", list.join(", "))).remove(0);
-            row.into_iter().map(|n| n.expect("a count").parse().expect("a number")).collect()
+            row.into_iter()
+                .map(|n| n.expect("a count").parse().expect("a number"))
+                .collect()
         };
         let (all, hot) = (numbers(&self.name), numbers(&format!("ONLY {}", self.name)));
         let (total, cold) = (all[0], all[0] - hot[0]);
@@ -204,7 +259,11 @@ fn columns(r: &mut StdRng, deck: &mut Deck, shape: Shape) -> Vec<Column> {
     let deck = if shape == Shape::Empty { &mut Deck::new() } else { deck };
     let mut kinds: Vec<&'static Kind> = (0..count).map(|_| deck.deal(r)).collect();
     if shape == Shape::Long {
-        kinds.extend(KINDS.iter().filter(|kind| matches!(kind.sql, "text" | "bytea" | "jsonb")));
+        kinds.extend(
+            KINDS
+                .iter()
+                .filter(|kind| matches!(kind.sql, "text" | "bytea" | "jsonb")),
+        );
     }
     let mut columns = Vec::new();
     for (i, kind) in kinds.into_iter().enumerate() {
@@ -213,7 +272,11 @@ fn columns(r: &mut StdRng, deck: &mut Deck, shape: Shape) -> Vec<Column> {
             1 => format!("\"select{i}é\""),
             _ => format!("c{i}"),
         };
-        let nulls = if kind.sql == "money_amount" { 0.0 } else { *[0.0, 0.1, 0.5].choose(r).expect("three") };
+        let nulls = if kind.sql == "money_amount" {
+            0.0
+        } else {
+            *[0.0, 0.1, 0.5].choose(r).expect("three")
+        };
         columns.push(Column { name, kind, nulls });
     }
     columns
@@ -221,11 +284,18 @@ fn columns(r: &mut StdRng, deck: &mut Deck, shape: Shape) -> Vec<Column> {
 
 /// Whether ALTER … SET STORAGE applies.
 fn storable(kind: &Kind) -> bool {
-    matches!(kind.sql, "text" | "varchar" | "bytea" | "jsonb" | "numeric" | "int[]" | "xml")
+    matches!(
+        kind.sql,
+        "text" | "varchar" | "bytea" | "jsonb" | "numeric" | "int[]" | "xml"
+    )
 }
 
 fn long_value(kind: &str) -> String {
-    let digits = |length: usize| (0..length).map(|i| char::from(b'0' + (i * i / 7 % 10) as u8)).collect::<String>();
+    let digits = |length: usize| {
+        (0..length)
+            .map(|i| char::from(b'0' + (i * i / 7 % 10) as u8))
+            .collect::<String>()
+    };
     match kind {
         "text" => digits(LONG + 1),
         "bytea" => format!("\\\\x{}", digits(2 * LONG)),

@@ -14,7 +14,11 @@ fn pick(r: &mut StdRng, corners: &[&str]) -> String {
 
 /// A corner now and then, else what `usual` makes.
 fn mostly(r: &mut StdRng, corners: &[&str], usual: impl FnOnce(&mut StdRng) -> String) -> String {
-    if r.random_bool(0.25) { pick(r, corners) } else { usual(r) }
+    if r.random_bool(0.25) {
+        pick(r, corners)
+    } else {
+        usual(r)
+    }
 }
 
 fn join<const N: usize>(r: &mut StdRng, between: &str, mut one: impl FnMut(&mut StdRng) -> String) -> String {
@@ -49,7 +53,15 @@ pub fn float4(r: &mut StdRng) -> String {
 }
 
 pub fn float8(r: &mut StdRng) -> String {
-    let corners = ["NaN", "Infinity", "-Infinity", "-0", "5e-324", "1.7976931348623157e308", "0.1"];
+    let corners = [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "-0",
+        "5e-324",
+        "1.7976931348623157e308",
+        "0.1",
+    ];
     mostly(r, &corners, |r| r.random_range(-1e9f64..1e9).to_string())
 }
 
@@ -57,7 +69,13 @@ pub fn float8(r: &mut StdRng) -> String {
 pub fn decimal(r: &mut StdRng, before: usize, after: usize) -> String {
     let mut text = String::from(if r.random_bool(0.4) { "-" } else { "" });
     let corner = r.random_bool(0.1);
-    let digit = |r: &mut StdRng| if corner { '9' } else { char::from(r.random_range(b'0'..=b'9')) };
+    let digit = |r: &mut StdRng| {
+        if corner {
+            '9'
+        } else {
+            char::from(r.random_range(b'0'..=b'9'))
+        }
+    };
     for _ in 0..r.random_range(1..=before.max(1)) {
         text.push(digit(r));
     }
@@ -72,7 +90,17 @@ pub fn decimal(r: &mut StdRng, before: usize, after: usize) -> String {
 }
 
 pub fn numeric(r: &mut StdRng) -> String {
-    let corners = ["NaN", "Infinity", "-Infinity", "0.0000", "-0.10", "1e100", "1e-100", "9999.9999", "10000"];
+    let corners = [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "0.0000",
+        "-0.10",
+        "1e100",
+        "1e-100",
+        "9999.9999",
+        "10000",
+    ];
     mostly(r, &corners, |r| {
         let (before, after) = (r.random_range(1..60), r.random_range(0..60));
         decimal(r, before, after)
@@ -80,7 +108,8 @@ pub fn numeric(r: &mut StdRng) -> String {
 }
 
 const LETTERS: &[char] = &[
-    'a', 'b', 'z', 'A', 'Z', '0', ' ', '\t', '\n', '\\', '\'', '"', ',', '{', '}', '|', 'é', 'ß', '€', '漢', '😀', '\u{7f}',
+    'a', 'b', 'z', 'A', 'Z', '0', ' ', '\t', '\n', '\\', '\'', '"', ',', '{', '}', '|', 'é', 'ß', '€', '漢', '😀',
+    '\u{7f}',
 ];
 
 fn letters(r: &mut StdRng, length: usize) -> String {
@@ -125,15 +154,34 @@ pub fn bytea(r: &mut StdRng) -> String {
 }
 
 pub fn date(r: &mut StdRng) -> String {
-    let corners = ["infinity", "-infinity", "4713-01-01 BC", "0001-12-31 BC", "0001-01-01", "5874897-12-31", "2000-01-01"];
+    let corners = [
+        "infinity",
+        "-infinity",
+        "4713-01-01 BC",
+        "0001-12-31 BC",
+        "0001-01-01",
+        "5874897-12-31",
+        "2000-01-01",
+    ];
     mostly(r, &corners, |r| {
-        format!("{:04}-{:02}-{:02}", r.random_range(1..3000), r.random_range(1..13), r.random_range(1..29))
+        format!(
+            "{:04}-{:02}-{:02}",
+            r.random_range(1..3000),
+            r.random_range(1..13),
+            r.random_range(1..29)
+        )
     })
 }
 
 pub fn time(r: &mut StdRng) -> String {
     mostly(r, &["00:00", "24:00", "23:59:59.999999"], |r| {
-        format!("{:02}:{:02}:{:02}.{:06}", r.random_range(0..24), r.random_range(0..60), r.random_range(0..60), r.random_range(0..1_000_000))
+        format!(
+            "{:02}:{:02}:{:02}.{:06}",
+            r.random_range(0..24),
+            r.random_range(0..60),
+            r.random_range(0..60),
+            r.random_range(0..1_000_000)
+        )
     })
 }
 
@@ -144,12 +192,28 @@ pub fn timetz(r: &mut StdRng) -> String {
 
 pub fn timestamp(r: &mut StdRng) -> String {
     let corners = [
-        "infinity", "-infinity", "4713-01-01 00:00:00 BC", "0044-03-15 12:00 BC", "294276-12-31 23:59:59.999",
-        "1999-12-31 23:59:59.999999", "2000-01-01 00:00",
+        "infinity",
+        "-infinity",
+        "4713-01-01 00:00:00 BC",
+        "0044-03-15 12:00 BC",
+        "294276-12-31 23:59:59.999",
+        "1999-12-31 23:59:59.999999",
+        "2000-01-01 00:00",
     ];
     mostly(r, &corners, |r| {
-        let day = format!("{:04}-{:02}-{:02}", r.random_range(1800..2200), r.random_range(1..13), r.random_range(1..29));
-        format!("{day} {:02}:{:02}:{:02}.{:06}", r.random_range(0..24), r.random_range(0..60), r.random_range(0..60), r.random_range(0..1_000_000))
+        let day = format!(
+            "{:04}-{:02}-{:02}",
+            r.random_range(1800..2200),
+            r.random_range(1..13),
+            r.random_range(1..29)
+        );
+        format!(
+            "{day} {:02}:{:02}:{:02}.{:06}",
+            r.random_range(0..24),
+            r.random_range(0..60),
+            r.random_range(0..60),
+            r.random_range(0..1_000_000)
+        )
     })
 }
 
@@ -170,10 +234,23 @@ pub fn positive(r: &mut StdRng) -> String {
 }
 
 pub fn json(r: &mut StdRng) -> String {
-    let corners = ["null", "{}", "[]", "\"\"", "1e5", "[1, [2, {\"a\": null}]]", "{\"b\": 1, \"a\": 2, \"a\": 3}", "\"\\u00e9\\n\""];
+    let corners = [
+        "null",
+        "{}",
+        "[]",
+        "\"\"",
+        "1e5",
+        "[1, [2, {\"a\": null}]]",
+        "{\"b\": 1, \"a\": 2, \"a\": 3}",
+        "\"\\u00e9\\n\"",
+    ];
     mostly(r, &corners, |r| {
         let filler = "filler ".repeat(length(r) / 7);
-        format!("{{\"n\": {}, \"list\": [{}], \"filler\": \"{filler}\"}}", decimal_json(r), join::<5>(r, ", ", decimal_json))
+        format!(
+            "{{\"n\": {}, \"list\": [{}], \"filler\": \"{filler}\"}}",
+            decimal_json(r),
+            join::<5>(r, ", ", decimal_json)
+        )
     })
 }
 
@@ -182,7 +259,11 @@ fn decimal_json(r: &mut StdRng) -> String {
 }
 
 fn number_or_null(r: &mut StdRng) -> String {
-    if r.random_bool(0.2) { "NULL".to_owned() } else { r.random_range(-9..99).to_string() }
+    if r.random_bool(0.2) {
+        "NULL".to_owned()
+    } else {
+        r.random_range(-9..99).to_string()
+    }
 }
 
 pub fn int_array(r: &mut StdRng) -> String {
@@ -206,9 +287,19 @@ pub fn text_array(r: &mut StdRng) -> String {
 }
 
 pub fn interval(r: &mut StdRng) -> String {
-    mostly(r, &["0", "-178000000 years", "1 mon -1 day 00:00:00.01", "-00:00:00.01"], |r| {
-        format!("{} mons {} days {}.{:02} secs", r.random_range(-50..50), r.random_range(-50..50), r.random_range(0..99_999), r.random_range(0..100))
-    })
+    mostly(
+        r,
+        &["0", "-178000000 years", "1 mon -1 day 00:00:00.01", "-00:00:00.01"],
+        |r| {
+            format!(
+                "{} mons {} days {}.{:02} secs",
+                r.random_range(-50..50),
+                r.random_range(-50..50),
+                r.random_range(0..99_999),
+                r.random_range(0..100)
+            )
+        },
+    )
 }
 
 pub fn inet(r: &mut StdRng) -> String {
@@ -237,14 +328,29 @@ pub fn int_range(r: &mut StdRng) -> String {
 }
 
 pub fn time_range(r: &mut StdRng) -> String {
-    mostly(r, &["empty", "(,)", "[\"2000-01-01 00:00+00\",infinity)", "(-infinity,\"0044-03-15 12:00+00 BC\"]"], |r| {
-        let year = r.random_range(1900..2000);
-        format!("[\"{year}-01-01 00:00+00\",\"{}-01-01 00:00+00\")", year + r.random_range(1..50))
-    })
+    mostly(
+        r,
+        &[
+            "empty",
+            "(,)",
+            "[\"2000-01-01 00:00+00\",infinity)",
+            "(-infinity,\"0044-03-15 12:00+00 BC\"]",
+        ],
+        |r| {
+            let year = r.random_range(1900..2000);
+            format!(
+                "[\"{year}-01-01 00:00+00\",\"{}-01-01 00:00+00\")",
+                year + r.random_range(1..50)
+            )
+        },
+    )
 }
 
 pub fn multirange(r: &mut StdRng) -> String {
-    pick(r, &["{}", "{[1,5),[7,9]}", "{(,3),[10,)}", "{[-9223372036854775808,0)}"])
+    pick(
+        r,
+        &["{}", "{[1,5),[7,9]}", "{(,3),[10,)}", "{[-9223372036854775808,0)}"],
+    )
 }
 
 pub fn text_range(r: &mut StdRng) -> String {
@@ -257,7 +363,9 @@ pub fn mood_range(r: &mut StdRng) -> String {
 
 pub fn tsvector(r: &mut StdRng) -> String {
     mostly(r, &["", "a:1A,2B b:3", "'it''s':1,16383"], |r| {
-        join::<12>(r, " ", |r| format!("word{}:{}", r.random_range(0..40), r.random_range(1..200)))
+        join::<12>(r, " ", |r| {
+            format!("word{}:{}", r.random_range(0..40), r.random_range(1..200))
+        })
     })
 }
 
@@ -266,7 +374,10 @@ pub fn tsquery(r: &mut StdRng) -> String {
 }
 
 pub fn xml(r: &mut StdRng) -> String {
-    pick(r, &["<a/>", "<a b=\"1\">text &amp; <c/></a>", "content only", "<é>ü</é>", ""])
+    pick(
+        r,
+        &["<a/>", "<a b=\"1\">text &amp; <c/></a>", "content only", "<é>ü</é>", ""],
+    )
 }
 
 pub fn bits(r: &mut StdRng, length: usize) -> String {
@@ -283,7 +394,13 @@ pub fn point(r: &mut StdRng) -> String {
 }
 
 pub fn a_box(r: &mut StdRng) -> String {
-    format!("({},{}),({},{})", r.random_range(-9..9), r.random_range(-9..9), r.random_range(-9..9), 0.1)
+    format!(
+        "({},{}),({},{})",
+        r.random_range(-9..9),
+        r.random_range(-9..9),
+        r.random_range(-9..9),
+        0.1
+    )
 }
 
 pub fn path(r: &mut StdRng) -> String {
@@ -319,11 +436,16 @@ pub fn pair(r: &mut StdRng) -> String {
 pub fn nested(r: &mut StdRng) -> String {
     let pair = quoted(&pair(r));
     let moods = quoted(&mood_array(r));
-    mostly(r, &["(,,,)"], |r| format!("({},{pair},{moods},{})", quoted(&mood(r)), decimal(r, 4, 2)))
+    mostly(r, &["(,,,)"], |r| {
+        format!("({},{pair},{moods},{})", quoted(&mood(r)), decimal(r, 4, 2))
+    })
 }
 
 pub fn aclitem(r: &mut StdRng) -> String {
-    pick(r, &["postgres=r/postgres", "=rw/postgres", "postgres=arwdDxt*/postgres"])
+    pick(
+        r,
+        &["postgres=r/postgres", "=rw/postgres", "postgres=arwdDxt*/postgres"],
+    )
 }
 
 /// Like every OID, one of a user's object means something else in a restored dump.

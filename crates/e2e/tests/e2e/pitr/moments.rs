@@ -47,7 +47,11 @@ pub fn window(db: &Client, log: &Client, from: &str, to: &str, content: String, 
             "SELECT format('/%s/%s fork main', (SELECT oid FROM pg_database WHERE datname = current_database()), pg_relation_filenode('{relation}'))"
         ))
     };
-    let (segment, detail, staged) = (file("stretch.segment"), file("stretch.segment_detail"), file("stretch.staged_chunk"));
+    let (segment, detail, staged) = (
+        file("stretch.segment"),
+        file("stretch.segment_detail"),
+        file("stretch.staged_chunk"),
+    );
     let mut by_xid: BTreeMap<String, Kind> = BTreeMap::new();
     let mut events = Vec::new();
     let records = log.rows(&format!(
@@ -100,5 +104,8 @@ pub fn draw(r: &mut StdRng, windows: &[Window], kind: Kind, by_name: bool) -> (T
         }
     }
     println!("{kind:?}: one of {} moments", candidates.len());
-    candidates.choose(r).unwrap_or_else(|| panic!("no moment of kind {kind:?} occurred")).clone()
+    candidates
+        .choose(r)
+        .unwrap_or_else(|| panic!("no moment of kind {kind:?} occurred"))
+        .clone()
 }
