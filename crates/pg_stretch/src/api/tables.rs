@@ -101,3 +101,9 @@ fn stretch_set_filter(relation: Option<pg_sys::Oid>, filter: Option<&str>) {
         .and_then(|relation| enable::set_filter(relation, filter))
         .or_raise();
 }
+
+/// `stretch.eligible_rows_estimate`, for the view of tables.
+#[pg_extern]
+fn stretch_eligible_rows_estimate(relation: Option<pg_sys::Oid>) -> Option<i64> {
+    relation.and_then(|relation| enable::eligible_estimate(relation).or_raise())
+}

@@ -96,6 +96,23 @@ pub fn check(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Findings> {
     Ok(Findings { refusals, eligible })
 }
 
+/// Hot rows that the filter of a stretched table selects, by estimate; `None` for who may not see the table.
+pub fn eligible_estimate(relation: pg_sys::Oid) -> Result<Option<i64>> {
+    let me = user::current();
+    let owner = user::relation_owner(relation);
+    let monitor = pg_sys::Oid::from(pg_sys::ROLE_PG_MONITOR);
+    let allowed = [owner, user::database_owner(), monitor]
+        .iter()
+        .any(|role| *role != pg_sys::InvalidOid && user::has_privs_of(me, *role));
+    if !allowed {
+        return Ok(None);
+    }
+    let Some(table) = tables::by_relation(relation, Latest::take().get())? else {
+        return Ok(None);
+    };
+    estimate(relation, table.filter.as_deref()).map(|(rows, _)| Some(rows))
+}
+
 /// `stretch.alter_table`; `None` keeps, an empty `order_by` removes it.
 pub fn alter(relation: pg_sys::Oid, strict: Option<bool>, order_by: Option<&str>) -> Result<()> {
     let table = stretched(relation, "alter_table")?;
@@ -330,10 +347,33 @@ fn register(
         ],
     )?;
     child::create_triggers(relation, &keys)?;
+    close_content(relation)?;
     // SAFETY: plans and cached facts made without the rows above are now old, in every session.
     unsafe {
         pg_sys::CacheInvalidateRelcacheByRelid(relation);
         pg_sys::CacheInvalidateRelcacheByRelid(child);
+    }
+    Ok(())
+}
+
+/// Staged rows and statistics are readable for backups by the owner of the database only while he may read every
+/// stretched table, all of its rows (C-3).
+fn close_content(relation: pg_sys::Oid) -> Result<()> {
+    let owner_reads_all = spi::get::<bool>(
+        "SELECT pg_has_role((SELECT datdba FROM pg_database WHERE datname = current_database()), relowner, 'USAGE')
+            AND NOT relforcerowsecurity FROM pg_class WHERE oid = $1",
+        &[relation.into()],
+    )?;
+    let granted = spi::get::<bool>(
+        "SELECT has_table_privilege('pg_database_owner', 'stretch.staged_chunk', 'SELECT')",
+        &[],
+    )?;
+    if owner_reads_all == Some(false) && granted == Some(true) {
+        child::utility("REVOKE SELECT ON stretch.staged_chunk, stretch.segment_detail FROM pg_database_owner")?;
+        notice(
+            "the owner of the database may not read all rows of this table; from now on only superusers and members of \
+             pg_read_all_data can dump the database",
+        );
     }
     Ok(())
 }
