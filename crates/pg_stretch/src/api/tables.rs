@@ -102,8 +102,8 @@ fn stretch_set_filter(relation: Option<pg_sys::Oid>, filter: Option<&str>) {
         .or_raise();
 }
 
-/// `stretch.eligible_rows_estimate`, for the view of tables.
+/// The estimate shown in `stretch.tables`.
 #[pg_extern]
-fn stretch_eligible_rows_estimate(relation: Option<pg_sys::Oid>) -> Option<i64> {
-    relation.and_then(|relation| enable::eligible_estimate(relation).or_raise())
+fn stretch_eligible_rows(relation: pg_sys::Oid) -> Option<i64> {
+    enable::eligible_rows(relation).or_raise()
 }

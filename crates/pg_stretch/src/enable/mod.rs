@@ -96,23 +96,6 @@ pub fn check(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Findings> {
     Ok(Findings { refusals, eligible })
 }
 
-/// Hot rows that the filter of a stretched table selects, by estimate; `None` for who may not see the table.
-pub fn eligible_estimate(relation: pg_sys::Oid) -> Result<Option<i64>> {
-    let me = user::current();
-    let owner = user::relation_owner(relation);
-    let monitor = pg_sys::Oid::from(pg_sys::ROLE_PG_MONITOR);
-    let allowed = [owner, user::database_owner(), monitor]
-        .iter()
-        .any(|role| *role != pg_sys::InvalidOid && user::has_privs_of(me, *role));
-    if !allowed {
-        return Ok(None);
-    }
-    let Some(table) = tables::by_relation(relation, Latest::take().get())? else {
-        return Ok(None);
-    };
-    estimate(relation, table.filter.as_deref()).map(|(rows, _)| Some(rows))
-}
-
 /// `stretch.alter_table`; `None` keeps, an empty `order_by` removes it.
 pub fn alter(relation: pg_sys::Oid, strict: Option<bool>, order_by: Option<&str>) -> Result<()> {
     let table = stretched(relation, "alter_table")?;
@@ -251,6 +234,15 @@ fn usable_filter(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Option<S
                 format!("the filter is not usable: {}", error.message),
             )
         }),
+    }
+}
+
+/// The estimate of eligible hot rows of a stretched table, for its owner; `None` for others (F32).
+pub fn eligible_rows(relation: pg_sys::Oid) -> Result<Option<i64>> {
+    let allowed = user::is_superuser(user::current()) || user::has_privs_of(user::current(), user::relation_owner(relation));
+    match tables::by_relation(relation, Latest::take().get())? {
+        Some(table) if allowed => Ok(Some(estimate(relation, table.filter.as_deref())?.0)),
+        _ => Ok(None),
     }
 }
 
