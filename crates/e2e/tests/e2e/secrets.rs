@@ -146,7 +146,8 @@ fn secrets_obey_their_rules() {
 fn secrets_need_the_database_owner() {
     let cluster = Cluster::builder("secrets-roles").start();
     let db = cluster.connect("postgres");
-    db.sql("CREATE ROLE dbo LOGIN; CREATE ROLE joe LOGIN; CREATE DATABASE d OWNER dbo");
+    db.sql("CREATE ROLE dbo LOGIN; CREATE ROLE joe LOGIN");
+    db.sql("CREATE DATABASE d OWNER dbo");
     cluster.connect("d").sql("CREATE EXTENSION pg_stretch");
     let joe = cluster.connect_as("joe", "d");
     for call in [
