@@ -1,6 +1,6 @@
 //! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
 
-use crate::{guard, gucs, planner, secrets, shmem, worker};
+use crate::{guard, gucs, planner, secrets, shmem, unique, worker};
 use pgrx::prelude::*;
 
 static mut PREV_SHMEM_REQUEST: pg_sys::shmem_request_hook_type = None;
@@ -37,6 +37,7 @@ pub extern "C-unwind" fn _PG_init() {
     secrets::redact::install();
     if !upgrade {
         guard::install();
+        unique::install();
         worker::launcher::register();
     }
 }
