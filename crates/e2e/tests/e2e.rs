@@ -4,5 +4,9 @@
 mod identity;
 #[path = "e2e/kit.rs"]
 mod kit;
+#[path = "e2e/reconcile.rs"]
+mod reconcile;
+#[path = "e2e/secrets.rs"]
+mod secrets;
 #[path = "e2e/smoke.rs"]
 mod smoke;
