@@ -2,6 +2,8 @@
 
 #[path = "e2e/content.rs"]
 mod content;
+#[path = "e2e/cold_reads.rs"]
+mod cold_reads;
 #[path = "e2e/identity.rs"]
 mod identity;
 #[path = "e2e/kit.rs"]
@@ -12,5 +14,9 @@ mod pitr;
 mod seed;
 #[path = "e2e/sizes.rs"]
 mod sizes;
+#[path = "e2e/reconcile.rs"]
+mod reconcile;
+#[path = "e2e/secrets.rs"]
+mod secrets;
 #[path = "e2e/smoke.rs"]
 mod smoke;

@@ -19,7 +19,7 @@ fn state(db: &Client) -> String {
     db.text("SELECT state FROM stretch.status")
 }
 
-fn await_state(db: &Client, state_wanted: &str) {
+pub fn await_state(db: &Client, state_wanted: &str) {
     wait_until(&format!("state {state_wanted}"), PATIENCE, || state(db) == state_wanted);
 }
 
@@ -46,22 +46,14 @@ fn identity_survives_restarts_and_crashes() {
     let db = cluster.connect("postgres");
     enable(&db, &endpoint);
     assert_eq!(state(&db), "connected");
-    db.fails(
-        &format!("SELECT stretch.enable_database('{}', 'cred')", endpoint.url()),
-        "42710",
-    );
-    wait_until("a heartbeat", PATIENCE, || {
-        endpoint.objects().iter().any(|o| o.contains("/lease/"))
-    });
+    db.fails(&format!("SELECT stretch.enable_database('{}', 'cred')", endpoint.url()), "42710");
+    wait_until("a heartbeat", PATIENCE, || endpoint.objects().iter().any(|o| o.contains("/lease/")));
     drop(db);
     cluster.restart();
     let db = cluster.connect("postgres");
     await_state(&db, "connected");
     assert_eq!(db.int("SELECT generation FROM stretch.status"), 2);
-    assert_eq!(
-        db.text("SELECT reason FROM stretch.status"),
-        "the same server was restarted"
-    );
+    assert_eq!(db.text("SELECT reason FROM stretch.status"), "the same server was restarted");
     drop(db);
     cluster.kill9();
     cluster.start();
@@ -72,20 +64,12 @@ fn identity_survives_restarts_and_crashes() {
     // A worker that ends by itself is started again and keeps its claim.
     db.sql(&format!("SELECT pg_terminate_backend({worker})"));
     wait_until("another worker", PATIENCE, || {
-        db.lines("SELECT worker_pid FROM stretch.status")
-            .iter()
-            .any(|pid| !pid.is_empty() && *pid != worker.to_string())
+        db.lines("SELECT worker_pid FROM stretch.status").iter().any(|pid| !pid.is_empty() && *pid != worker.to_string())
     });
     assert_eq!(state(&db), "connected");
     assert_eq!(db.int("SELECT generation FROM stretch.status"), 3);
-    assert_eq!(
-        db.lines("SELECT item FROM stretch.check() WHERE NOT ok"),
-        ["wal archiving"]
-    );
-    assert_eq!(
-        db.lines("SELECT link_state, link_state_desc FROM stretch.test_connection()"),
-        ["0|LINK_HEALTHY"]
-    );
+    assert_eq!(db.lines("SELECT item FROM stretch.check() WHERE NOT ok"), ["wal archiving"]);
+    assert_eq!(db.lines("SELECT link_state, link_state_desc FROM stretch.test_connection()"), ["0|LINK_HEALTHY"]);
 }
 
 #[test]
@@ -106,10 +90,7 @@ fn identity_of_a_dump_needs_the_runbook() {
     // Another branch of the same database; the original lives on.
     let branch = "SELECT branch_id FROM stretch.status";
     assert_ne!(one.text(branch), two.text(branch));
-    assert_eq!(
-        one.text("SELECT db_id FROM stretch.status"),
-        two.text("SELECT db_id FROM stretch.status")
-    );
+    assert_eq!(one.text("SELECT db_id FROM stretch.status"), two.text("SELECT db_id FROM stretch.status"));
     assert_eq!(state(&one), "connected");
     drop((one, two));
     cluster.restart();
@@ -128,8 +109,7 @@ fn identity_of_a_template_copy_is_disconnected() {
     drop(one);
     let db = cluster.connect("postgres");
     wait_until("the copy", PATIENCE, || {
-        db.try_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'one'")
-            .is_ok()
+        db.try_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'one'").is_ok()
             && db.try_sql("CREATE DATABASE two TEMPLATE one").is_ok()
     });
     let two = cluster.connect("two");
@@ -192,27 +172,19 @@ fn identity_of_a_promoted_standby_goes_on() {
     let standby = cluster.standby("standby");
     let lsn = db.text("SELECT pg_current_wal_flush_lsn()");
     let there = standby.connect("postgres");
-    wait_until("replay", PATIENCE, || {
-        there.bool(&format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'"))
-    });
+    wait_until("replay", PATIENCE, || there.bool(&format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'")));
     // Members of one cluster share the key, not the marker.
     let key = standby.state_dir();
     testkit::os::make_dir(&key);
     testkit::os::run_ok(
-        testkit::os::as_server("cp", &key)
-            .arg("-p")
-            .arg(cluster.state_dir().join("service_key"))
-            .arg(&key),
+        testkit::os::as_server("cp", &key).arg("-p").arg(cluster.state_dir().join("service_key")).arg(&key),
     );
     drop(db);
     cluster.kill9();
     standby.promote();
     standby.wait_primary();
     await_state(&there, "connected");
-    assert_eq!(
-        there.text("SELECT reason FROM stretch.status"),
-        "a standby was promoted"
-    );
+    assert_eq!(there.text("SELECT reason FROM stretch.status"), "a standby was promoted");
     // The old primary comes back: its branch is taken.
     cluster.start();
     await_state(&cluster.connect("postgres"), "disconnected");
@@ -231,10 +203,7 @@ fn identity_is_held_by_key_and_marker() {
     cluster.start();
     let db = cluster.connect("postgres");
     await_state(&db, "disconnected");
-    assert_eq!(
-        db.text("SELECT reason FROM stretch.status"),
-        "the service key is not on this server"
-    );
+    assert_eq!(db.text("SELECT reason FROM stretch.status"), "the service key is not on this server");
     db.fails("SELECT stretch.create_credential('more', 'i', 's')", "ST016");
     db.fails("SELECT stretch.open_master_key('wrong')", "28P01");
     assert!(!key.exists());
