@@ -4,6 +4,8 @@
 mod cold_reads;
 #[path = "e2e/content.rs"]
 mod content;
+#[path = "e2e/demo.rs"]
+mod demo;
 #[path = "e2e/identity.rs"]
 mod identity;
 #[path = "e2e/kit.rs"]
