@@ -2,6 +2,8 @@
 
 #[path = "e2e/cold_reads.rs"]
 mod cold_reads;
+#[path = "e2e/demo.rs"]
+mod demo;
 #[path = "e2e/identity.rs"]
 mod identity;
 #[path = "e2e/kit.rs"]
