@@ -16,7 +16,8 @@ CREATE TABLE stretch.database (
     lineage    uuid[]   NOT NULL DEFAULT '{}',
     rpo        interval NOT NULL DEFAULT '8 hours',
     retention  interval NOT NULL DEFAULT '7 days',
-    format     integer  NOT NULL DEFAULT 1
+    format     integer  NOT NULL DEFAULT 1,
+    credential text
 );
 COMMENT ON TABLE stretch.database IS 'One row when the database is stretch-enabled: what a backup must know of the remote side (no secrets)';
 
@@ -190,6 +191,19 @@ CREATE FUNCTION stretch.version() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_version_wrapper';
 COMMENT ON FUNCTION stretch.version() IS 'Version of the extension''s library [any]';
 
+-- migration ------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION stretch.migrate(relation regclass, max_rows bigint DEFAULT NULL) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_migrate_wrapper';
+COMMENT ON FUNCTION stretch.migrate(regclass, bigint) IS 'Moves one batch of eligible rows now and returns how many [table owner]';
+
+CREATE FUNCTION stretch.drain(relation regclass DEFAULT NULL, timeout interval DEFAULT '10 min') RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_drain_wrapper';
+COMMENT ON FUNCTION stretch.drain(regclass, interval) IS 'Moves batches until no eligible row is left and returns how many rows moved [table owner; database owner for all tables]';
+
+CREATE FUNCTION stretch.purge_staged(relation regclass DEFAULT NULL) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_purge_staged_wrapper';
+COMMENT ON FUNCTION stretch.purge_staged(regclass) IS 'Drops staged bytes that are uploaded and verified, without waiting for the RPO; returns the bytes [table owner; database owner for all tables]';
 -- Tables (table-level: the table's owner, who must own the database too, or a superuser)
 
 CREATE FUNCTION stretch.unique_probe() RETURNS trigger
@@ -222,3 +236,281 @@ CREATE FUNCTION stretch.set_filter(relation regclass, filter text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_filter_wrapper';
 COMMENT ON FUNCTION stretch.set_filter(regclass, text) IS
     'Replaces the filter of a stretched table by one that selects at least the same rows';
+-- Secrets [database owner] --------------------------------------------------------------------------------------
+
+CREATE FUNCTION stretch.create_master_key(password text) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_create_master_key_wrapper';
+COMMENT ON FUNCTION stretch.create_master_key(text) IS 'Makes the master key of this database, sealed by the password and by this server''s service key';
+REVOKE EXECUTE ON FUNCTION stretch.create_master_key(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.create_master_key(text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.open_master_key(password text) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_open_master_key_wrapper';
+COMMENT ON FUNCTION stretch.open_master_key(text) IS 'Seals the master key for this server''s service key again, when its password is known';
+REVOKE EXECUTE ON FUNCTION stretch.open_master_key(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.open_master_key(text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.rotate_master_key(password text) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_rotate_master_key_wrapper';
+COMMENT ON FUNCTION stretch.rotate_master_key(text) IS 'Makes a new master key under a new password and seals every credential again';
+REVOKE EXECUTE ON FUNCTION stretch.rotate_master_key(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.rotate_master_key(text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.drop_master_key() RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_drop_master_key_wrapper';
+COMMENT ON FUNCTION stretch.drop_master_key() IS 'Drops the master key when no credential is left';
+REVOKE EXECUTE ON FUNCTION stretch.drop_master_key() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.drop_master_key() TO pg_database_owner;
+
+CREATE FUNCTION stretch.create_credential(name text, identity text, secret text, or_replace boolean DEFAULT false) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_create_credential_wrapper';
+COMMENT ON FUNCTION stretch.create_credential(text, text, text, boolean) IS 'Stores identity and secret of an endpoint, sealed; nobody can read them back';
+REVOKE EXECUTE ON FUNCTION stretch.create_credential(text, text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.create_credential(text, text, text, boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.create_credential_from_file(name text, identity text, path text) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_create_credential_from_file_wrapper';
+COMMENT ON FUNCTION stretch.create_credential_from_file(text, text, text) IS 'As create_credential, with the secret from a file of the server, so that no statement holds it';
+REVOKE EXECUTE ON FUNCTION stretch.create_credential_from_file(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.create_credential_from_file(text, text, text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.alter_credential(name text, identity text, secret text) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_alter_credential_wrapper';
+COMMENT ON FUNCTION stretch.alter_credential(text, text, text) IS 'Replaces identity and secret of a credential';
+REVOKE EXECUTE ON FUNCTION stretch.alter_credential(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.alter_credential(text, text, text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.drop_credential(name text, if_exists boolean DEFAULT false) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_drop_credential_wrapper';
+COMMENT ON FUNCTION stretch.drop_credential(text, boolean) IS 'Drops a credential that connects nothing';
+REVOKE EXECUTE ON FUNCTION stretch.drop_credential(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.drop_credential(text, boolean) TO pg_database_owner;
+
+-- Database [database owner] -------------------------------------------------------------------------------------
+
+CREATE FUNCTION stretch.enable_database(endpoint text, credential text, if_not_exists boolean DEFAULT false) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_enable_database_wrapper';
+COMMENT ON FUNCTION stretch.enable_database(text, text, boolean) IS 'Connects this database to an endpoint, so that its tables can be stretched';
+REVOKE EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.reauthorize(credential text, with_copy boolean DEFAULT true, endpoint text DEFAULT NULL)
+    RETURNS TABLE (relation regclass, segments bigint, present bigint, refilled bigint, lost bigint, ahead bigint, is_reconciled boolean)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_reauthorize_wrapper';
+COMMENT ON FUNCTION stretch.reauthorize(text, boolean, text) IS 'Connects a restored or copied database to its endpoint again, on a branch of its own, and reconciles it';
+REVOKE EXECUTE ON FUNCTION stretch.reauthorize(text, boolean, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.reauthorize(text, boolean, text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.reconcile(relation regclass DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS TABLE (relation regclass, segments bigint, present bigint, refilled bigint, lost bigint, ahead bigint, is_reconciled boolean)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_reconcile_wrapper';
+COMMENT ON FUNCTION stretch.reconcile(regclass, boolean) IS 'Compares the catalog with the endpoint and refills or names what the endpoint cannot serve';
+REVOKE EXECUTE ON FUNCTION stretch.reconcile(regclass, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.reconcile(regclass, boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.deauthorize()
+    RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_deauthorize_wrapper';
+COMMENT ON FUNCTION stretch.deauthorize() IS 'Disconnects this database from its endpoint by hand; reauthorize connects it again, on a branch of its own';
+REVOKE EXECUTE ON FUNCTION stretch.deauthorize() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.deauthorize() TO pg_database_owner;
+
+CREATE FUNCTION stretch.set_query_mode(mode text, force boolean DEFAULT false)
+    RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_query_mode_wrapper';
+COMMENT ON FUNCTION stretch.set_query_mode(text, boolean) IS 'Chooses which rows queries of stretched tables see: LOCAL_AND_REMOTE, LOCAL_ONLY, REMOTE_ONLY or DISABLED';
+REVOKE EXECUTE ON FUNCTION stretch.set_query_mode(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.set_query_mode(text, boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.set_rpo(duration interval)
+    RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_rpo_wrapper';
+COMMENT ON FUNCTION stretch.set_rpo(interval) IS 'How long staged bytes are kept after their upload was verified';
+REVOKE EXECUTE ON FUNCTION stretch.set_rpo(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.set_rpo(interval) TO pg_database_owner;
+
+CREATE FUNCTION stretch.rpo()
+    RETURNS interval
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_rpo_wrapper';
+COMMENT ON FUNCTION stretch.rpo() IS 'How long staged bytes are kept after their upload was verified';
+REVOKE EXECUTE ON FUNCTION stretch.rpo() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.rpo() TO pg_database_owner;
+
+CREATE FUNCTION stretch.set_retention(duration interval)
+    RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_retention_wrapper';
+COMMENT ON FUNCTION stretch.set_retention(interval) IS 'How long objects are kept that only restore points need';
+REVOKE EXECUTE ON FUNCTION stretch.set_retention(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.set_retention(interval) TO pg_database_owner;
+
+CREATE FUNCTION stretch.retention()
+    RETURNS interval
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_retention_wrapper';
+COMMENT ON FUNCTION stretch.retention() IS 'How long objects are kept that only restore points need';
+REVOKE EXECUTE ON FUNCTION stretch.retention() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.retention() TO pg_database_owner;
+
+CREATE FUNCTION stretch.test_connection(endpoint text DEFAULT NULL, credential text DEFAULT NULL)
+    RETURNS TABLE (link_state integer, link_state_desc text, sqlstate text, message text, latency interval)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_test_connection_wrapper';
+COMMENT ON FUNCTION stretch.test_connection(text, text) IS 'Asks the endpoint for one small object: link_state 0 healthy, 1 unreachable, 2 credential refused, 3 another error';
+REVOKE EXECUTE ON FUNCTION stretch.test_connection(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.test_connection(text, text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.check()
+    RETURNS TABLE (item text, ok boolean, detail text, hint text)
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_check_wrapper';
+COMMENT ON FUNCTION stretch.check() IS 'Checks preload, workers, keys, claim, endpoint and archiving';
+REVOKE EXECUTE ON FUNCTION stretch.check() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.check() TO pg_database_owner;
+
+CREATE FUNCTION stretch.status_facts()
+    RETURNS TABLE (state text, reason text, since timestamptz, branch_id uuid, generation bigint, last_upload_at timestamptz,
+        last_error text, worker_pid integer, credential text, query_mode text, staged_bytes bigint, staged_oldest timestamptz)
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_status_facts_wrapper';
+COMMENT ON FUNCTION stretch.status_facts() IS 'What stretch.status reads from shared memory';
+REVOKE EXECUTE ON FUNCTION stretch.status_facts() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.status_facts() TO pg_database_owner;
+
+CREATE VIEW stretch.status AS
+    SELECT f.state, f.reason, f.since, d.endpoint, f.credential, d.db_id, f.branch_id, f.generation, f.query_mode, d.rpo,
+        d.retention, f.staged_bytes, f.staged_oldest, f.last_upload_at, f.last_error, f.worker_pid
+    FROM stretch.database d CROSS JOIN stretch.status_facts() f;
+COMMENT ON VIEW stretch.status IS 'One row: how this database stands to its endpoint';
+COMMENT ON COLUMN stretch.status.state IS 'undecided, waiting, connected or disconnected';
+COMMENT ON COLUMN stretch.status.reason IS 'What decided the state';
+COMMENT ON COLUMN stretch.status.since IS 'When the state last changed';
+COMMENT ON COLUMN stretch.status.endpoint IS 'Where cold rows go; no secret is in it';
+COMMENT ON COLUMN stretch.status.credential IS 'Name of the credential';
+COMMENT ON COLUMN stretch.status.db_id IS 'The database, in all its copies';
+COMMENT ON COLUMN stretch.status.branch_id IS 'The branch that this incarnation writes to';
+COMMENT ON COLUMN stretch.status.generation IS 'Its claim on the branch';
+COMMENT ON COLUMN stretch.status.query_mode IS 'Which rows queries see';
+COMMENT ON COLUMN stretch.status.rpo IS 'How long staged bytes are kept after their upload was verified';
+COMMENT ON COLUMN stretch.status.retention IS 'How long objects are kept that only restore points need';
+COMMENT ON COLUMN stretch.status.staged_bytes IS 'Bytes of segments in staging';
+COMMENT ON COLUMN stretch.status.staged_oldest IS 'When the oldest staged segment was migrated';
+COMMENT ON COLUMN stretch.status.last_upload_at IS 'End of the last upload since the server started';
+COMMENT ON COLUMN stretch.status.last_error IS 'Last trouble with the endpoint since the server started';
+COMMENT ON COLUMN stretch.status.worker_pid IS 'Process of the worker, if it runs';
+GRANT SELECT ON stretch.status TO pg_database_owner;
+
+-- views of tables and migration -----------------------------------------------------------------------------------
+-- A row is shown to who owns the table, to the owner of the database, and to members of pg_monitor. No data values.
+
+CREATE FUNCTION stretch.eligible_rows(relation regclass) RETURNS bigint
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_eligible_rows_wrapper';
+COMMENT ON FUNCTION stretch.eligible_rows(regclass) IS 'The planner''s estimate of the rows that are still hot and that the filter selects [table owner]; NULL for others';
+
+CREATE VIEW stretch.tables WITH (security_barrier) AS
+SELECT t.relation,
+       t.filter,
+       lower(t.migration_state) AS migration_state,
+       t.strict,
+       t.order_by,
+       pg_table_size(t.relation) AS hot_bytes,
+       greatest(0, pg_relation_size(t.relation)
+           - (coalesce(s.n_live_tup, 0) * (28 + coalesce(w.width, 0)) / 0.95)::bigint) AS reclaimable_bytes,
+       stretch.eligible_rows(t.relation) AS eligible_rows_estimate,
+       m.row_total - coalesce(g.dead, 0) AS cold_rows,
+       coalesce(g.bytes, 0)::bigint AS cold_bytes,
+       coalesce(g.staged, 0)::bigint AS staged_bytes,
+       m.segments,
+       t.is_reconciled
+  FROM stretch.stretched_table t
+  JOIN stretch.manifest m USING (table_id)
+  JOIN pg_class c ON c.oid = t.relation
+  LEFT JOIN pg_stat_all_tables s ON s.relid = t.relation
+  LEFT JOIN LATERAL (SELECT sum(a.stawidth) AS width FROM pg_statistic a WHERE a.starelid = t.relation AND NOT a.stainherit) w ON true
+  LEFT JOIN LATERAL (
+       SELECT sum(x.byte_size) AS bytes, sum(x.byte_size) FILTER (WHERE x.staged) AS staged,
+              sum((SELECT count(*) FROM stretch.tombstone d WHERE d.segment_id = x.segment_id))::bigint AS dead
+         FROM stretch.segment x WHERE x.table_id = t.table_id AND NOT x.retired) g ON true
+ WHERE pg_has_role(c.relowner, 'USAGE') OR pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
+COMMENT ON VIEW stretch.tables IS 'One row per stretched table';
+COMMENT ON COLUMN stretch.tables.relation IS 'The table';
+COMMENT ON COLUMN stretch.tables.filter IS 'Which rows are cold; NULL: every row';
+COMMENT ON COLUMN stretch.tables.migration_state IS 'outbound or paused';
+COMMENT ON COLUMN stretch.tables.strict IS 'Migration waits for writers first';
+COMMENT ON COLUMN stretch.tables.order_by IS 'Order of rows inside segments';
+COMMENT ON COLUMN stretch.tables.hot_bytes IS 'Size of the heap with its TOAST table on disk';
+COMMENT ON COLUMN stretch.tables.reclaimable_bytes IS 'Estimate of what VACUUM FULL would give back; needs ANALYZE';
+COMMENT ON COLUMN stretch.tables.eligible_rows_estimate IS 'Estimate of hot rows that the filter selects';
+COMMENT ON COLUMN stretch.tables.cold_rows IS 'Rows in live segments without tombstone';
+COMMENT ON COLUMN stretch.tables.cold_bytes IS 'Size of the live segments';
+COMMENT ON COLUMN stretch.tables.staged_bytes IS 'Part of cold_bytes that is still staged in this database';
+COMMENT ON COLUMN stretch.tables.segments IS 'Number of live segments';
+COMMENT ON COLUMN stretch.tables.is_reconciled IS 'False while segments are lost or wait for a refill after a restore';
+
+CREATE VIEW stretch.segments WITH (security_barrier) AS
+SELECT x.segment_id,
+       t.relation,
+       x.row_count AS rows,
+       x.row_count - (SELECT count(*) FROM stretch.tombstone d WHERE d.segment_id = x.segment_id) AS live_rows,
+       x.byte_size AS bytes,
+       x.object_key,
+       split_part(x.object_key, '/', 2)::uuid AS branch_id,
+       x.migrated_at,
+       x.uploaded_at,
+       x.retired_at,
+       CASE WHEN x.retired THEN 'retired' WHEN x.lost THEN 'lost' WHEN x.object_key IS NULL THEN 'staged'
+            WHEN x.staged THEN 'uploaded' ELSE 'remote' END AS state
+  FROM stretch.segment x
+  LEFT JOIN stretch.stretched_table t USING (table_id)
+  LEFT JOIN pg_class c ON c.oid = t.relation
+ WHERE pg_has_role(c.relowner, 'USAGE') OR pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
+COMMENT ON VIEW stretch.segments IS 'One row per segment, retired ones included';
+COMMENT ON COLUMN stretch.segments.segment_id IS 'The segment';
+COMMENT ON COLUMN stretch.segments.relation IS 'Its table; NULL when the table was dropped';
+COMMENT ON COLUMN stretch.segments.rows IS 'Rows in the object, dead ones included';
+COMMENT ON COLUMN stretch.segments.live_rows IS 'Rows without tombstone';
+COMMENT ON COLUMN stretch.segments.bytes IS 'Size of the object';
+COMMENT ON COLUMN stretch.segments.object_key IS 'Name on the endpoint; NULL until it is uploaded';
+COMMENT ON COLUMN stretch.segments.branch_id IS 'Branch that holds the object';
+COMMENT ON COLUMN stretch.segments.migrated_at IS 'When its rows went cold';
+COMMENT ON COLUMN stretch.segments.uploaded_at IS 'When the upload was read back and recorded';
+COMMENT ON COLUMN stretch.segments.retired_at IS 'When its retirement was stamped';
+COMMENT ON COLUMN stretch.segments.state IS 'staged, uploaded (and still staged), remote, lost or retired';
+
+CREATE VIEW stretch.migration_status WITH (security_barrier) AS
+SELECT t.relation, b.row_count AS rows, b.start_time, b.end_time, b.sqlstate, b.message, b.direction
+  FROM stretch.migration_batch b
+  LEFT JOIN stretch.stretched_table t USING (table_id)
+  LEFT JOIN pg_class c ON c.oid = t.relation
+ WHERE pg_has_role(c.relowner, 'USAGE') OR pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
+ ORDER BY b.batch_id DESC;
+COMMENT ON VIEW stretch.migration_status IS 'Batches and uploads of the last days, newest first';
+COMMENT ON COLUMN stretch.migration_status.relation IS 'The table; NULL when it was dropped';
+COMMENT ON COLUMN stretch.migration_status.rows IS 'Rows of the batch; 0 for an upload';
+COMMENT ON COLUMN stretch.migration_status.start_time IS 'When it began';
+COMMENT ON COLUMN stretch.migration_status.end_time IS 'When it ended';
+COMMENT ON COLUMN stretch.migration_status.sqlstate IS 'Error code; NULL for success';
+COMMENT ON COLUMN stretch.migration_status.message IS 'Error message; NULL for success';
+COMMENT ON COLUMN stretch.migration_status.direction IS 'OUTBOUND or UPLOAD';
+
+CREATE VIEW stretch.space_used WITH (security_barrier) AS
+SELECT t.relation,
+       pg_table_size(t.relation) AS hot_bytes,
+       pg_indexes_size(t.relation) AS index_bytes,
+       coalesce(sum(x.byte_size) FILTER (WHERE x.staged), 0)::bigint AS staged_bytes,
+       coalesce(sum(x.byte_size) FILTER (WHERE x.object_key IS NOT NULL), 0)::bigint AS remote_bytes
+  FROM stretch.stretched_table t
+  JOIN pg_class c ON c.oid = t.relation
+  LEFT JOIN stretch.segment x ON x.table_id = t.table_id AND NOT x.retired
+ WHERE pg_has_role(c.relowner, 'USAGE') OR pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
+ GROUP BY t.relation;
+COMMENT ON VIEW stretch.space_used IS 'Local and remote space per stretched table';
+COMMENT ON COLUMN stretch.space_used.relation IS 'The table';
+COMMENT ON COLUMN stretch.space_used.hot_bytes IS 'Heap and TOAST on disk';
+COMMENT ON COLUMN stretch.space_used.index_bytes IS 'Indexes on disk';
+COMMENT ON COLUMN stretch.space_used.staged_bytes IS 'Segments staged in this database';
+COMMENT ON COLUMN stretch.space_used.remote_bytes IS 'Live segments on the endpoint';
+
+GRANT SELECT ON stretch.tables, stretch.segments, stretch.migration_status, stretch.space_used TO PUBLIC;
+
+-- Verification [table owner; all tables: database owner] --------------------------------------------------------
+
+CREATE FUNCTION stretch.verify(relation regclass DEFAULT NULL)
+    RETURNS TABLE (relation regclass, segments bigint, bytes_read bigint, missing bigint, corrupt bigint, first_bad uuid, detail text)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_verify_wrapper';
+COMMENT ON FUNCTION stretch.verify(regclass) IS 'Reads every live segment in full and compares it with the catalog; without an argument, those of all tables';

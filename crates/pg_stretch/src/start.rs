@@ -1,10 +1,12 @@
 //! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
 
-use crate::{gucs, shmem, worker};
+use crate::{guard, gucs, planner, secrets, shmem, unique, worker};
 use pgrx::prelude::*;
 
 static mut PREV_SHMEM_REQUEST: pg_sys::shmem_request_hook_type = None;
 static mut PREV_SHMEM_STARTUP: pg_sys::shmem_startup_hook_type = None;
+/// Noted once per postmaster: a crash of one backend sets shared memory up again, when the files are long gone.
+static START: std::sync::OnceLock<shmem::StartFacts> = std::sync::OnceLock::new();
 
 /// Called once per process that loads the library; under preload, once in the postmaster, before recovery.
 #[pg_guard]
@@ -19,7 +21,11 @@ pub extern "C-unwind" fn _PG_init() {
     if !preload {
         return;
     }
+    // Errors of PostgreSQL pass through Rust frames; a backtrace of these in the DETAIL would help no administrator.
+    // SAFETY: the postmaster has one thread while it loads libraries.
+    unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
     gucs::register();
+    START.get_or_init(start_facts);
     // SAFETY: hook chaining in the single-threaded postmaster.
     unsafe {
         PREV_SHMEM_REQUEST = pg_sys::shmem_request_hook;
@@ -27,7 +33,11 @@ pub extern "C-unwind" fn _PG_init() {
         PREV_SHMEM_STARTUP = pg_sys::shmem_startup_hook;
         pg_sys::shmem_startup_hook = Some(shmem_startup);
     }
+    planner::register();
+    secrets::redact::install();
     if !upgrade {
+        guard::install();
+        unique::install();
         worker::launcher::register();
     }
 }
@@ -51,7 +61,7 @@ extern "C-unwind" fn shmem_startup() {
             previous();
         }
     }
-    shmem::startup(start_facts());
+    shmem::startup(*START.get_or_init(start_facts));
 }
 
 /// Looks for the signal files; this runs before recovery removes them (F7).

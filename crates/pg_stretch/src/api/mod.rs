@@ -1,6 +1,14 @@
 //! The SQL functions of schema stretch, one file per group.
 
+mod check;
+mod database;
+mod migration;
+mod reauthorize;
+mod secrets;
+mod settings;
+mod status;
 mod tables;
+mod verify;
 
 use pgrx::prelude::*;
 

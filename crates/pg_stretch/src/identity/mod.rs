@@ -1,14 +1,257 @@
 //! Who this database is on the endpoint: binding, claim, marker, heartbeat and the verdict that follows from them.
 
+pub mod enable;
+mod facts;
+mod gate;
+mod heartbeat;
+pub mod history;
+pub mod marker;
+mod publish;
+mod watch;
+
+pub use gate::{local_verdict, missing_statements};
+pub use gate::{disconnected_without_binding, is_disconnected, judge_again, require_connected, require_read};
+pub use watch::{bind, claim_body, created_by};
+
+use crate::catalog::rows::{Binding, Database};
+use crate::catalog::tables;
 use crate::error::Result;
+use crate::pg::txn::{self, Isolation};
+use crate::store;
+use history::History;
+use marker::{Locked, MarkerFile};
+use pgrx::pg_sys;
+use std::sync::Arc;
+use std::time::Instant;
+use stretch_core::state::DatabaseState;
+use stretch_core::verdict::{self, EndpointFacts, Facts, Next, Reason, Verdict};
+use stretch_endpoint::Endpoint;
+use uuid::Uuid;
+
+/// The claim that this database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    pub db: Uuid,
+    pub branch: Uuid,
+    pub generation: u64,
+    pub nonce: Uuid,
+}
+
+/// Where the worker is in forming and keeping its verdict.
+#[derive(Default)]
+enum Phase {
+    /// Nothing was looked at yet.
+    #[default]
+    Start,
+    /// Watching what others do on the branch.
+    Watching(Box<watch::Watch>),
+    /// Trying to create the next claim.
+    Claiming(Box<watch::Claiming>),
+    /// The claim is ours; heartbeats go on.
+    Connected(Box<heartbeat::Beats>),
+    /// Only an administrator can change anything.
+    Disconnected,
+}
 
 /// The worker's view of its claim; lives as long as the worker.
 #[derive(Default)]
-pub struct Identity {}
+pub struct Identity {
+    phase: Phase,
+    marker: Option<MarkerFile>,
+    verdict: Verdict,
+    claim: Option<Claim>,
+}
+
+/// What the catalog says about this database.
+struct Catalog {
+    database: Database,
+    binding: Option<Binding>,
+}
+
+fn read_catalog() -> Result<Option<Catalog>> {
+    txn::run(Isolation::ReadCommitted, || {
+        // SAFETY: inside a transaction with an active snapshot.
+        let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
+        let Some(database) = tables::database(snapshot)? else {
+            return Ok(None);
+        };
+        Ok(Some(Catalog {
+            database,
+            binding: tables::binding(snapshot)?,
+        }))
+    })
+}
+
+/// The bound endpoint, opened in a transaction of its own.
+fn open_bound() -> Result<Arc<Endpoint>> {
+    txn::run(Isolation::ReadCommitted, || {
+        // SAFETY: inside a transaction with an active snapshot.
+        store::bound(unsafe { pg_sys::GetActiveSnapshot() })
+    })
+}
 
 impl Identity {
     /// One step: never waits for the endpoint (jobs run on the I/O thread and are looked at in later steps).
     pub fn tick(&mut self) -> Result<()> {
+        match &self.phase {
+            Phase::Start => self.judge_locally(),
+            Phase::Watching(_) => self.watch(),
+            Phase::Claiming(_) => self.finish_claim(),
+            Phase::Connected(_) => self.beat(),
+            Phase::Disconnected => Ok(()),
+        }
+    }
+
+    /// The first verdict, from local facts alone: known before anything remote is tried.
+    fn judge_locally(&mut self) -> Result<()> {
+        let Some(catalog) = read_catalog()? else {
+            return Ok(());
+        };
+        let locked = self.lock_marker(false)?;
+        let history = History::now();
+        let local = facts::local(catalog.binding.as_ref(), self.marker_fact(locked), &history);
+        if let Some(reason) = verdict::judge_locally(&local) {
+            self.conclude(Verdict {
+                state: DatabaseState::Disconnected,
+                reason,
+                next: None,
+            });
+            return Ok(());
+        }
+        let Some(binding) = catalog.binding else {
+            return Ok(());
+        };
+        if self.resume(&catalog.database, &binding) {
+            return Ok(());
+        }
+        self.verdict = Verdict {
+            state: DatabaseState::Undecided,
+            reason: Reason::Watching,
+            next: Some(Next::WatchOn),
+        };
+        publish::publish(&self.verdict, verdict::may_read(self.verdict.state, &local), None);
+        self.phase = Phase::Watching(Box::new(watch::Watch::new(catalog.database, binding, local, history)));
+        self.watch()
+    }
+
+    /// A worker that is started again under the same postmaster keeps the claim of its predecessor.
+    fn resume(&mut self, database: &Database, binding: &Binding) -> bool {
+        let nonce = binding.nonce.uuid();
+        let kept = publish::connected_as(binding.generation, nonce)
+            && self
+                .marker
+                .as_ref()
+                .and_then(|marker| marker.content.as_ref())
+                .is_some_and(|content| content.nonce() == Some(nonce));
+        if kept {
+            let claim = Claim {
+                db: database.db_id.uuid(),
+                branch: binding.branch_id.uuid(),
+                generation: binding.generation as u64,
+                nonce,
+            };
+            self.connected(claim, Reason::Restarted);
+        }
+        kept
+    }
+
+    /// Locks the marker once; true when another process holds it.
+    fn lock_marker(&mut self, create: bool) -> Result<bool> {
+        if self.marker.is_some() {
+            return Ok(false);
+        }
+        match marker::lock(create)? {
+            Locked::Ours(file) => {
+                self.marker = Some(file);
+                Ok(false)
+            }
+            Locked::Other => Ok(true),
+            Locked::NoPlace => Ok(false),
+        }
+    }
+
+    fn marker_fact(&self, locked_by_other: bool) -> Option<Option<&marker::Content>> {
+        if locked_by_other {
+            return None;
+        }
+        Some(self.marker.as_ref().and_then(|marker| marker.content.as_ref()))
+    }
+
+    /// Everything is known: judges by all rules and goes on as the verdict says.
+    fn judge(&mut self, facts: &Facts, highest: Option<&stretch_endpoint::bodies::ClaimBody>) -> Result<()> {
+        let verdict = verdict::judge(facts);
+        if verdict.next == Some(Next::ClaimNextGeneration) {
+            if verdict::has_lost_tail(facts) {
+                crate::error::log(
+                    "pg_stretch: the newest heartbeat names a position that this server never reached; commits of the old primary were lost in the failover",
+                );
+            }
+            return self.start_claim(verdict, highest);
+        }
+        self.conclude(verdict);
+        if let EndpointFacts::Unreachable = facts.endpoint {
+            publish::publish(&self.verdict, verdict::may_read(self.verdict.state, &facts.local), None);
+        }
         Ok(())
+    }
+
+    /// Takes a verdict that is not *connected*.
+    fn conclude(&mut self, verdict: Verdict) {
+        self.verdict = verdict;
+        if verdict.state == DatabaseState::Disconnected {
+            self.claim = None;
+            self.phase = Phase::Disconnected;
+            publish::publish(&verdict, false, None);
+        } else {
+            publish::publish_keeping_read(&verdict);
+        }
+    }
+
+    /// The claim is ours and bound.
+    fn connected(&mut self, claim: Claim, reason: Reason) {
+        self.verdict = Verdict {
+            state: DatabaseState::Connected,
+            reason,
+            next: None,
+        };
+        self.claim = Some(claim);
+        publish::publish(&self.verdict, true, Some(&claim));
+        self.phase = Phase::Connected(Box::new(heartbeat::Beats::new(Instant::now())));
+    }
+
+    /// Disconnects by hand, or because another incarnation took over.
+    pub fn disconnect(&mut self, reason: Reason) {
+        self.conclude(Verdict {
+            state: DatabaseState::Disconnected,
+            reason,
+            next: None,
+        });
+    }
+
+    /// Forgets the verdict, so that the next step judges anew.
+    pub fn judge_anew(&mut self) -> Result<()> {
+        self.phase = Phase::Start;
+        self.claim = None;
+        self.judge_locally()
+    }
+
+    /// The claim, while connected.
+    pub fn claim(&self) -> Option<Claim> {
+        self.claim.filter(|_| self.verdict.state == DatabaseState::Connected)
+    }
+
+    /// Whether rows may migrate to staging.
+    pub fn may_migrate(&self) -> bool {
+        verdict::may_migrate(&self.verdict)
+    }
+
+    /// Whether objects may be created on the endpoint.
+    pub fn may_upload(&self) -> bool {
+        verdict::may_upload(self.verdict.state) && self.claim.is_some()
+    }
+
+    /// Whether staged bytes may be dropped.
+    pub fn may_purge(&self) -> bool {
+        verdict::may_purge(self.verdict.state) && self.claim.is_some()
     }
 }

@@ -1,6 +1,7 @@
 //! Transactions of workers: one closure, one transaction, errors as values.
 
-use crate::error::{Error, Result, sqlstate_text};
+use crate::error::{Error, Result};
+use crate::sqlstate;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use std::panic::AssertUnwindSafe;
@@ -15,6 +16,11 @@ pub enum Isolation {
 
 /// Runs `f` in a transaction of its own with an active snapshot and commits; an `Err` or an ERROR rolls back and is returned.
 pub fn run<R>(isolation: Isolation, f: impl FnOnce() -> Result<R>) -> Result<R> {
+    run_after(isolation, || Ok(()), f)
+}
+
+/// As `run`, with `before` called in the transaction before its first snapshot is taken, for locks (Appendix 1, step 0).
+pub fn run_after<R>(isolation: Isolation, before: impl FnOnce() -> Result<()>, f: impl FnOnce() -> Result<R>) -> Result<R> {
     // SAFETY: a worker outside any transaction starts one; both ways out below end it.
     unsafe {
         pg_sys::SetCurrentStatementStartTimestamp();
@@ -27,6 +33,10 @@ pub fn run<R>(isolation: Isolation, f: impl FnOnce() -> Result<R>) -> Result<R> 
                 Isolation::ReadCommitted => pg_sys::XACT_READ_COMMITTED as i32,
                 Isolation::Serializable => pg_sys::XACT_SERIALIZABLE as i32,
             };
+        }
+        before()?;
+        // SAFETY: the transaction's first snapshot.
+        unsafe {
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         }
         let result = f()?;
@@ -57,7 +67,10 @@ pub fn from_caught(caught: CaughtError) -> Error {
         CaughtError::PostgresError(report)
         | CaughtError::ErrorReport(report)
         | CaughtError::RustPanic { ereport: report, .. } => Error {
-            sqlstate: sqlstate_text(report.sql_error_code() as i32),
+            sqlstate: match sqlstate::carried(report.domain()) {
+                Some(carried) => carried.to_string(),
+                None => sqlstate::unpack(report.sql_error_code() as i32),
+            },
             message: report.message().to_string(),
             detail: report.detail().map(str::to_string),
             hint: report.hint().map(str::to_string),

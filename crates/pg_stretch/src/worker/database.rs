@@ -1,7 +1,10 @@
 //! The worker of one database: serves requests, keeps claim and heartbeat, migrates, uploads and purges.
 
+use super::tidy::Tidy;
 use crate::error::Result;
 use crate::identity::Identity;
+use crate::migrate::Mover;
+use crate::upload::Uploader;
 use crate::pg::txn::{self, Isolation};
 use crate::{catalog, gucs, request, shmem};
 use pgrx::prelude::*;
@@ -30,6 +33,11 @@ pub extern "C-unwind" fn stretch_worker_main(arg: pg_sys::Datum) {
 pub struct Worker {
     /// Claim, marker, heartbeat, verdict.
     pub identity: Identity,
+    /// Batches.
+    pub mover: Mover,
+    /// Uploads and purges.
+    pub uploader: Uploader,
+    tidy: Tidy,
 }
 
 /// Takes the slot; false when another worker has it.
@@ -53,7 +61,7 @@ fn register(database: pg_sys::Oid) -> bool {
 
 /// Gives the slot back; the verdict stays, since it holds until the next start of the server.
 #[pg_guard]
-unsafe extern "C-unwind" fn leave(_code: i32, _arg: pg_sys::Datum) {
+unsafe extern "C-unwind" fn leave(code: i32, _arg: pg_sys::Datum) {
     // SAFETY: plain globals.
     let (me, database) = unsafe { (pg_sys::MyProcPid, pg_sys::MyDatabaseId) };
     shmem::with(|shared| {
@@ -64,6 +72,8 @@ unsafe extern "C-unwind" fn leave(_code: i32, _arg: pg_sys::Datum) {
         {
             slot.worker_pid = 0;
             slot.worker_latch = std::ptr::null_mut();
+            // One that was terminated or failed is started again; one that returned had nothing to do.
+            slot.wanted |= code != 0;
         }
     });
     shmem::broadcast();
@@ -84,8 +94,8 @@ impl Worker {
             }
             if needed() {
                 idle_rounds = 0;
-                self.round();
-                super::nap(gucs::naptime());
+                let more = self.round();
+                super::nap(if more { Duration::ZERO } else { gucs::naptime() });
             } else {
                 // A caller may be about to enqueue; a worker without work leaves after a few empty rounds (F45).
                 idle_rounds = if served { 0 } else { idle_rounds + 1 };
@@ -97,10 +107,30 @@ impl Worker {
         }
     }
 
-    /// One round of everything that a stretched database needs; an error in one step is logged and does not stop the others.
-    fn round(&mut self) {
-        step("identity", || self.identity.tick());
+    /// One round of everything that a stretched database needs; an error in one step is logged and does not stop the
+    /// others. True when there is more to do at once.
+    fn round(&mut self) -> bool {
+        self.background();
+        let mut more = false;
+        if gucs::ENABLED.get() && may_migrate() {
+            step("migration", || self.mover.round().map(|again| more = again));
+        }
+        step("purge", || self.uploader.purge_due());
+        step("tidying", || self.tidy.round());
+        more
     }
+
+    /// What goes on also while a long request is served: claim, heartbeat, uploads.
+    pub fn background(&mut self) {
+        step("identity", || self.identity.tick());
+        // Each finished upload starts the next one; the job itself runs on the I/O thread.
+        step("upload", || self.uploader.step().map(|_| ()));
+    }
+}
+
+/// Migration is local: it stops only when the verdict is *disconnected* (design §6).
+fn may_migrate() -> bool {
+    shmem::my_slot().is_some_and(|slot| slot.judged && slot.state != shmem::SlotState::Disconnected)
 }
 
 fn step(what: &str, f: impl FnOnce() -> Result<()>) {

@@ -1,9 +1,11 @@
 //! Background workers: the launcher of the server and one worker per stretched database.
 
+mod calls;
 pub mod database;
 pub mod launcher;
 pub mod serve;
 pub mod settings;
+mod tidy;
 
 use pgrx::pg_sys;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Dispatch of requests that backends hand to the worker.
 
+use super::calls;
 use super::database::Worker;
 use crate::error::{Error, Result};
 use crate::pg::txn;
@@ -17,9 +18,16 @@ pub fn serve(worker: &mut Worker, taken: Taken) {
     taken.answer(outcome);
 }
 
-fn dispatch(_worker: &mut Worker, taken: &Taken) -> Result<Value> {
+fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     match taken.op.as_str() {
-        "ping" => Ok(Value::Null),
+        "migrate" => calls::migrate(worker, &taken.args),
+        "drain" => calls::drain(worker, taken),
+        "purge_staged" => calls::purge_staged(worker, taken),
+        "enable_database" => worker.identity.enable(&taken.args),
+        "reauthorize" => crate::reauthorize::reauthorize(&mut worker.identity, &taken.args),
+        "reconcile" => crate::reauthorize::reconcile(&mut worker.identity, &taken.args),
+        "deauthorize" => worker.identity.deauthorize(),
+        "judge_again" => worker.identity.judge_anew().map(|()| Value::Null),
         other => Err(Error::internal(format!("the worker does not know the request {other}"))),
     }
 }

@@ -1,0 +1,223 @@
+//! One migration batch: Appendix 1 of the findings, step by step, in one local transaction without network.
+
+use super::encode::{Encoder, Unfit};
+use super::{Progress, delete, order, record, scan};
+use crate::catalog::{self, rows::StretchedTable, scan::relation_oid};
+use crate::error::{Error, Result};
+use crate::pg::{names, spi, txn};
+use crate::worker::settings;
+use pgrx::prelude::*;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+use stretch_core::batch::{self, Limits};
+use stretch_core::errors;
+use stretch_segment::{EncodeOptions, SortKey};
+
+/// What a batch did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Outcome {
+    /// Rows that went cold.
+    pub moved: u64,
+    /// The scan reached the end of the table: nothing eligible is left behind it.
+    pub reached_end: bool,
+    /// Eligible rows that stay hot for now: held by others or not encodable.
+    pub left: u64,
+    /// Where the next scan may start.
+    pub next_block: u32,
+}
+
+/// What the caller asks for.
+pub struct Order {
+    pub relation: pg_sys::Oid,
+    pub limits: Limits,
+    pub demand: batch::Demand,
+    /// How long eligible rows are known to wait.
+    pub waiting: Duration,
+}
+
+/// How long a batch of a *strict* table waits for writers to end.
+const STRICT_PATIENCE_MS: u32 = 5000;
+
+/// Locks the table before the transaction's first snapshot (step 0): without queueing, or, where the table is *strict*, behind
+/// its writers, so that no READ COMMITTED session meets a row that moves (F38).
+pub fn lock(relation: pg_sys::Oid, strict: bool) -> Result<()> {
+    if strict {
+        settings::lock_timeout(STRICT_PATIENCE_MS);
+        let locked = txn::catch(|| {
+            // SAFETY: waits for a lock on an OID; a vanished relation is noticed when it is opened.
+            unsafe { pg_sys::LockRelationOid(relation, pg_sys::ExclusiveLock as i32) };
+            Ok(())
+        });
+        settings::lock_timeout(0);
+        return locked;
+    }
+    // SAFETY: takes or refuses a lock on an OID.
+    if unsafe { pg_sys::ConditionalLockRelationOid(relation, pg_sys::RowExclusiveLock as i32) } {
+        return Ok(());
+    }
+    Err(Error::new(&errors::LOCKED, "the table is locked by another session"))
+}
+
+/// Runs one batch in the current transaction, which must be SERIALIZABLE and hold `lock` (F29). `at` tells after a failure
+/// which value did not encode.
+pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Result<Outcome> {
+    let started = Instant::now();
+    // SAFETY: the transaction's snapshot, registered for its whole life under SERIALIZABLE (F48).
+    let snapshot = unsafe { pg_sys::GetTransactionSnapshot() };
+    let table = claim_row(order.relation, snapshot)?;
+    check_allowed(&table)?;
+    let relation = OpenRelation::open(order.relation)?;
+    let encoders = encoders(&table, &relation, progress)?;
+    let request = scan::ScanRequest {
+        table: &table,
+        encoders: &encoders,
+        limits: order.limits,
+        from_block: progress.next_block,
+        unfit: &progress.unfit,
+    };
+    let scanned = scan::run(&request, snapshot, at)?;
+    let rows = scanned.tids.len() as u64;
+    let next_block = next_block(&scanned);
+    let fill = batch::Fill { rows, bytes: scanned.batch.bytes() as u64, elapsed: started.elapsed() };
+    let rest = Outcome { reached_end: scanned.reached_end, left: scanned.skipped + rows, next_block: progress.next_block, ..Outcome::default() };
+    if rows == 0 {
+        return Ok(Outcome { left: scanned.skipped, next_block: 0, ..rest });
+    }
+    if !batch::is_due(&fill, &order.limits, order.waiting, order.demand) {
+        return Ok(rest);
+    }
+    let keys = sort_keys(&table, &encoders)?;
+    let segment = scanned.batch.finish(&keys, &EncodeOptions::default()).map_err(|error| Error::internal(error.to_string()))?;
+    let segment_id = record::segment(&table, &segment)?;
+    record::manifest(&table.table_id, segment_id, &segment, snapshot)?;
+    record::attempt(&table.table_id, "OUTBOUND", rows, segment.bytes.len() as u64, started.elapsed().as_secs_f64(), None)?;
+    let stayed = delete::delete(relation.0, &scanned.tids, snapshot);
+    let moved = rows - stayed.len() as u64;
+    if !batch::is_worth_keeping(rows, moved) {
+        return Err(Error::new(&errors::LOCKED, format!("{} of {rows} eligible rows of {} are held by other sessions", stayed.len(), names::relation(order.relation))));
+    }
+    record::tombstones(segment_id, &born_dead(&segment.permutation, &stayed))?;
+    Ok(Outcome { moved, reached_end: scanned.reached_end, left: scanned.skipped + stayed.len() as u64, next_block })
+}
+
+/// The row of `stretched_table`, locked against a second migrator and against commands that change it (step 0).
+fn claim_row(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<StretchedTable> {
+    let table = catalog::tables::by_relation(relation, snapshot)?
+        .ok_or_else(|| Error::new(&errors::TABLE_NOT_ENABLED, format!("table {} is not stretched", names::relation(relation))))?;
+    spi::execute(
+        "SELECT 1 FROM stretch.stretched_table WHERE table_id = $1 FOR NO KEY UPDATE NOWAIT",
+        &[record::uuid_arg(table.table_id.as_bytes())],
+    )?;
+    Ok(table)
+}
+
+/// State, triggers and settings that stop migration (F11, F28, F48).
+fn check_allowed(table: &StretchedTable) -> Result<()> {
+    let name = names::relation(table.relation);
+    let stop = |why: String| Err(Error::new(&errors::NOT_NOW, format!("migration of {name} waits: {why}")));
+    if !table.migration_state.eq_ignore_ascii_case("outbound") {
+        return stop(format!("its migration state is {}", table.migration_state));
+    }
+    // SAFETY: plain global of the server.
+    if unsafe { pg_sys::old_snapshot_threshold } >= 0 {
+        return stop("old_snapshot_threshold is set".into());
+    }
+    let copier = spi::get::<String>(
+        "SELECT t.tgname::text FROM pg_catalog.pg_trigger t
+           JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+          WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND n.nspname <> 'stretch'
+            AND (n.nspname = 'repack' OR (t.tgenabled = 'A' AND t.tgtype & 1 = 1)) LIMIT 1",
+        &[table.relation.into()],
+    )?;
+    if let Some(trigger) = copier {
+        return stop(format!("trigger {trigger} may copy rows and would double those that move"));
+    }
+    Ok(())
+}
+
+/// An open relation that is closed on the way out, its lock kept until the transaction ends.
+struct OpenRelation(pg_sys::Relation);
+
+impl OpenRelation {
+    fn open(relation: pg_sys::Oid) -> Result<Self> {
+        // SAFETY: we hold the lock; NULL when the relation is gone.
+        let open = unsafe { pg_sys::try_relation_open(relation, pg_sys::NoLock as i32) };
+        if open.is_null() {
+            return Err(Error::new(&errors::NOT_FOUND, "the table was dropped"));
+        }
+        Ok(Self(open))
+    }
+}
+
+impl Drop for OpenRelation {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened by `open`.
+            unsafe { pg_sys::relation_close(self.0, pg_sys::NoLock as i32) };
+        }
+    }
+}
+
+/// One encoder per live column, in the table's order; a column without field id stops the batch.
+fn encoders(table: &StretchedTable, relation: &OpenRelation, progress: &Progress) -> Result<Vec<Encoder>> {
+    let mut list = Vec::new();
+    // SAFETY: the relation is open; its descriptor has `natts` attributes.
+    unsafe {
+        let desc = (*relation.0).rd_att;
+        for attribute in (*desc).attrs.as_slice((*desc).natts as usize) {
+            if attribute.attisdropped {
+                continue;
+            }
+            let name = names::text(attribute.attname.data.as_ptr());
+            let column = table.columns.iter().find(|column| column.name == name).cloned();
+            let column = column.ok_or_else(|| Error::internal(format!("column {name} has no field id in the catalog")))?;
+            let force_output = progress.through_output.contains(&column.field_id);
+            list.push(Encoder::new(column, attribute.atttypid, attribute.atttypmod, force_output));
+        }
+    }
+    Ok(list)
+}
+
+/// Field id of the encoder at `index`, and whether its column could still travel through the output function.
+pub fn encoder_at(table: &StretchedTable, progress: &Progress, index: usize) -> Result<(i32, bool)> {
+    // SAFETY: a plain lock and look; released with the transaction.
+    unsafe { pg_sys::LockRelationOid(table.relation, pg_sys::AccessShareLock as i32) };
+    let relation = OpenRelation::open(table.relation)?;
+    let encoders = encoders(table, &relation, progress)?;
+    let encoder = encoders.get(index).ok_or_else(|| Error::internal("a column vanished"))?;
+    Ok((encoder.column.field_id, encoder.has_other_form()))
+}
+
+fn sort_keys(table: &StretchedTable, encoders: &[Encoder]) -> Result<Vec<SortKey>> {
+    let Some(text) = &table.order_by else { return Ok(Vec::new()) };
+    let items = order::parse(text)?;
+    let key = |item: &order::OrderItem| {
+        let column = encoders.iter().position(|encoder| encoder.column.name == item.column)?;
+        Some(SortKey { column, descending: item.descending, nulls_first: item.nulls_first })
+    };
+    items.iter().map(|item| key(item).ok_or_else(|| Error::argument(format!("order_by names the column {} that does not exist", item.column)))).collect()
+}
+
+/// A scan by blocks goes on in the block where it stopped; one that reached the end starts over.
+fn next_block(scanned: &scan::Scanned) -> u32 {
+    match scanned.tids.last() {
+        Some((block, _)) if scanned.by_block && !scanned.reached_end => *block,
+        _ => 0,
+    }
+}
+
+/// Row numbers of the segment for indexes of the batch.
+fn born_dead(permutation: &[u32], stayed: &[usize]) -> Vec<i32> {
+    if stayed.is_empty() {
+        return Vec::new();
+    }
+    let stayed: std::collections::HashSet<usize> = stayed.iter().copied().collect();
+    permutation.iter().enumerate().filter(|(_, input)| stayed.contains(&(**input as usize))).map(|(row, _)| row as i32).collect()
+}
+
+/// Bytes in staging now.
+pub fn staged_bytes() -> Result<u64> {
+    relation_oid(c"segment")?;
+    let total = spi::get::<i64>("SELECT coalesce(sum(byte_size), 0)::bigint FROM stretch.segment WHERE staged", &[])?;
+    Ok(total.unwrap_or(0) as u64)
+}

@@ -1,0 +1,210 @@
+//! Migration: which table gets a batch, and what the worker remembers between batches.
+
+mod batch;
+mod delete;
+mod encode;
+pub mod order;
+pub mod record;
+mod scan;
+
+use crate::catalog::{self, rows::StretchedTable};
+use crate::error::{Error, Result, log};
+use crate::gucs;
+use crate::pg::txn::{self, Isolation};
+use pgrx::pg_sys;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+use stretch_core::batch::{Activity, Demand, LastScan, Limits};
+use stretch_core::errors;
+use stretch_core::staging::room_for_batch;
+
+pub use batch::Outcome;
+
+/// How long one batch may scan and encode.
+const BATCH_TIME: Duration = Duration::from_secs(20);
+/// Tries of one batch that meets a serialization failure or a value that needs another form.
+const TRIES: usize = 20;
+
+/// What is remembered about one table between batches; lost with the worker, never needed for correctness.
+#[derive(Default)]
+pub struct Progress {
+    /// First block of the next scan (F44).
+    next_block: u32,
+    /// Columns whose send function is not exact: they travel through the output function.
+    through_output: HashSet<i32>,
+    /// Rows that do not encode, skipped in this pass (F44).
+    unfit: HashSet<(u32, u16)>,
+    failures: u32,
+    rest_until: Option<Instant>,
+    eligible_since: Option<Instant>,
+    last_scan: Option<LastScan>,
+    last_error: Option<String>,
+}
+
+/// The worker's migrator.
+#[derive(Default)]
+pub struct Mover {
+    tables: HashMap<pg_sys::Oid, Progress>,
+}
+
+impl Mover {
+    /// One batch for each table that is due; true when there is more to do at once.
+    pub fn round(&mut self) -> Result<bool> {
+        let tables = txn::run(Isolation::ReadCommitted, || {
+            // SAFETY: inside a transaction with an active snapshot.
+            let all = catalog::tables::stretched_tables(unsafe { pg_sys::GetActiveSnapshot() })?;
+            Ok(all.into_iter().map(|table| (activity(table.relation), table)).collect::<Vec<_>>())
+        })?;
+        self.tables.retain(|relation, _| tables.iter().any(|(_, table)| table.relation == *relation));
+        let mut more = false;
+        for (activity, table) in tables {
+            if !table.migration_state.eq_ignore_ascii_case("outbound") {
+                continue;
+            }
+            let progress = self.tables.entry(table.relation).or_default();
+            let resting = progress.rest_until.is_some_and(|until| until > Instant::now());
+            let in_pass = progress.next_block > 0;
+            if resting || !(in_pass || progress.is_due(&activity)) {
+                continue;
+            }
+            match self.batch(table.relation, None, Demand::Routine) {
+                Ok(outcome) => {
+                    let progress = self.tables.entry(table.relation).or_default();
+                    if outcome.reached_end {
+                        progress.last_scan = Some(LastScan { activity, left_rows: outcome.left > 0 });
+                    }
+                    more |= outcome.moved > 0 && !outcome.reached_end;
+                }
+                Err(error) => self.rest(&table, &error),
+            }
+        }
+        Ok(more)
+    }
+
+    /// One batch of one table, now.
+    pub fn batch(&mut self, relation: pg_sys::Oid, max_rows: Option<u64>, demand: Demand) -> Result<Outcome> {
+        let strict = is_strict(relation)?;
+        for _ in 0..TRIES {
+            let progress = self.tables.entry(relation).or_default();
+            let waiting = progress.eligible_since.map_or(Duration::ZERO, |since| since.elapsed());
+            let at = Cell::new(None);
+            let result = txn::run_after(
+                Isolation::Serializable,
+                || batch::lock(relation, strict),
+                || {
+                    let order = batch::Order { relation, limits: limits(max_rows)?, demand, waiting };
+                    batch::run(&order, progress, &at)
+                },
+            );
+            match result {
+                Ok(outcome) => {
+                    progress.next_block = outcome.next_block;
+                    progress.failures = 0;
+                    progress.rest_until = None;
+                    progress.last_error = None;
+                    progress.eligible_since = match (outcome.moved, outcome.left) {
+                        (0, left) if left > 0 => progress.eligible_since.or_else(|| Some(Instant::now())),
+                        _ => None,
+                    };
+                    if outcome.reached_end {
+                        progress.unfit.clear();
+                    }
+                    return Ok(outcome);
+                }
+                Err(error) => match at.get() {
+                    Some(unfit) => progress.learn(relation, unfit)?,
+                    None if error.sqlstate == "40001" => continue,
+                    None => return Err(error),
+                },
+            }
+        }
+        Err(Error::new(&errors::MOVED, format!("a batch of {} met too many conflicts", relation.to_u32())))
+    }
+
+    /// Begins the next pass over the table at its first block: a pass under way saw only the rest of it.
+    pub fn from_the_start(&mut self, relation: pg_sys::Oid) {
+        self.tables.entry(relation).or_default().next_block = 0;
+    }
+
+    fn rest(&mut self, table: &StretchedTable, error: &Error) {
+        let progress = self.tables.entry(table.relation).or_default();
+        progress.failures += 1;
+        let pause = stretch_core::batch::table_backoff(progress.failures).min(gucs::naptime().max(Duration::from_secs(1)) * 8);
+        progress.rest_until = Some(Instant::now() + pause);
+        if progress.last_error.as_deref() == Some(error.message.as_str()) {
+            return;
+        }
+        progress.last_error = Some(error.message.clone());
+        log(&format!("pg_stretch migration: {} ({})", error.message, error.sqlstate));
+        let noted = txn::run(Isolation::ReadCommitted, || {
+            record::attempt(&table.table_id, "OUTBOUND", 0, 0, 0.0, Some((&error.sqlstate, &error.message)))
+        });
+        if let Err(error) = noted {
+            error.report(pg_sys::LOG as i32);
+        }
+    }
+}
+
+impl Progress {
+    /// Whether a scan is worth it: the statistics moved, or rows that are too few for a batch have waited long enough.
+    fn is_due(&self, activity: &Activity) -> bool {
+        match (self.eligible_since, &self.last_scan) {
+            (Some(since), Some(last)) => {
+                last.activity != *activity || since.elapsed() >= Duration::from_secs(gucs::MAX_BATCH_AGE.get() as u64)
+            }
+            _ => stretch_core::batch::is_scan_due(self.last_scan.as_ref(), activity),
+        }
+    }
+
+    /// A value did not encode: its column takes the output function from now on, or its row stays hot in this pass.
+    fn learn(&mut self, relation: pg_sys::Oid, unfit: encode::Unfit) -> Result<()> {
+        let (field_id, other_form) = txn::run(Isolation::ReadCommitted, || {
+            // SAFETY: inside a transaction with an active snapshot.
+            let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
+            let table = table.ok_or_else(|| Error::internal("the table is no longer stretched"))?;
+            batch::encoder_at(&table, self, unfit.column)
+        })?;
+        if other_form && self.through_output.insert(field_id) {
+            return Ok(());
+        }
+        log(&format!("pg_stretch migration: the row at ({},{}) of relation {} does not survive the round trip and stays hot", unfit.tid.0, unfit.tid.1, relation.to_u32()));
+        self.unfit.insert(unfit.tid);
+        Ok(())
+    }
+}
+
+/// Whether the table is *strict* now; one that is not stretched is noticed by the batch.
+fn is_strict(relation: pg_sys::Oid) -> Result<bool> {
+    txn::run(Isolation::ReadCommitted, || {
+        // SAFETY: inside a transaction with an active snapshot.
+        let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
+        Ok(table.is_some_and(|table| table.strict))
+    })
+}
+
+/// Limits of the next batch under the settings and the room in staging.
+fn limits(max_rows: Option<u64>) -> Result<Limits> {
+    let staged = batch::staged_bytes()?;
+    let bytes = room_for_batch(staged, gucs::max_staged_bytes(), gucs::batch_bytes() as u64)
+        .ok_or_else(|| Error::new(&errors::STAGING_FULL, format!("{staged} bytes are staged, which is the limit")))?;
+    let rows = gucs::BATCH_ROWS.get() as u64;
+    Ok(Limits {
+        rows: max_rows.map_or(rows, |max| max.min(rows)),
+        bytes,
+        time: BATCH_TIME,
+        age: Duration::from_secs(gucs::MAX_BATCH_AGE.get() as u64),
+    })
+}
+
+/// Inserted and updated rows of a table by the cumulative statistics.
+fn activity(relation: pg_sys::Oid) -> Activity {
+    // SAFETY: fetches a copy of the statistics entry, or NULL.
+    unsafe {
+        let entry = pg_sys::pgstat_fetch_stat_tabentry(relation);
+        if entry.is_null() {
+            return Activity::default();
+        }
+        Activity { inserted: (*entry).tuples_inserted as u64, updated: (*entry).tuples_updated as u64 }
+    }
+}

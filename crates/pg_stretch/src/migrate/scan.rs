@@ -1,0 +1,270 @@
+//! The scan of a batch: planned by PostgreSQL from a query on ONLY the heap that no rewriter or policy touched (C-6),
+//! run under the batch's snapshot, encoding each row as it comes.
+
+use super::encode::{Encoder, Unfit};
+use crate::catalog::rows::StretchedTable;
+use crate::error::{Error, Result};
+use crate::pg::names::quote_ident;
+use crate::pg::user::ActAs;
+use pgrx::prelude::*;
+use std::collections::HashSet;
+use std::ffi::CString;
+use std::time::Instant;
+use stretch_core::batch::{self, Fill, Limits};
+use stretch_core::errors;
+use stretch_segment::BatchBuilder;
+
+/// How often a scan looks for sessions that wait for the table.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// What a scan found.
+pub struct Scanned {
+    pub batch: BatchBuilder,
+    /// Row identities in the order of the batch's rows: block and offset.
+    pub tids: Vec<(u32, u16)>,
+    /// The scan ended before a limit did.
+    pub reached_end: bool,
+    /// Eligible rows that were passed over because they do not encode (F44).
+    pub skipped: u64,
+    /// The scan reads blocks in order, so that the next one may start where this one ended.
+    pub by_block: bool,
+}
+
+/// What to scan and how much.
+pub struct ScanRequest<'a> {
+    pub table: &'a StretchedTable,
+    pub encoders: &'a [Encoder],
+    pub limits: Limits,
+    /// First block to look at.
+    pub from_block: u32,
+    /// Rows that do not encode.
+    pub unfit: &'a HashSet<(u32, u16)>,
+}
+
+/// State that the receiver works on.
+#[repr(C)]
+struct Sink<'a> {
+    /// What PostgreSQL calls; must come first.
+    receiver: pg_sys::DestReceiver,
+    request: &'a ScanRequest<'a>,
+    batch: BatchBuilder,
+    tids: Vec<(u32, u16)>,
+    skipped: u64,
+    started: Instant,
+    looked: Instant,
+    row_context: pg_sys::MemoryContext,
+    full: bool,
+    failure: Option<Error>,
+    /// The value being encoded, for the report after an ERROR in a type's function.
+    at: &'a std::cell::Cell<Option<Unfit>>,
+}
+
+/// Runs the scan as the table's owner in a security-restricted operation (F3). After an ERROR or an `Err` of a type's
+/// function `at` names the column and the row.
+pub fn run(request: &ScanRequest<'_>, snapshot: pg_sys::Snapshot, at: &std::cell::Cell<Option<Unfit>>) -> Result<Scanned> {
+    let owner = crate::pg::user::relation_owner(request.table.relation);
+    let _as_owner = ActAs::role(owner, true);
+    let sql = CString::new(text(request)).map_err(|_| Error::internal("a name holds a NUL"))?;
+    // SAFETY: everything lives in the transaction; the receiver outlives the executor run.
+    unsafe {
+        let nest = pg_sys::NewGUCNestLevel();
+        let plan = plan(&sql);
+        let by_block = reads_blocks_in_order(plan);
+        let row_context = pg_sys::AllocSetContextCreateInternal(
+            pg_sys::CurrentMemoryContext,
+            c"pg_stretch row".as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        );
+        let mut sink = Sink {
+            receiver: pg_sys::DestReceiver {
+                receiveSlot: Some(receive),
+                rStartup: Some(startup),
+                rShutdown: Some(shutdown),
+                rDestroy: Some(shutdown),
+                mydest: pg_sys::CommandDest::DestNone,
+            },
+            request,
+            batch: BatchBuilder::new(request.encoders.iter().map(Encoder::spec).collect()),
+            tids: Vec::new(),
+            skipped: 0,
+            started: Instant::now(),
+            looked: Instant::now(),
+            row_context,
+            full: false,
+            failure: None,
+            at,
+        };
+        let query = pg_sys::CreateQueryDesc(
+            plan,
+            sql.as_ptr(),
+            snapshot,
+            std::ptr::null_mut(),
+            (&raw mut sink).cast(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            0,
+        );
+        pg_sys::ExecutorStart(query, 0);
+        pg_sys::ExecutorRun(query, pg_sys::ScanDirection::ForwardScanDirection, 0, true);
+        pg_sys::ExecutorFinish(query);
+        pg_sys::ExecutorEnd(query);
+        pg_sys::FreeQueryDesc(query);
+        pg_sys::MemoryContextDelete(row_context);
+        pg_sys::AtEOXact_GUC(true, nest);
+        if let Some(failure) = sink.failure {
+            return Err(failure);
+        }
+        Ok(Scanned { batch: sink.batch, tids: sink.tids, reached_end: !sink.full, skipped: sink.skipped, by_block })
+    }
+}
+
+fn text(request: &ScanRequest<'_>) -> String {
+    let mut sql = String::from("SELECT ctid");
+    for encoder in request.encoders {
+        sql.push_str(", ");
+        sql.push_str(&quote_ident(&encoder.column.name));
+    }
+    sql.push_str(&format!(" FROM ONLY {}", crate::pg::names::relation(request.table.relation)));
+    let mut conditions = Vec::new();
+    if let Some(filter) = &request.table.filter {
+        conditions.push(format!("({filter})"));
+    }
+    if request.from_block > 0 {
+        conditions.push(format!("ctid >= '({},0)'::pg_catalog.tid", request.from_block));
+    }
+    if !conditions.is_empty() {
+        sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
+    }
+    sql
+}
+
+/// Parses, analyses and plans; the rewriter (and with it row-level security) is left out, and so is the check of the
+/// owner's own SELECT privilege, which he may have revoked.
+unsafe fn plan(sql: &CString) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: one SELECT, so the list has one element and the query one range table entry.
+    unsafe {
+        let parsed = pg_sys::pg_parse_query(sql.as_ptr());
+        let statement = (*(*parsed).elements).ptr_value.cast::<pg_sys::RawStmt>();
+        let query = pg_sys::parse_analyze_fixedparams(statement, sql.as_ptr(), std::ptr::null(), 0, std::ptr::null_mut());
+        let table = (*(*(*query).rtable).elements).ptr_value.cast::<pg_sys::RangeTblEntry>();
+        (*table).requiredPerms = 0;
+        pg_sys::planner(query, sql.as_ptr(), 0, std::ptr::null_mut())
+    }
+}
+
+unsafe fn reads_blocks_in_order(plan: *mut pg_sys::PlannedStmt) -> bool {
+    // SAFETY: a planned SELECT has a plan tree.
+    let tag = unsafe { (*(*plan).planTree).type_ };
+    matches!(tag, pg_sys::NodeTag::T_SeqScan | pg_sys::NodeTag::T_TidRangeScan | pg_sys::NodeTag::T_BitmapHeapScan)
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn startup(_receiver: *mut pg_sys::DestReceiver, _operation: i32, _desc: pg_sys::TupleDesc) {}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn shutdown(_receiver: *mut pg_sys::DestReceiver) {}
+
+/// Called once per row; `false` ends the scan.
+#[pg_guard]
+unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, receiver: *mut pg_sys::DestReceiver) -> bool {
+    // SAFETY: the receiver is the first field of the sink that `run` made.
+    let sink = unsafe { &mut *receiver.cast::<Sink<'_>>() };
+    match sink.row(slot) {
+        Ok(go_on) => go_on,
+        Err(error) => {
+            sink.failure = Some(error);
+            false
+        }
+    }
+}
+
+impl Sink<'_> {
+    fn row(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<bool> {
+        let fill = Fill { rows: self.tids.len() as u64, bytes: self.batch.bytes() as u64, elapsed: self.started.elapsed() };
+        if batch::is_full(&fill, &self.request.limits) {
+            self.full = true;
+            return Ok(false);
+        }
+        if self.tids.len().is_multiple_of(1024) {
+            self.give_way()?;
+        }
+        let width = self.request.encoders.len() + 1;
+        // SAFETY: the slot has one column per encoder and the ctid before them; its arrays are filled up to `width`.
+        let (values, nulls) = unsafe {
+            if ((*slot).tts_nvalid as usize) < width {
+                pg_sys::slot_getsomeattrs_int(slot, width as i32);
+            }
+            (std::slice::from_raw_parts((*slot).tts_values, width), std::slice::from_raw_parts((*slot).tts_isnull, width))
+        };
+        let tid = item_pointer(values[0]);
+        if self.request.unfit.contains(&tid) {
+            self.skipped += 1;
+            return Ok(true);
+        }
+        self.encode(tid, values, nulls)?;
+        self.batch.end_row();
+        self.tids.push(tid);
+        Ok(true)
+    }
+
+    /// Pushes every column of the row; scratch memory of type functions goes away with the row.
+    fn encode(&mut self, tid: (u32, u16), values: &[pg_sys::Datum], nulls: &[bool]) -> Result<()> {
+        // SAFETY: switches to a context of our own and back, whatever the outcome.
+        let outer = unsafe { pg_sys::MemoryContextSwitchTo(self.row_context) };
+        let mut outcome = Ok(());
+        for (index, encoder) in self.request.encoders.iter().enumerate() {
+            self.at.set(Some(Unfit { column: index, tid }));
+            outcome = encoder.push(&mut self.batch, index, values[index + 1], nulls[index + 1]);
+            if outcome.is_err() {
+                break;
+            }
+        }
+        if outcome.is_ok() {
+            self.at.set(None);
+        }
+        // SAFETY: everything allocated for the row has been copied.
+        unsafe {
+            pg_sys::MemoryContextSwitchTo(outer);
+            pg_sys::MemoryContextReset(self.row_context);
+        }
+        outcome
+    }
+
+    /// Rolls the batch back when somebody waits for a lock that conflicts with ours. Looks at most four times a second.
+    fn give_way(&mut self) -> Result<()> {
+        pgrx::check_for_interrupts!();
+        if self.looked.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        if is_waited_for(self.request.table.relation) {
+            return Err(Error::new(&errors::LOCKED, "migration gave way to a session that waits for a lock on the table"));
+        }
+        Ok(())
+    }
+}
+
+/// True when a session waits for a lock on the relation that conflicts with ours. `LockHasWaiters` would be the call for
+/// this, but it crashes on locks taken through the fast path (PostgreSQL 15.20), as ours is.
+fn is_waited_for(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a palloc'd copy of the lock table; freed with the memory context.
+    unsafe {
+        let locks = pg_sys::GetLockStatusData();
+        let list = std::slice::from_raw_parts((*locks).locks, (*locks).nelements as usize);
+        list.iter().any(|lock| {
+            lock.waitLockMode >= pg_sys::ShareLock as i32
+                && lock.locktag.locktag_type == pg_sys::LockTagType::LOCKTAG_RELATION as u8
+                && lock.locktag.locktag_field1 == pg_sys::MyDatabaseId.to_u32()
+                && lock.locktag.locktag_field2 == relation.to_u32()
+        })
+    }
+}
+
+/// Block and offset of a tid datum.
+fn item_pointer(datum: pg_sys::Datum) -> (u32, u16) {
+    // SAFETY: a tid datum points at an ItemPointerData.
+    let tid = unsafe { &*datum.cast_mut_ptr::<pg_sys::ItemPointerData>() };
+    (((tid.ip_blkid.bi_hi as u32) << 16) | tid.ip_blkid.bi_lo as u32, tid.ip_posid)
+}

@@ -1,0 +1,114 @@
+//! The requests about migration that the worker carries out: migrate, drain, purge_staged.
+
+use super::database::Worker;
+use crate::error::{Error, Result};
+use crate::pg::txn::{self, Isolation};
+use crate::request::Taken;
+use crate::upload::{self, Step};
+use crate::{catalog, shmem};
+use pgrx::pg_sys;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use stretch_core::batch::Demand;
+use stretch_core::errors;
+
+fn relation(args: &Value) -> Option<pg_sys::Oid> {
+    args["relation"].as_u64().map(|oid| pg_sys::Oid::from(oid as u32))
+}
+
+/// `migrate`: one batch now. Answers the number of rows moved.
+pub fn migrate(worker: &mut Worker, args: &Value) -> Result<Value> {
+    let relation = relation(args).ok_or_else(|| Error::internal("migrate lacks a relation"))?;
+    may_migrate()?;
+    let outcome = patient(|| worker.mover.batch(relation, args["max_rows"].as_u64(), Demand::Asked))?;
+    Ok(json!(outcome.moved))
+}
+
+/// `drain`: batches until nothing eligible is left, then `(moved, left)`; uploads and heartbeats go on in between.
+pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
+    may_migrate()?;
+    let deadline = Instant::now() + Duration::from_secs_f64(taken.args["timeout"].as_f64().unwrap_or(600.0).max(0.0));
+    let (mut moved, mut left) = (0, 0);
+    for relation in relations(relation(&taken.args))? {
+        worker.mover.from_the_start(relation);
+        loop {
+            if Instant::now() > deadline || !taken.wanted() {
+                return Err(Error::new(&errors::DRAIN_INCOMPLETE, format!("{moved} rows were moved before the time was over")));
+            }
+            let outcome = match worker.mover.batch(relation, None, Demand::Asked) {
+                Ok(outcome) => outcome,
+                // Held rows, a lock, or full staging: uploads and other sessions may clear it before the deadline.
+                Err(error) if ["55P03", "40001", "ST019"].contains(&error.sqlstate.as_str()) => {
+                    worker.background();
+                    super::nap(Duration::from_millis(100));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            moved += outcome.moved;
+            worker.background();
+            if outcome.reached_end {
+                left += outcome.left;
+                break;
+            }
+        }
+    }
+    Ok(json!([moved, left]))
+}
+
+/// `purge_staged`: lets uploads finish, then drops every staged byte that is uploaded and verified.
+pub fn purge_staged(worker: &mut Worker, taken: &Taken) -> Result<Value> {
+    if upload::claim().is_none() {
+        return Err(crate::identity::require_connected().err().unwrap_or_else(|| Error::new(&errors::DISCONNECTED, "the database is not connected")));
+    }
+    worker.uploader.hurry();
+    while taken.wanted() && worker.uploader.step()? == Step::Busy {
+        super::nap(Duration::from_millis(1000));
+        worker.identity.tick()?;
+    }
+    let table = match relation(&taken.args) {
+        Some(relation) => Some(*stretched(relation)?.as_bytes()),
+        None => None,
+    };
+    upload::purge_now(table).map(|bytes| json!(bytes))
+}
+
+/// Tries again for a while when somebody holds rows or a lock.
+fn patient<R>(mut f: impl FnMut() -> Result<R>) -> Result<R> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match f() {
+            Err(error) if error.sqlstate == "55P03" && Instant::now() < deadline => super::nap(Duration::from_millis(50)),
+            other => return other,
+        }
+    }
+}
+
+/// Migration is local: it needs a verdict that is not *disconnected* (design §6), not a reachable endpoint.
+fn may_migrate() -> Result<()> {
+    match shmem::my_slot() {
+        Some(slot) if slot.judged && slot.state != shmem::SlotState::Disconnected => Ok(()),
+        _ => crate::identity::require_read(),
+    }
+}
+
+fn stretched(relation: pg_sys::Oid) -> Result<stretch_core::ids::TableId> {
+    txn::run(Isolation::ReadCommitted, || {
+        // SAFETY: inside a transaction with an active snapshot.
+        let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
+        let missing = || Error::new(&errors::TABLE_NOT_ENABLED, format!("table {} is not stretched", crate::pg::names::relation(relation)));
+        Ok(table.ok_or_else(missing)?.table_id)
+    })
+}
+
+fn relations(only: Option<pg_sys::Oid>) -> Result<Vec<pg_sys::Oid>> {
+    txn::run(Isolation::ReadCommitted, || {
+        // SAFETY: inside a transaction with an active snapshot.
+        let all = catalog::tables::stretched_tables(unsafe { pg_sys::GetActiveSnapshot() })?;
+        let outbound = all.iter().filter(|table| table.migration_state.eq_ignore_ascii_case("outbound"));
+        match only {
+            Some(relation) => Ok(vec![relation]),
+            None => Ok(outbound.map(|table| table.relation).collect()),
+        }
+    })
+}
