@@ -4,5 +4,7 @@
 mod identity;
 #[path = "e2e/kit.rs"]
 mod kit;
+#[path = "e2e/rights.rs"]
+mod rights;
 #[path = "e2e/smoke.rs"]
 mod smoke;
