@@ -6,5 +6,11 @@ mod identity;
 mod kit;
 #[path = "e2e/rights.rs"]
 mod rights;
+#[path = "e2e/rights_attacks.rs"]
+mod rights_attacks;
+#[path = "e2e/s3.rs"]
+mod s3;
 #[path = "e2e/smoke.rs"]
 mod smoke;
+#[path = "e2e/trouble.rs"]
+mod trouble;
