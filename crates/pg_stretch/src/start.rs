@@ -1,6 +1,6 @@
 //! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
 
-use crate::{gucs, shmem, worker};
+use crate::{gucs, planner, shmem, worker};
 use pgrx::prelude::*;
 
 static mut PREV_SHMEM_REQUEST: pg_sys::shmem_request_hook_type = None;
@@ -30,6 +30,7 @@ pub extern "C-unwind" fn _PG_init() {
         PREV_SHMEM_STARTUP = pg_sys::shmem_startup_hook;
         pg_sys::shmem_startup_hook = Some(shmem_startup);
     }
+    planner::register();
     if !upgrade {
         worker::launcher::register();
     }

@@ -156,7 +156,15 @@ impl Latest {
     /// Everything committed by now, and this transaction's own finished commands.
     pub fn take() -> Self {
         // SAFETY: registers a snapshot with the current resource owner, so a transaction must be open.
-        unsafe { Self(pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot())) }
+        unsafe {
+            // In parallel mode the server refuses a "latest" snapshot; a catalog snapshot is as fresh.
+            let fresh = if pg_sys::IsInParallelMode() {
+                pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid)
+            } else {
+                pg_sys::GetLatestSnapshot()
+            };
+            Self(pg_sys::RegisterSnapshot(fresh))
+        }
     }
 
     /// The snapshot.

@@ -196,6 +196,11 @@ pub fn live_segments(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Vec<
     Ok(list)
 }
 
+/// One segment, live or retired.
+pub fn segment_by_id(id: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<Segment>> {
+    one(c"segment", c"segment_pkey", &by_uuid(id.as_bytes()), snapshot, segment)
+}
+
 fn segment(row: &Row) -> Result<Segment> {
     Ok(Segment {
         segment_id: SegmentId::from_uuid(uuid::Uuid::from_bytes(
@@ -243,6 +248,21 @@ pub fn staged_chunk(segment: &SegmentId, chunk_no: i32, snapshot: pg_sys::Snapsh
     one(c"staged_chunk", c"staged_chunk_pkey", &keys, snapshot, |row| {
         row.bytes(3).ok_or_else(|| missing("bytes"))
     })
+}
+
+/// True when the first piece of a segment is in staging under this snapshot.
+pub fn is_staged(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<bool> {
+    let keys = [
+        Key {
+            column: 1,
+            value: KeyValue::Uuid(*segment.as_bytes()),
+        },
+        Key {
+            column: 2,
+            value: KeyValue::Int4(0),
+        },
+    ];
+    Ok(one(c"staged_chunk", c"staged_chunk_pkey", &keys, snapshot, |_| Ok(()))?.is_some())
 }
 
 /// Numbers of the dead rows of a segment.

@@ -29,3 +29,30 @@ unsafe fn cells<'a>(list: *const pg_sys::List) -> &'a [pg_sys::ListCell] {
         }
     }
 }
+
+/// Number of members; 0 for NIL.
+///
+/// # Safety
+/// `list` is NIL or a live list.
+pub unsafe fn length(list: *const pg_sys::List) -> i32 {
+    // SAFETY: as the caller promises.
+    unsafe { list.as_ref() }.map_or(0, |list| list.length)
+}
+
+/// Member `position` of a list of pointers.
+///
+/// # Safety
+/// `list` is a live list of pointers to `T` with more than `position` members.
+pub unsafe fn nth<T>(list: *const pg_sys::List, position: i32) -> *mut T {
+    // SAFETY: as the caller promises.
+    unsafe { cells(list)[position as usize].ptr_value.cast() }
+}
+
+/// The integers of a list; nothing for NIL.
+///
+/// # Safety
+/// `list` is NIL or a live list of integers.
+pub unsafe fn integers(list: *const pg_sys::List) -> Vec<i32> {
+    // SAFETY: as the caller promises.
+    unsafe { cells(list).iter().map(|cell| cell.int_value).collect() }
+}

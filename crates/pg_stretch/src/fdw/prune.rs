@@ -1,0 +1,224 @@
+//! Conditions with their values at execution, and which segments and row groups they leave (F12, F13).
+
+use super::quals::{Kind, Qual};
+use crate::pg::list;
+use pgrx::datum::FromDatum;
+use pgrx::pg_sys;
+use stretch_segment::{Bound, CompareOp, Predicate, SegmentDetail, may_match, numeric};
+
+/// A condition with its value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// Attribute number in the foreign table.
+    pub attribute: i16,
+    /// True when the value is text, whose bytes depend on the encoding.
+    pub text: bool,
+    pub test: Test,
+}
+
+/// What must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    Compare(CompareOp, Bound),
+    /// Empty: no row can satisfy it, as for a comparison with NULL.
+    In(Vec<Bound>),
+    IsNull,
+    IsNotNull,
+}
+
+impl Condition {
+    /// The condition about column `column` of a segment.
+    fn predicate(&self, column: usize) -> Predicate {
+        match &self.test {
+            Test::Compare(op, value) => Predicate::Compare {
+                column,
+                op: *op,
+                value: value.clone(),
+            },
+            Test::In(values) => Predicate::In {
+                column,
+                values: values.clone(),
+            },
+            Test::IsNull => Predicate::IsNull { column },
+            Test::IsNotNull => Predicate::IsNotNull { column },
+        }
+    }
+
+    /// May a row satisfy it that has no value in this column at all?
+    fn may_match_null(&self) -> bool {
+        self.test == Test::IsNull
+    }
+}
+
+/// Evaluates the conditions of a plan. A value that the statistics cannot be compared with gives no condition.
+///
+/// # Safety
+/// `expressions` holds one initialised `ExprState` per expression of the plan, `context` belongs to the same executor.
+pub unsafe fn evaluate(
+    quals: &[Qual],
+    expressions: *mut pg_sys::List,
+    context: *mut pg_sys::ExprContext,
+) -> Vec<Condition> {
+    quals
+        .iter()
+        .filter_map(|qual| {
+            let simple = |test| {
+                Some(Condition {
+                    attribute: qual.attribute,
+                    text: false,
+                    test,
+                })
+            };
+            match qual.kind {
+                Kind::IsNull => return simple(Test::IsNull),
+                Kind::IsNotNull => return simple(Test::IsNotNull),
+                Kind::True => return simple(Test::Compare(CompareOp::Eq, Bound::Int(1))),
+                Kind::False => return simple(Test::Compare(CompareOp::Eq, Bound::Int(0))),
+                Kind::Compare | Kind::In => {}
+            }
+            // SAFETY: as the caller promises.
+            let (value, is_null) = unsafe { value_of(expressions, qual.expression, context) };
+            let test = match (qual.kind, is_null) {
+                (_, true) => Test::In(Vec::new()),
+                // SAFETY: the value is an array of the type that the planner saw.
+                (Kind::In, false) => Test::In(unsafe { elements(value, qual.value_type) }?),
+                // SAFETY: the value has the type that the planner saw.
+                _ => Test::Compare(operator(qual.strategy)?, unsafe { bound(value, qual.value_type) }?),
+            };
+            Some(Condition {
+                attribute: qual.attribute,
+                text: qual.value_type == pg_sys::TEXTOID,
+                test,
+            })
+        })
+        .collect()
+}
+
+unsafe fn value_of(
+    expressions: *mut pg_sys::List,
+    position: i32,
+    context: *mut pg_sys::ExprContext,
+) -> (pg_sys::Datum, bool) {
+    let mut is_null = true;
+    // SAFETY: an ExprState carries its own evaluation function; the boundary turns an ERROR into an unwind. The result
+    // lives in the per-tuple memory of the context, and is copied before the next row.
+    unsafe {
+        let state = list::nth::<pg_sys::ExprState>(expressions, position);
+        let Some(function) = (*state).evalfunc else {
+            return (pg_sys::Datum::from(0), true);
+        };
+        let outer = pg_sys::MemoryContextSwitchTo((*context).ecxt_per_tuple_memory);
+        let value = pg_sys::ffi::pg_guard_ffi_boundary(|| function(state, context, &mut is_null));
+        pg_sys::MemoryContextSwitchTo(outer);
+        (value, is_null)
+    }
+}
+
+fn operator(strategy: i32) -> Option<CompareOp> {
+    match u32::try_from(strategy).ok()? {
+        pg_sys::BTLessStrategyNumber => Some(CompareOp::Lt),
+        pg_sys::BTLessEqualStrategyNumber => Some(CompareOp::Le),
+        pg_sys::BTEqualStrategyNumber => Some(CompareOp::Eq),
+        pg_sys::BTGreaterEqualStrategyNumber => Some(CompareOp::Ge),
+        pg_sys::BTGreaterStrategyNumber => Some(CompareOp::Gt),
+        _ => None,
+    }
+}
+
+/// The elements of an array that are not NULL; `None` when one of them is of no use.
+unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<Vec<Bound>> {
+    let (mut length, mut by_value, mut align) = (0, false, 0);
+    let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+    // SAFETY: deconstructs a detoasted array of the element type that the operator takes.
+    unsafe {
+        pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut align);
+        let array = pg_sys::pg_detoast_datum(array.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        if (*array).elemtype != element {
+            return None;
+        }
+        pg_sys::deconstruct_array(
+            array,
+            element,
+            length.into(),
+            by_value,
+            align,
+            &mut values,
+            &mut nulls,
+            &mut count,
+        );
+        (0..count as usize)
+            .filter(|i| !*nulls.add(*i))
+            .map(|i| bound(*values.add(i), element))
+            .collect()
+    }
+}
+
+/// The value as statistics hold it; `None` when they cannot.
+unsafe fn bound(value: pg_sys::Datum, value_type: pg_sys::Oid) -> Option<Bound> {
+    // SAFETY: the datum is not NULL and has the type given.
+    unsafe {
+        match value_type {
+            pg_sys::BOOLOID => Some(Bound::Int(i64::from(bool::from_datum(value, false)?))),
+            pg_sys::INT2OID => Some(Bound::Int(i16::from_datum(value, false)?.into())),
+            pg_sys::INT4OID | pg_sys::DATEOID => Some(Bound::Int(i64::from(value.value() as i32))),
+            pg_sys::INT8OID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID => Some(Bound::Int(value.value() as i64)),
+            pg_sys::FLOAT4OID => Some(Bound::Float(f32::from_datum(value, false)?.into())),
+            pg_sys::FLOAT8OID => Some(Bound::Float(f64::from_datum(value, false)?)),
+            pg_sys::NUMERICOID => {
+                let (digits, scale) = numeric::disk_to_i128(&payload(value)).ok()??;
+                Some(Bound::Decimal(digits, u8::try_from(scale).ok()?))
+            }
+            pg_sys::TEXTOID | pg_sys::BYTEAOID => Some(Bound::Bytes(payload(value))),
+            pg_sys::UUIDOID => Some(Bound::Bytes(
+                std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), 16).to_vec(),
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// The bytes of a varlena value without its header.
+unsafe fn payload(value: pg_sys::Datum) -> Vec<u8> {
+    // SAFETY: detoasting gives a plain varlena that lives in the current memory context.
+    unsafe {
+        let plain = pg_sys::pg_detoast_datum(value.cast_mut_ptr());
+        pgrx::varlena_to_byte_slice(plain).to_vec()
+    }
+}
+
+/// Whether a segment may hold a matching row, and which of its row groups.
+pub struct Choice<'a> {
+    pub detail: &'a SegmentDetail,
+    /// Column of the segment by attribute; `None` when the segment has no such column, so that all is NULL.
+    pub column_of: &'a dyn Fn(i16) -> Option<usize>,
+    /// Bytes of text in the statistics are comparable with those of the conditions.
+    pub text_comparable: bool,
+}
+
+impl Choice<'_> {
+    /// The row groups that may match; `None` when the whole segment cannot.
+    pub fn row_groups(&self, conditions: &[Condition]) -> Option<Vec<usize>> {
+        let mut predicates = Vec::new();
+        for condition in conditions.iter().filter(|c| self.text_comparable || !c.text) {
+            match (self.column_of)(condition.attribute) {
+                Some(column) => predicates.push(condition.predicate(column)),
+                None if condition.may_match_null() => {}
+                None => return None,
+            }
+        }
+        let all = |stats: &[stretch_segment::ColumnStats], rows| predicates.iter().all(|p| may_match(stats, rows, p));
+        if !all(&self.detail.stats, self.detail.rows()) {
+            return None;
+        }
+        let groups = self.detail.row_groups.iter().enumerate();
+        Some(
+            groups
+                .filter(|(_, group)| {
+                    let stats: Vec<_> = group.chunks.iter().map(|chunk| chunk.stats.clone()).collect();
+                    all(&stats, group.rows.into())
+                })
+                .map(|(i, _)| i)
+                .collect(),
+        )
+    }
+}

@@ -1,0 +1,272 @@
+//! Conditions that can prune: recognised when planning, evaluated when executing, always rechecked by the server.
+//!
+//! Only comparisons of built-in types whose order is the one of the statistics: integers, floats, numeric, date,
+//! timestamps, uuid, bytea, boolean; text and varchar in byte order only under collation C, and for equality under
+//! deterministic collations; never bpchar, whose equality ignores blanks (F13).
+
+use crate::pg::list;
+use pgrx::pg_sys;
+
+// Missing in the bindings.
+unsafe extern "C-unwind" {
+    fn lc_collate_is_c(collation: pg_sys::Oid) -> bool;
+}
+
+/// OIDs of B-tree operator families of pg_opfamily.dat; each orders one family of types the way the statistics do.
+const FAMILIES: [u32; 8] = [
+    1976, // integer_ops
+    1970, // float_ops
+    1988, // numeric_ops
+    434,  // datetime_ops
+    1994, // text_ops
+    424,  // bool_ops
+    428,  // bytea_ops
+    2968, // uuid_ops
+];
+
+/// What a condition asks of its column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A B-tree comparison with one value.
+    Compare,
+    /// Equality with one of an array's elements.
+    In,
+    IsNull,
+    IsNotNull,
+    /// A boolean column that must be true.
+    True,
+    /// A boolean column that must be false.
+    False,
+}
+
+/// A condition on one column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Qual {
+    pub attribute: i16,
+    pub kind: Kind,
+    /// B-tree strategy, 1 `<` to 5 `>`; meaningful for `Compare`.
+    pub strategy: i32,
+    /// Type of the value, or of the array's elements.
+    pub value_type: pg_sys::Oid,
+    /// Position of the expression in `fdw_exprs`.
+    pub expression: i32,
+}
+
+const KINDS: [Kind; 6] = [
+    Kind::Compare,
+    Kind::In,
+    Kind::IsNull,
+    Kind::IsNotNull,
+    Kind::True,
+    Kind::False,
+];
+const WIDTH: usize = 5;
+
+impl Qual {
+    fn simple(attribute: i16, kind: Kind) -> Self {
+        Self {
+            attribute,
+            kind,
+            strategy: 0,
+            value_type: pg_sys::InvalidOid,
+            expression: -1,
+        }
+    }
+
+    fn flatten(&self) -> [i32; WIDTH] {
+        let kind = KINDS.iter().position(|kind| *kind == self.kind).unwrap_or_default();
+        [
+            i32::from(self.attribute),
+            kind as i32,
+            self.strategy,
+            self.value_type.to_u32() as i32,
+            self.expression,
+        ]
+    }
+}
+
+/// Reads back what [`collect`] wrote.
+pub fn unflatten(numbers: &[i32]) -> Vec<Qual> {
+    numbers
+        .chunks_exact(WIDTH)
+        .filter_map(|n| {
+            Some(Qual {
+                attribute: i16::try_from(n[0]).ok()?,
+                kind: *KINDS.get(usize::try_from(n[1]).ok()?)?,
+                strategy: n[2],
+                value_type: pg_sys::Oid::from(n[3] as u32),
+                expression: n[4],
+            })
+        })
+        .collect()
+}
+
+/// Finds the conditions of a list of clauses: flattened for `fdw_private`, and their values for `fdw_exprs`.
+///
+/// # Safety
+/// `clauses` is a list of expressions of the planner about the relation with range table index `relid`.
+pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> (Vec<i32>, *mut pg_sys::List) {
+    let mut numbers = Vec::new();
+    let mut expressions = std::ptr::null_mut();
+    // SAFETY: as the caller promises; node tags tell the types.
+    unsafe {
+        for i in 0..list::length(clauses) {
+            let clause = list::nth::<pg_sys::Node>(clauses, i);
+            if let Some((mut qual, value)) = recognise(clause, relid) {
+                if !value.is_null() {
+                    qual.expression = list::length(expressions);
+                    expressions = pg_sys::lappend(expressions, value.cast());
+                }
+                numbers.extend(qual.flatten());
+            }
+        }
+    }
+    (numbers, expressions)
+}
+
+type Found = Option<(Qual, *mut pg_sys::Node)>;
+
+unsafe fn recognise(clause: *mut pg_sys::Node, relid: u32) -> Found {
+    let none = std::ptr::null_mut();
+    // SAFETY: node tags tell the types.
+    unsafe {
+        match (*clause).type_ {
+            pg_sys::NodeTag::T_OpExpr => {
+                let op = clause.cast::<pg_sys::OpExpr>();
+                let (left, right) = two((*op).args)?;
+                comparison((*op).opno, (*op).inputcollid, left, right, relid).or_else(|| {
+                    let swapped = pg_sys::get_commutator((*op).opno);
+                    comparison(swapped, (*op).inputcollid, right, left, relid)
+                })
+            }
+            pg_sys::NodeTag::T_ScalarArrayOpExpr => {
+                let op = clause.cast::<pg_sys::ScalarArrayOpExpr>();
+                let (left, right) = two((*op).args)?;
+                if !(*op).useOr {
+                    return None;
+                }
+                let column = column(left, relid)?;
+                let (strategy, value_type) = ordered((*op).opno, column.1, (*op).inputcollid)?;
+                (strategy == pg_sys::BTEqualStrategyNumber as i32 && is_value(right)).then(|| {
+                    let qual = Qual {
+                        attribute: column.0,
+                        kind: Kind::In,
+                        strategy,
+                        value_type,
+                        expression: -1,
+                    };
+                    (qual, right)
+                })
+            }
+            pg_sys::NodeTag::T_NullTest => {
+                let test = clause.cast::<pg_sys::NullTest>();
+                let (attribute, _) = column((*test).arg.cast(), relid)?;
+                let kind = match (*test).nulltesttype {
+                    pg_sys::NullTestType::IS_NULL => Kind::IsNull,
+                    _ => Kind::IsNotNull,
+                };
+                (!(*test).argisrow).then_some((Qual::simple(attribute, kind), none))
+            }
+            pg_sys::NodeTag::T_BoolExpr => {
+                let not = clause.cast::<pg_sys::BoolExpr>();
+                if (*not).boolop != pg_sys::BoolExprType::NOT_EXPR {
+                    return None;
+                }
+                let inner = list::nth::<pg_sys::Node>((*not).args, 0);
+                let (attribute, base) = column(inner, relid)?;
+                (base == pg_sys::BOOLOID).then_some((Qual::simple(attribute, Kind::False), none))
+            }
+            _ => {
+                let (attribute, base) = column(clause, relid)?;
+                (base == pg_sys::BOOLOID).then_some((Qual::simple(attribute, Kind::True), none))
+            }
+        }
+    }
+}
+
+unsafe fn two(args: *mut pg_sys::List) -> Option<(*mut pg_sys::Node, *mut pg_sys::Node)> {
+    // SAFETY: reads a list of two expressions.
+    unsafe { (list::length(args) == 2).then(|| (list::nth(args, 0), list::nth(args, 1))) }
+}
+
+unsafe fn comparison(
+    operator: pg_sys::Oid,
+    collation: pg_sys::Oid,
+    left: *mut pg_sys::Node,
+    right: *mut pg_sys::Node,
+    relid: u32,
+) -> Found {
+    // SAFETY: expressions of the planner.
+    unsafe {
+        let (attribute, base) = column(left, relid)?;
+        let (strategy, value_type) = ordered(operator, base, collation)?;
+        is_value(right).then(|| {
+            let qual = Qual {
+                attribute,
+                kind: Kind::Compare,
+                strategy,
+                value_type,
+                expression: -1,
+            };
+            (qual, right)
+        })
+    }
+}
+
+/// A plain column of the relation and its type below domains; binary-compatible casts are looked through.
+unsafe fn column(mut node: *mut pg_sys::Node, relid: u32) -> Option<(i16, pg_sys::Oid)> {
+    // SAFETY: node tags tell the types.
+    unsafe {
+        while !node.is_null() && (*node).type_ == pg_sys::NodeTag::T_RelabelType {
+            node = (*node.cast::<pg_sys::RelabelType>()).arg.cast();
+        }
+        if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_Var {
+            return None;
+        }
+        let var = node.cast::<pg_sys::Var>();
+        let ours = (*var).varno == relid as i32 && (*var).varlevelsup == 0 && (*var).varattno > 0;
+        ours.then(|| ((*var).varattno, pg_sys::getBaseType((*var).vartype)))
+    }
+}
+
+/// Strategy and type of the right side, when the operator orders values of `base` like their statistics.
+unsafe fn ordered(operator: pg_sys::Oid, base: pg_sys::Oid, collation: pg_sys::Oid) -> Option<(i32, pg_sys::Oid)> {
+    if operator == pg_sys::InvalidOid {
+        return None;
+    }
+    // SAFETY: syscache look-ups of an existing operator.
+    unsafe {
+        let strategy = FAMILIES
+            .iter()
+            .map(|family| pg_sys::get_op_opfamily_strategy(operator, (*family).into()))
+            .find(|strategy| *strategy != 0)?;
+        let (mut left, mut right) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
+        pg_sys::op_input_types(operator, &mut left, &mut right);
+        let text = left == pg_sys::TEXTOID;
+        let same_kind = left == base || (text && base == pg_sys::VARCHAROID);
+        // date, timestamp and timestamptz compare with each other by conversion, which the statistics do not know.
+        let converts = matches!(left, pg_sys::DATEOID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID) && left != right;
+        if !same_kind || converts {
+            return None;
+        }
+        if text {
+            let equality = strategy == pg_sys::BTEqualStrategyNumber as i32;
+            let exact = collation != pg_sys::InvalidOid
+                && (lc_collate_is_c(collation) || (equality && pg_sys::get_collation_isdeterministic(collation)));
+            if right != pg_sys::TEXTOID || !exact {
+                return None;
+            }
+        }
+        Some((strategy, right))
+    }
+}
+
+/// True for an expression that has one value for the whole scan: no column, no subquery, nothing volatile.
+unsafe fn is_value(node: *mut pg_sys::Node) -> bool {
+    // SAFETY: walks an expression of the planner. Vars of other relations do not occur in an unparameterised path.
+    unsafe {
+        !pg_sys::contain_var_clause(node)
+            && !pg_sys::contain_subplans(node)
+            && !pg_sys::contain_volatile_functions(node)
+    }
+}

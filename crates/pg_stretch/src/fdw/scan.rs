@@ -1,0 +1,447 @@
+//! The executor's callbacks: registration and query mode at the start, pruning at the first row, then row group by row
+//! group. Everything is decided under the query's own snapshot; nothing here writes, so a parallel worker may do it.
+
+use super::cold;
+use super::columns::{self, Target};
+use super::explain::Counters;
+use super::fetch::{Fetcher, Want};
+use super::plan::{PRIVATE_COLUMNS, PRIVATE_QUALS, PRIVATE_SYSTEM, private};
+use super::prune::{self, Choice};
+use super::quals::{self, Qual};
+use super::rows::{Group, Source};
+use crate::catalog::rows::{Segment, StretchedTable};
+use crate::catalog::tables;
+use crate::error::{Error, OrRaise, Result, report};
+use crate::pg::names;
+use pgrx::PgMemoryContexts;
+use pgrx::prelude::*;
+use std::ops::Range;
+use stretch_core::errors;
+use stretch_segment::{SegmentError, SegmentReader};
+
+/// How queries treat cold rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    LocalAndRemote,
+    LocalOnly,
+    Disabled,
+}
+
+/// The database's query mode under a snapshot. Without a binding (a restored dump) nothing restricts it.
+pub fn query_mode(snapshot: pg_sys::Snapshot) -> Result<Mode> {
+    Ok(
+        match tables::binding(snapshot)?.map(|binding| binding.query_mode).as_deref() {
+            Some("LOCAL_ONLY") => Mode::LocalOnly,
+            Some("DISABLED") => Mode::Disabled,
+            _ => Mode::LocalAndRemote,
+        },
+    )
+}
+
+/// A segment that is not pruned.
+struct Open {
+    segment: Segment,
+    reader: SegmentReader,
+    /// Sorted numbers of dead rows, read when the segment is reached.
+    dead: Option<Vec<u32>>,
+}
+
+/// One scan of a foreign table.
+struct ColdScan {
+    child: pg_sys::Oid,
+    snapshot: pg_sys::Snapshot,
+    /// `None`: registered after the snapshot, so there are no cold rows.
+    table: Option<StretchedTable>,
+    mode: Mode,
+    /// All columns, for conditions, and those that the query needs.
+    targets: Vec<Target>,
+    projected: Vec<Target>,
+    quals: Vec<Qual>,
+    expressions: *mut pg_sys::List,
+    shows_system: bool,
+    /// For the datums of a slice, and for what their makers look up.
+    slice_context: pg_sys::MemoryContext,
+    group_context: pg_sys::MemoryContext,
+    started: bool,
+    warned: bool,
+    open: Vec<Open>,
+    wants: Vec<Want>,
+    next: usize,
+    group: Option<Group>,
+    fetcher: Option<Fetcher>,
+    counters: Counters,
+}
+
+/// `BeginForeignScan`.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState, flags: i32) {
+    if flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as i32 != 0 {
+        return;
+    }
+    // SAFETY: the executor hands over a node in the making: plan, relation and state are valid. The scan is freed with
+    // the query's memory, also after an ERROR.
+    unsafe {
+        let scan = prepare(node).or_raise();
+        let context = (*(*node).ss.ps.state).es_query_cxt;
+        (*node).fdw_state = PgMemoryContexts::For(context).leak_and_drop_on_delete(scan).cast();
+    }
+}
+
+unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
+    // SAFETY: see `begin`.
+    unsafe {
+        let state = (*node).ss.ps.state;
+        let plan = (*node).ss.ps.plan.cast::<pg_sys::ForeignScan>();
+        let relation = (*node).ss.ss_currentRelation;
+        let (child, snapshot) = ((*relation).rd_id, (*state).es_snapshot);
+        let table = cold::registered(child, snapshot)?;
+        let mode = query_mode(snapshot)?;
+        let shown = table.as_ref().map_or(child, |table| table.relation);
+        if mode == Mode::Disabled {
+            return Err(Error::new(
+                &errors::QUERY_MODE_DISABLED,
+                format!("queries of stretched table {} are disabled", names::relation(shown)),
+            ));
+        }
+        let targets = match &table {
+            Some(table) => columns::targets(relation, table)?,
+            None => Vec::new(),
+        };
+        let wanted = private(plan, PRIVATE_COLUMNS);
+        let whole_row = wanted == [0];
+        let is_wanted = |target: &&Target| whole_row || wanted.contains(&target.attribute.into());
+        Ok(ColdScan {
+            child,
+            snapshot,
+            mode,
+            projected: targets.iter().filter(is_wanted).copied().collect(),
+            targets,
+            quals: quals::unflatten(&private(plan, PRIVATE_QUALS)),
+            expressions: pg_sys::ExecInitExprList((*plan).fdw_exprs, (&raw mut (*node).ss.ps).cast()),
+            shows_system: private(plan, PRIVATE_SYSTEM) == [1],
+            slice_context: context((*state).es_query_cxt, c"pg_stretch rows"),
+            group_context: context((*state).es_query_cxt, c"pg_stretch row group"),
+            fetcher: table
+                .clone()
+                .map(|table| Fetcher::new(table, snapshot, mode == Mode::LocalOnly)),
+            table,
+            started: false,
+            warned: false,
+            open: Vec::new(),
+            wants: Vec::new(),
+            next: 0,
+            group: None,
+            counters: Counters::default(),
+        })
+    }
+}
+
+unsafe fn context(parent: pg_sys::MemoryContext, name: &'static std::ffi::CStr) -> pg_sys::MemoryContext {
+    // SAFETY: makes a child that lives as long as the query's memory; the name is static. The sizes are those of
+    // ALLOCSET_DEFAULT_SIZES.
+    unsafe {
+        pg_sys::AllocSetContextCreateInternal(
+            parent,
+            name.as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        )
+    }
+}
+
+/// The scan of a node; none under EXPLAIN without ANALYZE.
+unsafe fn of<'a>(node: *mut pg_sys::ForeignScanState) -> Option<&'a mut ColdScan> {
+    // SAFETY: `fdw_state` is NULL or what `begin` put there; nobody else holds a reference during a callback.
+    unsafe { (*node).fdw_state.cast::<ColdScan>().as_mut() }
+}
+
+/// The counters of a node that ran.
+pub unsafe fn counters(node: *mut pg_sys::ForeignScanState) -> Option<Counters> {
+    // SAFETY: the node is one of ours.
+    unsafe { of(node) }.map(|scan| scan.counters)
+}
+
+/// `IterateForeignScan`.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn iterate(node: *mut pg_sys::ForeignScanState) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: the slot has the descriptor of the foreign table; its memory is the executor's.
+    unsafe {
+        let slot = (*node).ss.ss_ScanTupleSlot;
+        // A parent node may have made a tuple of the last row; then only the slot's own method frees it.
+        if (*slot).tts_flags & pg_sys::TTS_FLAG_SHOULDFREE as u16 != 0
+            && let Some(clear) = (*(*slot).tts_ops).clear
+        {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| clear(slot));
+        }
+        (*slot).tts_flags |= pg_sys::TTS_FLAG_EMPTY as u16;
+        (*slot).tts_nvalid = 0;
+        if let Some(scan) = of(node) {
+            scan.row(node, slot).or_raise();
+        }
+        slot
+    }
+}
+
+/// `ReScanForeignScan`: parameters may have changed, so the conditions are evaluated again.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::ForeignScanState) {
+    // SAFETY: the node is one of ours.
+    if let Some(scan) = unsafe { of(node) } {
+        scan.started = false;
+    }
+}
+
+/// `EndForeignScan`: gives memory back early; after an ERROR the query's memory context does it.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn end(node: *mut pg_sys::ForeignScanState) {
+    // SAFETY: the node is one of ours.
+    if let Some(scan) = unsafe { of(node) } {
+        scan.group = None;
+        scan.open = Vec::new();
+        if let Some(fetcher) = &mut scan.fetcher {
+            fetcher.restart();
+        }
+    }
+}
+
+impl ColdScan {
+    unsafe fn row(&mut self, node: *mut pg_sys::ForeignScanState, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
+        if self.table.is_none() {
+            return Ok(());
+        }
+        if !self.started {
+            // SAFETY: the slot's arrays have a place for each attribute; columns that are not filled stay NULL.
+            unsafe {
+                let width = (*(*slot).tts_tupleDescriptor).natts as usize;
+                std::slice::from_raw_parts_mut((*slot).tts_isnull, width).fill(true);
+                self.start((*node).ss.ps.ps_ExprContext)?;
+            }
+            self.started = true;
+        }
+        loop {
+            if let Some(group) = &mut self.group {
+                // SAFETY: the slot was prepared above, the context is this scan's.
+                if unsafe { group.fill(slot, self.slice_context)? } {
+                    return if self.shows_system {
+                        Err(self.system_refused())
+                    } else {
+                        Ok(())
+                    };
+                }
+            }
+            if self.next >= self.wants.len() {
+                return Ok(());
+            }
+            self.advance()?;
+        }
+    }
+
+    /// Decides what to read: segments of the manifest, less what the conditions rule out.
+    unsafe fn start(&mut self, expressions: *mut pg_sys::ExprContext) -> Result<()> {
+        let Some(table) = &self.table else {
+            return Ok(());
+        };
+        // SAFETY: expressions and context belong to this node.
+        let conditions = unsafe { prune::evaluate(&self.quals, self.expressions, expressions) };
+        let (mut open, mut wants) = (Vec::new(), Vec::new());
+        let mut left_out = 0;
+        let encoding = database_encoding();
+        for segment in cold::segments(table, self.snapshot)?.iter() {
+            pgrx::check_for_interrupts!();
+            let reader = cold::reader(segment, self.snapshot)?;
+            self.counters.segments += 1;
+            let all = reader.row_groups().len() as u64;
+            let column_of = |attribute: i16| {
+                let target = self.targets.iter().find(|target| target.attribute == attribute)?;
+                columns::find(reader.detail(), target.field_id)
+            };
+            let choice = Choice {
+                detail: reader.detail(),
+                column_of: &column_of,
+                text_comparable: comparable(&encoding, &segment.server_encoding),
+            };
+            let Some(groups) = choice.row_groups(&conditions).filter(|groups| !groups.is_empty()) else {
+                self.counters.segments_pruned += 1;
+                self.counters.row_groups_pruned += all;
+                continue;
+            };
+            self.counters.row_groups_pruned += all - groups.len() as u64;
+            if self.mode == Mode::LocalOnly && !tables::is_staged(&segment.segment_id, self.snapshot)? {
+                left_out += segment.row_count;
+                continue;
+            }
+            let needed = self.needed(&reader);
+            for row_group in groups {
+                let ranges = needed.iter().map(|column| range(&reader, row_group, *column)).collect();
+                wants.push(Want {
+                    segment: open.len(),
+                    row_group,
+                    ranges,
+                });
+            }
+            open.push(Open {
+                segment: segment.clone(),
+                reader,
+                dead: None,
+            });
+        }
+        if left_out > 0 && !std::mem::replace(&mut self.warned, true) {
+            warn_left_out(table, left_out);
+        }
+        self.begin_again(open, wants);
+        Ok(())
+    }
+
+    /// Keeps the decoded rows when a rescan wants the one row group that is at hand.
+    fn begin_again(&mut self, open: Vec<Open>, wants: Vec<Want>) {
+        let same =
+            |a: &[Open], b: &[Open]| matches!((a, b), ([a], [b]) if a.segment.segment_id == b.segment.segment_id);
+        let group_kept = wants.len() == 1
+            && self.wants.len() == 1
+            && wants[0].row_group == self.wants[0].row_group
+            && same(&open, &self.open);
+        if group_kept && let Some(group) = &mut self.group {
+            group.rewind();
+            self.next = 1;
+            return;
+        }
+        self.open = open;
+        self.wants = wants;
+        self.next = 0;
+        self.group = None;
+        if let (Some(table), Some(fetcher)) = (&self.table, &mut self.fetcher) {
+            *fetcher = Fetcher::new(table.clone(), self.snapshot, self.mode == Mode::LocalOnly);
+        }
+    }
+
+    /// Columns of the segment that the query needs, in the order of `projected`.
+    fn needed(&self, reader: &SegmentReader) -> Vec<usize> {
+        self.projected
+            .iter()
+            .filter_map(|target| columns::find(reader.detail(), target.field_id))
+            .collect()
+    }
+
+    /// Brings the next row group: bytes, checksums, arrays.
+    fn advance(&mut self) -> Result<()> {
+        pgrx::check_for_interrupts!();
+        let number = self.next;
+        self.next += 1;
+        let (index, row_group) = (self.wants[number].segment, self.wants[number].row_group);
+        self.group = None;
+        // SAFETY: what lived there belonged to the row group before.
+        unsafe { pg_sys::MemoryContextReset(self.group_context) };
+        let needed = self.needed(&self.open[index].reader);
+        let Some(fetcher) = &mut self.fetcher else {
+            return Ok(());
+        };
+        if self.open[index].dead.is_none() {
+            let segment = &self.open[index].segment;
+            fetcher.place(index, segment)?;
+            let mut dead = tables::tombstones(&segment.segment_id, self.snapshot)?;
+            dead.sort_unstable();
+            self.counters.tombstones += dead.len() as u64;
+            self.open[index].dead = Some(dead);
+        }
+        let segments: Vec<&Segment> = self.open.iter().map(|open| &open.segment).collect();
+        let chunks = fetcher.get(&self.wants, number, &segments, &mut self.counters)?;
+        self.counters.row_groups += 1;
+        let open = &self.open[index];
+        let arrays = open
+            .reader
+            .decode_row_group(row_group, &needed, &chunks)
+            .map_err(|error| self.damaged(&error, open, row_group))?;
+        let mut arrays = arrays.into_iter();
+        let mut sources = Vec::with_capacity(self.projected.len());
+        for target in &self.projected {
+            let content = match columns::find(open.reader.detail(), target.field_id) {
+                Some(column) => {
+                    let reading = columns::reading(&open.reader.detail().columns[column], target)?;
+                    arrays.next().map(|array| (array, reading))
+                }
+                None => None,
+            };
+            sources.push(Source::new(target, content, self.group_context));
+        }
+        let group = &open.reader.row_groups()[row_group];
+        let dead = within(open.dead.as_deref().unwrap_or_default(), group.first_row, group.rows);
+        self.group = Some(Group::new(index, group.first_row, group.rows as usize, sources, dead));
+        Ok(())
+    }
+
+    fn damaged(&self, error: &SegmentError, open: &Open, row_group: usize) -> Error {
+        let name = names::relation(self.table.as_ref().map_or(self.child, |table| table.relation));
+        damaged(error, &open.segment, &open.reader, row_group, &name)
+    }
+
+    fn system_refused(&self) -> Error {
+        let relation = self.table.as_ref().map_or(self.child, |table| table.relation);
+        Error::new(
+            &errors::UNSUPPORTED,
+            format!(
+                "cold rows of table {} have no system columns but tableoid",
+                names::relation(relation)
+            ),
+        )
+        .hint("Read ONLY the table, or add a condition that contradicts the filter, so that only hot rows match.")
+    }
+}
+
+/// ST004 for a chunk that is not what the catalog says, naming segment, row group and column (I-5).
+pub fn damaged(
+    error: &SegmentError,
+    segment: &Segment,
+    reader: &SegmentReader,
+    row_group: usize,
+    table: &str,
+) -> Error {
+    let detail = match error {
+        SegmentError::Checksum { row_group, column } => {
+            let name = reader.detail().columns.get(*column).map_or("?", |column| &column.name);
+            format!("The checksum of row group {row_group}, column {name} differs from the catalog's.")
+        }
+        other => format!("Row group {row_group}: {other}."),
+    };
+    Error::new(
+        &errors::CHECKSUM_MISMATCH,
+        format!("segment {} of table {table} is damaged", segment.segment_id),
+    )
+    .detail(detail)
+}
+
+/// The dead rows of one row group.
+fn within(dead: &[u32], first: u32, rows: u32) -> Vec<u32> {
+    let from = dead.partition_point(|row| *row < first);
+    let to = dead.partition_point(|row| *row < first.saturating_add(rows));
+    dead[from..to].to_vec()
+}
+
+fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {
+    let chunk = reader.chunk(row_group, column);
+    chunk.offset..chunk.offset + chunk.len
+}
+
+fn database_encoding() -> String {
+    // SAFETY: plain getter of a static string.
+    names::text(unsafe { pg_sys::GetDatabaseEncodingName() })
+}
+
+/// Statistics of text are bytes of UTF-8, or of the server's encoding where that is SQL_ASCII; conditions are in the
+/// server's encoding (F13).
+fn comparable(database: &str, segment: &str) -> bool {
+    database == segment && matches!(database, "UTF8" | "SQL_ASCII")
+}
+
+fn warn_left_out(table: &StretchedTable, rows: i64) {
+    report(
+        pg_sys::WARNING as i32,
+        "01000",
+        &format!(
+            "up to {rows} cold rows of table {} are left out",
+            names::relation(table.relation)
+        ),
+        Some("The query mode is LOCAL_ONLY and these rows are only on the endpoint."),
+        Some("Run stretch.set_query_mode('LOCAL_AND_REMOTE') to read all rows."),
+    );
+}

@@ -1,0 +1,305 @@
+//! Arrow arrays to datums, a slice of a column at a time. Native types make no call into the server per value.
+
+use super::columns::Reading;
+use crate::error::{Error, Result};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
+};
+use arrow_array::{Array, ArrayRef};
+use pgrx::pg_sys;
+use std::ops::Range;
+use stretch_segment::{date_from_parquet, numeric, timestamp_from_parquet};
+
+/// Longest payload of a varlena with a header of one byte (VARATT_SHORT_MAX less the header).
+const SHORT_MAX: usize = 126;
+
+/// What it takes to make datums of one column.
+pub struct Maker {
+    reading: Reading,
+    /// The type's receive or input function, where it is needed.
+    function: Option<Box<pg_sys::FmgrInfo>>,
+    io_param: pg_sys::Oid,
+    /// Stored text is UTF-8 and the server's encoding is another.
+    convert: bool,
+}
+
+impl Maker {
+    /// A maker for values of `base_type`. The function's look-up data live in `context`.
+    pub fn new(reading: Reading, base_type: pg_sys::Oid, context: pg_sys::MemoryContext) -> Self {
+        let (mut function, mut io_param) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
+        // SAFETY: syscache look-ups of an existing type; the FmgrInfo is boxed, so its address stays.
+        let (info, encoding) = unsafe {
+            match reading {
+                Reading::Receive => pg_sys::getTypeBinaryInputInfo(base_type, &mut function, &mut io_param),
+                Reading::Input => pg_sys::getTypeInputInfo(base_type, &mut function, &mut io_param),
+                _ => {}
+            }
+            let info = (function != pg_sys::InvalidOid).then(|| {
+                let mut info = Box::new(pg_sys::FmgrInfo::default());
+                pg_sys::fmgr_info_cxt(function, &mut *info, context);
+                info
+            });
+            (info, pg_sys::GetDatabaseEncoding() as u32)
+        };
+        Self {
+            reading,
+            function: info,
+            io_param,
+            convert: encoding != pg_sys::pg_enc::PG_UTF8 && encoding != pg_sys::pg_enc::PG_SQL_ASCII,
+        }
+    }
+
+    /// Appends the datums of `rows` of `array`; NULL is a zero. What they point at lives in the current memory context.
+    pub fn make(&mut self, array: &ArrayRef, rows: Range<usize>, out: &mut Vec<pg_sys::Datum>) -> Result<()> {
+        match self.reading {
+            Reading::Bool => {
+                let array = array.as_boolean();
+                out.extend(rows.map(|i| by_value(isize::from(!array.is_null(i) && array.value(i)))));
+            }
+            Reading::Int16 => {
+                let values = array.as_primitive::<Int16Type>().values();
+                out.extend(values[rows].iter().map(|v| by_value(*v as isize)));
+            }
+            Reading::Int32 => {
+                let values = array.as_primitive::<Int32Type>().values();
+                out.extend(values[rows].iter().map(|v| by_value(*v as isize)));
+            }
+            Reading::Int64 => {
+                let values = array.as_primitive::<Int64Type>().values();
+                out.extend(values[rows].iter().map(|v| by_value(*v as isize)));
+            }
+            Reading::Float32 => {
+                let values = array.as_primitive::<Float32Type>().values();
+                out.extend(values[rows].iter().map(|v| by_value(v.to_bits() as i32 as isize)));
+            }
+            Reading::Float64 => {
+                let values = array.as_primitive::<Float64Type>().values();
+                out.extend(values[rows].iter().map(|v| by_value(v.to_bits() as isize)));
+            }
+            Reading::Date => {
+                let values = array.as_primitive::<Date32Type>().values();
+                out.extend(values[rows].iter().map(|v| by_value(date_from_parquet(*v) as isize)));
+            }
+            Reading::Timestamp => {
+                let values = array.as_primitive::<TimestampMicrosecondType>().values();
+                out.extend(
+                    values[rows]
+                        .iter()
+                        .map(|v| by_value(timestamp_from_parquet(*v) as isize)),
+                );
+            }
+            Reading::Uuid => {
+                let array = array.as_fixed_size_binary();
+                let mut area = Area::new();
+                for i in rows {
+                    area.plain(array.value(i), array.is_null(i));
+                }
+                area.finish(out);
+            }
+            Reading::Decimal(scale) => {
+                let array = array.as_primitive::<Decimal128Type>();
+                let mut digits = Vec::with_capacity(32);
+                let mut area = Area::new();
+                for i in rows {
+                    digits.clear();
+                    if !array.is_null(i) {
+                        numeric::i128_to_disk(array.value(i), scale.into(), &mut digits);
+                    }
+                    area.aligned(&digits, array.is_null(i));
+                }
+                area.finish(out);
+            }
+            Reading::NumericWire => {
+                let array = array.as_binary::<i32>();
+                let mut digits = Vec::with_capacity(64);
+                let mut area = Area::new();
+                for i in rows {
+                    digits.clear();
+                    if !array.is_null(i) {
+                        numeric::wire_to_disk(array.value(i), &mut digits)
+                            .map_err(|error| Error::internal(format!("a stored numeric cannot be read: {error}")))?;
+                    }
+                    area.aligned(&digits, array.is_null(i));
+                }
+                area.finish(out);
+            }
+            Reading::Text if self.convert => {
+                for i in rows {
+                    out.push(match bytes_of(array, i) {
+                        None => pg_sys::Datum::from(0),
+                        Some(bytes) if bytes.is_ascii() => single(bytes),
+                        Some(bytes) => converted(bytes, array)?,
+                    });
+                }
+            }
+            Reading::Text | Reading::Bytes => {
+                let mut area = Area::new();
+                for i in rows {
+                    let bytes = bytes_of(array, i);
+                    area.packed(bytes.unwrap_or_default(), bytes.is_none());
+                }
+                area.finish(out);
+            }
+            Reading::Receive | Reading::Input => {
+                for i in rows {
+                    out.push(match bytes_of(array, i) {
+                        None => pg_sys::Datum::from(0),
+                        Some(bytes) => self.call(bytes)?,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The type's own function. It gets a copy with a zero behind it, which some functions write to and others read.
+    fn call(&mut self, bytes: &[u8]) -> Result<pg_sys::Datum> {
+        let function: *mut pg_sys::FmgrInfo = match &mut self.function {
+            Some(function) => &mut **function,
+            None => return Err(Error::internal("a type has no function to read its stored values")),
+        };
+        // SAFETY: the copy lives in the current memory context; the function belongs to the type.
+        unsafe {
+            let copy = pg_sys::palloc(bytes.len() + 1).cast::<u8>();
+            copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            copy.add(bytes.len()).write(0);
+            if self.reading == Reading::Input {
+                return Ok(pg_sys::InputFunctionCall(function, copy.cast(), self.io_param, -1));
+            }
+            let mut buffer = pg_sys::StringInfoData {
+                data: copy.cast(),
+                len: bytes.len() as i32,
+                maxlen: bytes.len() as i32 + 1,
+                cursor: 0,
+            };
+            Ok(pg_sys::ReceiveFunctionCall(function, &mut buffer, self.io_param, -1))
+        }
+    }
+}
+
+/// A value that fits the datum; negative numbers are extended by their sign, as the server does it.
+fn by_value(value: isize) -> pg_sys::Datum {
+    pg_sys::Datum::from(value as usize)
+}
+
+fn bytes_of(array: &ArrayRef, row: usize) -> Option<&[u8]> {
+    if array.is_null(row) {
+        return None;
+    }
+    match array.as_string_opt::<i32>() {
+        Some(text) => Some(text.value(row).as_bytes()),
+        None => Some(array.as_binary::<i32>().value(row)),
+    }
+}
+
+/// Text of a segment in the server's encoding; bytes that were not UTF-8 when stored are taken as they are.
+fn converted(bytes: &[u8], array: &ArrayRef) -> Result<pg_sys::Datum> {
+    if array.as_string_opt::<i32>().is_none() {
+        return Ok(single(bytes));
+    }
+    // SAFETY: the conversion returns either its argument or a NUL-terminated copy; it raises what cannot be converted.
+    unsafe {
+        let text = bytes.as_ptr().cast();
+        let utf8 = pg_sys::pg_enc::PG_UTF8 as i32;
+        let result = pg_sys::pg_any_to_server(text, bytes.len() as i32, utf8);
+        if std::ptr::eq(result, text) {
+            return Ok(single(bytes));
+        }
+        Ok(single(std::ffi::CStr::from_ptr(result).to_bytes()))
+    }
+}
+
+fn single(bytes: &[u8]) -> pg_sys::Datum {
+    let mut area = Area::new();
+    area.packed(bytes, false);
+    let mut out = Vec::with_capacity(1);
+    area.finish(&mut out);
+    out.pop().unwrap_or(pg_sys::Datum::from(0))
+}
+
+/// Values of varying length in one piece of the server's memory. A multiple of four is an aligned place in it.
+struct Area {
+    bytes: Vec<u8>,
+    /// Place of each value; `None` for NULL.
+    places: Vec<Option<usize>>,
+}
+
+impl Area {
+    fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            places: Vec::new(),
+        }
+    }
+
+    /// Bytes without a header.
+    fn plain(&mut self, value: &[u8], null: bool) {
+        self.places.push((!null).then_some(self.bytes.len()));
+        if !null {
+            self.bytes.extend_from_slice(value);
+        }
+    }
+
+    /// A varlena with a header of four bytes, aligned: what functions of numeric want without a copy.
+    fn aligned(&mut self, value: &[u8], null: bool) {
+        if null {
+            self.places.push(None);
+            return;
+        }
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+        self.places.push(Some(self.bytes.len()));
+        self.bytes.extend_from_slice(&long_header(value.len()));
+        self.bytes.extend_from_slice(value);
+    }
+
+    /// A varlena with the shortest header, as in a stored tuple.
+    fn packed(&mut self, value: &[u8], null: bool) {
+        if !null && value.len() <= SHORT_MAX {
+            self.places.push(Some(self.bytes.len()));
+            self.bytes.push(short_header(value.len()));
+            self.bytes.extend_from_slice(value);
+        } else {
+            self.aligned(value, null);
+        }
+    }
+
+    /// Copies the area into the current memory context and appends one datum per value.
+    fn finish(self, out: &mut Vec<pg_sys::Datum>) {
+        if self.bytes.is_empty() {
+            out.extend(self.places.iter().map(|_| pg_sys::Datum::from(0)));
+            return;
+        }
+        // SAFETY: allocates as much as is copied (palloc aligns to eight bytes); places lie inside.
+        unsafe {
+            let flags = pg_sys::MCXT_ALLOC_HUGE as i32;
+            let area = pg_sys::MemoryContextAllocExtended(pg_sys::CurrentMemoryContext, self.bytes.len(), flags);
+            let area = area.cast::<u8>();
+            area.copy_from_nonoverlapping(self.bytes.as_ptr(), self.bytes.len());
+            out.extend(self.places.iter().map(|place| match place {
+                Some(place) => pg_sys::Datum::from(area.add(*place)),
+                None => pg_sys::Datum::from(0),
+            }));
+        }
+    }
+}
+
+/// SET_VARSIZE: the length with header, moved left by two on little-endian machines.
+pub(super) fn long_header(payload: usize) -> [u8; 4] {
+    let length = payload as u32 + 4;
+    if cfg!(target_endian = "big") {
+        length.to_be_bytes()
+    } else {
+        (length << 2).to_le_bytes()
+    }
+}
+
+/// SET_VARSIZE_SHORT: the length with header, marked by one bit.
+pub(super) fn short_header(payload: usize) -> u8 {
+    let length = payload as u8 + 1;
+    if cfg!(target_endian = "big") {
+        length | 0x80
+    } else {
+        (length << 1) | 1
+    }
+}
