@@ -36,7 +36,7 @@ pub struct Error {
 impl Error {
     /// An error of the table, with the table's hint.
     pub fn new(def: &ErrorDef, message: impl Into<String>) -> Self {
-        let hint = (!def.hint.is_empty()).then(|| def.hint.to_string());
+        let hint = (!def.hint.is_empty()).then(|| sentence(def.hint));
         Self {
             sqlstate: def.sqlstate.into(),
             message: message.into(),
@@ -94,6 +94,17 @@ impl Error {
             self.hint.as_deref(),
         );
     }
+}
+
+/// The table's hints are phrases; PostgreSQL's hints are sentences.
+fn sentence(phrase: &str) -> String {
+    let mut chars = phrase.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase()).into_iter();
+    let mut text: String = first.chain(chars).collect();
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    text
 }
 
 /// Unwraps or raises: the last step of every function that PostgreSQL calls.

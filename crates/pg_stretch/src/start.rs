@@ -21,6 +21,9 @@ pub extern "C-unwind" fn _PG_init() {
     if !preload {
         return;
     }
+    // Errors of PostgreSQL pass through Rust frames; a backtrace of these in the DETAIL would help no administrator.
+    // SAFETY: the postmaster has one thread while it loads libraries.
+    unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
     gucs::register();
     START.get_or_init(start_facts);
     // SAFETY: hook chaining in the single-threaded postmaster.
