@@ -177,6 +177,7 @@ GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.manifest, str
 
 CREATE FUNCTION stretch.fdw_handler() RETURNS fdw_handler
     LANGUAGE c STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stretch_fdw_handler';
+COMMENT ON FUNCTION stretch.fdw_handler() IS 'Routines of the foreign data wrapper pg_stretch';
 REVOKE EXECUTE ON FUNCTION stretch.fdw_handler() FROM PUBLIC;
 CREATE FOREIGN DATA WRAPPER pg_stretch HANDLER stretch.fdw_handler;
 CREATE SERVER stretch FOREIGN DATA WRAPPER pg_stretch;

@@ -130,7 +130,8 @@ const FUNCTIONS: &[(&str, Level, &[&str])] = &[
     ("unique_probe()", Internal, &["unique_probe()"]),
 ];
 
-/// Roles of the test: name, owns the database, reads server files, owns table `mine`, owns table `yours`.
+/// A role of the test: whether it is a superuser, whether it has the rights of the database's owner, and of whose
+/// tables' owners.
 struct Role {
     name: &'static str,
     superuser: bool,
@@ -230,6 +231,8 @@ fn every_function_serves_whom_it_should_and_nobody_else() {
     let mut wrong = Vec::new();
     let mut calls = 0;
     for (function, level, templates) in FUNCTIONS.iter().filter(|entry| there.contains(entry.0)) {
+        // Functions with a pseudo-type as result cannot stand in FROM.
+        let from = if *level == Internal { "" } else { "* FROM " };
         for template in *templates {
             let tables: &[&str] = if template.contains("{t}") {
                 &["orders", "visits"]
@@ -240,7 +243,7 @@ fn every_function_serves_whom_it_should_and_nobody_else() {
             for role in ROLES.iter().rev() {
                 for table in tables {
                     let call = template.replace("{t}", table);
-                    let said = clients[role.name].try_rows(&format!("SELECT * FROM stretch.{call}"));
+                    let said = clients[role.name].try_rows(&format!("SELECT {from}stretch.{call}"));
                     let code = said.err().map_or_else(|| "00000".to_owned(), |error| error.code);
                     if (code != "42501") != role.may(*level, table) {
                         wrong.push(format!("{function}: {call} as {}: {code}", role.name));
@@ -263,9 +266,8 @@ fn functions_are_described_pinned_and_never_security_definer() {
     let (_cluster, db) = cluster_with_roles("functions");
     let bad = db.lines(
         "SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'stretch'::regnamespace
-         AND (p.prosecdef OR p.provolatile <> 'v' OR p.proparallel <> 'u'
-              OR NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), p.prorettype = 'fdw_handler'::regtype)
-              OR obj_description(p.oid, 'pg_proc') IS NULL)",
+         AND (p.prosecdef OR p.provolatile <> 'v' OR p.proparallel <> 'u' OR obj_description(p.oid, 'pg_proc') IS NULL
+              OR NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), p.prorettype = 'fdw_handler'::regtype))",
     );
     assert!(bad.is_empty(), "{bad:?}");
     // Nobody but the superuser who made the extension writes its tables, and nobody else reads what is sealed.
