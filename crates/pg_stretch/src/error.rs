@@ -1,5 +1,6 @@
 //! Errors on their way to PostgreSQL: a definition of the error table plus message, detail and hint, raised as an ereport.
 
+use crate::sqlstate;
 use pgrx::pg_sys;
 use std::ffi::CString;
 use stretch_core::errors::{self, ErrorDef};
@@ -128,13 +129,14 @@ pub fn report(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, h
     let message = c(message);
     let detail = detail.map(c);
     let hint = hint.map(c);
+    let domain = sqlstate::domain(sqlstate).map_or(std::ptr::null(), |domain| domain.as_ptr());
     // SAFETY: errstart … errfinish is PostgreSQL's protocol for a report; every text is a NUL-terminated string that
     // outlives the calls, passed through "%s" so that no character of it is a format.
     unsafe {
-        if !errstart(level, std::ptr::null()) {
+        if !errstart(level, domain) {
             return;
         }
-        errcode(sqlstate_code(sqlstate));
+        errcode(sqlstate::pack(sqlstate));
         pg_sys::errmsg_internal(c"%s".as_ptr(), message.as_ptr());
         if let Some(detail) = &detail {
             pg_sys::errdetail_internal(c"%s".as_ptr(), detail.as_ptr());
@@ -155,21 +157,4 @@ pub fn notice(message: &str) {
 /// A line in the server log.
 pub fn log(message: &str) {
     report(pg_sys::LOG as i32, "00000", message, None, None);
-}
-
-/// PostgreSQL's packed form of a SQLSTATE (MAKE_SQLSTATE of elog.h): six bits a character.
-fn sqlstate_code(sqlstate: &str) -> i32 {
-    sqlstate.bytes().take(5).enumerate().fold(0, |code, (i, byte)| {
-        code | (((byte.wrapping_sub(b'0')) & 0x3f) as i32) << (6 * i)
-    })
-}
-
-/// The five characters of a packed SQLSTATE.
-pub fn sqlstate_text(mut code: i32) -> String {
-    let mut text = String::with_capacity(5);
-    for _ in 0..5 {
-        text.push((((code & 0x3f) as u8) + b'0') as char);
-        code >>= 6;
-    }
-    text
 }

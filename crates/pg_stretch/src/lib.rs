@@ -16,6 +16,7 @@ mod planner;
 mod request;
 mod secrets;
 mod shmem;
+mod sqlstate;
 mod start;
 mod store;
 mod stretched;

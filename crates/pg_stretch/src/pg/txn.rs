@@ -1,6 +1,7 @@
 //! Transactions of workers: one closure, one transaction, errors as values.
 
-use crate::error::{Error, Result, sqlstate_text};
+use crate::error::{Error, Result};
+use crate::sqlstate;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use std::panic::AssertUnwindSafe;
@@ -66,7 +67,10 @@ pub fn from_caught(caught: CaughtError) -> Error {
         CaughtError::PostgresError(report)
         | CaughtError::ErrorReport(report)
         | CaughtError::RustPanic { ereport: report, .. } => Error {
-            sqlstate: sqlstate_text(report.sql_error_code() as i32),
+            sqlstate: match sqlstate::carried(report.domain()) {
+                Some(carried) => carried.to_string(),
+                None => sqlstate::unpack(report.sql_error_code() as i32),
+            },
             message: report.message().to_string(),
             detail: report.detail().map(str::to_string),
             hint: report.hint().map(str::to_string),

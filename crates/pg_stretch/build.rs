@@ -1,0 +1,8 @@
+//! Routes the error functions that pgrx calls through `src/sqlstate.rs`, which says why.
+
+fn main() {
+    for function in ["errstart", "errcode"] {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={function}");
+    }
+    println!("cargo:rerun-if-changed=build.rs");
+}
