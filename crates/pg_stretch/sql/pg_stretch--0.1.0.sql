@@ -294,3 +294,104 @@ CREATE FUNCTION stretch.enable_database(endpoint text, credential text, if_not_e
 COMMENT ON FUNCTION stretch.enable_database(text, text, boolean) IS 'Connects this database to an endpoint, so that its tables can be stretched';
 REVOKE EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.reauthorize(credential text, with_copy boolean DEFAULT true, endpoint text DEFAULT NULL)
+    RETURNS TABLE (relation regclass, segments bigint, present bigint, refilled bigint, lost bigint, ahead bigint, is_reconciled boolean)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_reauthorize_wrapper';
+COMMENT ON FUNCTION stretch.reauthorize(text, boolean, text) IS 'Connects a restored or copied database to its endpoint again, on a branch of its own, and reconciles it';
+REVOKE EXECUTE ON FUNCTION stretch.reauthorize(text, boolean, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.reauthorize(text, boolean, text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.reconcile(relation regclass DEFAULT NULL, dry_run boolean DEFAULT false)
+    RETURNS TABLE (relation regclass, segments bigint, present bigint, refilled bigint, lost bigint, ahead bigint, is_reconciled boolean)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_reconcile_wrapper';
+COMMENT ON FUNCTION stretch.reconcile(regclass, boolean) IS 'Compares the catalog with the endpoint and refills or names what the endpoint cannot serve';
+REVOKE EXECUTE ON FUNCTION stretch.reconcile(regclass, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.reconcile(regclass, boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.deauthorize()
+    RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_deauthorize_wrapper';
+COMMENT ON FUNCTION stretch.deauthorize() IS 'Disconnects this database from its endpoint by hand; reauthorize connects it again, on a branch of its own';
+REVOKE EXECUTE ON FUNCTION stretch.deauthorize() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.deauthorize() TO pg_database_owner;
+
+CREATE FUNCTION stretch.set_query_mode(mode text, force boolean DEFAULT false)
+    RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_query_mode_wrapper';
+COMMENT ON FUNCTION stretch.set_query_mode(text, boolean) IS 'Chooses which rows queries of stretched tables see: LOCAL_AND_REMOTE, LOCAL_ONLY, REMOTE_ONLY or DISABLED';
+REVOKE EXECUTE ON FUNCTION stretch.set_query_mode(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.set_query_mode(text, boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.set_rpo(duration interval)
+    RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_rpo_wrapper';
+COMMENT ON FUNCTION stretch.set_rpo(interval) IS 'How long staged bytes are kept after their upload was verified';
+REVOKE EXECUTE ON FUNCTION stretch.set_rpo(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.set_rpo(interval) TO pg_database_owner;
+
+CREATE FUNCTION stretch.rpo()
+    RETURNS interval
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_rpo_wrapper';
+COMMENT ON FUNCTION stretch.rpo() IS 'How long staged bytes are kept after their upload was verified';
+REVOKE EXECUTE ON FUNCTION stretch.rpo() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.rpo() TO pg_database_owner;
+
+CREATE FUNCTION stretch.set_retention(duration interval)
+    RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_retention_wrapper';
+COMMENT ON FUNCTION stretch.set_retention(interval) IS 'How long objects are kept that only restore points need';
+REVOKE EXECUTE ON FUNCTION stretch.set_retention(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.set_retention(interval) TO pg_database_owner;
+
+CREATE FUNCTION stretch.retention()
+    RETURNS interval
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_retention_wrapper';
+COMMENT ON FUNCTION stretch.retention() IS 'How long objects are kept that only restore points need';
+REVOKE EXECUTE ON FUNCTION stretch.retention() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.retention() TO pg_database_owner;
+
+CREATE FUNCTION stretch.test_connection(endpoint text DEFAULT NULL, credential text DEFAULT NULL)
+    RETURNS TABLE (link_state integer, link_state_desc text, sqlstate text, message text, latency interval)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_test_connection_wrapper';
+COMMENT ON FUNCTION stretch.test_connection(text, text) IS 'Asks the endpoint for one small object: link_state 0 healthy, 1 unreachable, 2 credential refused, 3 another error';
+REVOKE EXECUTE ON FUNCTION stretch.test_connection(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.test_connection(text, text) TO pg_database_owner;
+
+CREATE FUNCTION stretch.check()
+    RETURNS TABLE (item text, ok boolean, detail text, hint text)
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_check_wrapper';
+COMMENT ON FUNCTION stretch.check() IS 'Checks preload, workers, keys, claim, endpoint and archiving';
+REVOKE EXECUTE ON FUNCTION stretch.check() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.check() TO pg_database_owner;
+
+CREATE FUNCTION stretch.status_facts()
+    RETURNS TABLE (state text, reason text, since timestamptz, branch_id uuid, generation bigint, last_upload_at timestamptz,
+        last_error text, worker_pid integer, credential text, query_mode text, staged_bytes bigint, staged_oldest timestamptz)
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_status_facts_wrapper';
+COMMENT ON FUNCTION stretch.status_facts() IS 'What stretch.status reads from shared memory';
+REVOKE EXECUTE ON FUNCTION stretch.status_facts() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.status_facts() TO pg_database_owner;
+
+CREATE VIEW stretch.status AS
+    SELECT f.state, f.reason, f.since, d.endpoint, f.credential, d.db_id, f.branch_id, f.generation, f.query_mode, d.rpo,
+        d.retention, f.staged_bytes, f.staged_oldest, f.last_upload_at, f.last_error, f.worker_pid
+    FROM stretch.database d CROSS JOIN stretch.status_facts() f;
+COMMENT ON VIEW stretch.status IS 'One row: how this database stands to its endpoint';
+COMMENT ON COLUMN stretch.status.state IS 'undecided, waiting, connected or disconnected';
+COMMENT ON COLUMN stretch.status.reason IS 'What decided the state';
+COMMENT ON COLUMN stretch.status.since IS 'When the state last changed';
+COMMENT ON COLUMN stretch.status.endpoint IS 'Where cold rows go; no secret is in it';
+COMMENT ON COLUMN stretch.status.credential IS 'Name of the credential';
+COMMENT ON COLUMN stretch.status.db_id IS 'The database, in all its copies';
+COMMENT ON COLUMN stretch.status.branch_id IS 'The branch that this incarnation writes to';
+COMMENT ON COLUMN stretch.status.generation IS 'Its claim on the branch';
+COMMENT ON COLUMN stretch.status.query_mode IS 'Which rows queries see';
+COMMENT ON COLUMN stretch.status.rpo IS 'How long staged bytes are kept after their upload was verified';
+COMMENT ON COLUMN stretch.status.retention IS 'How long objects are kept that only restore points need';
+COMMENT ON COLUMN stretch.status.staged_bytes IS 'Bytes of segments in staging';
+COMMENT ON COLUMN stretch.status.staged_oldest IS 'When the oldest staged segment was migrated';
+COMMENT ON COLUMN stretch.status.last_upload_at IS 'End of the last upload since the server started';
+COMMENT ON COLUMN stretch.status.last_error IS 'Last trouble with the endpoint since the server started';
+COMMENT ON COLUMN stretch.status.worker_pid IS 'Process of the worker, if it runs';
+GRANT SELECT ON stretch.status TO pg_database_owner;

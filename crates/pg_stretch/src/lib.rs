@@ -12,6 +12,7 @@ mod identity;
 mod io;
 mod migrate;
 mod pg;
+mod reauthorize;
 mod planner;
 mod request;
 mod secrets;
@@ -21,8 +22,8 @@ mod start;
 mod store;
 mod stretched;
 mod types;
-mod upload;
 mod unique;
+mod upload;
 mod worker;
 
 pgrx::pg_module_magic!();

@@ -75,8 +75,8 @@ fn enqueue(op: &str, args: &Value) -> Result<u64> {
         return Err(Error::argument("the arguments are too long"));
     }
     want_worker();
-    // SAFETY: plain globals.
-    let (database, user) = unsafe { (pg_sys::MyDatabaseId, pg_sys::GetUserId()) };
+    // SAFETY: plain global.
+    let database = unsafe { pg_sys::MyDatabaseId };
     let (id, latch) = shmem::with(|shared| {
         let id = shared.next_request;
         let Some(slot) = shared
@@ -90,7 +90,6 @@ fn enqueue(op: &str, args: &Value) -> Result<u64> {
         slot.abandoned = false;
         slot.id = id;
         slot.database = database;
-        slot.user = user;
         slot.op.set(op);
         slot.payload.set(&text);
         shared.next_request += 1;
@@ -211,27 +210,25 @@ pub struct Taken {
     id: u64,
     pub op: String,
     pub args: Value,
-    pub user: pg_sys::Oid,
 }
 
 /// Takes the oldest queued request of this database.
 pub fn take() -> Option<Taken> {
     // SAFETY: plain global.
     let me = unsafe { pg_sys::MyDatabaseId };
-    let (id, op, payload, user) = shmem::with(|shared| {
+    let (id, op, payload) = shmem::with(|shared| {
         let request = shared
             .requests
             .iter_mut()
             .filter(|r| r.state == RequestState::Queued && r.database == me)
             .min_by_key(|r| r.id)?;
         request.state = RequestState::Running;
-        Some((request.id, request.op.get(), request.payload.get(), request.user))
+        Some((request.id, request.op.get(), request.payload.get()))
     })?;
     Some(Taken {
         id,
         op,
         args: serde_json::from_str(&payload).unwrap_or(Value::Null),
-        user,
     })
 }
 

@@ -107,8 +107,6 @@ pub struct Request {
     pub abandoned: bool,
     pub id: u64,
     pub database: pg_sys::Oid,
-    /// Role that called, already checked by the caller.
-    pub user: pg_sys::Oid,
     pub op: Text<32>,
     pub payload: Text<PAYLOAD>,
 }

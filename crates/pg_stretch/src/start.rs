@@ -1,6 +1,6 @@
 //! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
 
-use crate::{gucs, planner, shmem, worker};
+use crate::{guard, gucs, planner, shmem, worker};
 use pgrx::prelude::*;
 
 static mut PREV_SHMEM_REQUEST: pg_sys::shmem_request_hook_type = None;
@@ -35,6 +35,7 @@ pub extern "C-unwind" fn _PG_init() {
     }
     planner::register();
     if !upgrade {
+        guard::install();
         worker::launcher::register();
     }
 }

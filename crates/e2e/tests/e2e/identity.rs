@@ -1,35 +1,222 @@
 //! Who a database is on its endpoint: enabling, restarts, copies and restores (design §9, Appendix 2 of the findings).
 
-use testkit::{Client, Cluster, Endpoint, PATIENCE, Stop, wait_until};
+use testkit::{Client, Cluster, Endpoint, PATIENCE, Stop, Target, wait_until};
 
-/// Master key, credential and endpoint for a database that has the extension.
-pub fn enable(db: &Client, endpoint: &Endpoint) {
-    db.sql("CREATE EXTENSION IF NOT EXISTS pg_stretch");
+/// Master key and credential, as steps 2 and 3 of the runbook make them.
+pub fn secrets(db: &Client) {
     db.sql("SELECT stretch.create_master_key('correct horse')");
     db.sql("SELECT stretch.create_credential('cred', identity => 'nobody', secret => 'nothing')");
+}
+
+/// A stretched database.
+pub fn enable(db: &Client, endpoint: &Endpoint) {
+    db.sql("CREATE EXTENSION IF NOT EXISTS pg_stretch");
+    secrets(db);
     db.sql(&format!("SELECT stretch.enable_database('{}', 'cred')", endpoint.url()));
 }
 
+fn state(db: &Client) -> String {
+    db.text("SELECT state FROM stretch.status")
+}
+
+fn await_state(db: &Client, state_wanted: &str) {
+    wait_until(&format!("state {state_wanted}"), PATIENCE, || state(db) == state_wanted);
+}
+
+/// A disconnected database refuses with ST001 and shows the way; the three statements lead back.
+fn runbook(db: &Client, missing: &[&str]) {
+    await_state(db, "disconnected");
+    let error = db.fails("SELECT * FROM stretch.reconcile()", "ST001");
+    let hint = error.hint.clone();
+    for statement in ["create_master_key", "create_credential", "reauthorize"] {
+        let expected = missing.contains(&statement) || statement == "reauthorize";
+        assert_eq!(hint.contains(statement), expected, "{statement} in: {hint}");
+    }
+    assert!(hint.contains("'cred'"), "{hint}");
+    secrets(db);
+    db.sql("SELECT * FROM stretch.reauthorize('cred')");
+    assert_eq!(state(db), "connected");
+    db.fails("SELECT * FROM stretch.reauthorize('cred')", "ST008");
+}
+
 #[test]
-fn enabled_database_is_connected_and_stays_so_after_a_restart() {
+fn identity_survives_restarts_and_crashes() {
     let cluster = Cluster::builder("ident-restart").start();
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
     enable(&db, &endpoint);
-    wait_until("connected in log", PATIENCE, || {
-        cluster.log().contains("this database is connected: authorized")
-    });
-    wait_until("heartbeat", PATIENCE, || {
-        endpoint.objects().iter().any(|o| o.contains("/lease/"))
-    });
+    assert_eq!(state(&db), "connected");
+    db.fails(&format!("SELECT stretch.enable_database('{}', 'cred')", endpoint.url()), "42710");
+    wait_until("a heartbeat", PATIENCE, || endpoint.objects().iter().any(|o| o.contains("/lease/")));
     drop(db);
     cluster.restart();
-    wait_until("connected in log", PATIENCE, || {
-        cluster
-            .log()
-            .contains("this database is connected: the same server was restarted")
+    let db = cluster.connect("postgres");
+    await_state(&db, "connected");
+    assert_eq!(db.int("SELECT generation FROM stretch.status"), 2);
+    assert_eq!(db.text("SELECT reason FROM stretch.status"), "the same server was restarted");
+    drop(db);
+    cluster.kill9();
+    cluster.start();
+    let db = cluster.connect("postgres");
+    await_state(&db, "connected");
+    assert_eq!(db.int("SELECT generation FROM stretch.status"), 3);
+    let worker = db.int("SELECT worker_pid FROM stretch.status");
+    // A worker that ends by itself is started again and keeps its claim.
+    db.sql(&format!("SELECT pg_terminate_backend({worker})"));
+    wait_until("another worker", PATIENCE, || {
+        db.lines("SELECT worker_pid FROM stretch.status").iter().any(|pid| !pid.is_empty() && *pid != worker.to_string())
     });
-    println!("{:#?}", endpoint.objects());
+    assert_eq!(state(&db), "connected");
+    assert_eq!(db.int("SELECT generation FROM stretch.status"), 3);
+    assert_eq!(db.lines("SELECT item FROM stretch.check() WHERE NOT ok"), ["wal archiving"]);
+    assert_eq!(db.lines("SELECT link_state, link_state_desc FROM stretch.test_connection()"), ["0|LINK_HEALTHY"]);
+}
+
+#[test]
+fn identity_of_a_dump_needs_the_runbook() {
+    let cluster = Cluster::builder("ident-dump").start();
+    let endpoint = Endpoint::new();
+    cluster.create_database("one");
+    let one = cluster.connect("one");
+    enable(&one, &endpoint);
+    one.sql("SELECT stretch.set_rpo('1 hour'); SELECT stretch.set_retention('30 days')");
+    let dump = cluster.pg_dump("one", &["--format=custom"]);
+    cluster.create_database("two");
+    cluster.pg_restore("two", &[], &dump);
+    let two = cluster.connect("two");
+    runbook(&two, &["create_master_key", "create_credential"]);
+    assert_eq!(two.text("SELECT stretch.rpo()"), "01:00:00");
+    assert_eq!(two.text("SELECT stretch.retention()"), "30 days");
+    // Another branch of the same database; the original lives on.
+    let branch = "SELECT branch_id FROM stretch.status";
+    assert_ne!(one.text(branch), two.text(branch));
+    assert_eq!(one.text("SELECT db_id FROM stretch.status"), two.text("SELECT db_id FROM stretch.status"));
+    assert_eq!(state(&one), "connected");
+    drop((one, two));
+    cluster.restart();
+    for name in ["one", "two"] {
+        await_state(&cluster.connect(name), "connected");
+    }
+}
+
+#[test]
+fn identity_of_a_template_copy_is_disconnected() {
+    let cluster = Cluster::builder("ident-template").start();
+    let endpoint = Endpoint::new();
+    cluster.create_database("one");
+    let one = cluster.connect("one");
+    enable(&one, &endpoint);
+    drop(one);
+    let db = cluster.connect("postgres");
+    wait_until("the copy", PATIENCE, || {
+        db.try_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'one'").is_ok()
+            && db.try_sql("CREATE DATABASE two TEMPLATE one").is_ok()
+    });
+    let two = cluster.connect("two");
+    runbook(&two, &[]);
+    await_state(&cluster.connect("one"), "connected");
+}
+
+#[test]
+fn identity_of_a_restored_server_needs_the_runbook() {
+    let cluster = Cluster::builder("ident-pitr").archiving().start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable(&db, &endpoint);
+    let backup = cluster.basebackup();
+    db.sql("SELECT pg_create_restore_point('here')");
+    for target in [Target::Name("here".into()), Target::End] {
+        let restored = cluster.restore_to("restored", &backup, &target);
+        let there = restored.connect("postgres");
+        await_state(&there, "disconnected");
+        let objects = endpoint.objects().len();
+        runbook(&there, &["create_master_key", "create_credential"]);
+        assert!(endpoint.objects().len() > objects);
+        // A crash of a backend resets shared memory; what was authorized stays so.
+        let pid = there.pid();
+        let other = restored.connect("postgres");
+        restored.signal_process("KILL", pid);
+        drop((there, other));
+        let there = restored.wait_ready("postgres");
+        await_state(&there, "connected");
+        drop(there);
+        restored.restart();
+        await_state(&restored.connect("postgres"), "connected");
+    }
+    assert_eq!(state(&db), "connected");
+}
+
+#[test]
+fn identity_of_a_twin_is_disconnected() {
+    let cluster = Cluster::builder("ident-twin").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable(&db, &endpoint);
+    drop(db);
     cluster.stop(Stop::Fast);
-    println!("{}", cluster.log());
+    let twin = cluster.copy_stopped("twin");
+    twin.start();
+    cluster.start();
+    let there = twin.connect("postgres");
+    await_state(&there, "disconnected");
+    await_state(&cluster.connect("postgres"), "connected");
+    runbook(&there, &["create_master_key", "create_credential"]);
+}
+
+#[test]
+fn identity_of_a_promoted_standby_goes_on() {
+    let cluster = Cluster::builder("ident-failover").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable(&db, &endpoint);
+    let standby = cluster.standby("standby");
+    let lsn = db.text("SELECT pg_current_wal_flush_lsn()");
+    let there = standby.connect("postgres");
+    wait_until("replay", PATIENCE, || there.bool(&format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'")));
+    // Members of one cluster share the key, not the marker.
+    let key = standby.state_dir();
+    testkit::os::make_dir(&key);
+    testkit::os::run_ok(
+        testkit::os::as_server("cp", &key).arg("-p").arg(cluster.state_dir().join("service_key")).arg(&key),
+    );
+    drop(db);
+    cluster.kill9();
+    standby.promote();
+    standby.wait_primary();
+    await_state(&there, "connected");
+    assert_eq!(there.text("SELECT reason FROM stretch.status"), "a standby was promoted");
+    // The old primary comes back: its branch is taken.
+    cluster.start();
+    await_state(&cluster.connect("postgres"), "disconnected");
+}
+
+#[test]
+fn identity_is_held_by_key_and_marker() {
+    let cluster = Cluster::builder("ident-key").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable(&db, &endpoint);
+    drop(db);
+    cluster.stop(Stop::Fast);
+    let key = cluster.state_dir().join("service_key");
+    std::fs::rename(&key, key.with_extension("away")).expect("the key is there");
+    cluster.start();
+    let db = cluster.connect("postgres");
+    await_state(&db, "disconnected");
+    assert_eq!(db.text("SELECT reason FROM stretch.status"), "the service key is not on this server");
+    db.fails("SELECT stretch.create_credential('more', 'i', 's')", "ST016");
+    db.fails("SELECT stretch.open_master_key('wrong')", "28P01");
+    assert!(!key.exists());
+    db.sql("SELECT stretch.open_master_key('correct horse')");
+    await_state(&db, "connected");
+    drop(db);
+    // The marker alone is lost: nothing proves who we are.
+    cluster.stop(Stop::Fast);
+    for file in testkit::endpoint::files(&cluster.state_dir()) {
+        if file.extension().is_some_and(|kind| kind == "json") {
+            std::fs::remove_file(file).expect("the marker can be removed");
+        }
+    }
+    cluster.start();
+    runbook(&cluster.connect("postgres"), &[]);
 }

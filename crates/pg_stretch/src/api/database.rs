@@ -8,6 +8,9 @@ use pgrx::prelude::*;
 use serde_json::json;
 use stretch_core::errors;
 
+/// Characters of a credential's name at most, as a sysname of SQL Server (F43).
+pub const CREDENTIAL_NAME_CHARS: usize = 128;
+
 /// `stretch.enable_database(endpoint, credential, if_not_exists)`.
 #[pg_extern]
 fn stretch_enable_database(endpoint: &str, credential: &str, if_not_exists: bool) {
@@ -28,6 +31,7 @@ fn enable_database(endpoint: &str, credential: &str, if_not_exists: bool) -> Res
             }
             return Err(Error::new(&errors::EXISTS, "this database is stretched already"));
         }
+        check_credential_name(credential)?;
         store::check_allowed(&store::parse(endpoint)?, user::current())?;
         if secrets::sealed_credential(credential, latest.get())?.is_none() {
             return Err(secrets::no_credential(credential));
@@ -41,9 +45,20 @@ fn enable_database(endpoint: &str, credential: &str, if_not_exists: bool) -> Res
 }
 
 /// 55000 while `stretch.enabled` is off.
-fn require_enabled() -> Result<()> {
+pub fn require_enabled() -> Result<()> {
     if gucs::ENABLED.get() {
         return Ok(());
     }
     Err(Error::new(&errors::NOT_NOW, "stretch.enabled is off").hint("Set stretch.enabled = on and reload the server."))
+}
+
+/// 42622 for a name longer than any credential can have.
+pub fn check_credential_name(name: &str) -> Result<()> {
+    if name.chars().count() > CREDENTIAL_NAME_CHARS {
+        return Err(Error::new(
+            &errors::NAME_TOO_LONG,
+            format!("the name of a credential is longer than {CREDENTIAL_NAME_CHARS} characters"),
+        ));
+    }
+    Ok(())
 }

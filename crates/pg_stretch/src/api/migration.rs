@@ -35,7 +35,7 @@ fn stretch_migrate(relation: pg_sys::Oid, max_rows: Option<i64>) -> i64 {
 
 /// Batches until nothing eligible is left; returns the rows moved.
 #[pg_extern]
-fn stretch_drain(relation: Option<pg_sys::Oid>, timeout: pgrx::datum::Interval) -> i64 {
+fn stretch_drain(relation: Option<pg_sys::Oid>, timeout: Interval) -> i64 {
     let run = || {
         rights(relation, "drain")?;
         // SAFETY: plain global of the transaction.

@@ -1,8 +1,12 @@
 //! The SQL functions of schema stretch, one file per group.
 
+mod check;
 mod database;
 mod migration;
+mod reauthorize;
 mod secrets;
+mod settings;
+mod status;
 mod tables;
 
 use pgrx::prelude::*;

@@ -11,8 +11,6 @@ use stretch_core::errors;
 use stretch_vault::{CredentialLabel, MasterKey, ServiceKey, Zeroizing};
 use uuid::Uuid;
 
-/// Characters of a credential's name at most, as a sysname of SQL Server (F43).
-const NAME_CHARS: usize = 128;
 /// Bytes of a secret that comes from a file.
 const SECRET_FILE_BYTES: u64 = 64 * 1024;
 
@@ -194,13 +192,7 @@ fn check_name(name: &str) -> Result<()> {
     if name.is_empty() {
         return Err(Error::argument("the name of a credential must not be empty"));
     }
-    if name.chars().count() > NAME_CHARS {
-        return Err(Error::new(
-            &errors::NAME_TOO_LONG,
-            format!("the name of a credential is longer than {NAME_CHARS} characters"),
-        ));
-    }
-    Ok(())
+    super::database::check_credential_name(name)
 }
 
 fn store_credential(

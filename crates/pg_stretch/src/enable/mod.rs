@@ -3,7 +3,7 @@
 mod attempt;
 pub mod child;
 pub mod filter;
-mod lock;
+pub mod lock;
 pub mod refusals;
 
 use crate::catalog::rows::{Column, StretchedTable};

@@ -1,5 +1,17 @@
-//! Hooks that keep PostgreSQL and other commands from doing to a stretched table what cannot be done exactly.
+//! Hooks that keep PostgreSQL and other commands from doing to a stretched table what cannot be done exactly (F9, C-5).
+//!
+//! `classify` turns statements into aims, `stretch_core::command` decides, `utility` holds the hooks.
 
+mod alter_table;
+mod classify;
+mod copy;
+mod databases;
+mod drops;
 mod ours;
+mod publish;
+mod targets;
+mod triggers;
+mod utility;
 
 pub use ours::{is_ours, ours};
+pub use utility::install;

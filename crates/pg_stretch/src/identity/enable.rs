@@ -55,24 +55,7 @@ impl Identity {
             }
             store::open(url, credential, snapshot)
         })?;
-        // Ids are chosen once and kept as intent: a repeated call goes on with them and leaves nothing behind.
-        if self.lock_marker(true)? {
-            return Err(Error::new(&errors::NOT_NOW, Reason::MarkerLocked.text()));
-        }
-        let Some(marker) = &mut self.marker else {
-            return Err(Error::internal("the marker is not locked"));
-        };
-        let purpose = format!("enable {url}");
-        let intent = marker.content.as_ref().and_then(|content| content.intent.as_ref());
-        let (nonce, branch) = match intent.and_then(|intent| intent.resumes(&purpose)) {
-            Some(kept) => kept,
-            None => {
-                let chosen = (secrets::random_uuid()?, secrets::random_uuid()?);
-                let intent = Intent::new_branch(chosen.0, chosen.1, &purpose);
-                marker.update(|content| content.intent = Some(intent))?;
-                chosen
-            }
-        };
+        let (nonce, branch) = self.choose_branch(&format!("enable {url}"))?;
         // The first branch has the id of its database turned round: one random choice names both.
         let db = Uuid::from_u128(branch.as_u128().rotate_left(64));
         let db = uuid::Builder::from_random_bytes(*db.as_bytes()).into_uuid();
@@ -115,6 +98,35 @@ impl Identity {
         };
         self.bound_by_hand(claim)?;
         Ok(Value::Null)
+    }
+
+    /// Carries out the request `deauthorize`: the binding goes, so that the database stays disconnected when it starts
+    /// again; the claim on the endpoint stays and is never written to again.
+    pub fn deauthorize(&mut self) -> Result<Value> {
+        txn::run(Isolation::ReadCommitted, || {
+            spi::execute("DELETE FROM stretch.binding", &[]).map(drop)
+        })?;
+        self.disconnect(Reason::Deauthorized);
+        Ok(Value::Null)
+    }
+
+    /// Nonce and id of a branch that is to be made for `purpose`. They are chosen once and kept as intent: a repeated
+    /// call goes on with them and leaves nothing behind (F21).
+    pub fn choose_branch(&mut self, purpose: &str) -> Result<(Uuid, Uuid)> {
+        if self.lock_marker(true)? {
+            return Err(Error::new(&errors::NOT_NOW, Reason::MarkerLocked.text()));
+        }
+        let Some(marker) = &mut self.marker else {
+            return Err(Error::internal("the marker is not locked"));
+        };
+        let intent = marker.content.as_ref().and_then(|content| content.intent.as_ref());
+        if let Some(kept) = intent.and_then(|intent| intent.resumes(purpose)) {
+            return Ok(kept);
+        }
+        let (nonce, branch) = (secrets::random_uuid()?, secrets::random_uuid()?);
+        let intent = Intent::new_branch(nonce, branch, purpose);
+        marker.update(|content| content.intent = Some(intent))?;
+        Ok((nonce, branch))
     }
 
     /// enable_database or reauthorize has bound this incarnation: start facts no longer count.

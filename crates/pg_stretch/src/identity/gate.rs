@@ -5,6 +5,7 @@ use crate::catalog;
 use crate::catalog::rows::Binding;
 use crate::catalog::scan::Latest;
 use crate::error::{Error, Result};
+use crate::pg::txn::{self, Isolation};
 use crate::shmem::{self, Slot, SlotState};
 use crate::{request, secrets};
 use pgrx::pg_sys;
@@ -107,6 +108,13 @@ fn here(binding: Option<&Binding>) -> (verdict::LocalFacts, bool) {
     (facts, allowed)
 }
 
+/// State and reason as local facts alone give them, where no worker has judged.
+pub fn local_verdict(binding: Option<&Binding>) -> (DatabaseState, String) {
+    let (facts, _) = here(binding);
+    let reason = verdict::judge_locally(&facts).unwrap_or(Reason::NotJudged);
+    (state_of(reason), reason.text().into())
+}
+
 /// Without a local reason the worker still has to judge.
 fn state_of(reason: Reason) -> DatabaseState {
     match reason {
@@ -116,8 +124,11 @@ fn state_of(reason: Reason) -> DatabaseState {
 }
 
 fn with_snapshot<R>(f: impl FnOnce(pg_sys::Snapshot) -> Result<R>) -> Result<R> {
-    // SAFETY: getters of the snapshot manager. In a parallel worker only the active snapshot may be used.
+    // SAFETY: getters of the transaction and snapshot managers. In a parallel worker only the active snapshot may be used.
     unsafe {
+        if !pg_sys::IsTransactionState() {
+            return txn::run(Isolation::ReadCommitted, || f(pg_sys::GetActiveSnapshot()));
+        }
         if pg_sys::ActiveSnapshotSet() {
             return f(pg_sys::GetActiveSnapshot());
         }

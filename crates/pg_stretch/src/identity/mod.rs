@@ -9,8 +9,9 @@ pub mod marker;
 mod publish;
 mod watch;
 
-pub use gate::missing_statements;
+pub use gate::{local_verdict, missing_statements};
 pub use gate::{disconnected_without_binding, is_disconnected, judge_again, require_connected, require_read};
+pub use watch::{bind, claim_body, created_by};
 
 use crate::catalog::rows::{Binding, Database};
 use crate::catalog::tables;

@@ -12,8 +12,8 @@ use crate::{gucs, secrets, store};
 use pgrx::pg_sys;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use stretch_core::ids::{BranchId, Nonce};
-use stretch_core::verdict::{EndpointFacts, Facts, LocalFacts, Movement, Reason, Verdict};
+use stretch_core::ids::BranchId;
+use stretch_core::verdict::{EndpointFacts, Facts, LocalFacts, Movement, Verdict};
 use stretch_endpoint::bodies::{ClaimBody, FORMAT, LeaseBody};
 use stretch_endpoint::claim::ClaimOutcome;
 use stretch_endpoint::{Endpoint, EndpointError};
@@ -80,7 +80,6 @@ pub struct Claiming {
     database: Database,
     binding: Binding,
     body: ClaimBody,
-    endpoint: Arc<Endpoint>,
     verdict: Verdict,
     ticket: Ticket<std::result::Result<ClaimOutcome, EndpointError>>,
 }
@@ -197,7 +196,6 @@ impl Identity {
             database,
             binding,
             body,
-            endpoint,
             verdict,
             ticket,
         }));
@@ -226,7 +224,6 @@ impl Identity {
             claiming.verdict.reason,
         );
         let branch = claiming.binding.branch_id;
-        let _ = &claiming.endpoint;
         // Whatever goes wrong from here on is judged again from the start; the intent makes the claim ours then.
         self.phase = Phase::Start;
         if !won {
@@ -282,7 +279,6 @@ pub fn created_by() -> String {
 
 /// Writes the claim into `stretch.binding`; `credential` is kept when `None`. Part of the caller's transaction.
 pub fn bind(branch: BranchId, body: &ClaimBody, credential: Option<&str>) -> Result<()> {
-    let _ = Nonce::from_uuid(body.nonce);
     let changed = spi::execute(
         "INSERT INTO stretch.binding AS b (branch_id, generation, nonce, credential, system_identifier, database_oid, timeline, lsn)
          VALUES ($1, $2, $3, coalesce($4, (SELECT o.credential FROM stretch.binding o)), $5::pg_catalog.numeric,
@@ -313,6 +309,3 @@ pub fn bind(branch: BranchId, body: &ClaimBody, credential: Option<&str>) -> Res
 pub fn lsn_text(lsn: u64) -> String {
     format!("{:X}/{:X}", lsn >> 32, lsn & 0xffff_ffff)
 }
-
-/// Reason of a verdict that the worker reaches by a claim made by hand.
-pub const BY_HAND: Reason = Reason::Authorized;

@@ -17,8 +17,6 @@ use stretch_segment::{EncodeOptions, SortKey};
 pub struct Outcome {
     /// Rows that went cold.
     pub moved: u64,
-    /// Size of the segment, in bytes.
-    pub bytes: u64,
     /// The scan reached the end of the table: nothing eligible is left behind it.
     pub reached_end: bool,
     /// Eligible rows that stay hot for now: held by others or not encodable.
@@ -86,7 +84,7 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
         return Err(Error::new(&errors::LOCKED, format!("{} of {rows} eligible rows of {} are held by other sessions", stayed.len(), names::relation(order.relation))));
     }
     record::tombstones(segment_id, &born_dead(&segment.permutation, &stayed))?;
-    Ok(Outcome { moved, bytes: segment.bytes.len() as u64, reached_end: scanned.reached_end, left: scanned.skipped + stayed.len() as u64, next_block })
+    Ok(Outcome { moved, reached_end: scanned.reached_end, left: scanned.skipped + stayed.len() as u64, next_block })
 }
 
 /// The row of `stretched_table`, locked against a second migrator and against commands that change it (step 0).

@@ -2,6 +2,7 @@
 
 pub mod list;
 pub mod names;
+pub mod path;
 pub mod spi;
 pub mod txn;
 pub mod user;

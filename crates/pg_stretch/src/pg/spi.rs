@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
+use pgrx::spi::{self, SpiHeapTupleData};
 
 /// Runs a statement; returns the number of rows it touched.
 pub fn execute(sql: &str, args: &[DatumWithOid<'_>]) -> Result<u64> {
@@ -27,7 +28,7 @@ pub fn get<T: FromDatum + IntoDatum>(sql: &str, args: &[DatumWithOid<'_>]) -> Re
 pub fn rows<T>(
     sql: &str,
     args: &[DatumWithOid<'_>],
-    mut f: impl FnMut(&pgrx::spi::SpiHeapTupleData<'_>) -> std::result::Result<T, pgrx::spi::Error>,
+    mut f: impl FnMut(&SpiHeapTupleData<'_>) -> std::result::Result<T, spi::Error>,
 ) -> Result<Vec<T>> {
     Spi::connect_mut(|client| {
         let table = client.update(sql, None, args)?;
@@ -37,10 +38,10 @@ pub fn rows<T>(
         }
         Ok(out)
     })
-    .map_err(|error: pgrx::spi::Error| failed(sql, error))
+    .map_err(|error: spi::Error| failed(sql, error))
 }
 
-fn failed(sql: &str, error: pgrx::spi::Error) -> Error {
+fn failed(sql: &str, error: spi::Error) -> Error {
     Error::internal(format!("a statement of pg_stretch failed: {error}"))
         .detail(sql.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -99,7 +99,7 @@ fn candidates(table: Option<[u8; 16]>, generation: u64, waive_rpo: bool) -> Resu
                FROM stretch.segment
               WHERE staged AND NOT retired AND object_key IS NOT NULL AND ($2 IS NULL OR table_id = $2)
                 AND ($3 OR verified_at <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $4))",
-            &[(generation as i64).into(), table.map(|id| pgrx::Uuid::from_bytes(id)).into(), waive_rpo.into(), (database.rpo_seconds as f64).into()],
+            &[(generation as i64).into(), table.map(pgrx::Uuid::from_bytes).into(), waive_rpo.into(), (database.rpo_seconds as f64).into()],
             |row| {
                 Ok((row.get::<pgrx::Uuid>(1)?, row.get::<String>(2)?, row.get::<i64>(3)?, row.get::<f64>(4)?, row.get::<f64>(5)?))
             },

@@ -59,7 +59,7 @@ fn register(database: pg_sys::Oid) -> bool {
 
 /// Gives the slot back; the verdict stays, since it holds until the next start of the server.
 #[pg_guard]
-unsafe extern "C-unwind" fn leave(_code: i32, _arg: pg_sys::Datum) {
+unsafe extern "C-unwind" fn leave(code: i32, _arg: pg_sys::Datum) {
     // SAFETY: plain globals.
     let (me, database) = unsafe { (pg_sys::MyProcPid, pg_sys::MyDatabaseId) };
     shmem::with(|shared| {
@@ -70,6 +70,8 @@ unsafe extern "C-unwind" fn leave(_code: i32, _arg: pg_sys::Datum) {
         {
             slot.worker_pid = 0;
             slot.worker_latch = std::ptr::null_mut();
+            // One that was terminated or failed is started again; one that returned had nothing to do.
+            slot.wanted |= code != 0;
         }
     });
     shmem::broadcast();

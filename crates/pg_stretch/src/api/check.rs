@@ -1,0 +1,224 @@
+//! `stretch.test_connection` and `stretch.check`: does everything that stretch needs work right now?
+
+use crate::catalog::scan::Latest;
+use crate::error::{Error, OrRaise, Result};
+use crate::pg::{names, user};
+use crate::secrets::{self, key_file};
+use crate::shmem::{self, SlotState};
+use crate::{catalog, gucs, identity, io, store};
+use pgrx::datum::Interval;
+use pgrx::prelude::*;
+use std::ffi::CStr;
+use std::time::Instant;
+use stretch_core::errors;
+use stretch_core::state::DatabaseState;
+use stretch_endpoint::{bodies, claim, probe};
+
+type Link = (i32, String, Option<String>, String, Option<Interval>);
+
+/// `stretch.test_connection(endpoint, credential)`.
+#[pg_extern]
+#[allow(clippy::type_complexity)] // the columns of a set-returning function are written out
+fn stretch_test_connection(
+    endpoint: Option<&str>,
+    credential: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(link_state, i32),
+        name!(link_state_desc, String),
+        name!(sqlstate, Option<String>),
+        name!(message, String),
+        name!(latency, Option<Interval>),
+    ),
+> {
+    TableIterator::once(test_connection(endpoint, credential).or_raise())
+}
+
+/// Codes of `link_state` as `sp_rda_test_connection` gives them: 0 healthy, 1 unreachable, 2 refused, 3 another error.
+fn test_connection(url: Option<&str>, credential: Option<&str>) -> Result<Link> {
+    user::require_database_owner("test_connection")?;
+    let latest = Latest::take();
+    let database = catalog::tables::database(latest.get())?;
+    let binding = catalog::tables::binding(latest.get())?;
+    let missing = |what: &str| Error::argument(format!("name the {what}: this database has none"));
+    let known = database.as_ref().map(|database| database.endpoint.clone());
+    let url = url.map(str::to_string).or(known).ok_or_else(|| missing("endpoint"))?;
+    let bound = match binding {
+        Some(binding) => Some(binding.credential),
+        None => catalog::tables::database_credential(latest.get())?,
+    };
+    let credential = credential
+        .map(str::to_string)
+        .or(bound)
+        .ok_or_else(|| missing("credential"))?;
+    store::check_allowed(&store::parse(&url)?, user::current())?;
+    let opened = store::open_existing(&url, &credential, latest.get());
+    let started = Instant::now();
+    let outcome = match opened {
+        Err(error) => Err(error),
+        // A read of one small object; one that is not there proves the connection as well.
+        Ok(endpoint) => {
+            let db = database.map(|database| database.db_id.uuid()).unwrap_or_default();
+            io::run(async move {
+                match bodies::open_database(&endpoint, &db).await {
+                    Ok(_) => Ok(true),
+                    Err(stretch_endpoint::EndpointError::NotFound { .. }) => Ok(false),
+                    Err(error) => Err(error),
+                }
+            })?
+            .map_err(|error| store::map_error(&error))
+        }
+    };
+    let latency = Interval::from_micros(started.elapsed().as_micros() as i64);
+    Ok(match outcome {
+        Ok(true) => (0, "LINK_HEALTHY".into(), None, "the endpoint answers".into(), Some(latency)),
+        Ok(false) => (
+            0,
+            "LINK_HEALTHY".into(),
+            None,
+            "the endpoint answers and holds nothing of this database".into(),
+            Some(latency),
+        ),
+        Err(error) => {
+            let (code, text) = match error.sqlstate.as_str() {
+                "ST005" => (1, "LINK_ERROR_UNREACHABLE"),
+                "ST006" => (2, "LINK_ERROR_REFUSED"),
+                _ => (3, "LINK_ERROR"),
+            };
+            (code, text.into(), Some(error.sqlstate), error.message, None)
+        }
+    })
+}
+
+type Item = (String, bool, String, Option<String>);
+
+/// `stretch.check()`.
+#[pg_extern]
+#[allow(clippy::type_complexity)] // as above
+fn stretch_check() -> TableIterator<
+    'static,
+    (
+        name!(item, String),
+        name!(ok, bool),
+        name!(detail, String),
+        name!(hint, Option<String>),
+    ),
+> {
+    TableIterator::new(check().or_raise())
+}
+
+fn item(name: &str, result: Result<String>) -> Item {
+    match result {
+        Ok(detail) => (name.into(), true, detail, None),
+        Err(error) => (name.into(), false, error.message, error.hint),
+    }
+}
+
+fn not_ok(detail: impl Into<String>, hint: &str) -> Result<String> {
+    Err(Error::new(&errors::NOT_NOW, detail).hint(hint))
+}
+
+fn check() -> Result<Vec<Item>> {
+    user::require_database_owner("check")?;
+    let latest = Latest::take();
+    let snapshot = latest.get();
+    let mut items = vec![
+        item("preload", shmem::require().map(|()| "the library is preloaded".into())),
+        item("enabled", enabled()),
+        item("service key", key_file::read().map(|_| "the service key file is there and private".into())),
+        item("master key", secrets::master_key(snapshot).map(|_| "the master key opens".into())),
+    ];
+    let Some(database) = catalog::tables::database(snapshot)? else {
+        items.push(item("database", Err(store::not_enabled())));
+        return Ok(items);
+    };
+    items.push(item("worker", worker()));
+    items.push(item("state", state()));
+    items.push(item("wal archiving", archiving()));
+    let endpoint = match store::bound(snapshot) {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            items.push(item("endpoint", Err(error)));
+            return Ok(items);
+        }
+    };
+    let db = database.db_id.uuid();
+    let owner = endpoint.clone();
+    let belongs = io::run(async move { bodies::open_database(&owner, &db).await })?;
+    items.push(item(
+        "endpoint",
+        belongs
+            .map(|_| "the endpoint belongs to this database".into())
+            .map_err(|error| store::map_error(&error)),
+    ));
+    if let Some(slot) = shmem::my_slot().filter(|slot| slot.state == SlotState::Connected) {
+        let (branch, nonce) = (uuid::Uuid::from_bytes(slot.branch), uuid::Uuid::from_bytes(slot.nonce));
+        let generation = slot.generation as u64;
+        let store = endpoint.clone();
+        let valid = io::run(async move { claim::validate_claim(&store, &db, &branch, generation, &nonce).await })?;
+        items.push(item("claim", match valid {
+            Ok(claim::Validity::Valid) => Ok(format!("generation {generation} is the highest")),
+            Ok(_) => not_ok("another incarnation of the database owns the branch", "Run stretch.reauthorize."),
+            Err(error) => Err(store::map_error(&error)),
+        }));
+        // Writing belongs to the owner of the branch alone (I-7).
+        let scratch = secrets::random_uuid()?.to_string();
+        let promises = io::run(async move { probe::probe(&endpoint, &scratch).await })?;
+        items.push(item(
+            "put, get and list",
+            promises
+                .map(|_| "the endpoint keeps its promises".into())
+                .map_err(|error| store::map_error(&error)),
+        ));
+    }
+    Ok(items)
+}
+
+fn enabled() -> Result<String> {
+    if gucs::ENABLED.get() {
+        return Ok("workers may run".into());
+    }
+    not_ok("stretch.enabled is off", "Set stretch.enabled = on and reload the server.")
+}
+
+fn worker() -> Result<String> {
+    match shmem::my_slot().map(|slot| slot.worker_pid).filter(|pid| *pid != 0) {
+        Some(pid) => Ok(format!("process {pid}")),
+        None => not_ok(
+            "no worker runs in this database",
+            "Check max_worker_processes, stretch.max_workers and the server log.",
+        ),
+    }
+}
+
+fn state() -> Result<String> {
+    match shmem::my_slot().filter(|slot| slot.judged) {
+        Some(slot) if slot.state == SlotState::Connected => Ok(format!("connected: {}", slot.reason.get())),
+        Some(slot) if slot.state == SlotState::Disconnected => {
+            identity::require_read().map(|()| DatabaseState::Connected.to_string())
+        }
+        Some(slot) => not_ok(
+            format!("{}: {}", DatabaseState::from_code(slot.state as u8), slot.reason.get()),
+            "Wait until the worker has judged the database.",
+        ),
+        None => not_ok("not judged yet", "Wait until the worker has judged the database."),
+    }
+}
+
+/// Restore points inside the retention need archived log to be reached.
+fn archiving() -> Result<String> {
+    // SAFETY: reads the text of a setting; the result is copied at once.
+    let mode = names::text(unsafe { pg_sys::GetConfigOption(setting(c"archive_mode"), true, false) });
+    if mode == "on" || mode == "always" {
+        return Ok("write-ahead log is archived".into());
+    }
+    not_ok(
+        "write-ahead log is not archived, so the retention of objects serves no restore to a point in time",
+        "Set archive_mode = on, or archive with pg_receivewal and take no notice of this line.",
+    )
+}
+
+fn setting(name: &'static CStr) -> *const std::ffi::c_char {
+    name.as_ptr()
+}

@@ -1,0 +1,109 @@
+//! What `stretch.status` shows: the verdict from shared memory beside what the catalog says.
+
+use crate::catalog::scan::Latest;
+use crate::error::{OrRaise, Result};
+use crate::gucs;
+use crate::pg::{spi, user};
+use crate::shmem::{self, Slot, SlotState};
+use crate::{catalog, identity};
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::prelude::*;
+use stretch_core::state::DatabaseState;
+
+/// One row of `stretch.status` but for the columns that the view reads from the catalog by itself.
+type Row = (
+    String,
+    String,
+    Option<TimestampWithTimeZone>,
+    Option<pgrx::Uuid>,
+    Option<i64>,
+    Option<TimestampWithTimeZone>,
+    Option<String>,
+    Option<i32>,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+    Option<TimestampWithTimeZone>,
+);
+
+/// `stretch.status_facts()`: no row without a stretched database.
+#[pg_extern]
+#[allow(clippy::type_complexity)] // the columns of a set-returning function are written out
+fn stretch_status_facts() -> TableIterator<
+    'static,
+    (
+        name!(state, String),
+        name!(reason, String),
+        name!(since, Option<TimestampWithTimeZone>),
+        name!(branch_id, Option<pgrx::Uuid>),
+        name!(generation, Option<i64>),
+        name!(last_upload_at, Option<TimestampWithTimeZone>),
+        name!(last_error, Option<String>),
+        name!(worker_pid, Option<i32>),
+        name!(credential, Option<String>),
+        name!(query_mode, Option<String>),
+        name!(staged_bytes, Option<i64>),
+        name!(staged_oldest, Option<TimestampWithTimeZone>),
+    ),
+> {
+    TableIterator::new(facts().or_raise())
+}
+
+fn facts() -> Result<Option<Row>> {
+    let latest = Latest::take();
+    if catalog::tables::database(latest.get())?.is_none() {
+        return Ok(None);
+    }
+    let binding = catalog::tables::binding(latest.get())?;
+    let slot = shmem::my_slot();
+    let judged = slot.filter(|slot| slot.judged);
+    let (state, reason) = match judged {
+        Some(slot) => (DatabaseState::from_code(slot.state as u8), slot.reason.get()),
+        None => identity::local_verdict(binding.as_ref()),
+    };
+    let owns = |slot: &Slot| slot.state == SlotState::Connected;
+    let (staged_bytes, staged_oldest) = staged()?;
+    Ok(Some((
+        state.to_string(),
+        if !gucs::ENABLED.get() && judged.is_none() {
+            format!("{reason}; stretch.enabled is off")
+        } else {
+            reason
+        },
+        judged.and_then(|slot| time(slot.since)),
+        binding
+            .as_ref()
+            .map(|binding| pgrx::Uuid::from_bytes(*binding.branch_id.as_bytes())),
+        judged
+            .filter(owns)
+            .map(|slot| slot.generation)
+            .or(binding.as_ref().map(|binding| binding.generation)),
+        slot.and_then(|slot| time(slot.last_upload)),
+        slot.map(|slot| slot.last_error.get()).filter(|text| !text.is_empty()),
+        slot.map(|slot| slot.worker_pid).filter(|pid| *pid != 0),
+        match &binding {
+            Some(binding) => Some(binding.credential.clone()),
+            None => catalog::tables::database_credential(latest.get())?,
+        },
+        binding.map(|binding| binding.query_mode),
+        staged_bytes,
+        staged_oldest,
+    )))
+}
+
+/// Microseconds since 2000, 0 for never.
+fn time(micros: i64) -> Option<TimestampWithTimeZone> {
+    (micros != 0)
+        .then(|| TimestampWithTimeZone::try_from(micros).ok())
+        .flatten()
+}
+
+fn staged() -> Result<(Option<i64>, Option<TimestampWithTimeZone>)> {
+    let _owner = user::ActAs::extension_owner();
+    let rows = spi::rows(
+        "SELECT coalesce(sum(byte_size), 0)::bigint, min(migrated_at) FROM stretch.segment WHERE staged",
+        &[],
+        |row| Ok((row.get::<i64>(1)?, row.get::<TimestampWithTimeZone>(2)?)),
+    )?;
+    Ok(rows.into_iter().next().unwrap_or((None, None)))
+}

@@ -1,0 +1,148 @@
+//! Commands on whole databases: our worker has to leave before them, and comes back after (F45).
+
+use crate::error::{self, Result};
+use crate::pg::{list, names};
+use crate::shmem;
+use pgrx::pg_sys;
+use std::ffi::CString;
+use std::time::{Duration, Instant};
+
+/// How long we wait for the worker to leave; after that PostgreSQL itself says that the database is in use.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Keeps the worker of a database away until dropped.
+pub struct Away {
+    database: pg_sys::Oid,
+    was_there: bool,
+}
+
+/// Sends the worker away from the database that the statement needs to be empty.
+///
+/// # Safety
+/// `node` is the utility statement of a parse tree.
+pub unsafe fn send_away(node: *mut pg_sys::Node) -> Result<Option<Away>> {
+    // SAFETY: the caller's promise.
+    let Some(name) = (unsafe { needed(node) }) else {
+        return Ok(None);
+    };
+    if !shmem::available() {
+        return Ok(None);
+    }
+    let Ok(name) = CString::new(name) else {
+        return Ok(None);
+    };
+    // SAFETY: look-up that tolerates missing databases.
+    let database = unsafe { pg_sys::get_database_oid(name.as_ptr(), true) };
+    let known = shmem::with(|shared| {
+        let slot = shared
+            .slots
+            .iter_mut()
+            .find(|slot| database != pg_sys::InvalidOid && slot.database == database)?;
+        slot.leave = true;
+        Some(slot.worker_pid != 0 || slot.wanted)
+    });
+    let Some(was_there) = known else {
+        return Ok(None);
+    };
+    let away = Away { database, was_there };
+    let started = Instant::now();
+    while worker_there(database) {
+        if started.elapsed() > PATIENCE {
+            error::log("the worker of pg_stretch did not leave the database in time");
+            break;
+        }
+        shmem::sleep(100);
+        pgrx::check_for_interrupts!();
+    }
+    shmem::sleep_done();
+    Ok(Some(away))
+}
+
+fn worker_there(database: pg_sys::Oid) -> bool {
+    shmem::with(|shared| {
+        let Some(slot) = shared
+            .slots
+            .iter()
+            .find(|slot| slot.database == database && slot.worker_pid != 0)
+        else {
+            return false;
+        };
+        if !slot.worker_latch.is_null() {
+            // SAFETY: the latch lies in shared memory; setting it only writes a flag and sends a signal.
+            unsafe { pg_sys::SetLatch(slot.worker_latch) };
+        }
+        true
+    })
+}
+
+impl Away {
+    /// The database is gone: its slot is free for another one.
+    pub fn forget_if_gone(&self) {
+        // SAFETY: syscache look-up that tolerates missing databases.
+        let gone = unsafe { pg_sys::get_database_name(self.database).is_null() };
+        if gone {
+            shmem::with(|shared| {
+                if let Some(slot) = shared.slots.iter_mut().find(|slot| slot.database == self.database) {
+                    // SAFETY: a slot of zeros is a free slot, as `shmem::startup` makes them.
+                    *slot = unsafe { std::mem::zeroed() };
+                }
+            });
+        }
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        let latch = shmem::with(|shared| {
+            if let Some(slot) = shared.slots.iter_mut().find(|slot| slot.database == self.database) {
+                slot.leave = false;
+                slot.wanted |= self.was_there;
+            }
+            if shared.launcher_pid != 0 {
+                shared.launcher_latch
+            } else {
+                std::ptr::null_mut()
+            }
+        });
+        if !latch.is_null() {
+            // SAFETY: the launcher's latch lies in shared memory.
+            unsafe { pg_sys::SetLatch(latch) };
+        }
+    }
+}
+
+/// The database that has to be empty for the statement.
+unsafe fn needed(node: *mut pg_sys::Node) -> Option<String> {
+    use pg_sys::NodeTag::*;
+    // SAFETY: casts follow the node's tag; options are DefElem nodes.
+    unsafe {
+        match (*node).type_ {
+            T_DropdbStmt => Some(names::text((*node.cast::<pg_sys::DropdbStmt>()).dbname)),
+            T_RenameStmt => {
+                let statement = &*node.cast::<pg_sys::RenameStmt>();
+                (statement.renameType == pg_sys::ObjectType::OBJECT_DATABASE).then(|| names::text(statement.subname))
+            }
+            T_AlterDatabaseStmt => {
+                let statement = &*node.cast::<pg_sys::AlterDatabaseStmt>();
+                option(statement.options, "tablespace").map(|_| names::text(statement.dbname))
+            }
+            T_CreatedbStmt => option((*node.cast::<pg_sys::CreatedbStmt>()).options, "template").map(|template| {
+                if (*template).arg.is_null() {
+                    String::new()
+                } else {
+                    names::text(pg_sys::defGetString(template))
+                }
+            }),
+            _ => None,
+        }
+    }
+}
+
+unsafe fn option(options: *mut pg_sys::List, name: &str) -> Option<*mut pg_sys::DefElem> {
+    // SAFETY: the caller passes a list of DefElem.
+    unsafe {
+        list::pointers::<pg_sys::DefElem>(options)
+            .into_iter()
+            .find(|option| names::text((**option).defname) == name)
+    }
+}

@@ -1,0 +1,77 @@
+//! Triggers as the guard sees them, from a statement or from pg_trigger.
+
+use crate::error::Result;
+use crate::pg::{list, names, path, spi};
+use pgrx::pg_sys;
+use stretch_core::command::Trigger;
+
+/// TRIGGER_TYPE_DELETE | TRIGGER_TYPE_UPDATE of pg_trigger.h.
+const UPDATE_OR_DELETE: i16 = 8 | 16;
+/// The triggers that `enable_table` makes.
+pub const OURS: [&str; 2] = ["stretch_unique_insert", "stretch_unique_update"];
+
+/// The trigger that `CREATE TRIGGER` would make.
+pub fn of_statement(statement: &pg_sys::CreateTrigStmt) -> Trigger {
+    let name = names::text(statement.trigname);
+    // SAFETY: funcname is a list of String nodes.
+    let function: Vec<String> = unsafe {
+        list::pointers::<pg_sys::String>(statement.funcname)
+            .into_iter()
+            .map(|part| names::text((*part).sval))
+            .collect()
+    };
+    Trigger {
+        ours: OURS.contains(&name.as_str()) && function == ["stretch", "unique_probe"],
+        row: statement.row,
+        transition: !statement.transitionRels.is_null() && statement.events & UPDATE_OR_DELETE != 0,
+        always: false,
+        repack: name == "repack_trigger",
+    }
+}
+
+/// A trigger of pg_trigger.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub oid: pg_sys::Oid,
+    pub name: String,
+    pub internal: bool,
+    pub trigger: Trigger,
+}
+
+/// The triggers of a table.
+pub fn of_table(relation: pg_sys::Oid) -> Result<Vec<Stored>> {
+    let _path = path::Pinned::new();
+    spi::rows(
+        "SELECT oid, tgname::text, tgisinternal, tgfoid = 'stretch.unique_probe()'::pg_catalog.regprocedure,
+            tgtype & 1 = 1, tgtype & 24 <> 0 AND (tgoldtable IS NOT NULL OR tgnewtable IS NOT NULL), tgenabled = 'A'
+         FROM pg_catalog.pg_trigger WHERE tgrelid = $1",
+        &[relation.into()],
+        |row| {
+            let flag = |number| row.get::<bool>(number).map(Option::unwrap_or_default);
+            let name = row.get::<String>(2)?.unwrap_or_default();
+            Ok(Stored {
+                oid: row.get(1)?.unwrap_or(pg_sys::InvalidOid),
+                internal: flag(3)?,
+                trigger: Trigger {
+                    ours: flag(4)?,
+                    row: flag(5)?,
+                    transition: flag(6)?,
+                    always: flag(7)?,
+                    repack: name == "repack_trigger",
+                },
+                name,
+            })
+        },
+    )
+}
+
+/// `ALL` or `USER`: what is true of any of them.
+pub fn together(triggers: &[Stored]) -> Trigger {
+    triggers.iter().fold(Trigger::default(), |sum, stored| Trigger {
+        ours: sum.ours || stored.trigger.ours,
+        row: sum.row || stored.trigger.row,
+        transition: sum.transition || stored.trigger.transition,
+        always: false,
+        repack: sum.repack || stored.trigger.repack,
+    })
+}

@@ -1,0 +1,240 @@
+//! The hooks: ProcessUtility for statements by their parse tree, object access for drops by any route.
+
+use super::targets::{Aim, Facts, What, installed};
+use super::{classify, copy, databases, drops, is_ours, publish, triggers};
+use crate::enable::child;
+use crate::error::{OrRaise, Result};
+use crate::pg::{path, user};
+use crate::stretched;
+use pgrx::prelude::*;
+use stretch_core::command::Command;
+
+static mut PREV_UTILITY: pg_sys::ProcessUtility_hook_type = None;
+static mut PREV_ACCESS: pg_sys::object_access_hook_type = None;
+
+/// Puts the hooks in front of those of other libraries; in the postmaster only.
+pub fn install() {
+    // SAFETY: hook chaining in the single-threaded postmaster.
+    unsafe {
+        PREV_UTILITY = pg_sys::ProcessUtility_hook;
+        pg_sys::ProcessUtility_hook = Some(process_utility);
+        PREV_ACCESS = pg_sys::object_access_hook;
+        pg_sys::object_access_hook = Some(object_access);
+    }
+}
+
+/// Statements that the guard looks at. All others (transactions, SET, LOCK, VACUUM …) pass without any look-up: some of
+/// them must not see a snapshot taken before they run.
+fn is_watched(tag: pg_sys::NodeTag) -> bool {
+    use pg_sys::NodeTag::*;
+    matches!(
+        tag,
+        T_AlterTableStmt
+            | T_RenameStmt
+            | T_AlterObjectSchemaStmt
+            | T_AlterOwnerStmt
+            | T_TruncateStmt
+            | T_IndexStmt
+            | T_CreateTrigStmt
+            | T_RuleStmt
+            | T_GrantStmt
+            | T_CreateStmt
+            | T_CreateForeignTableStmt
+            | T_CreateTableAsStmt
+            | T_ViewStmt
+            | T_CreateSeqStmt
+            | T_CopyStmt
+            | T_AlterExtensionContentsStmt
+            | T_AlterForeignServerStmt
+            | T_AlterFdwStmt
+            | T_CreateForeignServerStmt
+            | T_ImportForeignSchemaStmt
+            | T_CreateUserMappingStmt
+            | T_CreatePublicationStmt
+            | T_AlterPublicationStmt
+            | T_CreateSubscriptionStmt
+            | T_AlterSubscriptionStmt
+            | T_DropStmt
+            | T_DropOwnedStmt
+    )
+}
+
+/// True while the script of our own extension runs.
+fn in_our_script() -> bool {
+    // SAFETY: plain globals; the look-up tolerates a missing extension.
+    unsafe {
+        pg_sys::creating_extension && {
+            let ours = pg_sys::get_extension_oid(c"pg_stretch".as_ptr(), true);
+            ours == pg_sys::InvalidOid || ours == pg_sys::CurrentExtensionObject
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn process_utility(
+    statement: *mut pg_sys::PlannedStmt,
+    query: *const std::ffi::c_char,
+    read_only_tree: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    dest: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: PostgreSQL passes a utility statement; the node lives as long as the call.
+    unsafe {
+        let node = (*statement).utilityStmt;
+        let tag = (*node).type_;
+        let mut session = None;
+        if pg_sys::IsTransactionState() && !is_ours() {
+            if is_watched(tag) && !in_our_script() && installed() {
+                session = Some(Session::before(node).or_raise());
+            }
+        }
+        let away = databases::send_away(node).or_raise();
+        match PREV_UTILITY {
+            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                previous(
+                    statement,
+                    query,
+                    read_only_tree,
+                    context,
+                    params,
+                    environment,
+                    dest,
+                    completion,
+                );
+            }),
+            None => pg_sys::standard_ProcessUtility(
+                statement,
+                query,
+                read_only_tree,
+                context,
+                params,
+                environment,
+                dest,
+                completion,
+            ),
+        }
+        if let Some(away) = away
+            && pg_sys::IsTransactionState()
+        {
+            away.forget_if_gone();
+        }
+        if let Some(session) = session
+            && pg_sys::IsTransactionState()
+        {
+            session.after(tag).or_raise();
+        }
+    }
+}
+
+/// One watched statement.
+struct Session {
+    facts: Facts,
+    watch: drops::Watch,
+    /// Relations that were not stretched when the statement began, but may be by the time it got its locks.
+    unlocked: Vec<Aim>,
+    /// Tables on which the statement enables triggers.
+    enabled: Vec<pg_sys::Oid>,
+}
+
+impl Session {
+    unsafe fn before(node: *mut pg_sys::Node) -> Result<Self> {
+        use pg_sys::NodeTag::*;
+        let facts = Facts::default();
+        let watch = drops::Watch::new();
+        // SAFETY: the caller passes a utility statement; casts follow its tag.
+        unsafe {
+            if matches!((*node).type_, T_DropStmt | T_DropOwnedStmt) {
+                // Afterwards there may be no catalog to ask.
+                facts.bound()?;
+                facts.any_live()?;
+            }
+            let aims = classify::aims(node, &facts)?;
+            for aim in &aims {
+                aim.check(&facts)?;
+            }
+            if (*node).type_ == T_CopyStmt {
+                copy::warn(&*node.cast())?;
+            }
+            let mut enabled = Vec::new();
+            for aim in &aims {
+                if let (What::Relation(relation), Command::EnableTrigger(_)) = (&aim.what, aim.command)
+                    && stretched::lookup(*relation)?.is_some()
+                {
+                    enabled.push(*relation);
+                }
+            }
+            let mut unlocked = aims;
+            unlocked.retain(|aim| matches!(aim.what, What::Relation(_)));
+            Ok(Self {
+                facts,
+                watch,
+                unlocked,
+                enabled,
+            })
+        }
+    }
+
+    fn after(self, tag: pg_sys::NodeTag) -> Result<()> {
+        drops::settle(&self.watch, &self.facts)?;
+        for aim in &self.unlocked {
+            aim.check(&self.facts)?;
+        }
+        if matches!(
+            tag,
+            pg_sys::NodeTag::T_CreateSubscriptionStmt | pg_sys::NodeTag::T_AlterSubscriptionStmt
+        ) {
+            let _path = path::Pinned::new();
+            for aim in publish::subscribed()? {
+                aim.check(&self.facts)?;
+            }
+        }
+        for table in &self.enabled {
+            always(*table)?;
+        }
+        Ok(())
+    }
+}
+
+/// `ENABLE TRIGGER ALL` made ours fire on origin only; they must fire always (F28).
+fn always(table: pg_sys::Oid) -> Result<()> {
+    let _path = path::Pinned::new();
+    let ours: Vec<String> = triggers::of_table(table)?
+        .into_iter()
+        .filter(|stored| stored.trigger.ours && !stored.trigger.always)
+        .map(|stored| format!("ENABLE ALWAYS TRIGGER {}", crate::pg::names::quote_ident(&stored.name)))
+        .collect();
+    if ours.is_empty() {
+        return Ok(());
+    }
+    let _us = user::ActAs::extension_owner();
+    child::utility(&format!(
+        "ALTER TABLE {} {}",
+        crate::pg::names::relation(table),
+        ours.join(", ")
+    ))
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn object_access(
+    access: pg_sys::ObjectAccessType::Type,
+    class: pg_sys::Oid,
+    object: pg_sys::Oid,
+    part: i32,
+    argument: *mut std::ffi::c_void,
+) {
+    // SAFETY: passes on what it was given.
+    unsafe {
+        if let Some(previous) = PREV_ACCESS {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(access, class, object, part, argument));
+        }
+    }
+    if access == pg_sys::ObjectAccessType::OAT_DROP && !is_ours() && !in_our_script() {
+        // SAFETY: plain getter.
+        if unsafe { pg_sys::IsTransactionState() } && installed() {
+            drops::note(class, object, part).or_raise();
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! A pinned search path, for statements of ours in a session whose own path may hold anybody's operators (F4).
+
+use pgrx::pg_sys;
+
+/// `search_path = pg_catalog, pg_temp` until dropped; the abort of the transaction restores it as well.
+pub struct Pinned(i32);
+
+impl Pinned {
+    /// Pins the path.
+    pub fn new() -> Self {
+        // SAFETY: a GUC nest level of our own, closed in `drop` or by the abort.
+        unsafe {
+            let level = pg_sys::NewGUCNestLevel();
+            pg_sys::set_config_option(
+                c"search_path".as_ptr(),
+                c"pg_catalog, pg_temp".as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+            Self(level)
+        }
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: closes the level that `new` opened.
+            unsafe { pg_sys::AtEOXact_GUC(true, self.0) };
+        }
+    }
+}
