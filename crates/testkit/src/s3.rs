@@ -4,11 +4,12 @@
 //! request after the other. [`crate::Moto`] keeps that promise, but accepts any key.
 
 use crate::{endpoint, run_dir, timing};
-use hyper::Request;
+use hyper::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use s3s::Body;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
@@ -119,10 +120,15 @@ async fn serve(
         while let Ok((socket, _)) = listener.accept().await {
             let service = service.clone();
             let turn = Arc::clone(&turn);
+            let bucket = root.join(S3Server::BUCKET);
             let service = service_fn(move |request: Request<Incoming>| {
                 let answer = Service::call(&service, request);
                 let turn = Arc::clone(&turn);
+                let missing = !bucket.exists();
                 async move {
+                    if missing {
+                        return Ok(no_bucket());
+                    }
                     let _mine = turn.acquire().await.expect("nobody closes it");
                     answer.await
                 }
@@ -135,4 +141,12 @@ async fn serve(
         }
     };
     futures::future::select(Box::pin(accept), stopped).await;
+}
+
+/// What a store says to any request while its bucket is missing; the server itself would miss the key.
+fn no_bucket() -> Response<Body> {
+    let text = "<Error><Code>NoSuchBucket</Code><Message>no bucket</Message></Error>".to_owned();
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }

@@ -126,6 +126,7 @@ const FUNCTIONS: &[(&str, Level, &[&str])] = &[
         &["drop_branch('00000000-0000-0000-0000-000000000000')"],
     ),
     ("stat_reset()", Database, &["stat_reset()"]),
+    ("status_facts()", Database, &["status_facts()"]),
     ("fdw_handler()", Internal, &["fdw_handler()"]),
     ("unique_probe()", Internal, &["unique_probe()"]),
 ];

@@ -93,7 +93,9 @@ fn a_filter_cannot_become_superuser() {
     dbo.sql("CREATE POLICY p ON orders USING (n OPERATOR(pg_catalog.>=) evil.number(0))");
     setup::enable_table(&admin, "orders", "n < 90");
     assert_eq!(setup::drain(&dbo, "orders"), 89);
-    admin.sql("SELECT stretch.purge_staged()");
+    testkit::wait_until("the watch after the restart to end", testkit::PATIENCE, || {
+        admin.try_sql("SELECT stretch.purge_staged()").is_ok()
+    });
     // A superuser reads it without running anybody's function.
     assert_eq!(admin.int("SELECT pg_catalog.sum(pg_catalog.length(s)) FROM public.orders"), 792);
     let pwned = admin.bool("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'pwned')");
@@ -238,7 +240,7 @@ fn no_route_around_or_away_from_the_cold_side() {
     // A foreign table of one's own on our server reads nothing.
     let by_hand = "CREATE FOREIGN TABLE mine (n int, s text) SERVER stretch";
     dbo.try_sql(by_hand).expect_err("dbo has no right to the server");
-    admin.sql("GRANT USAGE ON FOREIGN SERVER stretch TO dbo");
+    admin.try_sql("GRANT USAGE ON FOREIGN SERVER stretch TO dbo").expect_err("nobody gets it");
     for client in [&dbo, &admin] {
         if client.try_sql(by_hand).is_ok() {
             client.try_rows("SELECT * FROM mine").expect_err("it serves nobody");
@@ -251,19 +253,15 @@ fn no_route_around_or_away_from_the_cold_side() {
         format!("ALTER TABLE {child} NO INHERIT orders"),
         format!("DROP FOREIGN TABLE {child}"),
         format!("DROP FOREIGN TABLE {child} CASCADE"),
-        "DROP TABLE orders".into(),
-        "DROP TABLE orders CASCADE".into(),
         "TRUNCATE orders".into(),
         "DROP SCHEMA stretch_remote CASCADE".into(),
         "DROP SCHEMA stretch CASCADE".into(),
-        "DROP SCHEMA public CASCADE".into(),
+        "DROP SCHEMA stretch_remote, stretch CASCADE".into(),
         "DROP SERVER stretch CASCADE".into(),
         "DROP FOREIGN DATA WRAPPER pg_stretch CASCADE".into(),
         "DROP FUNCTION stretch.fdw_handler() CASCADE".into(),
         "DROP EXTENSION pg_stretch".into(),
         "DROP EXTENSION pg_stretch CASCADE".into(),
-        "DROP OWNED BY dbo".into(),
-        "DROP OWNED BY dbo CASCADE".into(),
         "DROP TABLE stretch.segment CASCADE".into(),
         "ALTER EXTENSION pg_stretch DROP SERVER stretch".into(),
         "ALTER EXTENSION pg_stretch DROP TABLE stretch.segment".into(),

@@ -199,12 +199,18 @@ fn trouble_ends_when_told_to() {
         hanging("", NEEDS_ALL).ends("pg_terminate_backend", &["57P01", "08000"], |it| {
             it.watcher.sql(&format!("SELECT pg_terminate_backend({})", it.pid));
         });
-        // Now the worker hangs, too, and a drain waits for it.
-        cluster.connect("postgres").sql(&format!("INSERT INTO t VALUES (-{late}, 'late')"));
-        hanging("", "SELECT stretch.drain('t')").ends("cancel of drain", &["57014"], |it| it.canceller.cancel());
+        // Migration needs no endpoint; whoever waits for the worker's upload hangs.
+        let db = cluster.connect("postgres");
+        db.sql(&format!("INSERT INTO t VALUES (-{late}, 'late')"));
+        assert_eq!(setup::drain(&db, "t"), 1);
+        hanging("", "SELECT stretch.purge_staged('t')").ends("cancel of purge", &["57014"], |it| it.canceller.cancel());
         hanging("", NEEDS_ALL).ends("shutdown", &["57P01", "08000"], |_| cluster.stop(Stop::Fast));
         faulty.set(Mode::Pass);
         cluster.start();
-        assert_eq!(cluster.connect("postgres").int("SELECT count(s) FROM t"), 1000 + late);
+        let db = cluster.connect("postgres");
+        assert_eq!(db.int("SELECT count(s) FROM t"), 1000 + late);
+        wait_until("the watch after the restart to end", PATIENCE, || {
+            db.text("SELECT state FROM stretch.status") == "connected"
+        });
     }
 }
