@@ -395,3 +395,116 @@ COMMENT ON COLUMN stretch.status.last_upload_at IS 'End of the last upload since
 COMMENT ON COLUMN stretch.status.last_error IS 'Last trouble with the endpoint since the server started';
 COMMENT ON COLUMN stretch.status.worker_pid IS 'Process of the worker, if it runs';
 GRANT SELECT ON stretch.status TO pg_database_owner;
+
+-- views of tables and migration -----------------------------------------------------------------------------------
+-- A row is shown to who owns the table, to the owner of the database, and to members of pg_monitor. No data values.
+
+CREATE FUNCTION stretch.eligible_rows(relation regclass) RETURNS bigint
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_eligible_rows_wrapper';
+COMMENT ON FUNCTION stretch.eligible_rows(regclass) IS 'The planner''s estimate of the rows that are still hot and that the filter selects [table owner]; NULL for others';
+
+CREATE VIEW stretch.tables WITH (security_barrier) AS
+SELECT t.relation,
+       t.filter,
+       lower(t.migration_state) AS migration_state,
+       t.strict,
+       t.order_by,
+       pg_table_size(t.relation) AS hot_bytes,
+       greatest(0, pg_relation_size(t.relation)
+           - (coalesce(s.n_live_tup, 0) * (28 + coalesce(w.width, 0)) / 0.95)::bigint) AS reclaimable_bytes,
+       stretch.eligible_rows(t.relation) AS eligible_rows_estimate,
+       m.row_total - coalesce(g.dead, 0) AS cold_rows,
+       coalesce(g.bytes, 0)::bigint AS cold_bytes,
+       coalesce(g.staged, 0)::bigint AS staged_bytes,
+       m.segments,
+       t.is_reconciled
+  FROM stretch.stretched_table t
+  JOIN stretch.manifest m USING (table_id)
+  JOIN pg_class c ON c.oid = t.relation
+  LEFT JOIN pg_stat_all_tables s ON s.relid = t.relation
+  LEFT JOIN LATERAL (SELECT sum(a.stawidth) AS width FROM pg_statistic a WHERE a.starelid = t.relation AND NOT a.stainherit) w ON true
+  LEFT JOIN LATERAL (
+       SELECT sum(x.byte_size) AS bytes, sum(x.byte_size) FILTER (WHERE x.staged) AS staged,
+              sum((SELECT count(*) FROM stretch.tombstone d WHERE d.segment_id = x.segment_id))::bigint AS dead
+         FROM stretch.segment x WHERE x.table_id = t.table_id AND NOT x.retired) g ON true
+ WHERE pg_has_role(c.relowner, 'USAGE') OR pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
+COMMENT ON VIEW stretch.tables IS 'One row per stretched table';
+COMMENT ON COLUMN stretch.tables.relation IS 'The table';
+COMMENT ON COLUMN stretch.tables.filter IS 'Which rows are cold; NULL: every row';
+COMMENT ON COLUMN stretch.tables.migration_state IS 'outbound or paused';
+COMMENT ON COLUMN stretch.tables.strict IS 'Migration waits for writers first';
+COMMENT ON COLUMN stretch.tables.order_by IS 'Order of rows inside segments';
+COMMENT ON COLUMN stretch.tables.hot_bytes IS 'Size of the heap with its TOAST table on disk';
+COMMENT ON COLUMN stretch.tables.reclaimable_bytes IS 'Estimate of what VACUUM FULL would give back; needs ANALYZE';
+COMMENT ON COLUMN stretch.tables.eligible_rows_estimate IS 'Estimate of hot rows that the filter selects';
+COMMENT ON COLUMN stretch.tables.cold_rows IS 'Rows in live segments without tombstone';
+COMMENT ON COLUMN stretch.tables.cold_bytes IS 'Size of the live segments';
+COMMENT ON COLUMN stretch.tables.staged_bytes IS 'Part of cold_bytes that is still staged in this database';
+COMMENT ON COLUMN stretch.tables.segments IS 'Number of live segments';
+COMMENT ON COLUMN stretch.tables.is_reconciled IS 'False while segments are lost or wait for a refill after a restore';
+
+CREATE VIEW stretch.segments WITH (security_barrier) AS
+SELECT x.segment_id,
+       t.relation,
+       x.row_count AS rows,
+       x.row_count - (SELECT count(*) FROM stretch.tombstone d WHERE d.segment_id = x.segment_id) AS live_rows,
+       x.byte_size AS bytes,
+       x.object_key,
+       split_part(x.object_key, '/', 2)::uuid AS branch_id,
+       x.migrated_at,
+       x.uploaded_at,
+       x.retired_at,
+       CASE WHEN x.retired THEN 'retired' WHEN x.lost THEN 'lost' WHEN x.object_key IS NULL THEN 'staged'
+            WHEN x.staged THEN 'uploaded' ELSE 'remote' END AS state
+  FROM stretch.segment x
+  LEFT JOIN stretch.stretched_table t USING (table_id)
+  LEFT JOIN pg_class c ON c.oid = t.relation
+ WHERE pg_has_role(c.relowner, 'USAGE') OR pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
+COMMENT ON VIEW stretch.segments IS 'One row per segment, retired ones included';
+COMMENT ON COLUMN stretch.segments.segment_id IS 'The segment';
+COMMENT ON COLUMN stretch.segments.relation IS 'Its table; NULL when the table was dropped';
+COMMENT ON COLUMN stretch.segments.rows IS 'Rows in the object, dead ones included';
+COMMENT ON COLUMN stretch.segments.live_rows IS 'Rows without tombstone';
+COMMENT ON COLUMN stretch.segments.bytes IS 'Size of the object';
+COMMENT ON COLUMN stretch.segments.object_key IS 'Name on the endpoint; NULL until it is uploaded';
+COMMENT ON COLUMN stretch.segments.branch_id IS 'Branch that holds the object';
+COMMENT ON COLUMN stretch.segments.migrated_at IS 'When its rows went cold';
+COMMENT ON COLUMN stretch.segments.uploaded_at IS 'When the upload was read back and recorded';
+COMMENT ON COLUMN stretch.segments.retired_at IS 'When its retirement was stamped';
+COMMENT ON COLUMN stretch.segments.state IS 'staged, uploaded (and still staged), remote, lost or retired';
+
+CREATE VIEW stretch.migration_status WITH (security_barrier) AS
+SELECT t.relation, b.row_count AS rows, b.start_time, b.end_time, b.sqlstate, b.message, b.direction
+  FROM stretch.migration_batch b
+  LEFT JOIN stretch.stretched_table t USING (table_id)
+  LEFT JOIN pg_class c ON c.oid = t.relation
+ WHERE pg_has_role(c.relowner, 'USAGE') OR pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
+ ORDER BY b.batch_id DESC;
+COMMENT ON VIEW stretch.migration_status IS 'Batches and uploads of the last days, newest first';
+COMMENT ON COLUMN stretch.migration_status.relation IS 'The table; NULL when it was dropped';
+COMMENT ON COLUMN stretch.migration_status.rows IS 'Rows of the batch; 0 for an upload';
+COMMENT ON COLUMN stretch.migration_status.start_time IS 'When it began';
+COMMENT ON COLUMN stretch.migration_status.end_time IS 'When it ended';
+COMMENT ON COLUMN stretch.migration_status.sqlstate IS 'Error code; NULL for success';
+COMMENT ON COLUMN stretch.migration_status.message IS 'Error message; NULL for success';
+COMMENT ON COLUMN stretch.migration_status.direction IS 'OUTBOUND or UPLOAD';
+
+CREATE VIEW stretch.space_used WITH (security_barrier) AS
+SELECT t.relation,
+       pg_table_size(t.relation) AS hot_bytes,
+       pg_indexes_size(t.relation) AS index_bytes,
+       coalesce(sum(x.byte_size) FILTER (WHERE x.staged), 0)::bigint AS staged_bytes,
+       coalesce(sum(x.byte_size) FILTER (WHERE x.object_key IS NOT NULL), 0)::bigint AS remote_bytes
+  FROM stretch.stretched_table t
+  JOIN pg_class c ON c.oid = t.relation
+  LEFT JOIN stretch.segment x ON x.table_id = t.table_id AND NOT x.retired
+ WHERE pg_has_role(c.relowner, 'USAGE') OR pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
+ GROUP BY t.relation;
+COMMENT ON VIEW stretch.space_used IS 'Local and remote space per stretched table';
+COMMENT ON COLUMN stretch.space_used.relation IS 'The table';
+COMMENT ON COLUMN stretch.space_used.hot_bytes IS 'Heap and TOAST on disk';
+COMMENT ON COLUMN stretch.space_used.index_bytes IS 'Indexes on disk';
+COMMENT ON COLUMN stretch.space_used.staged_bytes IS 'Segments staged in this database';
+COMMENT ON COLUMN stretch.space_used.remote_bytes IS 'Live segments on the endpoint';
+
+GRANT SELECT ON stretch.tables, stretch.segments, stretch.migration_status, stretch.space_used TO PUBLIC;

@@ -1,6 +1,6 @@
 //! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
 
-use crate::{guard, gucs, planner, shmem, worker};
+use crate::{guard, gucs, planner, shmem, unique, worker};
 use pgrx::prelude::*;
 
 static mut PREV_SHMEM_REQUEST: pg_sys::shmem_request_hook_type = None;
@@ -36,6 +36,7 @@ pub extern "C-unwind" fn _PG_init() {
     planner::register();
     if !upgrade {
         guard::install();
+        unique::install();
         worker::launcher::register();
     }
 }

@@ -101,3 +101,9 @@ fn stretch_set_filter(relation: Option<pg_sys::Oid>, filter: Option<&str>) {
         .and_then(|relation| enable::set_filter(relation, filter))
         .or_raise();
 }
+
+/// The estimate shown in `stretch.tables`.
+#[pg_extern]
+fn stretch_eligible_rows(relation: pg_sys::Oid) -> Option<i64> {
+    enable::eligible_rows(relation).or_raise()
+}

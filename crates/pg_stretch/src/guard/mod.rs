@@ -14,4 +14,5 @@ mod triggers;
 mod utility;
 
 pub use ours::{is_ours, ours};
+pub use triggers::OURS as TRIGGERS;
 pub use utility::install;

@@ -1,0 +1,118 @@
+//! The unique keys of a table as its indexes define them: columns, and the operators of each index's operator classes.
+
+use crate::error::{Error, Result};
+use crate::pg::{list, names};
+use pgrx::pg_sys;
+
+/// One column of a key.
+pub struct Part {
+    /// Column number in the table.
+    pub column: i16,
+    /// Quoted name.
+    pub name: String,
+    /// Declared type.
+    pub type_id: pg_sys::Oid,
+    pub less: String,
+    pub less_or_equal: String,
+    pub equal: String,
+    pub greater_or_equal: String,
+    pub greater: String,
+    /// ` COLLATE …` of the index, or nothing.
+    pub collate: String,
+}
+
+/// One unique index.
+pub struct Key {
+    /// Name of the index, which is that of its constraint.
+    pub name: String,
+    pub parts: Vec<Part>,
+    pub nulls_not_distinct: bool,
+}
+
+/// The unique keys of an open table; expression and partial indexes never get here (`enable_table` refuses them).
+///
+/// # Safety
+/// `table` is an open relation.
+pub unsafe fn of(table: pg_sys::Relation) -> Result<Vec<Key>> {
+    let mut keys = Vec::new();
+    // SAFETY: indexes are opened and closed with the same lock; arrays of rd_* have one entry per key column.
+    unsafe {
+        for index_id in list::oids(pg_sys::RelationGetIndexList(table)) {
+            let index = pg_sys::index_open(index_id, pg_sys::AccessShareLock as i32);
+            let form = &*(*index).rd_index;
+            let key = if form.indisunique {
+                Some(key(table, index))
+            } else {
+                None
+            };
+            pg_sys::index_close(index, pg_sys::AccessShareLock as i32);
+            keys.extend(key.transpose()?);
+        }
+    }
+    Ok(keys)
+}
+
+unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
+    // SAFETY: as in `of`.
+    unsafe {
+        let form = &*(*index).rd_index;
+        let count = form.indnkeyatts as usize;
+        let columns = form.indkey.values.as_slice(count);
+        let mut parts = Vec::with_capacity(count);
+        for (i, column) in columns.iter().enumerate() {
+            let name = pg_sys::get_attname((*table).rd_id, *column, true);
+            if *column <= 0 || name.is_null() {
+                return Err(Error::internal(
+                    "a unique index of a stretched table is not over plain columns",
+                ));
+            }
+            let family = *(*index).rd_opfamily.add(i);
+            let kind = *(*index).rd_opcintype.add(i);
+            let operator = |strategy: u32| named(pg_sys::get_opfamily_member(family, kind, kind, strategy as i16));
+            let collation = *(*index).rd_indcollation.add(i);
+            parts.push(Part {
+                column: *column,
+                name: names::text(pg_sys::quote_identifier(name)),
+                type_id: pg_sys::get_atttype((*table).rd_id, *column),
+                less: operator(pg_sys::BTLessStrategyNumber)?,
+                less_or_equal: operator(pg_sys::BTLessEqualStrategyNumber)?,
+                equal: operator(pg_sys::BTEqualStrategyNumber)?,
+                greater_or_equal: operator(pg_sys::BTGreaterEqualStrategyNumber)?,
+                greater: operator(pg_sys::BTGreaterStrategyNumber)?,
+                collate: if collation == pg_sys::InvalidOid {
+                    String::new()
+                } else {
+                    format!(" COLLATE {}", names::text(pg_sys::generate_collation_name(collation)))
+                },
+            });
+        }
+        Ok(Key {
+            name: names::text((*(*index).rd_rel).relname.data.as_ptr()),
+            parts,
+            nulls_not_distinct: form.indnullsnotdistinct,
+        })
+    }
+}
+
+/// `OPERATOR(schema.name)`, so that no search path decides which one is meant.
+fn named(operator: pg_sys::Oid) -> Result<String> {
+    if operator == pg_sys::InvalidOid {
+        return Err(Error::internal(
+            "the operator class of a unique index lacks an operator",
+        ));
+    }
+    let mut name = std::ptr::null_mut();
+    let mut arguments = std::ptr::null_mut();
+    // SAFETY: gives schema and name as two strings.
+    unsafe {
+        pg_sys::format_operator_parts(operator, &mut name, &mut arguments, true);
+        match list::pointers::<std::ffi::c_char>(name).as_slice() {
+            [schema, name] => Ok(format!(
+                "OPERATOR({}.{})",
+                names::text(pg_sys::quote_identifier(*schema)),
+                names::text(*name)
+            )),
+            _ => Err(Error::internal("an operator of a unique index is gone")),
+        }
+    }
+}
