@@ -4,9 +4,9 @@
 //! request after the other. [`crate::Moto`] keeps that promise, but accepts any key.
 
 use crate::{endpoint, run_dir, timing};
-use hyper::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use s3s::Body;

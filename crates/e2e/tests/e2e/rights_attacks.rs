@@ -29,7 +29,10 @@ fn orders(dbo: &Client) {
 }
 
 fn code(client: &Client, sql: &str) -> String {
-    client.try_rows(sql).err().map_or_else(|| "00000".into(), |error| error.code)
+    client
+        .try_rows(sql)
+        .err()
+        .map_or_else(|| "00000".into(), |error| error.code)
 }
 
 /// Functions, an operator and a domain that make a superuser out of whoever runs them, in schema `evil`.
@@ -74,9 +77,17 @@ fn a_filter_cannot_become_superuser() {
         "n < 5) OR (SELECT evil.act()",
     ] {
         for client in [&dbo, &admin] {
-            let call = |function: &str| code(client, &format!("SELECT * FROM stretch.{function}('orders', $f${filter}$f$)"));
+            let call = |function: &str| {
+                code(
+                    client,
+                    &format!("SELECT * FROM stretch.{function}('orders', $f${filter}$f$)"),
+                )
+            };
             let enabled = call("enable_table");
-            assert!(["ST012", "0A000", "42601"].contains(&enabled.as_str()), "{filter}: {enabled}");
+            assert!(
+                ["ST012", "0A000", "42601"].contains(&enabled.as_str()),
+                "{filter}: {enabled}"
+            );
             call("check_table");
             innocent(filter);
         }
@@ -97,7 +108,10 @@ fn a_filter_cannot_become_superuser() {
         admin.try_sql("SELECT stretch.purge_staged()").is_ok()
     });
     // A superuser reads it without running anybody's function.
-    assert_eq!(admin.int("SELECT pg_catalog.sum(pg_catalog.length(s)) FROM public.orders"), 792);
+    assert_eq!(
+        admin.int("SELECT pg_catalog.sum(pg_catalog.length(s)) FROM public.orders"),
+        792
+    );
     let pwned = admin.bool("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'pwned')");
     assert!(!pwned, "the worker ran somebody's function");
 }
@@ -148,10 +162,16 @@ fn a_folder_of_the_server_is_no_endpoint() {
     testkit::wait_until("the setting", testkit::PATIENCE, || {
         admin.text("SHOW stretch.file_roots") == roots.display().to_string()
     });
-    dbo.fails(&format!("SELECT stretch.enable_database('file://{}', 'cred')", outside.display()), "42501");
+    dbo.fails(
+        &format!("SELECT stretch.enable_database('file://{}', 'cred')", outside.display()),
+        "42501",
+    );
     for role in ["pg_read_server_files", "pg_write_server_files"] {
         admin.sql(&format!("REVOKE {role} FROM dbo"));
-        dbo.fails(&format!("SELECT stretch.enable_database('{}', 'cred')", own.url()), "42501");
+        dbo.fails(
+            &format!("SELECT stretch.enable_database('{}', 'cred')", own.url()),
+            "42501",
+        );
         admin.sql(&format!("GRANT {role} TO dbo"));
     }
     assert!(own.objects().is_empty() && testkit::endpoint::files(&outside).is_empty());
@@ -213,13 +233,18 @@ fn keys_of_the_servers_environment_are_not_used() {
     db.sql("CREATE EXTENSION pg_stretch");
     let pid = cluster.postmaster_pid().expect("it runs");
     let seen = std::fs::read(format!("/proc/{pid}/environ")).expect("readable");
-    assert!(String::from_utf8_lossy(&seen).contains(S3Server::SECRET_KEY), "the server has the keys");
+    assert!(
+        String::from_utf8_lossy(&seen).contains(S3Server::SECRET_KEY),
+        "the server has the keys"
+    );
     let enable = |credential: &str| format!("SELECT stretch.enable_database('{}', '{credential}')", store.url("p"));
     setup::create_secrets(&db, S3Server::ACCESS_KEY, "wrong");
     db.fails(&enable("cred"), "ST006");
     db.fails(&enable("none"), "42704");
     for (identity, secret) in [("", ""), (S3Server::ACCESS_KEY, ""), ("", "wrong")] {
-        let made = db.try_sql(&format!("SELECT stretch.create_credential('e', '{identity}', '{secret}', or_replace => true)"));
+        let made = db.try_sql(&format!(
+            "SELECT stretch.create_credential('e', '{identity}', '{secret}', or_replace => true)"
+        ));
         if made.is_ok() {
             db.fails(&enable("e"), "ST006");
         }
@@ -240,11 +265,15 @@ fn no_route_around_or_away_from_the_cold_side() {
     // A foreign table of one's own on our server reads nothing.
     let by_hand = "CREATE FOREIGN TABLE mine (n int, s text) SERVER stretch";
     dbo.try_sql(by_hand).expect_err("dbo has no right to the server");
-    admin.try_sql("GRANT USAGE ON FOREIGN SERVER stretch TO dbo").expect_err("nobody gets it");
+    admin
+        .try_sql("GRANT USAGE ON FOREIGN SERVER stretch TO dbo")
+        .expect_err("nobody gets it");
     for client in [&dbo, &admin] {
         if client.try_sql(by_hand).is_ok() {
             client.try_rows("SELECT * FROM mine").expect_err("it serves nobody");
-            client.try_sql("ALTER FOREIGN TABLE mine INHERIT orders").expect_err("no second child");
+            client
+                .try_sql("ALTER FOREIGN TABLE mine INHERIT orders")
+                .expect_err("no second child");
             client.sql("DROP FOREIGN TABLE mine");
         }
     }
@@ -296,7 +325,10 @@ fn no_route_around_or_away_from_the_cold_side() {
     }
     assert!(open.is_empty(), "these work:\n{}", open.join("\n"));
     assert_eq!(digest::table_digest(&dbo, "orders", "n"), before);
-    dbo.fails(&format!("INSERT INTO {child} VALUES (1, 'x')"), &code(&dbo, &format!("DELETE FROM {child}")));
+    dbo.fails(
+        &format!("INSERT INTO {child} VALUES (1, 'x')"),
+        &code(&dbo, &format!("DELETE FROM {child}")),
+    );
     drop(cluster);
 }
 
@@ -315,7 +347,9 @@ fn the_owner_of_the_database_can_dump_it() {
     assert_eq!(digest::table_digest(&copy, "orders", "n"), before);
     assert_eq!(digest::table_digest(&dbo, "orders", "n"), before);
     assert_eq!(
-        cluster.connect("copy").int("SELECT count(*) FROM stretch.segment WHERE uploaded_at IS NULL"),
+        cluster
+            .connect("copy")
+            .int("SELECT count(*) FROM stretch.segment WHERE uploaded_at IS NULL"),
         0
     );
 }

@@ -77,7 +77,10 @@ fn the_main_story_over_s3() {
     db.sql("SELECT stretch.purge_staged('t')");
     copy.sql("SELECT stretch.purge_staged('t')");
     assert_eq!(db.lines("SELECT n, s FROM t WHERE n < 0"), ["-1|original"]);
-    assert_eq!(copy.lines("SELECT n, s FROM t WHERE n < 0 ORDER BY n"), ["-2|copy", "-1|copy"]);
+    assert_eq!(
+        copy.lines("SELECT n, s FROM t WHERE n < 0 ORDER BY n"),
+        ["-2|copy", "-1|copy"]
+    );
     let rest = "(SELECT * FROM t WHERE n >= 0)";
     assert_eq!(digest::table_digest(&db, rest, "n"), before);
     assert_eq!(digest::table_digest(&copy, rest, "n"), before);

@@ -21,7 +21,11 @@ fn stretched(db: &Client) {
     setup::enable_table(db, "t", "n < 900");
     assert_eq!(setup::drain(db, "t"), 899);
     db.sql("SELECT stretch.purge_staged('t')");
-    assert_eq!(db.int("SELECT count(*) FROM stretch.staged_chunk"), 0, "all is uploaded");
+    assert_eq!(
+        db.int("SELECT count(*) FROM stretch.staged_chunk"),
+        0,
+        "all is uploaded"
+    );
 }
 
 /// One trouble, from its begin to its end: rows go on to migrate, queries that need nothing from the endpoint
@@ -48,7 +52,10 @@ fn story(db: &Client, what: &str, code: &str, begin: impl FnOnce(), end: impl Fn
     wait_until("the rows to be staged", PATIENCE, || {
         db.int("SELECT count(*) FROM ONLY t") == hot
     });
-    assert!(db.int("SELECT count(*) FROM stretch.staged_chunk") > 0, "{what}: nothing is staged");
+    assert!(
+        db.int("SELECT count(*) FROM stretch.staged_chunk") > 0,
+        "{what}: nothing is staged"
+    );
 
     // Excluded by the child's CHECK, by statistics, and served from staging.
     let after = format!("while {what}");
@@ -79,7 +86,13 @@ fn trouble_with_a_folder() {
     stretched(&db);
     let mode = |mode| fs::set_permissions(endpoint.path(), Permissions::from_mode(mode)).expect("we may");
     story(&db, "the folder is unreadable", "ST005", || mode(0o000), || mode(0o700));
-    story(&db, "the folder is gone", "ST005", || endpoint.take_away(), || endpoint.put_back());
+    story(
+        &db,
+        "the folder is gone",
+        "ST005",
+        || endpoint.take_away(),
+        || endpoint.put_back(),
+    );
     assert!(!endpoint.path().with_extension("away").exists(), "nobody made it anew");
 }
 
@@ -107,7 +120,10 @@ fn trouble_with_a_store() {
         let hits = faulty.hits();
         story(&db, what, "ST005", || faulty.set(mode), || faulty.set(Mode::Pass));
         let seen = faulty.hits() > hits;
-        assert!(seen || matches!(mode, Mode::Refuse | Mode::HangConnect), "{what}: never happened");
+        assert!(
+            seen || matches!(mode, Mode::Refuse | Mode::HangConnect),
+            "{what}: never happened"
+        );
     }
     let secret = |secret: &str| {
         db.sql(&format!(
@@ -116,11 +132,23 @@ fn trouble_with_a_store() {
             S3Server::ACCESS_KEY
         ));
     };
-    story(&db, "the secret is wrong", "ST006", || secret("wrong"), || secret(S3Server::SECRET_KEY));
+    story(
+        &db,
+        "the secret is wrong",
+        "ST006",
+        || secret("wrong"),
+        || secret(S3Server::SECRET_KEY),
+    );
     let bucket = store.bucket_path();
     let away = bucket.with_extension("away");
     let rename = |from, to| fs::rename(from, to).expect("it can be renamed");
-    story(&db, "the bucket is missing", "ST005", || rename(&bucket, &away), || rename(&away, &bucket));
+    story(
+        &db,
+        "the bucket is missing",
+        "ST005",
+        || rename(&bucket, &away),
+        || rename(&away, &bucket),
+    );
 }
 
 /// A query that waits for a hanging endpoint, in a thread of its own.
@@ -151,7 +179,11 @@ impl Hanging {
             ));
             thread.is_finished() || waits && (mode == Mode::HangConnect || faulty.hits() > hits)
         });
-        assert!(!thread.is_finished(), "it ended at once: {:?}", thread.join().expect("no panic").1);
+        assert!(
+            !thread.is_finished(),
+            "it ended at once: {:?}",
+            thread.join().expect("no panic").1
+        );
         Hanging {
             watcher,
             pid,
