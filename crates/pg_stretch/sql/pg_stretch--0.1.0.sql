@@ -508,3 +508,10 @@ COMMENT ON COLUMN stretch.space_used.staged_bytes IS 'Segments staged in this da
 COMMENT ON COLUMN stretch.space_used.remote_bytes IS 'Live segments on the endpoint';
 
 GRANT SELECT ON stretch.tables, stretch.segments, stretch.migration_status, stretch.space_used TO PUBLIC;
+
+-- Verification [table owner; all tables: database owner] --------------------------------------------------------
+
+CREATE FUNCTION stretch.verify(relation regclass DEFAULT NULL)
+    RETURNS TABLE (relation regclass, segments bigint, bytes_read bigint, missing bigint, corrupt bigint, first_bad uuid, detail text)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_verify_wrapper';
+COMMENT ON FUNCTION stretch.verify(regclass) IS 'Reads every live segment in full and compares it with the catalog; without an argument, those of all tables';

@@ -8,6 +8,7 @@ mod secrets;
 mod settings;
 mod status;
 mod tables;
+mod verify;
 
 use pgrx::prelude::*;
 

@@ -184,7 +184,7 @@ impl Fetcher {
         };
         let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => self.endpoint.insert(store::bound(self.snapshot)?).clone(),
+            None => self.endpoint.insert(store::bound(cold::LATEST)?).clone(),
         };
         let (requests, bytes) = travelling(&want.ranges);
         counters.requests += requests;

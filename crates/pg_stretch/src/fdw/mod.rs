@@ -18,6 +18,8 @@ mod scan;
 mod tests;
 mod values;
 
+pub use scan::damaged as damage;
+
 use pgrx::prelude::*;
 
 /// Tells the server that `stretch_fdw_handler` is a version 1 function.

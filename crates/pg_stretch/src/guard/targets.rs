@@ -140,7 +140,11 @@ fn target_of(relation: pg_sys::Oid) -> Result<Option<(Target, bool)>> {
     }
     // SAFETY: syscache look-up that tolerates missing relations.
     let schema = unsafe { pg_sys::get_rel_namespace(relation) };
-    Ok(schema_target(schema).map(|target| (target, false)))
+    // A foreign table that a dump has made, before the dump's catalog names it as a cold side.
+    Ok(schema_target(schema).map(|target| match target {
+        Target::RemoteSchema => (Target::Child, false),
+        other => (other, false),
+    }))
 }
 
 fn live(info: &stretched::Info) -> Result<bool> {

@@ -1,0 +1,180 @@
+//! `stretch.verify`: reads every live segment in full and compares it with the catalog.
+
+use crate::catalog::rows::{Segment, StretchedTable};
+use crate::catalog::tables;
+use crate::error::{Error, OrRaise, Result};
+use crate::fdw::{cold, damage};
+use crate::pg::{names, user};
+use crate::{identity, io, store};
+use bytes::Bytes;
+use pgrx::prelude::*;
+use sha2::{Digest, Sha256};
+use stretch_core::errors;
+use stretch_endpoint::EndpointError;
+
+/// What was found of one table.
+#[derive(Default)]
+struct Findings {
+    segments: i64,
+    bytes_read: i64,
+    missing: i64,
+    corrupt: i64,
+    first_bad: Option<pgrx::Uuid>,
+    detail: Option<String>,
+}
+
+impl Findings {
+    fn bad(&mut self, segment: &Segment, why: String) {
+        if self.first_bad.is_none() {
+            self.first_bad = Some(pgrx::Uuid::from_bytes(*segment.segment_id.as_bytes()));
+            self.detail = Some(why);
+        }
+    }
+}
+
+/// The result as rows.
+type Rows = TableIterator<
+    'static,
+    (
+        name!(relation, pg_sys::Oid),
+        name!(segments, i64),
+        name!(bytes_read, i64),
+        name!(missing, i64),
+        name!(corrupt, i64),
+        name!(first_bad, Option<pgrx::Uuid>),
+        name!(detail, Option<String>),
+    ),
+>;
+
+/// Reads each live segment from the endpoint, or from staging while it is not uploaded: whole SHA-256, every chunk's
+/// checksum, every value decoded. A relation needs its owner, all tables need the owner of the database.
+#[pg_extern]
+fn stretch_verify(relation: Option<pg_sys::Oid>) -> Rows {
+    let run = || {
+        // SAFETY: a function runs with an active snapshot.
+        let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
+        let tables = match relation {
+            Some(relation) => {
+                user::require_table_owner(relation, "verify")?;
+                vec![tables::by_relation(relation, snapshot)?.ok_or_else(|| {
+                    Error::new(
+                        &errors::TABLE_NOT_ENABLED,
+                        format!("table {} is not stretched", names::relation(relation)),
+                    )
+                })?]
+            }
+            None => {
+                user::require_database_owner("verify")?;
+                tables::stretched_tables(snapshot)?
+            }
+        };
+        tables
+            .iter()
+            .map(|table| {
+                let f = table_findings(table, snapshot)?;
+                let row = (
+                    table.relation,
+                    f.segments,
+                    f.bytes_read,
+                    f.missing,
+                    f.corrupt,
+                    f.first_bad,
+                    f.detail,
+                );
+                Ok(row)
+            })
+            .collect::<Result<Vec<_>>>()
+    };
+    TableIterator::new(run().or_raise())
+}
+
+fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<Findings> {
+    let mut findings = Findings::default();
+    for segment in cold::segments(table, snapshot)?.iter() {
+        pgrx::check_for_interrupts!();
+        findings.segments += 1;
+        match content(segment, snapshot)? {
+            Content::Bytes(bytes) => {
+                findings.bytes_read += bytes.len() as i64;
+                if let Some(why) = damage_of(table, segment, &bytes, snapshot)? {
+                    findings.corrupt += 1;
+                    findings.bad(segment, why);
+                }
+            }
+            Content::Short => {
+                findings.corrupt += 1;
+                findings.bad(segment, "The object is shorter than in the catalog.".into());
+            }
+            Content::Missing => {
+                findings.missing += 1;
+                findings.bad(segment, "The segment is neither staged nor on the endpoint.".into());
+            }
+        }
+    }
+    Ok(findings)
+}
+
+enum Content {
+    Bytes(Bytes),
+    Short,
+    Missing,
+}
+
+fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
+    let Some(key) = cold::current(segment, snapshot)?.object_key else {
+        return staged(segment, snapshot);
+    };
+    identity::require_read()?;
+    let endpoint = store::bound(cold::LATEST)?;
+    match io::run(async move { endpoint.get(&key).await })? {
+        Ok(bytes) => Ok(Content::Bytes(bytes)),
+        Err(EndpointError::NotFound { .. }) => Ok(Content::Missing),
+        Err(EndpointError::Corrupt { .. }) => Ok(Content::Short),
+        Err(other) => Err(store::map_error(&other)),
+    }
+}
+
+fn staged(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
+    let mut bytes = Vec::with_capacity(segment.byte_size as usize);
+    for number in 0.. {
+        pgrx::check_for_interrupts!();
+        if bytes.len() as i64 >= segment.byte_size {
+            break;
+        }
+        match tables::staged_chunk(&segment.segment_id, number, snapshot)? {
+            Some(piece) => bytes.extend_from_slice(&piece),
+            None if number == 0 => return Ok(Content::Missing),
+            None => return Ok(Content::Short),
+        }
+    }
+    Ok(Content::Bytes(bytes.into()))
+}
+
+/// What is wrong with the bytes of a segment; the part that fails is named where one can be.
+fn damage_of(
+    table: &StretchedTable,
+    segment: &Segment,
+    bytes: &Bytes,
+    snapshot: pg_sys::Snapshot,
+) -> Result<Option<String>> {
+    let reader = cold::reader(segment, snapshot)?;
+    let columns: Vec<usize> = (0..reader.detail().columns.len()).collect();
+    for (row_group, group) in reader.row_groups().iter().enumerate() {
+        pgrx::check_for_interrupts!();
+        let chunks: Vec<Bytes> = group.chunks.iter().map(|chunk| part(bytes, chunk.offset, chunk.len)).collect();
+        if let Err(error) = reader.decode_row_group(row_group, &columns, &chunks) {
+            let name = names::relation(table.relation);
+            return Ok(damage(&error, segment, &reader, row_group, &name).detail);
+        }
+    }
+    let sha256: [u8; 32] = Sha256::digest(bytes).into();
+    Ok((sha256 != segment.sha256 || bytes.len() as i64 != segment.byte_size)
+        .then(|| "The object's SHA-256 or size differs from the catalog's, outside of the columns' chunks.".into()))
+}
+
+/// A range of the object, as far as there is one.
+fn part(bytes: &Bytes, offset: u64, length: u64) -> Bytes {
+    let start = (offset as usize).min(bytes.len());
+    let end = (offset.saturating_add(length) as usize).min(bytes.len());
+    bytes.slice(start..end)
+}
