@@ -1,15 +1,21 @@
 //! End-to-end tests against a real PostgreSQL: one binary, a module per topic in `tests/e2e/`.
 
+#[path = "e2e/cold_reads.rs"]
+mod cold_reads;
 #[path = "e2e/identity.rs"]
 mod identity;
 #[path = "e2e/kit.rs"]
 mod kit;
+#[path = "e2e/reconcile.rs"]
+mod reconcile;
 #[path = "e2e/rights.rs"]
 mod rights;
 #[path = "e2e/rights_attacks.rs"]
 mod rights_attacks;
 #[path = "e2e/s3.rs"]
 mod s3;
+#[path = "e2e/secrets.rs"]
+mod secrets;
 #[path = "e2e/smoke.rs"]
 mod smoke;
 #[path = "e2e/trouble.rs"]

@@ -19,7 +19,7 @@ fn state(db: &Client) -> String {
     db.text("SELECT state FROM stretch.status")
 }
 
-fn await_state(db: &Client, state_wanted: &str) {
+pub fn await_state(db: &Client, state_wanted: &str) {
     wait_until(&format!("state {state_wanted}"), PATIENCE, || state(db) == state_wanted);
 }
 

@@ -339,10 +339,33 @@ fn register(
         ],
     )?;
     child::create_triggers(relation, &keys)?;
+    close_content(relation)?;
     // SAFETY: plans and cached facts made without the rows above are now old, in every session.
     unsafe {
         pg_sys::CacheInvalidateRelcacheByRelid(relation);
         pg_sys::CacheInvalidateRelcacheByRelid(child);
+    }
+    Ok(())
+}
+
+/// Staged rows and statistics are readable for backups by the owner of the database only while he may read every
+/// stretched table, all of its rows (C-3).
+fn close_content(relation: pg_sys::Oid) -> Result<()> {
+    let owner_reads_all = spi::get::<bool>(
+        "SELECT pg_has_role((SELECT datdba FROM pg_database WHERE datname = current_database()), relowner, 'USAGE')
+            AND NOT relforcerowsecurity FROM pg_class WHERE oid = $1",
+        &[relation.into()],
+    )?;
+    let granted = spi::get::<bool>(
+        "SELECT has_table_privilege('pg_database_owner', 'stretch.staged_chunk', 'SELECT')",
+        &[],
+    )?;
+    if owner_reads_all == Some(false) && granted == Some(true) {
+        child::utility("REVOKE SELECT ON stretch.staged_chunk, stretch.segment_detail FROM pg_database_owner")?;
+        notice(
+            "the owner of the database may not read all rows of this table; from now on only superusers and members of \
+             pg_read_all_data can dump the database",
+        );
     }
     Ok(())
 }

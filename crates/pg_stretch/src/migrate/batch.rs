@@ -4,7 +4,8 @@ use super::encode::{Encoder, Unfit};
 use super::{Progress, delete, order, record, scan};
 use crate::catalog::{self, rows::StretchedTable, scan::relation_oid};
 use crate::error::{Error, Result};
-use crate::pg::{names, spi};
+use crate::pg::{names, spi, txn};
+use crate::worker::settings;
 use pgrx::prelude::*;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -34,12 +35,24 @@ pub struct Order {
     pub waiting: Duration,
 }
 
-/// Locks the table before the transaction's first snapshot, without queueing (step 0).
-pub fn lock(relation: pg_sys::Oid) -> Result<()> {
-    // SAFETY: takes or refuses a lock on an OID; a vanished relation is noticed when it is opened.
+/// How long a batch of a *strict* table waits for writers to end.
+const STRICT_PATIENCE_MS: u32 = 5000;
+
+/// Locks the table before the transaction's first snapshot (step 0): without queueing, or, where the table is *strict*, behind
+/// its writers, so that no READ COMMITTED session meets a row that moves (F38).
+pub fn lock(relation: pg_sys::Oid, strict: bool) -> Result<()> {
+    if strict {
+        settings::lock_timeout(STRICT_PATIENCE_MS);
+        let locked = txn::catch(|| {
+            // SAFETY: waits for a lock on an OID; a vanished relation is noticed when it is opened.
+            unsafe { pg_sys::LockRelationOid(relation, pg_sys::ExclusiveLock as i32) };
+            Ok(())
+        });
+        settings::lock_timeout(0);
+        return locked;
+    }
+    // SAFETY: takes or refuses a lock on an OID.
     if unsafe { pg_sys::ConditionalLockRelationOid(relation, pg_sys::RowExclusiveLock as i32) } {
-        // SAFETY: messages that came before the lock must be seen by what follows.
-        unsafe { pg_sys::AcceptInvalidationMessages() };
         return Ok(());
     }
     Err(Error::new(&errors::LOCKED, "the table is locked by another session"))

@@ -84,13 +84,14 @@ impl Mover {
 
     /// One batch of one table, now.
     pub fn batch(&mut self, relation: pg_sys::Oid, max_rows: Option<u64>, demand: Demand) -> Result<Outcome> {
+        let strict = is_strict(relation)?;
         for _ in 0..TRIES {
             let progress = self.tables.entry(relation).or_default();
             let waiting = progress.eligible_since.map_or(Duration::ZERO, |since| since.elapsed());
             let at = Cell::new(None);
             let result = txn::run_after(
                 Isolation::Serializable,
-                || batch::lock(relation),
+                || batch::lock(relation, strict),
                 || {
                     let order = batch::Order { relation, limits: limits(max_rows)?, demand, waiting };
                     batch::run(&order, progress, &at)
@@ -166,6 +167,15 @@ impl Progress {
         self.unfit.insert(unfit.tid);
         Ok(())
     }
+}
+
+/// Whether the table is *strict* now; one that is not stretched is noticed by the batch.
+fn is_strict(relation: pg_sys::Oid) -> Result<bool> {
+    txn::run(Isolation::ReadCommitted, || {
+        // SAFETY: inside a transaction with an active snapshot.
+        let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
+        Ok(table.is_some_and(|table| table.strict))
+    })
 }
 
 /// Limits of the next batch under the settings and the room in staging.

@@ -1,5 +1,6 @@
 //! The worker of one database: serves requests, keeps claim and heartbeat, migrates, uploads and purges.
 
+use super::tidy::Tidy;
 use crate::error::Result;
 use crate::identity::Identity;
 use crate::migrate::Mover;
@@ -36,6 +37,7 @@ pub struct Worker {
     pub mover: Mover,
     /// Uploads and purges.
     pub uploader: Uploader,
+    tidy: Tidy,
 }
 
 /// Takes the slot; false when another worker has it.
@@ -114,6 +116,7 @@ impl Worker {
             step("migration", || self.mover.round().map(|again| more = again));
         }
         step("purge", || self.uploader.purge_due());
+        step("tidying", || self.tidy.round());
         more
     }
 

@@ -5,6 +5,7 @@ pub mod database;
 pub mod launcher;
 pub mod serve;
 pub mod settings;
+mod tidy;
 
 use pgrx::pg_sys;
 use std::time::Duration;

@@ -38,6 +38,13 @@ pub fn force() {
     }
 }
 
+/// How long this worker waits for a lock, in milliseconds; 0 means for ever.
+pub fn lock_timeout(millis: u32) {
+    if let Ok(value) = std::ffi::CString::new(millis.to_string()) {
+        set(c"lock_timeout", &value);
+    }
+}
+
 fn set(name: &CStr, value: &CStr) {
     // SAFETY: names and values are static; an override of the postmaster's source cannot be undone by the database's settings.
     unsafe {

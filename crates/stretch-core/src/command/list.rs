@@ -19,7 +19,7 @@ pub fn decide(target: Target, command: Command, context: Context) -> Decision {
         Target::StretchedTable => table(command, context),
         Target::Child => child(command, context),
         Target::Server => server(command),
-        Target::RemoteSchema => remote_schema(command),
+        Target::RemoteSchema => remote_schema(command, context),
         Target::StretchSchema => stretch_schema(command, context),
         Target::Extension => extension(command, context),
     }
@@ -157,7 +157,8 @@ fn is_restore_of_table(command: Command) -> bool {
 fn child(command: Command, context: Context) -> Decision {
     match command {
         Select | Lock | Analyze | Vacuum | Comment | SecurityLabel | Revoke => Allow,
-        ChangeOwner if !context.bound => Allow,
+        // What a restore does to it: its owner, and the right that this owner had.
+        ChangeOwner | Grant if !context.bound => Allow,
         Drop { with_parent: true } => Allow,
         // pg_restore --clean drops the child before its table; a table without its child is an error at plan time.
         Drop { with_parent: false } if !context.live_segments || !context.bound => Allow,
@@ -191,9 +192,11 @@ fn server(command: Command) -> Decision {
     }
 }
 
-fn remote_schema(command: Command) -> Decision {
+fn remote_schema(command: Command, context: Context) -> Decision {
     match command {
         Comment | Revoke => Allow,
+        // A restore makes the children before the rows of the catalog that name them; until then they serve nothing (F33).
+        ChangeOwner | Grant | CreateInside | Drop { .. } if !context.bound => Allow,
         Grant => refuse(
             "nobody reads the cold side directly",
             "grant on the stretched table instead",
