@@ -23,7 +23,7 @@ pub use ast::{
 };
 pub use error::{Error, Kind};
 pub use filter::{FilterFunction, may_replace};
-pub use parser::{MAX_BATCH_BYTES, SUPPORTED, parse};
+pub use parser::{MAX_BATCH_BYTES, SUPPORTED, parse, parse_object_name};
 pub use position::Position;
 pub use procedures::{MIN_RPO_HOURS, Parameter, ParameterKind, Procedure, check_rpo_hours};
 pub use values::{Length, Type, Value};

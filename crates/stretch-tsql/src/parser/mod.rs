@@ -131,3 +131,15 @@ fn refused(cursor: &Cursor<'_>, at: Position) -> Error {
     let message = format!("a statement is expected, found {}", cursor.found());
     Error::new(Kind::Unsupported, number::SYNTAX, at, message).supported(SUPPORTED)
 }
+
+/// Reads a name of up to three parts that is given as a string, for example `[dbo].[T]` in `@objname`.
+pub fn parse_object_name(text: &str) -> Result<crate::ast::ObjectName, Error> {
+    let tokens = lexer::tokens(text)?;
+    let mut cursor = Cursor::new(text, &tokens);
+    let name = cursor.object_name("the name of an object", 3)?;
+    if cursor.at_end() {
+        Ok(name)
+    } else {
+        Err(cursor.expected("the end of the name"))
+    }
+}
