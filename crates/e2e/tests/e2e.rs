@@ -30,3 +30,5 @@ mod sizes;
 mod smoke;
 #[path = "e2e/trouble.rs"]
 mod trouble;
+#[path = "e2e/tsql.rs"]
+mod tsql;

@@ -22,6 +22,7 @@ mod sqlstate;
 mod start;
 mod store;
 mod stretched;
+mod tsql;
 mod types;
 mod unique;
 mod upload;
