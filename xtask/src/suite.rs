@@ -119,12 +119,8 @@ fn summary(mut tally: Tally, took: Duration, filter: &[String]) -> Result<(), St
             println!("{:8.1} s  {name}", time.as_secs_f64());
         }
     }
-    println!(
-        "\n{} tests passed, {} failed, in {:.0} s",
-        tally.passed,
-        tally.failed.len(),
-        took.as_secs_f64()
-    );
+    println!("\nall in {:.0} s", took.as_secs_f64());
+    println!("{} passed, {} failed", tally.passed, tally.failed.len());
     if !tally.failed.is_empty() {
         return Err(format!("failed:\n  {}", tally.failed.join("\n  ")));
     }

@@ -2,10 +2,16 @@
 
 #[path = "e2e/cold_reads.rs"]
 mod cold_reads;
+#[path = "e2e/content.rs"]
+mod content;
+#[path = "e2e/demo.rs"]
+mod demo;
 #[path = "e2e/identity.rs"]
 mod identity;
 #[path = "e2e/kit.rs"]
 mod kit;
+#[path = "e2e/pitr.rs"]
+mod pitr;
 #[path = "e2e/reconcile.rs"]
 mod reconcile;
 #[path = "e2e/rights.rs"]
@@ -16,6 +22,10 @@ mod rights_attacks;
 mod s3;
 #[path = "e2e/secrets.rs"]
 mod secrets;
+#[path = "e2e/seed.rs"]
+mod seed;
+#[path = "e2e/sizes.rs"]
+mod sizes;
 #[path = "e2e/smoke.rs"]
 mod smoke;
 #[path = "e2e/trouble.rs"]

@@ -38,7 +38,7 @@ pub fn plan(type_id: pg_sys::Oid, typmod: i32) -> TypePlan {
     };
     let (column_type, form) = match native {
         Some(column_type) => (column_type, Form::Native),
-        None if has_send_and_receive(base) => (ColumnType::Opaque, Form::Send),
+        None if has_send_and_receive(base) && !sends_own_types(base) => (ColumnType::Opaque, Form::Send),
         None => (ColumnType::Opaque, Form::Output),
     };
     TypePlan {
@@ -78,5 +78,31 @@ fn has_send_and_receive(type_id: pg_sys::Oid) -> bool {
         let both = (*form).typsend != pg_sys::InvalidOid && (*form).typreceive != pg_sys::InvalidOid;
         pg_sys::ReleaseSysCache(tuple);
         both
+    }
+}
+
+/// Whether the type's send function writes the OID of a type that a restored dump knows by another one: an array
+/// writes its element's, a composite type its fields', and receive insists on them (array_recv, record_recv).
+fn sends_own_types(type_id: pg_sys::Oid) -> bool {
+    // SAFETY: syscache look-ups of existing types; the row type's descriptor is a copy in the current memory context.
+    unsafe {
+        let written = |inner: pg_sys::Oid| inner.to_u32() >= pg_sys::FirstNormalObjectId || sends_own_types(inner);
+        let element = pg_sys::get_element_type(type_id);
+        if element != pg_sys::InvalidOid {
+            return written(element);
+        }
+        match pg_sys::get_typtype(type_id) as u8 {
+            pg_sys::TYPTYPE_DOMAIN => sends_own_types(pg_sys::getBaseType(type_id)),
+            pg_sys::TYPTYPE_RANGE => sends_own_types(pg_sys::get_range_subtype(type_id)),
+            pg_sys::TYPTYPE_MULTIRANGE => sends_own_types(pg_sys::get_multirange_range(type_id)),
+            pg_sys::TYPTYPE_COMPOSITE => {
+                let desc = pg_sys::lookup_rowtype_tupdesc_copy(type_id, -1);
+                let fields = (*desc).attrs.as_slice((*desc).natts as usize);
+                let found = fields.iter().any(|field| !field.attisdropped && written(field.atttypid));
+                pg_sys::FreeTupleDesc(desc);
+                found
+            }
+            _ => false,
+        }
     }
 }

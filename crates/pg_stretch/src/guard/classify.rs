@@ -20,6 +20,7 @@ const EXTENSION: &str = "pg_stretch";
 /// `node` is the utility statement of a parse tree.
 pub unsafe fn aims(node: *mut pg_sys::Node, facts: &Facts) -> Result<Vec<Aim>> {
     use pg_sys::NodeTag::*;
+    let bound = facts.bound()?;
     // SAFETY: each cast follows the node's tag.
     unsafe {
         Ok(match (*node).type_ {
@@ -32,6 +33,8 @@ pub unsafe fn aims(node: *mut pg_sys::Node, facts: &Facts) -> Result<Vec<Aim>> {
             }
             T_TruncateStmt => list::pointers::<pg_sys::RangeVar>((*node.cast::<pg_sys::TruncateStmt>()).relations)
                 .into_iter()
+                // pg_restore with several jobs empties each table before it fills it, which nothing binds yet.
+                .filter(|name| (**name).inh || bound)
                 .filter_map(relation_named)
                 .map(|relation| Aim::relation(relation, Command::Truncate))
                 .collect(),

@@ -48,6 +48,11 @@ impl Aim {
         let (target, name, live) = match &self.what {
             What::Known(target, name) => (*target, name.clone(), facts.any_live()?),
             What::Relation(relation) => match target_of(*relation)? {
+                // A dump finishes the children (owner, storage, rights) before its catalog names them; until then
+                // they are nobody's cold side.
+                Some((Target::Child, _)) if !facts.bound()? && stretched::of_child(*relation)?.is_none() => {
+                    return Ok(());
+                }
                 Some((target, live)) => (target, names::relation(*relation), live),
                 None => return Ok(()),
             },

@@ -122,6 +122,11 @@ impl Mover {
         Err(Error::new(&errors::MOVED, format!("a batch of {} met too many conflicts", relation.to_u32())))
     }
 
+    /// Begins the next pass over the table at its first block: a pass under way saw only the rest of it.
+    pub fn from_the_start(&mut self, relation: pg_sys::Oid) {
+        self.tables.entry(relation).or_default().next_block = 0;
+    }
+
     fn rest(&mut self, table: &StretchedTable, error: &Error) {
         let progress = self.tables.entry(table.relation).or_default();
         progress.failures += 1;

@@ -30,6 +30,7 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     let deadline = Instant::now() + Duration::from_secs_f64(taken.args["timeout"].as_f64().unwrap_or(600.0).max(0.0));
     let (mut moved, mut left) = (0, 0);
     for relation in relations(relation(&taken.args))? {
+        worker.mover.from_the_start(relation);
         loop {
             if Instant::now() > deadline || !taken.wanted() {
                 return Err(Error::new(&errors::DRAIN_INCOMPLETE, format!("{moved} rows were moved before the time was over")));
