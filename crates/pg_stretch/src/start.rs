@@ -1,6 +1,6 @@
 //! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
 
-use crate::{guard, gucs, planner, secrets, shmem, unique, worker};
+use crate::{guard, gucs, planner, redact, shmem, unique, worker};
 use pgrx::prelude::*;
 
 static mut PREV_SHMEM_REQUEST: pg_sys::shmem_request_hook_type = None;
@@ -34,8 +34,8 @@ pub extern "C-unwind" fn _PG_init() {
         pg_sys::shmem_startup_hook = Some(shmem_startup);
     }
     planner::register();
-    secrets::redact::install();
     if !upgrade {
+        redact::install();
         guard::install();
         unique::install();
         worker::launcher::register();

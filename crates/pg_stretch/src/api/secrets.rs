@@ -4,7 +4,7 @@ use crate::catalog::scan::Latest;
 use crate::error::{Error, OrRaise, Result, notice};
 use crate::pg::{spi, user};
 use crate::secrets::{self, key_file};
-use crate::{catalog, identity, request};
+use crate::{catalog, identity, redact, request};
 use pgrx::prelude::*;
 use std::io::Read;
 use stretch_core::errors;
@@ -21,7 +21,7 @@ fn stretch_create_master_key(password: &str) {
 }
 
 fn create_master_key(password: &str) -> Result<()> {
-    secrets::redact::hide_activity();
+    redact::hide_activity();
     user::require_database_owner("create_master_key")?;
     if password.is_empty() {
         return Err(Error::argument("the password must not be empty"));
@@ -68,7 +68,7 @@ fn stretch_open_master_key(password: &str) {
 }
 
 fn open_master_key(password: &str) -> Result<()> {
-    secrets::redact::hide_activity();
+    redact::hide_activity();
     user::require_database_owner("open_master_key")?;
     let latest = Latest::take();
     let Some(sealed) = secrets::sealed_master_key(latest.get())? else {
@@ -99,7 +99,7 @@ fn stretch_rotate_master_key(password: &str) {
 }
 
 fn rotate_master_key(password: &str) -> Result<()> {
-    secrets::redact::hide_activity();
+    redact::hide_activity();
     user::require_database_owner("rotate_master_key")?;
     if password.is_empty() {
         return Err(Error::argument("the password must not be empty"));
@@ -174,7 +174,7 @@ fn stretch_create_credential(name: &str, identity: &str, secret: &str, or_replac
 }
 
 fn create_credential(function: &str, name: &str, identity: &str, secret: &str, or_replace: bool) -> Result<()> {
-    secrets::redact::hide_activity();
+    redact::hide_activity();
     user::require_database_owner(function)?;
     check_name(name)?;
     let latest = Latest::take();
@@ -281,7 +281,7 @@ fn stretch_alter_credential(name: &str, identity: &str, secret: &str) {
 }
 
 fn alter_credential(name: &str, identity: &str, secret: &str) -> Result<()> {
-    secrets::redact::hide_activity();
+    redact::hide_activity();
     user::require_database_owner("alter_credential")?;
     check_name(name)?;
     let latest = Latest::take();

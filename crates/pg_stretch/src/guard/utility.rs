@@ -5,7 +5,7 @@ use super::{classify, copy, databases, drops, is_ours, publish, triggers};
 use crate::enable::child;
 use crate::error::{OrRaise, Result};
 use crate::pg::{path, user};
-use crate::stretched;
+use crate::{redact, stretched};
 use pgrx::prelude::*;
 use stretch_core::command::Command;
 
@@ -92,6 +92,16 @@ unsafe extern "C-unwind" fn process_utility(
             }
         }
         let away = databases::send_away(node).or_raise();
+        redact::mask_activity();
+        let mut masked = *statement;
+        let (statement, query) = if redact::hides_text(tag) {
+            // Others see the whole masked text as the statement.
+            masked.stmt_location = -1;
+            masked.stmt_len = 0;
+            (&raw mut masked, redact::MASK.as_ptr())
+        } else {
+            (statement, query)
+        };
         match PREV_UTILITY {
             Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
                 previous(

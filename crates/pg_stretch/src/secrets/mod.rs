@@ -1,7 +1,6 @@
 //! Opening of the master key and of credentials with this server's service key; nothing opened is kept.
 
 pub mod key_file;
-pub mod redact;
 
 use crate::catalog::scan::{Key, KeyValue, scan};
 use crate::error::{Error, Result};

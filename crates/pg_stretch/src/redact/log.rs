@@ -1,0 +1,95 @@
+//! The log hook: statements, parameters and messages that hold a secret are replaced before they are written or sent.
+
+use super::{MASK, is_secret, statement_is_secret, text};
+use crate::pg::names;
+use pgrx::prelude::*;
+use std::ffi::{CStr, CString, c_char};
+
+static mut PREVIOUS: pg_sys::emit_log_hook_type = None;
+
+/// The file name that `crate::error` gives to its reports, whose texts never hold a secret.
+const OURS: &CStr = c"pg_stretch";
+
+/// Puts the hook in front of those of other libraries; in the postmaster only.
+pub fn install() {
+    // SAFETY: hook chaining in the single-threaded postmaster.
+    unsafe {
+        PREVIOUS = pg_sys::emit_log_hook;
+        pg_sys::emit_log_hook = Some(emit);
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn emit(report: *mut pg_sys::ErrorData) {
+    // SAFETY: PostgreSQL passes the report that it is about to write; the previous hook sees what is left.
+    unsafe {
+        redact(&mut *report);
+        if let Some(previous) = PREVIOUS {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(report));
+        }
+    }
+}
+
+unsafe fn redact(report: &mut pg_sys::ErrorData) {
+    // SAFETY: all texts of a report are null or NUL-terminated strings of its own memory context.
+    unsafe {
+        let ours = !report.filename.is_null() && CStr::from_ptr(report.filename).to_bytes().ends_with(OURS.to_bytes());
+        let secret = statement_is_secret();
+        if secret {
+            report.hide_stmt = true;
+            report.hide_ctx = true;
+            report.context = std::ptr::null_mut();
+            report.detail_log = std::ptr::null_mut();
+            report.internalquery = std::ptr::null_mut();
+        }
+        if ours {
+            return;
+        }
+        if secret {
+            let statement = names::text(pg_sys::debug_query_string);
+            if text::quotes(&names::text(report.message), &statement) || holds(report.message) {
+                replace_message(report);
+            }
+            // Bind parameters and pieces of the statement stand here.
+            report.detail = std::ptr::null_mut();
+            report.hint = std::ptr::null_mut();
+            return;
+        }
+        // A secret in a nested statement, or behind EXECUTE: the text of the report itself tells.
+        let behind = holds(report.detail) || holds(report.detail_log);
+        if behind {
+            report.hide_stmt = true;
+        }
+        if behind || holds(report.message) {
+            replace_message(report);
+        }
+        for field in [
+            &mut report.detail,
+            &mut report.detail_log,
+            &mut report.context,
+            &mut report.internalquery,
+        ] {
+            if holds(*field) {
+                *field = std::ptr::null_mut();
+            }
+        }
+    }
+}
+
+unsafe fn holds(field: *const c_char) -> bool {
+    // SAFETY: as in `redact`.
+    unsafe { !field.is_null() && is_secret(CStr::from_ptr(field).to_bytes()) }
+}
+
+/// Keeps the duration, which tells nothing.
+unsafe fn replace_message(report: &mut pg_sys::ErrorData) {
+    let message = names::text(report.message);
+    let duration = message
+        .strip_prefix("duration: ")
+        .and_then(|rest| rest.split_once(" ms"))
+        .map(|(number, _)| format!("duration: {number} ms  "))
+        .unwrap_or_default();
+    let text = CString::new(format!("{duration}{}", MASK.to_string_lossy())).unwrap_or_default();
+    // SAFETY: the copy lives in the report's own memory context.
+    unsafe { report.message = pg_sys::MemoryContextStrdup(report.assoc_context, text.as_ptr()) };
+}

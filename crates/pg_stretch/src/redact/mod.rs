@@ -1,0 +1,146 @@
+//! Keeps secrets that stand in statements out of the server log, pg_stat_activity and pg_stat_statements (F31).
+//!
+//! What another library's hook writes before ours is not ours to change; docs/security says so.
+
+mod log;
+mod text;
+
+pub use text::is_secret;
+
+use pgrx::prelude::*;
+use std::cell::Cell;
+use std::ffi::CStr;
+
+/// What is shown instead of a statement.
+pub const MASK: &CStr = c"(hidden by pg_stretch: the statement names a secret)";
+
+static mut PREV_ANALYZE: pg_sys::post_parse_analyze_hook_type = None;
+static mut PREV_START: pg_sys::ExecutorStart_hook_type = None;
+static mut PREV_RUN: pg_sys::ExecutorRun_hook_type = None;
+
+thread_local! {
+    /// Statement (address and start time) and whether it holds a secret: texts are searched once.
+    static JUDGED: Cell<(usize, i64, bool)> = const { Cell::new((0, 0, false)) };
+}
+
+/// Puts the hooks in front of those of other libraries; in the postmaster only.
+pub fn install() {
+    log::install();
+    // SAFETY: hook chaining in the single-threaded postmaster.
+    unsafe {
+        PREV_ANALYZE = pg_sys::post_parse_analyze_hook;
+        pg_sys::post_parse_analyze_hook = Some(analyze);
+        PREV_START = pg_sys::ExecutorStart_hook;
+        pg_sys::ExecutorStart_hook = Some(start);
+        PREV_RUN = pg_sys::ExecutorRun_hook;
+        pg_sys::ExecutorRun_hook = Some(run);
+    }
+}
+
+/// Whether the statement that the client sent holds a secret.
+pub fn statement_is_secret() -> bool {
+    // SAFETY: the global is null or a string that lives as long as the statement.
+    unsafe {
+        let statement = pg_sys::debug_query_string;
+        if statement.is_null() {
+            return false;
+        }
+        let (address, started) = (statement as usize, pg_sys::GetCurrentStatementStartTimestamp());
+        let (known_address, known_started, known) = JUDGED.get();
+        if (address, started) == (known_address, known_started) {
+            return known;
+        }
+        let secret = is_secret(CStr::from_ptr(statement).to_bytes());
+        JUDGED.set((address, started, secret));
+        secret
+    }
+}
+
+/// Replaces what pg_stat_activity shows of this session.
+pub fn mask_activity() {
+    if statement_is_secret() {
+        // SAFETY: copies the text into the session's own entry.
+        unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, MASK.as_ptr()) };
+    }
+}
+
+/// The same without a look at the statement; called by every function that takes a secret.
+pub fn hide_activity() {
+    // SAFETY: as above.
+    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, MASK.as_ptr()) };
+}
+
+/// Utility statements whose text pg_stat_statements keeps as it stands, and which do not need it to run.
+pub fn hides_text(tag: pg_sys::NodeTag) -> bool {
+    use pg_sys::NodeTag::*;
+    matches!(
+        tag,
+        T_DoStmt | T_ExplainStmt | T_DeclareCursorStmt | T_CreateTableAsStmt
+    ) && statement_is_secret()
+}
+
+/// `EXECUTE name('…')`: the secret is here, the function's name in the statement that was prepared.
+unsafe fn look_behind_execute(query: *mut pg_sys::Query) {
+    // SAFETY: the tag is looked at before the cast; a prepared statement lives until it is deallocated.
+    unsafe {
+        let statement = (*query).utilityStmt;
+        if statement.is_null() || (*statement).type_ != pg_sys::NodeTag::T_ExecuteStmt {
+            return;
+        }
+        let prepared = pg_sys::FetchPreparedStatement((*statement.cast::<pg_sys::ExecuteStmt>()).name, false);
+        if prepared.is_null() || pg_sys::debug_query_string.is_null() {
+            return;
+        }
+        let text = (*(*prepared).plansource).query_string;
+        if !text.is_null() && is_secret(CStr::from_ptr(text).to_bytes()) {
+            let address = pg_sys::debug_query_string as usize;
+            JUDGED.set((address, pg_sys::GetCurrentStatementStartTimestamp(), true));
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn analyze(
+    state: *mut pg_sys::ParseState,
+    query: *mut pg_sys::Query,
+    jumble: *mut pg_sys::JumbleState,
+) {
+    // SAFETY: PostgreSQL passes an analyzed query.
+    unsafe { look_behind_execute(query) };
+    mask_activity();
+    // SAFETY: calls the hook that was there before us.
+    unsafe {
+        if let Some(previous) = PREV_ANALYZE {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(state, query, jumble));
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: i32) {
+    mask_activity();
+    // SAFETY: calls the hook that was there before us, or what PostgreSQL would have called.
+    unsafe {
+        match PREV_START {
+            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, flags)),
+            None => pg_sys::standard_ExecutorStart(query, flags),
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn run(
+    query: *mut pg_sys::QueryDesc,
+    direction: pg_sys::ScanDirection::Type,
+    count: u64,
+    once: bool,
+) {
+    mask_activity();
+    // SAFETY: as above.
+    unsafe {
+        match PREV_RUN {
+            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, direction, count, once)),
+            None => pg_sys::standard_ExecutorRun(query, direction, count, once),
+        }
+    }
+}
