@@ -69,6 +69,7 @@ pub fn columns(relation: pg_sys::Oid, wanted: &[Name]) -> Result<Vec<String>> {
                     &errors::NOT_FOUND,
                     format!("column \"{}\" of the table does not exist", name.text),
                 )
+                .detail("Microsoft error number 207.")
                 .without_hint()
             })
         })
