@@ -321,8 +321,8 @@ const REFUSED: &[(&str, u32, Kind, (u32, u32))] = &[
     ("PRINT @@VERSION", 102, Kind::Unsupported, (1, 7)),
     ("EXEC sp_who", 2812, Kind::Name, (1, 6)),
     ("EXEC other.sp_rda_deauthorize_db", 2812, Kind::Name, (1, 6)),
-    ("EXEC sp_rda_reauthorize_db", 14860, Kind::Name, (1, 27)),
-    ("EXEC sp_rda_set_rpo_duration", 201, Kind::Name, (1, 29)),
+    ("EXEC sp_rda_reauthorize_db", 14860, Kind::Name, (1, 6)),
+    ("EXEC sp_rda_set_rpo_duration", 201, Kind::Name, (1, 6)),
     ("EXEC sp_rda_deauthorize_db 1", 8144, Kind::Name, (1, 28)),
     ("EXEC sp_rda_reauthorize_db @nope = 1", 8145, Kind::Name, (1, 28)),
     (

@@ -5,6 +5,7 @@ use super::variables::operand;
 use crate::ast::{Argument, Body, Exec, Operand};
 use crate::error::{Error, Kind, number};
 use crate::lexer::TokenKind;
+use crate::position::Position;
 use crate::procedures::{Parameter, ParameterKind, Procedure, known};
 use crate::values::{Type, Value};
 
@@ -38,7 +39,7 @@ pub(super) fn exec(cursor: &mut Cursor<'_>) -> Result<Body, Error> {
             return Err(Error::new(Kind::Name, number::UNKNOWN_PROCEDURE, at, message).supported(instead));
         }
     };
-    let arguments = arguments(cursor, procedure)?;
+    let arguments = arguments(cursor, procedure, at)?;
     Ok(Body::Exec(Exec {
         procedure,
         database: name.database,
@@ -60,9 +61,9 @@ fn instead_of(name: &str) -> Option<&'static str> {
     Some(instead)
 }
 
-fn arguments(cursor: &mut Cursor<'_>, procedure: Procedure) -> Result<Vec<Option<Argument>>, Error> {
+/// The arguments in the order of the parameters; `begin` is where the procedure's name stands.
+fn arguments(cursor: &mut Cursor<'_>, procedure: Procedure, begin: Position) -> Result<Vec<Option<Argument>>, Error> {
     let parameters = procedure.parameters();
-    let begin = cursor.at();
     let mut arguments: Vec<Option<Argument>> = vec![None; parameters.len()];
     let mut seen = vec![false; parameters.len()];
     let mut position = 0;
