@@ -5,7 +5,7 @@ use super::{classify, copy, databases, drops, is_ours, publish, triggers};
 use crate::enable::child;
 use crate::error::{OrRaise, Result};
 use crate::pg::{path, user};
-use crate::{redact, stretched};
+use crate::redact;
 use pgrx::prelude::*;
 use stretch_core::command::Command;
 
@@ -169,9 +169,8 @@ impl Session {
             }
             let mut enabled = Vec::new();
             for aim in &aims {
-                if let (What::Relation(relation), Command::EnableTrigger(_)) = (&aim.what, aim.command)
-                    && stretched::lookup(*relation)?.is_some()
-                {
+                // Also while a dump is being restored and the catalog does not name the table yet.
+                if let (What::Relation(relation), Command::EnableTrigger(_)) = (&aim.what, aim.command) {
                     enabled.push(*relation);
                 }
             }
