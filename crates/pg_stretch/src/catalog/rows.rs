@@ -12,6 +12,7 @@ pub struct Database {
     pub lineage: Vec<BranchId>,
     pub rpo_seconds: i64,
     pub retention_seconds: i64,
+    pub format: i32,
 }
 
 /// `stretch.binding`.

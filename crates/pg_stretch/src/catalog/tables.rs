@@ -4,14 +4,10 @@ use super::rows::*;
 use super::scan::{Key, KeyValue, Row, scan};
 use crate::error::{Error, Result};
 use pgrx::pg_sys;
-use stretch_core::errors;
 use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
 
 /// Size of every piece of a staged segment but the last, in bytes.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
-
-/// Newest format of the catalog's content that this library knows (F47).
-const FORMAT: i32 = 1;
 
 fn missing(what: &str) -> Error {
     Error::internal(format!("a row of the catalog lacks {what}"))
@@ -69,13 +65,6 @@ pub fn database(snapshot: pg_sys::Snapshot) -> Result<Option<Database>> {
             row.get::<pgrx::datum::Interval>(number)
                 .map(|i| i.months() as i64 * 2_592_000 + i.days() as i64 * 86_400 + i.micros() / 1_000_000)
         };
-        let format: i32 = row.get(7).unwrap_or(1);
-        if format > FORMAT {
-            return Err(Error::new(
-                &errors::NEWER_FORMAT,
-                format!("the catalog of this database has format {format}, this library knows {FORMAT}"),
-            ));
-        }
         Ok(Database {
             db_id: DbId::from_uuid(uuid::Uuid::from_bytes(row.uuid(2).ok_or_else(|| missing("db_id"))?)),
             endpoint: row.get(3).ok_or_else(|| missing("endpoint"))?,
@@ -87,6 +76,7 @@ pub fn database(snapshot: pg_sys::Snapshot) -> Result<Option<Database>> {
                 .collect(),
             rpo_seconds: seconds(5).ok_or_else(|| missing("rpo"))?,
             retention_seconds: seconds(6).ok_or_else(|| missing("retention"))?,
+            format: row.get(7).unwrap_or(1),
         })
     })
 }

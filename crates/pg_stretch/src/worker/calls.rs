@@ -90,7 +90,18 @@ fn may_migrate(worker: &Worker) -> Result<()> {
     if worker.identity.may_migrate() {
         return Ok(());
     }
-    crate::identity::require_connected()
+    with_catalog(crate::identity::require_connected)
+}
+
+/// ST009 in a database that is not stretched, else what `f` says; in a transaction, as whatever reads the catalog needs one.
+fn with_catalog(f: impl FnOnce() -> Result<()>) -> Result<()> {
+    txn::run(Isolation::ReadCommitted, || {
+        // SAFETY: inside a transaction with an active snapshot.
+        match catalog::tables::database(unsafe { pg_sys::GetActiveSnapshot() })? {
+            Some(_) => f(),
+            None => Err(crate::store::not_enabled()),
+        }
+    })
 }
 
 fn stretched(relation: pg_sys::Oid) -> Result<stretch_core::ids::TableId> {
