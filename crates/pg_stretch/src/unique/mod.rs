@@ -13,6 +13,31 @@ use crate::error::{OrRaise, Result};
 use crate::guard;
 use crate::pg::names;
 use pgrx::prelude::*;
+use std::cell::Cell;
+
+thread_local! {
+    static PROBING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// True while a probe reads the foreign child by its name.
+pub fn probing() -> bool {
+    PROBING.with(Cell::get)
+}
+
+/// Lives while a probe runs; dropped also when an error unwinds.
+struct Probing(bool);
+
+impl Probing {
+    fn begin() -> Self {
+        Self(PROBING.with(|probing| probing.replace(true)))
+    }
+}
+
+impl Drop for Probing {
+    fn drop(&mut self) {
+        PROBING.with(|probing| probing.set(self.0));
+    }
+}
 
 /// Tells the server that `stretch_unique_probe` is a version 1 function.
 #[unsafe(no_mangle)]
