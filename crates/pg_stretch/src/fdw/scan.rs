@@ -30,6 +30,9 @@ pub enum Mode {
 
 /// The database's query mode under a snapshot. Without a binding (a restored dump) nothing restricts it.
 pub fn query_mode(snapshot: pg_sys::Snapshot) -> Result<Mode> {
+    if unique::probing() {
+        return Ok(Mode::LocalAndRemote);
+    }
     match tables::binding(snapshot)?.map(|binding| binding.query_mode).as_deref() {
         None | Some("LOCAL_AND_REMOTE") => Ok(Mode::LocalAndRemote),
         Some("LOCAL_ONLY") => Ok(Mode::LocalOnly),

@@ -33,12 +33,16 @@ pub unsafe fn send_away(node: *mut pg_sys::Node) -> Result<Option<Away>> {
     };
     // SAFETY: look-up that tolerates missing databases.
     let database = unsafe { pg_sys::get_database_oid(name.as_ptr(), true) };
+    crate::request::clean_at_exit();
+    // SAFETY: plain global.
+    let me = unsafe { pg_sys::MyProcPid };
     let known = shmem::with(|shared| {
         let slot = shared
             .slots
             .iter_mut()
             .find(|slot| database != pg_sys::InvalidOid && slot.database == database)?;
         slot.leave = true;
+        slot.leave_pid = me;
         Some(slot.worker_pid != 0 || slot.wanted)
     });
     let Some(was_there) = known else {

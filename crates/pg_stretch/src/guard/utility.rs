@@ -5,7 +5,7 @@ use super::{classify, copy, databases, drops, is_ours, publish, triggers};
 use crate::enable::child;
 use crate::error::{OrRaise, Result};
 use crate::pg::{path, user};
-use crate::{redact, stretched};
+use crate::redact;
 use pgrx::prelude::*;
 use stretch_core::command::Command;
 
@@ -70,6 +70,7 @@ fn in_our_script() -> bool {
     }
 }
 
+#[allow(clippy::too_many_arguments)] // PostgreSQL's signature
 #[pg_guard]
 unsafe extern "C-unwind" fn process_utility(
     statement: *mut pg_sys::PlannedStmt,
@@ -86,10 +87,8 @@ unsafe extern "C-unwind" fn process_utility(
         let node = (*statement).utilityStmt;
         let tag = (*node).type_;
         let mut session = None;
-        if pg_sys::IsTransactionState() && !is_ours() {
-            if is_watched(tag) && !in_our_script() && installed() {
-                session = Some(Session::before(node).or_raise());
-            }
+        if pg_sys::IsTransactionState() && !is_ours() && is_watched(tag) && !in_our_script() && installed() {
+            session = Some(Session::before(node).or_raise());
         }
         let away = databases::send_away(node).or_raise();
         redact::mask_activity();
@@ -170,9 +169,8 @@ impl Session {
             }
             let mut enabled = Vec::new();
             for aim in &aims {
-                if let (What::Relation(relation), Command::EnableTrigger(_)) = (&aim.what, aim.command)
-                    && stretched::lookup(*relation)?.is_some()
-                {
+                // Also while a dump is being restored and the catalog does not name the table yet.
+                if let (What::Relation(relation), Command::EnableTrigger(_)) = (&aim.what, aim.command) {
                     enabled.push(*relation);
                 }
             }

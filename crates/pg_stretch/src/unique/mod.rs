@@ -13,31 +13,6 @@ use crate::error::{OrRaise, Result};
 use crate::guard;
 use crate::pg::names;
 use pgrx::prelude::*;
-use std::cell::Cell;
-
-thread_local! {
-    static PROBING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// True while a probe reads the foreign child by its name.
-pub fn probing() -> bool {
-    PROBING.with(Cell::get)
-}
-
-/// Lives while a probe runs; dropped also when an error unwinds.
-struct Probing(bool);
-
-impl Probing {
-    fn begin() -> Self {
-        Self(PROBING.with(|probing| probing.replace(true)))
-    }
-}
-
-impl Drop for Probing {
-    fn drop(&mut self) {
-        PROBING.with(|probing| probing.set(self.0));
-    }
-}
 
 /// Tells the server that `stretch_unique_probe` is a version 1 function.
 #[unsafe(no_mangle)]
@@ -71,9 +46,33 @@ unsafe fn trigger_data<'a>(call: pg_sys::FunctionCallInfo) -> Result<&'a mut pg_
     }
 }
 
+thread_local! {
+    static PROBING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// True while this session looks for keys in a cold side: query modes do not hide rows from that (F36).
+pub fn probing() -> bool {
+    PROBING.get()
+}
+
+/// Marks a probe until dropped, also when an error unwinds.
+struct Probing;
+
+impl Probing {
+    fn begin() -> Self {
+        PROBING.set(true);
+        Self
+    }
+}
+
+impl Drop for Probing {
+    fn drop(&mut self) {
+        PROBING.set(false);
+    }
+}
+
 /// Whether every unique key of the table is kept unique against cold rows: it has none, or both triggers of ours fire
 /// always. Migration leaves other tables alone (F28).
-#[allow(dead_code)] // migration asks it
 pub fn guarded(relation: pg_sys::Oid) -> bool {
     // SAFETY: the relation is opened and closed with one lock; its trigger descriptor lives that long.
     unsafe {
