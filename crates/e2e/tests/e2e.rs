@@ -22,3 +22,7 @@ mod seed;
 mod sizes;
 #[path = "e2e/smoke.rs"]
 mod smoke;
+#[path = "e2e/guards.rs"]
+mod guards;
+#[path = "e2e/tables.rs"]
+mod tables;
