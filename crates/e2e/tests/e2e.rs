@@ -14,6 +14,12 @@ mod kit;
 mod pitr;
 #[path = "e2e/reconcile.rs"]
 mod reconcile;
+#[path = "e2e/rights.rs"]
+mod rights;
+#[path = "e2e/rights_attacks.rs"]
+mod rights_attacks;
+#[path = "e2e/s3.rs"]
+mod s3;
 #[path = "e2e/secrets.rs"]
 mod secrets;
 #[path = "e2e/seed.rs"]
@@ -26,3 +32,5 @@ mod smoke;
 mod guards;
 #[path = "e2e/tables.rs"]
 mod tables;
+#[path = "e2e/trouble.rs"]
+mod trouble;

@@ -177,6 +177,7 @@ GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.manifest, str
 
 CREATE FUNCTION stretch.fdw_handler() RETURNS fdw_handler
     LANGUAGE c STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stretch_fdw_handler';
+COMMENT ON FUNCTION stretch.fdw_handler() IS 'Routines of the foreign data wrapper pg_stretch';
 REVOKE EXECUTE ON FUNCTION stretch.fdw_handler() FROM PUBLIC;
 CREATE FOREIGN DATA WRAPPER pg_stretch HANDLER stretch.fdw_handler;
 CREATE SERVER stretch FOREIGN DATA WRAPPER pg_stretch;
@@ -305,8 +306,6 @@ CREATE FUNCTION stretch.reconcile(relation regclass DEFAULT NULL, dry_run boolea
     RETURNS TABLE (relation regclass, segments bigint, present bigint, refilled bigint, lost bigint, ahead bigint, is_reconciled boolean)
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_reconcile_wrapper';
 COMMENT ON FUNCTION stretch.reconcile(regclass, boolean) IS 'Compares the catalog with the endpoint and refills or names what the endpoint cannot serve';
-REVOKE EXECUTE ON FUNCTION stretch.reconcile(regclass, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION stretch.reconcile(regclass, boolean) TO pg_database_owner;
 
 CREATE FUNCTION stretch.deauthorize()
     RETURNS void

@@ -69,7 +69,9 @@ pub fn unpack(mut code: i32) -> String {
 pub unsafe extern "C-unwind" fn __wrap_errstart(elevel: c_int, domain: *const c_char) -> bool {
     // SAFETY: as the caller promises.
     unsafe {
-        let text = (!domain.is_null()).then(|| CStr::from_ptr(domain)).and_then(|domain| domain.to_str().ok());
+        let text = (!domain.is_null())
+            .then(|| CStr::from_ptr(domain))
+            .and_then(|domain| domain.to_str().ok());
         CARRIED.store(carried(text).map_or(0, pack), Ordering::Relaxed);
         __real_errstart(elevel, domain)
     }

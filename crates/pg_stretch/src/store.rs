@@ -10,6 +10,9 @@ use std::time::Duration;
 use stretch_core::errors;
 use stretch_endpoint::{Credential, DEFAULT_ALLOWED_ENDPOINTS, Endpoint, EndpointError, EndpointUrl, OpenOptions};
 
+/// The format of the catalog that this version writes, `stretch.database.format`.
+const CATALOG_FORMAT: i32 = 1;
+
 /// Everything that an opened endpoint depends on.
 #[derive(Clone, PartialEq, Eq)]
 struct CacheKey {
@@ -27,10 +30,25 @@ pub fn bound(snapshot: pg_sys::Snapshot) -> Result<Arc<Endpoint>> {
     let Some(database) = catalog::tables::database(snapshot)? else {
         return Err(not_enabled());
     };
+    check_format(&database)?;
     let Some(binding) = catalog::tables::binding(snapshot)? else {
         return Err(crate::identity::disconnected_without_binding());
     };
     open_existing(&database.endpoint, &binding.credential, snapshot)
+}
+
+/// ST018 when a later version of the extension wrote the catalog that this dump or copy came from (F47).
+pub fn check_format(database: &catalog::rows::Database) -> Result<()> {
+    if database.format <= CATALOG_FORMAT {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::NEWER_FORMAT,
+        format!(
+            "the catalog of this database has format {}, this version knows {CATALOG_FORMAT}",
+            database.format
+        ),
+    ))
 }
 
 /// ST009.

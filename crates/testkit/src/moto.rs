@@ -6,6 +6,20 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
+/// Starts moto's application with one request at a time: otherwise it now and then loses the race that it
+/// promises to decide, when the machine is busy.
+const PROGRAM: &str = r#"
+import sys, threading
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+app = DomainDispatcherApplication(create_backend_app)
+turn = threading.Lock()
+def orderly(environ, start_response):
+    with turn:
+        return list(app(environ, start_response))
+run_simple("127.0.0.1", int(sys.argv[1]), orderly, threaded=True)
+"#;
+
 /// A running moto with one bucket; stopped when dropped.
 pub struct Moto {
     address: SocketAddr,
@@ -19,7 +33,7 @@ impl Moto {
     /// Starts it from the virtual environment that `cargo xtask prepare` makes.
     pub fn start() -> Moto {
         timing::start();
-        let program = tree::build_dir().with_file_name("venv").join("bin/moto_server");
+        let program = tree::build_dir().with_file_name("venv").join("bin/python");
         assert!(
             program.exists(),
             "{} is missing; run `cargo xtask prepare`",
@@ -29,7 +43,7 @@ impl Moto {
             .and_then(|listener| listener.local_addr())
             .expect("a port is free");
         let child = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
+            .args(["-c", PROGRAM, &address.port().to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -1,18 +1,23 @@
 //! An S3 server in this process that checks access keys and signatures, over a folder.
 //!
-//! Its create-if-absent is check-then-write, so it loses races: for a store that keeps that
-//! promise use [`crate::Moto`], which in turn accepts any key.
+//! Its create-if-absent is check-then-write, so it loses races, unless it is started to serve one
+//! request after the other. [`crate::Moto`] keeps that promise, but accepts any key.
 
 use crate::{endpoint, run_dir, timing};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use s3s::Body;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// A running server with one bucket; stopped when dropped.
 pub struct S3Server {
@@ -31,6 +36,15 @@ impl S3Server {
 
     /// Starts on a free port of the loopback.
     pub fn start() -> S3Server {
+        S3Server::start_as(usize::MAX >> 4)
+    }
+
+    /// The same, one request at a time, so that of several writers of a new object only one wins.
+    pub fn start_orderly() -> S3Server {
+        S3Server::start_as(1)
+    }
+
+    fn start_as(requests_at_once: usize) -> S3Server {
         timing::start();
         let root = run_dir::fresh("s3");
         std::fs::create_dir(root.join(Self::BUCKET)).expect("the bucket can be made");
@@ -44,7 +58,7 @@ impl S3Server {
                     .enable_all()
                     .build()
                     .expect("a runtime can be made");
-                runtime.block_on(serve(&folder, stopped, &tell));
+                runtime.block_on(serve(&folder, requests_at_once, stopped, &tell));
             })
             .expect("a thread can be started");
         S3Server {
@@ -86,7 +100,12 @@ pub fn s3_url(bucket: &str, prefix: &str, address: SocketAddr) -> String {
     format!("s3://{bucket}/{prefix}?endpoint=http://{address}&path_style=true&region=us-east-1")
 }
 
-async fn serve(root: &Path, stopped: oneshot::Receiver<()>, tell: &std::sync::mpsc::Sender<SocketAddr>) {
+async fn serve(
+    root: &Path,
+    requests_at_once: usize,
+    stopped: oneshot::Receiver<()>,
+    tell: &std::sync::mpsc::Sender<SocketAddr>,
+) {
     let service = {
         let files = FileSystem::new(root).expect("the folder is there");
         let mut builder = S3ServiceBuilder::new(files);
@@ -96,9 +115,24 @@ async fn serve(root: &Path, stopped: oneshot::Receiver<()>, tell: &std::sync::mp
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     tell.send(listener.local_addr().expect("it is bound"))
         .expect("somebody waits for it");
+    let turn = Arc::new(Semaphore::new(requests_at_once));
     let accept = async {
         while let Ok((socket, _)) = listener.accept().await {
             let service = service.clone();
+            let turn = Arc::clone(&turn);
+            let bucket = root.join(S3Server::BUCKET);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let answer = Service::call(&service, request);
+                let turn = Arc::clone(&turn);
+                let missing = !bucket.exists();
+                async move {
+                    if missing {
+                        return Ok(no_bucket());
+                    }
+                    let _mine = turn.acquire().await.expect("nobody closes it");
+                    answer.await
+                }
+            });
             tokio::spawn(async move {
                 let server = auto::Builder::new(TokioExecutor::new());
                 // A client that goes away is no concern of ours.
@@ -107,4 +141,12 @@ async fn serve(root: &Path, stopped: oneshot::Receiver<()>, tell: &std::sync::mp
         }
     };
     futures::future::select(Box::pin(accept), stopped).await;
+}
+
+/// What a store says to any request while its bucket is missing; the server itself would miss the key.
+fn no_bucket() -> Response<Body> {
+    let text = "<Error><Code>NoSuchBucket</Code><Message>no bucket</Message></Error>".to_owned();
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }

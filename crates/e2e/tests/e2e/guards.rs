@@ -1,6 +1,7 @@
 //! The guard: what would see the hot rows only is refused by whatever route, with a way out (F9, F30, F45, C-5).
 
-use testkit::{Client, Cluster, Endpoint, PATIENCE, drain, enable_database, wait_until};
+use testkit::setup::{drain, enable_database};
+use testkit::{Client, Cluster, Endpoint, PATIENCE, wait_until};
 
 /// A stretched table with cold rows.
 fn cold_orders(name: &str) -> (Cluster, Endpoint, Client) {

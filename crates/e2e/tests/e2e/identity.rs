@@ -34,7 +34,7 @@ fn runbook(db: &Client, missing: &[&str]) {
     }
     assert!(hint.contains("'cred'"), "{hint}");
     secrets(db);
-    db.sql("SELECT * FROM stretch.reauthorize('cred')");
+    db.sql("SELECT stretch.reauthorize('cred')");
     assert_eq!(state(db), "connected");
     db.fails("SELECT * FROM stretch.reauthorize('cred')", "ST008");
 }
@@ -46,14 +46,22 @@ fn identity_survives_restarts_and_crashes() {
     let db = cluster.connect("postgres");
     enable(&db, &endpoint);
     assert_eq!(state(&db), "connected");
-    db.fails(&format!("SELECT stretch.enable_database('{}', 'cred')", endpoint.url()), "42710");
-    wait_until("a heartbeat", PATIENCE, || endpoint.objects().iter().any(|o| o.contains("/lease/")));
+    db.fails(
+        &format!("SELECT stretch.enable_database('{}', 'cred')", endpoint.url()),
+        "42710",
+    );
+    wait_until("a heartbeat", PATIENCE, || {
+        endpoint.objects().iter().any(|o| o.contains("/lease/"))
+    });
     drop(db);
     cluster.restart();
     let db = cluster.connect("postgres");
     await_state(&db, "connected");
     assert_eq!(db.int("SELECT generation FROM stretch.status"), 2);
-    assert_eq!(db.text("SELECT reason FROM stretch.status"), "the same server was restarted");
+    assert_eq!(
+        db.text("SELECT reason FROM stretch.status"),
+        "the same server was restarted"
+    );
     drop(db);
     cluster.kill9();
     cluster.start();
@@ -64,12 +72,20 @@ fn identity_survives_restarts_and_crashes() {
     // A worker that ends by itself is started again and keeps its claim.
     db.sql(&format!("SELECT pg_terminate_backend({worker})"));
     wait_until("another worker", PATIENCE, || {
-        db.lines("SELECT worker_pid FROM stretch.status").iter().any(|pid| !pid.is_empty() && *pid != worker.to_string())
+        db.lines("SELECT worker_pid FROM stretch.status")
+            .iter()
+            .any(|pid| !pid.is_empty() && *pid != worker.to_string())
     });
     assert_eq!(state(&db), "connected");
     assert_eq!(db.int("SELECT generation FROM stretch.status"), 3);
-    assert_eq!(db.lines("SELECT item FROM stretch.check() WHERE NOT ok"), ["wal archiving"]);
-    assert_eq!(db.lines("SELECT link_state, link_state_desc FROM stretch.test_connection()"), ["0|LINK_HEALTHY"]);
+    assert_eq!(
+        db.lines("SELECT item FROM stretch.check() WHERE NOT ok"),
+        ["wal archiving"]
+    );
+    assert_eq!(
+        db.lines("SELECT link_state, link_state_desc FROM stretch.test_connection()"),
+        ["0|LINK_HEALTHY"]
+    );
 }
 
 #[test]
@@ -90,7 +106,10 @@ fn identity_of_a_dump_needs_the_runbook() {
     // Another branch of the same database; the original lives on.
     let branch = "SELECT branch_id FROM stretch.status";
     assert_ne!(one.text(branch), two.text(branch));
-    assert_eq!(one.text("SELECT db_id FROM stretch.status"), two.text("SELECT db_id FROM stretch.status"));
+    assert_eq!(
+        one.text("SELECT db_id FROM stretch.status"),
+        two.text("SELECT db_id FROM stretch.status")
+    );
     assert_eq!(state(&one), "connected");
     drop((one, two));
     cluster.restart();
@@ -109,7 +128,8 @@ fn identity_of_a_template_copy_is_disconnected() {
     drop(one);
     let db = cluster.connect("postgres");
     wait_until("the copy", PATIENCE, || {
-        db.try_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'one'").is_ok()
+        db.try_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'one'")
+            .is_ok()
             && db.try_sql("CREATE DATABASE two TEMPLATE one").is_ok()
     });
     let two = cluster.connect("two");
@@ -172,19 +192,27 @@ fn identity_of_a_promoted_standby_goes_on() {
     let standby = cluster.standby("standby");
     let lsn = db.text("SELECT pg_current_wal_flush_lsn()");
     let there = standby.connect("postgres");
-    wait_until("replay", PATIENCE, || there.bool(&format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'")));
+    wait_until("replay", PATIENCE, || {
+        there.bool(&format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'"))
+    });
     // Members of one cluster share the key, not the marker.
     let key = standby.state_dir();
     testkit::os::make_dir(&key);
     testkit::os::run_ok(
-        testkit::os::as_server("cp", &key).arg("-p").arg(cluster.state_dir().join("service_key")).arg(&key),
+        testkit::os::as_server("cp", &key)
+            .arg("-p")
+            .arg(cluster.state_dir().join("service_key"))
+            .arg(&key),
     );
     drop(db);
     cluster.kill9();
     standby.promote();
     standby.wait_primary();
     await_state(&there, "connected");
-    assert_eq!(there.text("SELECT reason FROM stretch.status"), "a standby was promoted");
+    assert_eq!(
+        there.text("SELECT reason FROM stretch.status"),
+        "a standby was promoted"
+    );
     // The old primary comes back: its branch is taken.
     cluster.start();
     await_state(&cluster.connect("postgres"), "disconnected");
@@ -203,7 +231,10 @@ fn identity_is_held_by_key_and_marker() {
     cluster.start();
     let db = cluster.connect("postgres");
     await_state(&db, "disconnected");
-    assert_eq!(db.text("SELECT reason FROM stretch.status"), "the service key is not on this server");
+    assert_eq!(
+        db.text("SELECT reason FROM stretch.status"),
+        "the service key is not on this server"
+    );
     db.fails("SELECT stretch.create_credential('more', 'i', 's')", "ST016");
     db.fails("SELECT stretch.open_master_key('wrong')", "28P01");
     assert!(!key.exists());
@@ -219,4 +250,40 @@ fn identity_is_held_by_key_and_marker() {
     }
     cluster.start();
     runbook(&cluster.connect("postgres"), &[]);
+}
+
+#[test]
+fn identity_is_undecided_while_the_endpoint_is_away() {
+    let cluster = Cluster::builder("ident-away").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable(&db, &endpoint);
+    drop(db);
+    cluster.stop(Stop::Fast);
+    endpoint.take_away();
+    cluster.start();
+    let db = cluster.connect("postgres");
+    wait_until("the verdict", PATIENCE, || {
+        db.text("SELECT reason FROM stretch.status") == "the endpoint does not answer"
+    });
+    assert_eq!(state(&db), "undecided");
+    assert!(!db.text("SELECT last_error FROM stretch.status").is_empty());
+    assert_eq!(db.int("SELECT link_state FROM stretch.test_connection()"), 1);
+    endpoint.put_back();
+    await_state(&db, "connected");
+    // Another claim appears, as a twin's would: we never write again.
+    let claims: Vec<String> = endpoint
+        .objects()
+        .into_iter()
+        .filter(|o| o.contains("/claim/"))
+        .collect();
+    let (folder, last) = claims.last().and_then(|name| name.rsplit_once('/')).expect("a claim");
+    let next = format!("{folder}/{:020}", last.parse::<u64>().expect("a number") + 1);
+    endpoint.overwrite(&next, b"{}");
+    await_state(&db, "disconnected");
+    assert_eq!(
+        db.text("SELECT reason FROM stretch.status"),
+        "another incarnation of the database took the branch over"
+    );
+    assert_eq!(db.int("SELECT jsonb_array_length(verdicts) FROM stretch.binding"), 2);
 }

@@ -78,11 +78,16 @@ fn reconcile_names_what_is_lost_and_finds_it_again() {
     let object = endpoint.segments().remove(0);
     let bytes = endpoint.read(&object);
     endpoint.remove(&object);
-    assert_eq!(db.lines(&format!("{COUNTS}.reconcile(dry_run => true)")), ["1|0|0|1|0|f"]);
+    assert_eq!(
+        db.lines(&format!("{COUNTS}.reconcile(dry_run => true)")),
+        ["1|0|0|1|0|f"]
+    );
     assert!(db.bool("SELECT is_reconciled FROM stretch.stretched_table"));
     assert_eq!(db.lines(&format!("{COUNTS}.reconcile('orders')")), ["1|0|0|1|0|f"]);
     assert!(db.notices().iter().any(|notice| notice.message.contains("is lost")));
-    let error = db.try_rows("SELECT count(*) FROM orders").expect_err("a segment is lost");
+    let error = db
+        .try_rows("SELECT count(*) FROM orders")
+        .expect_err("a segment is lost");
     assert!(["ST002", "ST003"].contains(&error.code.as_str()), "{error:?}");
     assert_eq!(db.int("SELECT count(*) FROM orders WHERE NOT done"), 50);
     endpoint.overwrite(&object, &bytes);
@@ -130,7 +135,11 @@ fn reconcile_refills_from_staging() {
     secrets(&three);
     assert_eq!(three.lines(&format!("{COUNTS}.reauthorize('cred')")), ["1|0|1|0|0|f"]);
     let told = three.notices();
-    assert!(told.iter().any(|n| n.message.contains("unique index on (id) is missing")), "{told:?}");
+    assert!(
+        told.iter()
+            .any(|n| n.message.contains("unique index on (id) is missing")),
+        "{told:?}"
+    );
     // Its rows are all in staging, so that queries need no remote part.
     assert_eq!(three.int("SELECT count(*) FROM orders"), 1000);
 }
@@ -148,15 +157,101 @@ fn reconcile_refuses_what_it_must() {
     assert_eq!(db.text("SELECT state FROM stretch.status"), "disconnected");
     db.fails("SELECT stretch.deauthorize()", "55000");
     db.fails("SELECT * FROM stretch.reauthorize('nobody')", "42704");
-    db.fails(&format!("SELECT * FROM stretch.reauthorize('{}')", "n".repeat(129)), "42622");
+    db.fails(
+        &format!("SELECT * FROM stretch.reauthorize('{}')", "n".repeat(129)),
+        "42622",
+    );
     db.fails("SELECT * FROM stretch.reauthorize('cred', with_copy => false)", "0A000");
     db.fails("BEGIN; SELECT * FROM stretch.reauthorize('cred')", "25001");
     db.try_sql("ROLLBACK").expect("a rollback");
-    db.fails(&format!("SELECT * FROM stretch.reauthorize('cred', endpoint => '{}')", other.url()), "ST007");
+    db.fails(
+        &format!(
+            "SELECT * FROM stretch.reauthorize('cred', endpoint => '{}')",
+            other.url()
+        ),
+        "ST007",
+    );
     assert!(other.objects().is_empty());
-    db.fails("SELECT * FROM stretch.reauthorize('cred', endpoint => 'file:///nowhere/at/all')", "ST005");
+    db.fails(
+        "SELECT * FROM stretch.reauthorize('cred', endpoint => 'file:///nowhere/at/all')",
+        "ST005",
+    );
     db.sql("CREATE ROLE joe LOGIN");
-    cluster.connect_as("joe", "postgres").fails("SELECT * FROM stretch.reauthorize('cred')", "42501");
+    cluster
+        .connect_as("joe", "postgres")
+        .fails("SELECT * FROM stretch.reauthorize('cred')", "42501");
     db.sql("SELECT * FROM stretch.reauthorize('cred')");
     assert_eq!(db.text("SELECT state FROM stretch.status"), "connected");
+}
+
+#[test]
+fn reconcile_is_taken_up_where_it_was_interrupted() {
+    let cluster = Cluster::builder("reconcile-again").start();
+    let endpoint = Endpoint::new();
+    cluster.create_database("one");
+    let one = cluster.connect("one");
+    enable(&one, &endpoint);
+    table(&one, 100);
+    let before = digest(&one);
+    let dump = cluster.pg_dump("one", &["--format=custom"]);
+    cluster.create_database("two");
+    cluster.pg_restore("two", &[], &dump);
+    let two = cluster.connect("two");
+    await_state(&two, "disconnected");
+    secrets(&two);
+    // The pin can be written, the new branch cannot.
+    let folder = endpoint.path().join(two.text("SELECT db_id FROM stretch.status"));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode;
+    std::fs::set_permissions(&folder, mode(0o500)).expect("chmod");
+    two.fails("SELECT stretch.reauthorize('cred')", "ST005");
+    std::fs::set_permissions(&folder, mode(0o700)).expect("chmod");
+    assert_eq!(two.text("SELECT state FROM stretch.status"), "disconnected");
+    drop((one, two));
+    cluster.kill9();
+    cluster.start();
+    let two = cluster.connect("two");
+    await_state(&two, "disconnected");
+    two.sql("SELECT stretch.reauthorize('cred')");
+    assert_eq!(digest(&two), before);
+    let branches = endpoint
+        .objects()
+        .iter()
+        .filter(|name| name.ends_with("/branch.json"))
+        .count();
+    let pins = endpoint.objects().iter().filter(|name| name.contains("/pin/")).count();
+    assert_eq!((branches, pins), (2, 1));
+}
+
+#[test]
+fn reconcile_is_not_needed_to_read_after_a_restart_or_on_a_standby() {
+    let cluster = Cluster::builder("reconcile-read").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable(&db, &endpoint);
+    table(&db, 100);
+    let before = digest(&db);
+    let standby = cluster.standby("standby");
+    let lsn = db.text("SELECT pg_current_wal_flush_lsn()");
+    let there = standby.connect("postgres");
+    wait_until("replay", PATIENCE, || {
+        there.bool(&format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'"))
+    });
+    there.fails("SELECT count(*) FROM orders", "ST001");
+    assert_eq!(there.int("SELECT count(*) FROM orders WHERE NOT done"), 50);
+    testkit::os::make_dir(&standby.state_dir());
+    let key = cluster.state_dir().join("service_key");
+    testkit::os::run_ok(
+        testkit::os::as_server("cp", &standby.state_dir())
+            .arg("-p")
+            .arg(key)
+            .arg(standby.state_dir()),
+    );
+    assert_eq!(digest(&there), before);
+    drop(db);
+    // Without any worker the local facts suffice, at once.
+    cluster.set_conf(&[("stretch.enabled", "off")]);
+    cluster.restart();
+    let db = cluster.connect("postgres");
+    assert_eq!(digest(&db), before);
+    assert_eq!(db.text("SELECT state FROM stretch.status"), "undecided");
 }

@@ -13,7 +13,11 @@ const SECRET: &str = "SECRETsecretSECRETsecretSECRETse";
 fn disguises(plain: &str) -> Vec<Vec<u8>> {
     let bytes = plain.as_bytes();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut found = vec![bytes.to_vec(), hex.clone().into_bytes(), hex.to_uppercase().into_bytes()];
+    let mut found = vec![
+        bytes.to_vec(),
+        hex.clone().into_bytes(),
+        hex.to_uppercase().into_bytes(),
+    ];
     found.push(bytes.iter().flat_map(|byte| [*byte, 0]).collect());
     for skip in 0..3 {
         let whole = (bytes.len() - skip) / 3 * 3;
@@ -39,13 +43,18 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 /// Names of the files below `dir` that hold one of the plaintexts.
 fn leaks(dir: &Path) -> Vec<String> {
-    let needles: Vec<Vec<u8>> = [PASSWORD, IDENTITY, SECRET].iter().flat_map(|plain| disguises(plain)).collect();
+    let needles: Vec<Vec<u8>> = [PASSWORD, IDENTITY, SECRET]
+        .iter()
+        .flat_map(|plain| disguises(plain))
+        .collect();
     files(dir)
         .into_iter()
         .filter(|file| {
             let bytes = fs::read(file).unwrap_or_default();
             // Cheap first look: nearly every file holds nothing like it.
-            needles.iter().any(|needle| bytes.len() >= needle.len() && memmem(&bytes, needle))
+            needles
+                .iter()
+                .any(|needle| bytes.len() >= needle.len() && memmem(&bytes, needle))
         })
         .map(|file| file.display().to_string())
         .collect()
@@ -69,7 +78,11 @@ fn memmem(haystack: &[u8], needle: &[u8]) -> bool {
 #[test]
 fn secrets_are_found_nowhere() {
     // The search itself finds what is there.
-    assert!(disguises(SECRET).iter().all(|needle| contains(needle, needle) && memmem(needle, needle)));
+    assert!(
+        disguises(SECRET)
+            .iter()
+            .all(|needle| contains(needle, needle) && memmem(needle, needle))
+    );
     let cluster = Cluster::builder("secrets-leak")
         .archiving()
         .conf("log_statement", "all")
@@ -80,14 +93,24 @@ fn secrets_are_found_nowhere() {
     let db = cluster.connect("postgres");
     db.sql("CREATE EXTENSION pg_stretch");
     db.sql(&format!("SELECT stretch.create_master_key('{PASSWORD}')"));
-    db.sql(&format!("SELECT stretch.create_credential('cred', '{IDENTITY}', '{SECRET}')"));
-    db.fails(&format!("SELECT stretch.create_credential('cred', '{IDENTITY}', '{SECRET}')"), "42710");
+    db.sql(&format!(
+        "SELECT stretch.create_credential('cred', '{IDENTITY}', '{SECRET}')"
+    ));
+    db.fails(
+        &format!("SELECT stretch.create_credential('cred', '{IDENTITY}', '{SECRET}')"),
+        "42710",
+    );
     db.fails(&format!("SELECT stretch.create_master_key('{PASSWORD}')"), "55000");
-    db.fails(&format!("SELECT stretch.create_credential('c', '{IDENTITY}', '{SECRET}', 1/0 = 0)"), "22012");
+    db.fails(
+        &format!("SELECT stretch.create_credential('c', '{IDENTITY}', '{SECRET}', 1/0 = 0)"),
+        "22012",
+    );
     db.fails(&format!("SELECT stretch.open_master_key('{PASSWORD}x')"), "28P01");
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&IDENTITY, &SECRET];
-    db.extended("SELECT stretch.alter_credential('cred', $1, $2)", &parameters).expect("altered");
-    db.extended("SELECT stretch.create_credential('cred', $1, $2)", &parameters).expect_err("exists");
+    db.extended("SELECT stretch.alter_credential('cred', $1, $2)", &parameters)
+        .expect("altered");
+    db.extended("SELECT stretch.create_credential('cred', $1, $2)", &parameters)
+        .expect_err("exists");
     db.sql(&format!("SELECT stretch.rotate_master_key('{PASSWORD}')"));
     db.sql(&format!("SELECT stretch.enable_database('{}', 'cred')", endpoint.url()));
     let watcher = cluster.connect("postgres");
@@ -113,8 +136,14 @@ fn secrets_obey_their_rules() {
     db.fails("SELECT stretch.create_master_key('')", "22023");
     db.sql("SELECT stretch.create_master_key('p')");
     db.fails("SELECT stretch.create_master_key('q')", "55000");
-    db.fails(&format!("SELECT stretch.create_credential('{}', 'i', 's')", "ü".repeat(129)), "42622");
-    db.sql(&format!("SELECT stretch.create_credential('{}', 'i', 's')", "ü".repeat(128)));
+    db.fails(
+        &format!("SELECT stretch.create_credential('{}', 'i', 's')", "ü".repeat(129)),
+        "42622",
+    );
+    db.sql(&format!(
+        "SELECT stretch.create_credential('{}', 'i', 's')",
+        "ü".repeat(128)
+    ));
     db.sql(&format!("SELECT stretch.drop_credential('{}')", "ü".repeat(128)));
     db.sql("SELECT stretch.create_credential('cred', 'i', 's')");
     db.sql("SELECT stretch.create_credential('cred', 'i', 't', or_replace => true)");
@@ -131,14 +160,25 @@ fn secrets_obey_their_rules() {
     // The key file is private, and is where a backup does not find it.
     let key = cluster.state_dir().join("service_key");
     let meta = fs::metadata(&key).expect("the key file");
-    assert_eq!((meta.len(), std::os::unix::fs::MetadataExt::mode(&meta) & 0o777), (32, 0o600));
+    assert_eq!(
+        (meta.len(), std::os::unix::fs::MetadataExt::mode(&meta) & 0o777),
+        (32, 0o600)
+    );
     fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("chmod");
-    cluster.connect("postgres").fails("SELECT stretch.create_credential('more', 'i', 's')", "58030");
+    cluster
+        .connect("postgres")
+        .fails("SELECT stretch.create_credential('more', 'i', 's')", "58030");
     fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("chmod");
-    cluster.set_conf(&[("stretch.service_key_file", cluster.data().join("key").to_str().expect("a path"))]);
+    cluster.set_conf(&[(
+        "stretch.service_key_file",
+        cluster.data().join("key").to_str().expect("a path"),
+    )]);
     cluster.reload();
     testkit::wait_until("the reload", testkit::PATIENCE, || {
-        cluster.connect("postgres").try_sql("SELECT stretch.create_credential('more', 'i', 's')").is_err()
+        cluster
+            .connect("postgres")
+            .try_sql("SELECT stretch.create_credential('more', 'i', 's')")
+            .is_err()
     });
 }
 
@@ -168,18 +208,36 @@ fn secrets_need_the_database_owner() {
     let secret = cluster.scratch("secret").join("key");
     fs::write(&secret, "from a file\n").expect("written");
     testkit::os::give(&secret);
-    let from_file = format!("SELECT stretch.create_credential_from_file('f', 'i', '{}')", secret.display());
+    let from_file = format!(
+        "SELECT stretch.create_credential_from_file('f', 'i', '{}')",
+        secret.display()
+    );
     dbo.fails(&from_file, "42501");
     let endpoint = Endpoint::new();
     let enable = format!("SELECT stretch.enable_database('{}', 'c')", endpoint.url());
     dbo.fails(&enable, "42501");
-    dbo.fails("SELECT stretch.enable_database('s3://bucket/x?endpoint=http://127.0.0.1:1', 'c')", "42501");
+    dbo.fails(
+        "SELECT stretch.enable_database('s3://bucket/x?endpoint=http://127.0.0.1:1', 'c')",
+        "42501",
+    );
     db.sql("GRANT pg_read_server_files, pg_write_server_files TO dbo");
     dbo.sql(&from_file);
-    dbo.fails("SELECT stretch.create_credential_from_file('g', 'i', '/etc/shadow')", "58030");
-    dbo.fails("SELECT stretch.create_credential_from_file('g', 'i', '/nowhere')", "58030");
+    dbo.fails(
+        "SELECT stretch.create_credential_from_file('g', 'i', '/etc/shadow')",
+        "58030",
+    );
+    dbo.fails(
+        "SELECT stretch.create_credential_from_file('g', 'i', '/nowhere')",
+        "58030",
+    );
     dbo.fails("SELECT stretch.enable_database('file:///tmp/elsewhere', 'c')", "42501");
-    dbo.fails(&format!("SELECT stretch.enable_database('file://{}/x', 'c')", cluster.data().display()), "42501");
+    dbo.fails(
+        &format!(
+            "SELECT stretch.enable_database('file://{}/x', 'c')",
+            cluster.data().display()
+        ),
+        "42501",
+    );
     dbo.sql(&enable);
     assert_eq!(dbo.text("SELECT state FROM stretch.status"), "connected");
     // The dump of an owner who is no superuser has everything but secrets.
@@ -202,10 +260,23 @@ fn secrets_and_promises_of_a_store_are_checked() {
     ));
     let url = server.url("one");
     db.fails(&format!("SELECT stretch.enable_database('{url}', 'wrong')"), "ST006");
-    assert_eq!(db.int(&format!("SELECT link_state FROM stretch.test_connection('{url}', 'wrong')")), 2);
-    assert_eq!(db.int(&format!("SELECT link_state FROM stretch.test_connection('{url}', 'right')")), 0);
+    assert_eq!(
+        db.int(&format!(
+            "SELECT link_state FROM stretch.test_connection('{url}', 'wrong')"
+        )),
+        2
+    );
+    assert_eq!(
+        db.int(&format!(
+            "SELECT link_state FROM stretch.test_connection('{url}', 'right')"
+        )),
+        0
+    );
     // This server checks and then writes, so that of several writers more than one wins.
     db.fails(&format!("SELECT stretch.enable_database('{url}', 'right')"), "ST017");
-    let stopped = format!("SELECT link_state FROM stretch.test_connection('{}', 'right')", testkit::s3::s3_url("bucket", "x", ([127, 0, 0, 1], 1).into()));
+    let stopped = format!(
+        "SELECT link_state FROM stretch.test_connection('{}', 'right')",
+        testkit::s3::s3_url("bucket", "x", ([127, 0, 0, 1], 1).into())
+    );
     assert_eq!(db.int(&stopped), 1);
 }

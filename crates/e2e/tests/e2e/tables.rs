@@ -1,7 +1,8 @@
 //! Stretching tables: refusals, filters, settings, unique keys, views, dumps (design §4, F1, F3, F28, F47).
 
 use std::time::Duration;
-use testkit::{Client, Cluster, Endpoint, SqlError, drain, enable_database};
+use testkit::setup::{drain, enable_database};
+use testkit::{Client, Cluster, Endpoint, SqlError};
 
 /// A private server whose database `postgres` is stretch-enabled.
 fn stretched(name: &str) -> (Cluster, Endpoint, Client) {

@@ -72,7 +72,13 @@ fn test_connection(url: Option<&str>, credential: Option<&str>) -> Result<Link> 
     };
     let latency = Interval::from_micros(started.elapsed().as_micros() as i64);
     Ok(match outcome {
-        Ok(true) => (0, "LINK_HEALTHY".into(), None, "the endpoint answers".into(), Some(latency)),
+        Ok(true) => (
+            0,
+            "LINK_HEALTHY".into(),
+            None,
+            "the endpoint answers".into(),
+            Some(latency),
+        ),
         Ok(false) => (
             0,
             "LINK_HEALTHY".into(),
@@ -126,8 +132,14 @@ fn check() -> Result<Vec<Item>> {
     let mut items = vec![
         item("preload", shmem::require().map(|()| "the library is preloaded".into())),
         item("enabled", enabled()),
-        item("service key", key_file::read().map(|_| "the service key file is there and private".into())),
-        item("master key", secrets::master_key(snapshot).map(|_| "the master key opens".into())),
+        item(
+            "service key",
+            key_file::read().map(|_| "the service key file is there and private".into()),
+        ),
+        item(
+            "master key",
+            secrets::master_key(snapshot).map(|_| "the master key opens".into()),
+        ),
     ];
     let Some(database) = catalog::tables::database(snapshot)? else {
         items.push(item("database", Err(store::not_enabled())));
@@ -157,11 +169,17 @@ fn check() -> Result<Vec<Item>> {
         let generation = slot.generation as u64;
         let store = endpoint.clone();
         let valid = io::run(async move { claim::validate_claim(&store, &db, &branch, generation, &nonce).await })?;
-        items.push(item("claim", match valid {
-            Ok(claim::Validity::Valid) => Ok(format!("generation {generation} is the highest")),
-            Ok(_) => not_ok("another incarnation of the database owns the branch", "Run stretch.reauthorize."),
-            Err(error) => Err(store::map_error(&error)),
-        }));
+        items.push(item(
+            "claim",
+            match valid {
+                Ok(claim::Validity::Valid) => Ok(format!("generation {generation} is the highest")),
+                Ok(_) => not_ok(
+                    "another incarnation of the database owns the branch",
+                    "Run stretch.reauthorize.",
+                ),
+                Err(error) => Err(store::map_error(&error)),
+            },
+        ));
         // Writing belongs to the owner of the branch alone (I-7).
         let scratch = secrets::random_uuid()?.to_string();
         let promises = io::run(async move { probe::probe(&endpoint, &scratch).await })?;
@@ -179,7 +197,10 @@ fn enabled() -> Result<String> {
     if gucs::ENABLED.get() {
         return Ok("workers may run".into());
     }
-    not_ok("stretch.enabled is off", "Set stretch.enabled = on and reload the server.")
+    not_ok(
+        "stretch.enabled is off",
+        "Set stretch.enabled = on and reload the server.",
+    )
 }
 
 fn worker() -> Result<String> {

@@ -142,7 +142,10 @@ fn stretch_reconcile(
 fn reconcile(relation: Option<pg_sys::Oid>, dry_run: bool) -> Result<Vec<Row>> {
     shmem::require()?;
     request::refuse_in_block("reconcile")?;
-    user::require_database_owner("reconcile")?;
+    match relation {
+        Some(relation) => user::require_table_owner(relation, "reconcile")?,
+        None => user::require_database_owner("reconcile")?,
+    }
     {
         let latest = Latest::take();
         if catalog::tables::database(latest.get())?.is_none() {

@@ -22,9 +22,9 @@ fn stretch_set_query_mode(mode: &str, force: bool) {
 
 fn set_query_mode(mode: &str, force: bool) -> Result<()> {
     user::require_database_owner("set_query_mode")?;
-    let mode: QueryMode = mode.parse().map_err(|error: stretch_core::state::UnknownWord| {
-        Error::argument(error.to_string())
-    })?;
+    let mode: QueryMode = mode
+        .parse()
+        .map_err(|error: stretch_core::state::UnknownWord| Error::argument(error.to_string()))?;
     require_stretched()?;
     if mode == QueryMode::LocalAndRemote && !force && identity::is_disconnected()? {
         // The mode would promise what no query could keep.
@@ -47,7 +47,10 @@ fn stretch_set_rpo(duration: Interval) {
     let run = || {
         user::require_database_owner("set_rpo")?;
         let seconds = in_limits("the RPO duration", &duration, 0)?;
-        set("UPDATE stretch.database SET rpo = make_interval(secs => $1) RETURNING 1", seconds)
+        set(
+            "UPDATE stretch.database SET rpo = make_interval(secs => $1) RETURNING 1",
+            seconds,
+        )
     };
     run().or_raise();
 }

@@ -161,7 +161,11 @@ fn damage_of(
     let columns: Vec<usize> = (0..reader.detail().columns.len()).collect();
     for (row_group, group) in reader.row_groups().iter().enumerate() {
         pgrx::check_for_interrupts!();
-        let chunks: Vec<Bytes> = group.chunks.iter().map(|chunk| part(bytes, chunk.offset, chunk.len)).collect();
+        let chunks: Vec<Bytes> = group
+            .chunks
+            .iter()
+            .map(|chunk| part(bytes, chunk.offset, chunk.len))
+            .collect();
         if let Err(error) = reader.decode_row_group(row_group, &columns, &chunks) {
             let name = names::relation(table.relation);
             return Ok(damage(&error, segment, &reader, row_group, &name).detail);

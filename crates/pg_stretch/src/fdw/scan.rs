@@ -156,10 +156,12 @@ unsafe fn of<'a>(node: *mut pg_sys::ForeignScanState) -> Option<&'a mut ColdScan
     unsafe { (*node).fdw_state.cast::<ColdScan>().as_mut() }
 }
 
-/// The counters of a node that ran.
+/// The counters of a node that ran in this process; none when a parallel worker ran it.
 pub unsafe fn counters(node: *mut pg_sys::ForeignScanState) -> Option<Counters> {
     // SAFETY: the node is one of ours.
-    unsafe { of(node) }.map(|scan| scan.counters)
+    unsafe { of(node) }
+        .filter(|scan| scan.started || scan.counters != Counters::default())
+        .map(|scan| scan.counters)
 }
 
 /// `IterateForeignScan`.

@@ -88,7 +88,7 @@ impl Identity {
                     credential.into(),
                 ],
             )?;
-            bind(BranchId::from_uuid(branch), &body, Some(credential))
+            bind(BranchId::from_uuid(branch), &body, Some(credential), Reason::Authorized)
         })?;
         let claim = Claim {
             db,

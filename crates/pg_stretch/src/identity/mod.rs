@@ -9,8 +9,8 @@ pub mod marker;
 mod publish;
 mod watch;
 
-pub use gate::{local_verdict, missing_statements};
 pub use gate::{disconnected_without_binding, is_disconnected, judge_again, require_connected, require_read};
+pub use gate::{local_verdict, missing_statements};
 pub use watch::{bind, claim_body, created_by};
 
 use crate::catalog::rows::{Binding, Database};
@@ -240,18 +240,9 @@ impl Identity {
         self.claim.filter(|_| self.verdict.state == DatabaseState::Connected)
     }
 
-    /// Whether rows may migrate to staging.
+    /// Whether rows may migrate to staging: also while the endpoint does not answer, but not while somebody else may
+    /// still own the branch (F39).
     pub fn may_migrate(&self) -> bool {
         verdict::may_migrate(&self.verdict)
-    }
-
-    /// Whether objects may be created on the endpoint.
-    pub fn may_upload(&self) -> bool {
-        verdict::may_upload(self.verdict.state) && self.claim.is_some()
-    }
-
-    /// Whether staged bytes may be dropped.
-    pub fn may_purge(&self) -> bool {
-        verdict::may_purge(self.verdict.state) && self.claim.is_some()
     }
 }

@@ -13,7 +13,7 @@ use pgrx::pg_sys;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stretch_core::ids::BranchId;
-use stretch_core::verdict::{EndpointFacts, Facts, LocalFacts, Movement, Verdict};
+use stretch_core::verdict::{EndpointFacts, Facts, LocalFacts, Movement, Reason, Verdict};
 use stretch_endpoint::bodies::{ClaimBody, FORMAT, LeaseBody};
 use stretch_endpoint::claim::ClaimOutcome;
 use stretch_endpoint::{Endpoint, EndpointError};
@@ -235,7 +235,7 @@ impl Identity {
                  WHERE pg_catalog.date_part('epoch', retention) OPERATOR(pg_catalog.<) $1",
                 &[(database.retention_seconds as f64).into()],
             )?;
-            bind(branch, &body, None)
+            bind(branch, &body, None, reason)
         })?;
         let claim = Claim {
             db: database.db_id.uuid(),
@@ -277,15 +277,20 @@ pub fn created_by() -> String {
     }
 }
 
-/// Writes the claim into `stretch.binding`; `credential` is kept when `None`. Part of the caller's transaction.
-pub fn bind(branch: BranchId, body: &ClaimBody, credential: Option<&str>) -> Result<()> {
+/// Writes the claim into `stretch.binding`; `credential` is kept when `None`. The last twenty reasons are kept as the
+/// history of verdicts. Part of the caller's transaction.
+pub fn bind(branch: BranchId, body: &ClaimBody, credential: Option<&str>, reason: Reason) -> Result<()> {
     let changed = spi::execute(
-        "INSERT INTO stretch.binding AS b (branch_id, generation, nonce, credential, system_identifier, database_oid, timeline, lsn)
+        "INSERT INTO stretch.binding AS b (branch_id, generation, nonce, credential, system_identifier, database_oid, timeline, lsn, verdicts)
          VALUES ($1, $2, $3, coalesce($4, (SELECT o.credential FROM stretch.binding o)), $5::pg_catalog.numeric,
-                 $6, $7, $8::pg_catalog.pg_lsn)
+                 $6, $7, $8::pg_catalog.pg_lsn,
+                 jsonb_build_array(jsonb_build_object('at', now(), 'generation', $2, 'reason', $9)))
          ON CONFLICT (one) DO UPDATE SET branch_id = excluded.branch_id, generation = excluded.generation,
              nonce = excluded.nonce, credential = excluded.credential, system_identifier = excluded.system_identifier,
-             database_oid = excluded.database_oid, timeline = excluded.timeline, lsn = excluded.lsn
+             database_oid = excluded.database_oid, timeline = excluded.timeline, lsn = excluded.lsn,
+             verdicts = (SELECT jsonb_agg(v ORDER BY n) FROM (
+                 SELECT v, n FROM jsonb_array_elements(b.verdicts || excluded.verdicts) WITH ORDINALITY AS e(v, n)
+                 ORDER BY n DESC LIMIT 20) AS last)
          RETURNING 1",
         &[
             pgrx::Uuid::from_bytes(*branch.as_bytes()).into(),
@@ -296,6 +301,7 @@ pub fn bind(branch: BranchId, body: &ClaimBody, credential: Option<&str>) -> Res
             pg_sys::Oid::from(body.database_oid).into(),
             (body.timeline as i32).into(),
             lsn_text(body.lsn).into(),
+            reason.text().into(),
         ],
     )?;
     if changed == 1 {

@@ -36,7 +36,7 @@ unsafe extern "C-unwind" fn plan(
 ) -> *mut pg_sys::PlannedStmt {
     // SAFETY: the planner hands over a valid query tree; the previous hook or the standard planner gets the same one.
     unsafe {
-        look(query.cast(), std::ptr::null_mut());
+        check(query).or_raise();
         match PREVIOUS {
             Some(previous) => previous(query, text, options, params),
             None => pg_sys::standard_planner(query, text, options, params),
@@ -44,28 +44,45 @@ unsafe extern "C-unwind" fn plan(
     }
 }
 
-/// Walks every level of the query: subqueries, common table expressions and sublinks.
+/// Checks every level of the query: subqueries, common table expressions and sublinks. Expressions are only walked where
+/// they hold sublinks, so that most queries pass at the cost of their range table.
+unsafe fn check(query: *mut pg_sys::Query) -> Result<()> {
+    // SAFETY: `query` is a valid query tree; lists hold what their names say.
+    unsafe {
+        pg_sys::check_stack_depth();
+        check_query(query)?;
+        for entry in list::pointers::<pg_sys::RangeTblEntry>((*query).rtable) {
+            check_entry(entry)?;
+            if (*entry).rtekind == pg_sys::RTEKind::RTE_SUBQUERY && !(*entry).subquery.is_null() {
+                check((*entry).subquery)?;
+            }
+        }
+        for common in list::pointers::<pg_sys::CommonTableExpr>((*query).cteList) {
+            check((*common).ctequery.cast())?;
+        }
+        if (*query).hasSubLinks {
+            let flags = pg_sys::QTW_IGNORE_RT_SUBQUERIES | pg_sys::QTW_IGNORE_CTE_SUBQUERIES;
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                query_tree_walker(query, Some(look), std::ptr::null_mut(), flags as i32)
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Finds the queries of sublinks in expressions.
 #[pg_guard]
 unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut std::ffi::c_void) -> bool {
     if node.is_null() {
         return false;
     }
-    // SAFETY: the tag tells the type of a node; the walkers of the server visit its parts.
+    // SAFETY: the tag tells the type of a node; the walker of the server visits its parts.
     unsafe {
-        match (*node).type_ {
-            pg_sys::NodeTag::T_Query => {
-                let query = node.cast::<pg_sys::Query>();
-                check_query(query).or_raise();
-                pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                    query_tree_walker(query, Some(look), context, pg_sys::QTW_EXAMINE_RTES_BEFORE as i32)
-                })
-            }
-            pg_sys::NodeTag::T_RangeTblEntry => {
-                check_entry(node.cast()).or_raise();
-                false
-            }
-            _ => pg_sys::ffi::pg_guard_ffi_boundary(|| expression_tree_walker(node, Some(look), context)),
+        if (*node).type_ == pg_sys::NodeTag::T_Query {
+            check(node.cast()).or_raise();
+            return false;
         }
+        pg_sys::ffi::pg_guard_ffi_boundary(|| expression_tree_walker(node, Some(look), context))
     }
 }
 

@@ -10,6 +10,7 @@ use pgrx::pg_sys;
 use std::collections::BTreeSet;
 use stretch_core::ids::{BranchId, SegmentId, TableId};
 use stretch_core::reconcile::{CatalogSegment, Finding, Plan};
+use stretch_core::verdict::Reason;
 use stretch_endpoint::bodies::ClaimBody;
 use uuid::Uuid;
 
@@ -94,7 +95,7 @@ pub fn bind_branch(url: &str, credential: &str, branch: Uuid, body: &ClaimBody, 
             (retention_seconds as f64).into(),
         ],
     )?;
-    identity::bind(BranchId::from_uuid(branch), body, Some(credential))?;
+    identity::bind(BranchId::from_uuid(branch), body, Some(credential), Reason::Authorized)?;
     spi::execute("UPDATE stretch.binding SET query_mode = 'LOCAL_AND_REMOTE'", &[]).map(drop)
 }
 

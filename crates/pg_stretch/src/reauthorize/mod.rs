@@ -40,6 +40,7 @@ impl Catalog {
     /// Reads it in the current transaction.
     pub fn read(snapshot: pg_sys::Snapshot) -> Result<Self> {
         let database = tables::database(snapshot)?.ok_or_else(store::not_enabled)?;
+        store::check_format(&database)?;
         let stretched = tables::stretched_tables(snapshot)?;
         let (segments, hashes) = local::segments()?;
         Ok(Self {

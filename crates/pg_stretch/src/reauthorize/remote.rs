@@ -16,7 +16,7 @@ use stretch_endpoint::upload::{has_checksum, upload_segment};
 use stretch_endpoint::{Endpoint, EndpointError, probe};
 use uuid::Uuid;
 
-type Remote<T> = std::result::Result<T, EndpointError>;
+type Remote<T> = Result<T, EndpointError>;
 
 /// Numbers of pins that are tried; each earlier list of the same child takes one.
 const MAX_PINS: u64 = 10_000;

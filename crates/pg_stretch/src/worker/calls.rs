@@ -59,7 +59,8 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
 /// `purge_staged`: lets uploads finish, then drops every staged byte that is uploaded and verified.
 pub fn purge_staged(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     if upload::claim().is_none() {
-        return Err(crate::identity::require_connected().err().unwrap_or_else(|| Error::new(&errors::DISCONNECTED, "the database is not connected")));
+        with_catalog(crate::identity::require_connected)?;
+        return Err(Error::new(&errors::DISCONNECTED, "the database is not connected"));
     }
     worker.uploader.hurry();
     while taken.wanted() && worker.uploader.step()? == Step::Busy {
@@ -88,8 +89,19 @@ fn patient<R>(mut f: impl FnMut() -> Result<R>) -> Result<R> {
 fn may_migrate() -> Result<()> {
     match shmem::my_slot() {
         Some(slot) if slot.judged && slot.state != shmem::SlotState::Disconnected => Ok(()),
-        _ => crate::identity::require_read(),
+        _ => with_catalog(crate::identity::require_read),
     }
+}
+
+/// ST009 in a database that is not stretched, else what `f` says; in a transaction, as whatever reads the catalog needs one.
+fn with_catalog(f: impl FnOnce() -> Result<()>) -> Result<()> {
+    txn::run(Isolation::ReadCommitted, || {
+        // SAFETY: inside a transaction with an active snapshot.
+        match catalog::tables::database(unsafe { pg_sys::GetActiveSnapshot() })? {
+            Some(_) => f(),
+            None => Err(crate::store::not_enabled()),
+        }
+    })
 }
 
 fn stretched(relation: pg_sys::Oid) -> Result<stretch_core::ids::TableId> {

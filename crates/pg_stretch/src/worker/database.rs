@@ -112,7 +112,7 @@ impl Worker {
     fn round(&mut self) -> bool {
         self.background();
         let mut more = false;
-        if gucs::ENABLED.get() && may_migrate() {
+        if gucs::ENABLED.get() && self.identity.may_migrate() {
             step("migration", || self.mover.round().map(|again| more = again));
         }
         step("purge", || self.uploader.purge_due());
@@ -126,11 +126,6 @@ impl Worker {
         // Each finished upload starts the next one; the job itself runs on the I/O thread.
         step("upload", || self.uploader.step().map(|_| ()));
     }
-}
-
-/// Migration is local: it stops only when the verdict is *disconnected* (design §6).
-fn may_migrate() -> bool {
-    shmem::my_slot().is_some_and(|slot| slot.judged && slot.state != shmem::SlotState::Disconnected)
 }
 
 fn step(what: &str, f: impl FnOnce() -> Result<()>) {
