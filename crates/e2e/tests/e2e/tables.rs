@@ -323,7 +323,8 @@ fn a_dump_of_a_stretched_table_is_restored_in_every_way() {
         looks_right(name);
     }
     // The owner of the database can dump it.
-    db.sql("CREATE ROLE dbo LOGIN; CREATE DATABASE owned OWNER dbo");
+    db.sql("CREATE ROLE dbo LOGIN");
+    db.sql("CREATE DATABASE owned OWNER dbo");
     let owned = cluster.connect("owned");
     owned.sql("CREATE EXTENSION pg_stretch");
     let out = cluster
