@@ -1,6 +1,9 @@
 //! pg_stretch: Stretch Database for PostgreSQL. This crate is the skin that talks to PostgreSQL; decisions live in the
 //! crates beside it. One file per thing that PostgreSQL calls us for.
 
+// Constants of PostgreSQL's enums keep their C names.
+#![allow(non_upper_case_globals)]
+
 mod api;
 mod catalog;
 mod enable;

@@ -8,6 +8,7 @@ use crate::shmem::{self, RequestState};
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use stretch_core::errors;
 
@@ -76,7 +77,8 @@ fn enqueue(op: &str, args: &Value) -> Result<u64> {
     }
     want_worker();
     // SAFETY: plain global.
-    let database = unsafe { pg_sys::MyDatabaseId };
+    let (database, pid) = unsafe { (pg_sys::MyDatabaseId, pg_sys::MyProcPid) };
+    clean_at_exit();
     let (id, latch) = shmem::with(|shared| {
         let id = shared.next_request;
         let Some(slot) = shared
@@ -88,6 +90,7 @@ fn enqueue(op: &str, args: &Value) -> Result<u64> {
         };
         slot.state = RequestState::Queued;
         slot.abandoned = false;
+        slot.pid = pid;
         slot.id = id;
         slot.database = database;
         slot.op.set(op);
@@ -183,6 +186,32 @@ fn release(id: u64) {
     shmem::with(|shared| {
         if let Some(request) = shared.requests.iter_mut().find(|request| request.id == id) {
             request.state = RequestState::Free;
+        }
+    });
+}
+
+/// A session that is terminated ends without unwinding: what it left in shared memory is cleared when its process exits.
+pub fn clean_at_exit() {
+    static REGISTERED: AtomicBool = AtomicBool::new(false);
+    if !REGISTERED.swap(true, Ordering::Relaxed) {
+        // SAFETY: a static function, registered once per process, that runs while shared memory is still there.
+        unsafe { pg_sys::before_shmem_exit(Some(clean), pg_sys::Datum::from(0)) };
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn clean(_code: i32, _arg: pg_sys::Datum) {
+    // SAFETY: plain global.
+    let me = unsafe { pg_sys::MyProcPid };
+    shmem::with(|shared| {
+        for request in shared.requests.iter_mut().filter(|request| request.pid == me) {
+            match request.state {
+                RequestState::Running => request.abandoned = true,
+                _ => request.state = RequestState::Free,
+            }
+        }
+        for slot in shared.slots.iter_mut().filter(|slot| slot.leave && slot.leave_pid == me) {
+            slot.leave = false;
         }
     });
 }

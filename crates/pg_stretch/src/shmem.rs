@@ -70,6 +70,8 @@ pub struct Slot {
     pub wanted: bool,
     /// The worker has to leave (DROP DATABASE, RENAME, TEMPLATE: F45).
     pub leave: bool,
+    /// Process that asked for it; when it ends, the worker may come back.
+    pub leave_pid: i32,
     /// The worker has judged at least once since the postmaster started.
     pub judged: bool,
     pub state: SlotState,
@@ -105,6 +107,8 @@ pub struct Request {
     pub state: RequestState,
     /// The caller went away: the worker frees the slot when it is done.
     pub abandoned: bool,
+    /// Process of the caller.
+    pub pid: i32,
     pub id: u64,
     pub database: pg_sys::Oid,
     pub op: Text<32>,

@@ -68,7 +68,6 @@ pub struct StretchedTable {
     pub migration_state: String,
     pub is_reconciled: bool,
     pub columns: Vec<Column>,
-    pub next_field_id: i32,
     pub unique_keys: Vec<UniqueKey>,
 }
 
@@ -85,14 +84,11 @@ pub struct Manifest {
 #[derive(Clone, Debug)]
 pub struct Segment {
     pub segment_id: SegmentId,
-    pub table_id: TableId,
     pub row_count: i64,
     pub byte_size: i64,
     pub sha256: [u8; 32],
     /// Name below `<prefix>/<db_id>/`, once uploaded.
     pub object_key: Option<String>,
-    pub etag: Option<String>,
-    pub staged: bool,
     pub lost: bool,
     pub server_encoding: String,
     pub retired: bool,

@@ -16,7 +16,6 @@ pub enum KeyValue {
     Uuid([u8; 16]),
     Oid(pg_sys::Oid),
     Int4(i32),
-    Bool(bool),
     Text(String),
 }
 
@@ -128,7 +127,6 @@ fn scan_key(key: &Key) -> pg_sys::ScanKeyData {
         KeyValue::Uuid(bytes) => (pg_sys::F_UUID_EQ, pgrx::Uuid::from_bytes(*bytes).into_datum()),
         KeyValue::Oid(oid) => (pg_sys::F_OIDEQ, oid.into_datum()),
         KeyValue::Int4(value) => (pg_sys::F_INT4EQ, value.into_datum()),
-        KeyValue::Bool(value) => (pg_sys::F_BOOLEQ, value.into_datum()),
         KeyValue::Text(value) => (pg_sys::F_TEXTEQ, value.as_str().into_datum()),
     };
     let datum = datum.unwrap_or(pg_sys::Datum::from(0));

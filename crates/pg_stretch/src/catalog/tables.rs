@@ -122,7 +122,6 @@ fn stretched(row: &Row) -> Result<StretchedTable> {
         migration_state: row.get(7).unwrap_or_default(),
         is_reconciled: row.get(8).unwrap_or(false),
         columns: json(row, 9, "columns")?,
-        next_field_id: row.get(10).unwrap_or(1),
         unique_keys: json(row, 11, "unique_keys")?,
     })
 }
@@ -206,7 +205,6 @@ fn segment(row: &Row) -> Result<Segment> {
         segment_id: SegmentId::from_uuid(uuid::Uuid::from_bytes(
             row.uuid(1).ok_or_else(|| missing("segment_id"))?,
         )),
-        table_id: TableId::from_uuid(uuid::Uuid::from_bytes(row.uuid(2).ok_or_else(|| missing("table_id"))?)),
         row_count: row.get(3).ok_or_else(|| missing("row_count"))?,
         byte_size: row.get(4).ok_or_else(|| missing("byte_size"))?,
         sha256: row
@@ -214,8 +212,6 @@ fn segment(row: &Row) -> Result<Segment> {
             .and_then(|b| b.try_into().ok())
             .ok_or_else(|| missing("sha256"))?,
         object_key: row.get(6),
-        etag: row.get(7),
-        staged: row.get(8).unwrap_or(false),
         lost: row.get(9).unwrap_or(false),
         server_encoding: row.get(10).unwrap_or_default(),
         retired: row.get(17).unwrap_or(false),

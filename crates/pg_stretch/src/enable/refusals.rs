@@ -100,6 +100,10 @@ WITH c AS (
     SELECT 'rule', format('the rule %I could redirect rows past the cold side', rulename), format('Use DROP RULE %I.', rulename)
     FROM pg_rewrite JOIN c ON c.oid = ev_class WHERE relkind IN ('r', 'p')
   UNION ALL
+    SELECT 'constraint', format('the check constraint %I is not validated, and the cold side would believe it', conname),
+        format('Use ALTER TABLE … VALIDATE CONSTRAINT %I, or drop it.', conname)
+    FROM pg_constraint WHERE conrelid = $1 AND contype = 'c' AND NOT convalidated AND NOT connoinherit
+  UNION ALL
     SELECT 'constraint', 'a constraint has the reserved name stretch_filter', 'Use ALTER TABLE … RENAME CONSTRAINT.'
     FROM pg_constraint WHERE conrelid = $1 AND conname = 'stretch_filter'
   UNION ALL

@@ -29,6 +29,9 @@ pub enum Mode {
 
 /// The database's query mode under a snapshot. Without a binding (a restored dump) nothing restricts it.
 pub fn query_mode(snapshot: pg_sys::Snapshot) -> Result<Mode> {
+    if crate::unique::probing() {
+        return Ok(Mode::LocalAndRemote);
+    }
     Ok(
         match tables::binding(snapshot)?.map(|binding| binding.query_mode).as_deref() {
             Some("LOCAL_ONLY") => Mode::LocalOnly,

@@ -37,10 +37,14 @@ pub unsafe fn send_away(node: *mut pg_sys::Node) -> Result<Option<Away>> {
     if database == pg_sys::InvalidOid {
         return Ok(None);
     }
+    crate::request::clean_at_exit();
+    // SAFETY: plain global.
+    let me = unsafe { pg_sys::MyProcPid };
     // A database without a slot gets one: after a start the launcher looks into every database once.
     let was_there = shmem::with(|shared| {
         let slot = shared.slot(database)?;
         slot.leave = true;
+        slot.leave_pid = me;
         Some(slot.worker_pid != 0 || slot.wanted)
     });
     let Some(was_there) = was_there else {

@@ -21,7 +21,7 @@ const CONRELID: i16 = 8;
 /// One object that is being deleted.
 #[derive(Clone, Debug)]
 enum Dropped {
-    Table(Arc<Info>, String),
+    Table(Arc<Info>),
     Child(Arc<Info>, String),
     /// Part of a relation that may itself be going.
     Part(pg_sys::Oid, Target, Command),
@@ -112,7 +112,7 @@ fn look(class: pg_sys::Oid, object: pg_sys::Oid, part: i32) -> Result<Option<Dro
 
 fn relation(object: pg_sys::Oid) -> Result<Option<Dropped>> {
     if let Some(info) = stretched::lookup(object)? {
-        return Ok(Some(Dropped::Table(info, names::relation(object))));
+        return Ok(Some(Dropped::Table(info)));
     }
     if let Some(info) = stretched::of_child(object)? {
         return Ok(Some(Dropped::Child(info, names::relation(object))));
@@ -214,7 +214,7 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
             })
         };
         match dropped {
-            Dropped::Table(info, _) => retire(info)?,
+            Dropped::Table(info) => retire(info)?,
             Dropped::Child(info, name) => {
                 let with_parent = !exists(info.relation);
                 if !with_parent {

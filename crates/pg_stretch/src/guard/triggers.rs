@@ -32,7 +32,6 @@ pub fn of_statement(statement: &pg_sys::CreateTrigStmt) -> Trigger {
 /// A trigger of pg_trigger.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    pub oid: pg_sys::Oid,
     pub name: String,
     pub internal: bool,
     pub trigger: Trigger,
@@ -42,21 +41,20 @@ pub struct Stored {
 pub fn of_table(relation: pg_sys::Oid) -> Result<Vec<Stored>> {
     let _path = path::Pinned::new();
     spi::rows(
-        "SELECT oid, tgname::text, tgisinternal, tgfoid = 'stretch.unique_probe()'::pg_catalog.regprocedure,
+        "SELECT tgname::text, tgisinternal, tgfoid = 'stretch.unique_probe()'::pg_catalog.regprocedure,
             tgtype & 1 = 1, tgtype & 24 <> 0 AND (tgoldtable IS NOT NULL OR tgnewtable IS NOT NULL), tgenabled = 'A'
          FROM pg_catalog.pg_trigger WHERE tgrelid = $1",
         &[relation.into()],
         |row| {
             let flag = |number| row.get::<bool>(number).map(Option::unwrap_or_default);
-            let name = row.get::<String>(2)?.unwrap_or_default();
+            let name = row.get::<String>(1)?.unwrap_or_default();
             Ok(Stored {
-                oid: row.get(1)?.unwrap_or(pg_sys::InvalidOid),
-                internal: flag(3)?,
+                internal: flag(2)?,
                 trigger: Trigger {
-                    ours: flag(4)?,
-                    row: flag(5)?,
-                    transition: flag(6)?,
-                    always: flag(7)?,
+                    ours: flag(3)?,
+                    row: flag(4)?,
+                    transition: flag(5)?,
+                    always: flag(6)?,
                     repack: name == "repack_trigger",
                 },
                 name,

@@ -70,6 +70,7 @@ fn in_our_script() -> bool {
     }
 }
 
+#[allow(clippy::too_many_arguments)] // PostgreSQL's signature
 #[pg_guard]
 unsafe extern "C-unwind" fn process_utility(
     statement: *mut pg_sys::PlannedStmt,
@@ -86,10 +87,8 @@ unsafe extern "C-unwind" fn process_utility(
         let node = (*statement).utilityStmt;
         let tag = (*node).type_;
         let mut session = None;
-        if pg_sys::IsTransactionState() && !is_ours() {
-            if is_watched(tag) && !in_our_script() && installed() {
-                session = Some(Session::before(node).or_raise());
-            }
+        if pg_sys::IsTransactionState() && !is_ours() && is_watched(tag) && !in_our_script() && installed() {
+            session = Some(Session::before(node).or_raise());
         }
         let away = databases::send_away(node).or_raise();
         redact::mask_activity();

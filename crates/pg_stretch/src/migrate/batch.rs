@@ -77,11 +77,11 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
     };
     let scanned = scan::run(&request, snapshot, at)?;
     let rows = scanned.tids.len() as u64;
-    let next_block = next_block(&scanned);
+    let (reached_end, next_block) = (scanned.resume.is_none(), scanned.resume.unwrap_or(0));
     let fill = batch::Fill { rows, bytes: scanned.batch.bytes() as u64, elapsed: started.elapsed() };
-    let rest = Outcome { reached_end: scanned.reached_end, left: scanned.skipped + rows, next_block: progress.next_block, ..Outcome::default() };
+    let rest = Outcome { reached_end, left: scanned.skipped + rows, next_block: progress.next_block, ..Outcome::default() };
     if rows == 0 {
-        return Ok(Outcome { left: scanned.skipped, next_block: 0, ..rest });
+        return Ok(Outcome { left: scanned.skipped, next_block, ..rest });
     }
     if !batch::is_due(&fill, &order.limits, order.waiting, order.demand) {
         return Ok(rest);
@@ -97,7 +97,7 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
         return Err(Error::new(&errors::LOCKED, format!("{} of {rows} eligible rows of {} are held by other sessions", stayed.len(), names::relation(order.relation))));
     }
     record::tombstones(segment_id, &born_dead(&segment.permutation, &stayed))?;
-    Ok(Outcome { moved, reached_end: scanned.reached_end, left: scanned.skipped + stayed.len() as u64, next_block })
+    Ok(Outcome { moved, reached_end, left: scanned.skipped + stayed.len() as u64, next_block })
 }
 
 /// The row of `stretched_table`, locked against a second migrator and against commands that change it (step 0).
@@ -121,6 +121,9 @@ fn check_allowed(table: &StretchedTable) -> Result<()> {
     // SAFETY: plain global of the server.
     if unsafe { pg_sys::old_snapshot_threshold } >= 0 {
         return stop("old_snapshot_threshold is set".into());
+    }
+    if !crate::unique::guarded(table.relation) {
+        return stop("its unique keys are not guarded by the enabled triggers of pg_stretch".into());
     }
     let copier = spi::get::<String>(
         "SELECT t.tgname::text FROM pg_catalog.pg_trigger t
@@ -196,14 +199,6 @@ fn sort_keys(table: &StretchedTable, encoders: &[Encoder]) -> Result<Vec<SortKey
         Some(SortKey { column, descending: item.descending, nulls_first: item.nulls_first })
     };
     items.iter().map(|item| key(item).ok_or_else(|| Error::argument(format!("order_by names the column {} that does not exist", item.column)))).collect()
-}
-
-/// A scan by blocks goes on in the block where it stopped; one that reached the end starts over.
-fn next_block(scanned: &scan::Scanned) -> u32 {
-    match scanned.tids.last() {
-        Some((block, _)) if scanned.by_block && !scanned.reached_end => *block,
-        _ => 0,
-    }
 }
 
 /// Row numbers of the segment for indexes of the batch.

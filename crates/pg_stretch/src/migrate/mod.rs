@@ -123,7 +123,7 @@ impl Mover {
     }
 
     /// Begins the next pass over the table at its first block: a pass under way saw only the rest of it.
-    pub fn from_the_start(&mut self, relation: pg_sys::Oid) {
+    pub fn start_over(&mut self, relation: pg_sys::Oid) {
         self.tables.entry(relation).or_default().next_block = 0;
     }
 

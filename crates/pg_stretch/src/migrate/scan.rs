@@ -14,6 +14,9 @@ use stretch_core::batch::{self, Fill, Limits};
 use stretch_core::errors;
 use stretch_segment::BatchBuilder;
 
+/// Blocks that one window of a scan covers: 64 MiB.
+const WINDOW: u32 = 8192;
+
 /// How often a scan looks for sessions that wait for the table.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
 
@@ -22,12 +25,10 @@ pub struct Scanned {
     pub batch: BatchBuilder,
     /// Row identities in the order of the batch's rows: block and offset.
     pub tids: Vec<(u32, u16)>,
-    /// The scan ended before a limit did.
-    pub reached_end: bool,
+    /// Block from which the next scan goes on; `None`: the scan reached the end of the table.
+    pub resume: Option<u32>,
     /// Eligible rows that were passed over because they do not encode (F44).
     pub skipped: u64,
-    /// The scan reads blocks in order, so that the next one may start where this one ended.
-    pub by_block: bool,
 }
 
 /// What to scan and how much.
@@ -64,12 +65,9 @@ struct Sink<'a> {
 pub fn run(request: &ScanRequest<'_>, snapshot: pg_sys::Snapshot, at: &std::cell::Cell<Option<Unfit>>) -> Result<Scanned> {
     let owner = crate::pg::user::relation_owner(request.table.relation);
     let _as_owner = ActAs::role(owner, true);
-    let sql = CString::new(text(request)).map_err(|_| Error::internal("a name holds a NUL"))?;
-    // SAFETY: everything lives in the transaction; the receiver outlives the executor run.
+    // SAFETY: everything lives in the transaction; the receiver outlives the executor runs.
     unsafe {
         let nest = pg_sys::NewGUCNestLevel();
-        let plan = plan(&sql);
-        let by_block = reads_blocks_in_order(plan);
         let row_context = pg_sys::AllocSetContextCreateInternal(
             pg_sys::CurrentMemoryContext,
             c"pg_stretch row".as_ptr(),
@@ -96,12 +94,56 @@ pub fn run(request: &ScanRequest<'_>, snapshot: pg_sys::Snapshot, at: &std::cell
             failure: None,
             at,
         };
+        let resume = windows(&mut sink, snapshot)?;
+        pg_sys::MemoryContextDelete(row_context);
+        pg_sys::AtEOXact_GUC(true, nest);
+        Ok(Scanned { batch: sink.batch, tids: sink.tids, resume, skipped: sink.skipped })
+    }
+}
+
+/// Runs the query, by index in one go, by blocks window after window, so that a scan that finds nothing ends in time as
+/// well. Returns the block from which the next scan goes on; `None` at the end of the table.
+unsafe fn windows(sink: &mut Sink<'_>, snapshot: pg_sys::Snapshot) -> Result<Option<u32>> {
+    // SAFETY: plans and runs one SELECT at a time in the batch's transaction.
+    unsafe {
+        let whole = statement(sink.request, None)?;
+        let plan = plan(&whole);
+        if !reads_blocks_in_order(plan) {
+            execute(sink, &whole, plan, snapshot)?;
+            return Ok(sink.full.then_some(0));
+        }
+        let blocks = blocks(sink.request.table.relation);
+        let mut from = sink.request.from_block;
+        while from < blocks {
+            let to = from.saturating_add(WINDOW);
+            let part = statement(sink.request, Some((from, to)))?;
+            let plan = self::plan(&part);
+            let in_order = reads_blocks_in_order(plan);
+            execute(sink, &part, plan, snapshot)?;
+            if sink.full {
+                let last = sink.tids.last().map_or(from, |(block, _)| *block);
+                return Ok(Some(if in_order { last } else { from }));
+            }
+            from = to;
+            if sink.started.elapsed() >= sink.request.limits.time {
+                break;
+            }
+            sink.give_way()?;
+        }
+        Ok((from < blocks).then_some(from))
+    }
+}
+
+/// Runs a plan into the sink.
+unsafe fn execute(sink: &mut Sink<'_>, sql: &CString, plan: *mut pg_sys::PlannedStmt, snapshot: pg_sys::Snapshot) -> Result<()> {
+    // SAFETY: the sink begins with the receiver and outlives the run.
+    unsafe {
         let query = pg_sys::CreateQueryDesc(
             plan,
             sql.as_ptr(),
             snapshot,
             std::ptr::null_mut(),
-            (&raw mut sink).cast(),
+            (&raw mut *sink).cast(),
             std::ptr::null_mut(),
             std::ptr::null_mut(),
             0,
@@ -111,16 +153,23 @@ pub fn run(request: &ScanRequest<'_>, snapshot: pg_sys::Snapshot, at: &std::cell
         pg_sys::ExecutorFinish(query);
         pg_sys::ExecutorEnd(query);
         pg_sys::FreeQueryDesc(query);
-        pg_sys::MemoryContextDelete(row_context);
-        pg_sys::AtEOXact_GUC(true, nest);
-        if let Some(failure) = sink.failure {
-            return Err(failure);
-        }
-        Ok(Scanned { batch: sink.batch, tids: sink.tids, reached_end: !sink.full, skipped: sink.skipped, by_block })
+    }
+    sink.failure.take().map_or(Ok(()), Err)
+}
+
+/// Blocks of the heap now.
+unsafe fn blocks(relation: pg_sys::Oid) -> u32 {
+    // SAFETY: the batch holds a lock on the relation.
+    unsafe {
+        let open = pg_sys::table_open(relation, pg_sys::NoLock as i32);
+        let blocks = pg_sys::RelationGetNumberOfBlocksInFork(open, pg_sys::ForkNumber::MAIN_FORKNUM);
+        pg_sys::table_close(open, pg_sys::NoLock as i32);
+        blocks
     }
 }
 
-fn text(request: &ScanRequest<'_>) -> String {
+/// The SELECT of the whole heap, or of the blocks `from` (inclusive) to `to` (exclusive).
+fn statement(request: &ScanRequest<'_>, window: Option<(u32, u32)>) -> Result<CString> {
     let mut sql = String::from("SELECT ctid");
     for encoder in request.encoders {
         sql.push_str(", ");
@@ -131,13 +180,13 @@ fn text(request: &ScanRequest<'_>) -> String {
     if let Some(filter) = &request.table.filter {
         conditions.push(format!("({filter})"));
     }
-    if request.from_block > 0 {
-        conditions.push(format!("ctid >= '({},0)'::pg_catalog.tid", request.from_block));
+    if let Some((from, to)) = window {
+        conditions.push(format!("ctid >= '({from},0)'::pg_catalog.tid AND ctid < '({to},0)'::pg_catalog.tid"));
     }
     if !conditions.is_empty() {
         sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
     }
-    sql
+    CString::new(sql).map_err(|_| Error::internal("a name holds a NUL"))
 }
 
 /// Parses, analyses and plans; the rewriter (and with it row-level security) is left out, and so is the check of the

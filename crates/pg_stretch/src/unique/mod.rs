@@ -46,9 +46,33 @@ unsafe fn trigger_data<'a>(call: pg_sys::FunctionCallInfo) -> Result<&'a mut pg_
     }
 }
 
+thread_local! {
+    static PROBING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// True while this session looks for keys in a cold side: query modes do not hide rows from that (F36).
+pub fn probing() -> bool {
+    PROBING.get()
+}
+
+/// Marks a probe until dropped, also when an error unwinds.
+struct Probing;
+
+impl Probing {
+    fn begin() -> Self {
+        PROBING.set(true);
+        Self
+    }
+}
+
+impl Drop for Probing {
+    fn drop(&mut self) {
+        PROBING.set(false);
+    }
+}
+
 /// Whether every unique key of the table is kept unique against cold rows: it has none, or both triggers of ours fire
 /// always. Migration leaves other tables alone (F28).
-#[allow(dead_code)] // migration asks it
 pub fn guarded(relation: pg_sys::Oid) -> bool {
     // SAFETY: the relation is opened and closed with one lock; its trigger descriptor lives that long.
     unsafe {

@@ -47,6 +47,7 @@ pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
         let child = names::relation(info.child);
         let _owner = Owner::new(user::relation_owner(info.relation));
         let _path = path::Pinned::new();
+        let _probing = super::Probing::begin();
         pg_sys::SPI_connect();
         if data.tg_newtable.is_null() {
             changed_row(data, &keys, &child, info.relation)?;

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::pg::txn::{self, Isolation};
 use crate::request::Taken;
 use crate::upload::{self, Step};
-use crate::{catalog, shmem};
+use crate::catalog;
 use pgrx::pg_sys;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -19,18 +19,18 @@ fn relation(args: &Value) -> Option<pg_sys::Oid> {
 /// `migrate`: one batch now. Answers the number of rows moved.
 pub fn migrate(worker: &mut Worker, args: &Value) -> Result<Value> {
     let relation = relation(args).ok_or_else(|| Error::internal("migrate lacks a relation"))?;
-    may_migrate()?;
+    may_migrate(worker)?;
     let outcome = patient(|| worker.mover.batch(relation, args["max_rows"].as_u64(), Demand::Asked))?;
     Ok(json!(outcome.moved))
 }
 
 /// `drain`: batches until nothing eligible is left, then `(moved, left)`; uploads and heartbeats go on in between.
 pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
-    may_migrate()?;
+    may_migrate(worker)?;
     let deadline = Instant::now() + Duration::from_secs_f64(taken.args["timeout"].as_f64().unwrap_or(600.0).max(0.0));
     let (mut moved, mut left) = (0, 0);
     for relation in relations(relation(&taken.args))? {
-        worker.mover.from_the_start(relation);
+        worker.mover.start_over(relation);
         loop {
             if Instant::now() > deadline || !taken.wanted() {
                 return Err(Error::new(&errors::DRAIN_INCOMPLETE, format!("{moved} rows were moved before the time was over")));
@@ -85,12 +85,12 @@ fn patient<R>(mut f: impl FnMut() -> Result<R>) -> Result<R> {
     }
 }
 
-/// Migration is local: it needs a verdict that is not *disconnected* (design §6), not a reachable endpoint.
-fn may_migrate() -> Result<()> {
-    match shmem::my_slot() {
-        Some(slot) if slot.judged && slot.state != shmem::SlotState::Disconnected => Ok(()),
-        _ => with_catalog(crate::identity::require_read),
+/// Migration is local: it needs a verdict that allows it (design §6), not a reachable endpoint.
+fn may_migrate(worker: &Worker) -> Result<()> {
+    if worker.identity.may_migrate() {
+        return Ok(());
     }
+    with_catalog(crate::identity::require_connected)
 }
 
 /// ST009 in a database that is not stretched, else what `f` says; in a transaction, as whatever reads the catalog needs one.

@@ -74,6 +74,11 @@ unsafe extern "C-unwind" fn leave(code: i32, _arg: pg_sys::Datum) {
             slot.worker_latch = std::ptr::null_mut();
             // One that was terminated or failed is started again; one that returned had nothing to do.
             slot.wanted |= code != 0;
+            // A database that was only looked into does not keep a slot, or a server with many would run out of them.
+            if !slot.judged && !slot.wanted && !slot.leave {
+                // SAFETY: a slot of zeros is a free slot, as `shmem::startup` makes them.
+                *slot = unsafe { std::mem::zeroed() };
+            }
         }
     });
     shmem::broadcast();
@@ -150,8 +155,9 @@ fn needed() -> bool {
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
         Ok(catalog::tables::database(snapshot)?.is_some())
     });
+    // A failing look says nothing about the database: stay.
     found.unwrap_or_else(|error| {
         error.report(pg_sys::LOG as i32);
-        false
+        true
     })
 }

@@ -20,6 +20,10 @@ impl Tidy {
         if self.last.is_some_and(|last| last.elapsed() < EVERY) {
             return Ok(());
         }
+        // Disconnected or undecided, nothing is purged or stamped (F15).
+        if crate::upload::claim().is_none() {
+            return Ok(());
+        }
         self.last = Some(Instant::now());
         txn::run(Isolation::ReadCommitted, || {
             // Stamped by a later transaction than the one that retired, so never before its commit (F16).
@@ -28,13 +32,16 @@ impl Tidy {
                   WHERE retired AND retired_at IS NULL",
                 &[],
             )?;
-            // A restore to a moment before the retirement brings these rows back from its own backup.
+            // Retired segments that were never uploaded stay staged for the retention, the others are on the endpoint.
             spi::execute(
-                "DELETE FROM stretch.staged_chunk c USING stretch.segment s
-                  WHERE s.segment_id = c.segment_id AND s.retired AND s.staged AND s.retired_at IS NOT NULL",
+                "WITH gone AS (
+                     UPDATE stretch.segment SET staged = false
+                      WHERE retired AND staged AND retired_at IS NOT NULL
+                        AND (object_key IS NOT NULL OR retired_at < pg_catalog.clock_timestamp() - (SELECT retention FROM stretch.database))
+                      RETURNING segment_id)
+                 DELETE FROM stretch.staged_chunk c USING gone WHERE c.segment_id = gone.segment_id",
                 &[],
             )?;
-            spi::execute("UPDATE stretch.segment SET staged = false WHERE retired AND staged AND retired_at IS NOT NULL", &[])?;
             spi::execute("DELETE FROM stretch.migration_batch WHERE end_time < pg_catalog.clock_timestamp() - interval '7 days'", &[])?;
             Ok(())
         })
