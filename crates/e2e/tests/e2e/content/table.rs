@@ -80,6 +80,9 @@ impl Table {
             defs.insert(at, "dropped_early text DEFAULT 'gone'".to_owned());
             defs.insert(r.random_range(0..=at), "dropped_late numeric DEFAULT 1.5".to_owned());
         }
+        if r.random_bool(0.3) {
+            defs.push("computed bigint GENERATED ALWAYS AS (k::bigint * 3) STORED".to_owned());
+        }
         db.sql(&format!("CREATE TABLE {name} ({})", defs.join(", ")));
         for column in &columns {
             if r.random_bool(0.15) && storable(column.kind) {
@@ -121,8 +124,9 @@ impl Table {
             db.sql(&format!("ALTER TABLE {} DROP dropped_late", table.name));
         }
         if !unique {
+            let names = table.names();
             db.sql(&format!(
-                "INSERT INTO {0} SELECT * FROM {0} WHERE k % 5 = 0",
+                "INSERT INTO {0} ({names}) SELECT {names} FROM {0} WHERE k % 5 = 0",
                 table.name
             ));
         }
@@ -148,15 +152,16 @@ impl Table {
             }
             text.push('\n');
         }
-        let names: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
         db.copy_in(
-            &format!(
-                "COPY {} ({}) FROM STDIN",
-                self.name,
-                [&["k"], &names[..]].concat().join(", ")
-            ),
+            &format!("COPY {} ({}) FROM STDIN", self.name, self.names()),
             text.as_bytes(),
         );
+    }
+
+    /// The columns that are given values, the key first.
+    fn names(&self) -> String {
+        let names = self.columns.iter().map(|c| c.name.as_str());
+        std::iter::once("k").chain(names).collect::<Vec<_>>().join(", ")
     }
 
     /// The statement that stretches it.
@@ -234,14 +239,18 @@ impl Table {
         for ((what, _), (all, hot)) in wanted.into_iter().zip(all.into_iter().zip(hot)) {
             *occurred.entry(format!("cold: {what}")).or_default() += all - hot;
         }
-        let dropped = db.bool(&format!(
-            "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = '{}'::regclass AND attisdropped)",
-            self.name
-        ));
+        let has = |attribute: &str| {
+            db.bool(&format!(
+                "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = '{}'::regclass AND {attribute})",
+                self.name
+            ))
+        };
+        let cold_if = |yes| if yes { cold } else { 0 };
         for (what, count) in [
             ("rows", total),
             ("empty table", i64::from(total == 0)),
-            ("dropped column", if dropped { cold } else { 0 }),
+            ("dropped column", cold_if(has("attisdropped"))),
+            ("generated column", cold_if(has("attgenerated <> ''"))),
             ("rows left by a filter", total - cold),
         ] {
             *occurred.entry(what.to_owned()).or_default() += count;
