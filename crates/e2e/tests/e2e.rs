@@ -6,6 +6,8 @@ mod cold_reads;
 mod content;
 #[path = "e2e/demo.rs"]
 mod demo;
+#[path = "e2e/guards.rs"]
+mod guards;
 #[path = "e2e/identity.rs"]
 mod identity;
 #[path = "e2e/kit.rs"]
@@ -28,6 +30,8 @@ mod seed;
 mod sizes;
 #[path = "e2e/smoke.rs"]
 mod smoke;
+#[path = "e2e/tables.rs"]
+mod tables;
 #[path = "e2e/trouble.rs"]
 mod trouble;
 #[path = "e2e/tsql.rs"]
