@@ -317,7 +317,7 @@ GRANT EXECUTE ON FUNCTION stretch.deauthorize() TO pg_database_owner;
 CREATE FUNCTION stretch.set_query_mode(mode text, force boolean DEFAULT false)
     RETURNS void
     LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_query_mode_wrapper';
-COMMENT ON FUNCTION stretch.set_query_mode(text, boolean) IS 'Chooses which rows queries of stretched tables see: LOCAL_AND_REMOTE, LOCAL_ONLY, REMOTE_ONLY or DISABLED';
+COMMENT ON FUNCTION stretch.set_query_mode(text, boolean) IS 'Chooses which rows queries of stretched tables see: LOCAL_AND_REMOTE, LOCAL_ONLY or DISABLED';
 REVOKE EXECUTE ON FUNCTION stretch.set_query_mode(text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stretch.set_query_mode(text, boolean) TO pg_database_owner;
 

@@ -82,11 +82,15 @@ fn has_send_and_receive(type_id: pg_sys::Oid) -> bool {
 }
 
 /// Whether the type's send function writes the OID of a type that a restored dump knows by another one: an array
-/// writes its element's, a composite type its fields', and receive insists on them (array_recv, record_recv).
+/// writes its element's, a composite type its fields', and receive insists on them (array_recv, record_recv). Values of
+/// the reg types are such OIDs themselves.
 fn sends_own_types(type_id: pg_sys::Oid) -> bool {
     // SAFETY: syscache look-ups of existing types; the row type's descriptor is a copy in the current memory context.
     unsafe {
         let written = |inner: pg_sys::Oid| inner.to_u32() >= pg_sys::FirstNormalObjectId || sends_own_types(inner);
+        if names_an_object(type_id) {
+            return true;
+        }
         let element = pg_sys::get_element_type(type_id);
         if element != pg_sys::InvalidOid {
             return written(element);
@@ -105,4 +109,22 @@ fn sends_own_types(type_id: pg_sys::Oid) -> bool {
             _ => false,
         }
     }
+}
+
+/// The types whose values are OIDs of objects and whose text is the object's name (regproc.c).
+fn names_an_object(type_id: pg_sys::Oid) -> bool {
+    matches!(
+        type_id,
+        pg_sys::REGPROCOID
+            | pg_sys::REGPROCEDUREOID
+            | pg_sys::REGOPEROID
+            | pg_sys::REGOPERATOROID
+            | pg_sys::REGCLASSOID
+            | pg_sys::REGTYPEOID
+            | pg_sys::REGROLEOID
+            | pg_sys::REGNAMESPACEOID
+            | pg_sys::REGCONFIGOID
+            | pg_sys::REGDICTIONARYOID
+            | pg_sys::REGCOLLATIONOID
+    )
 }

@@ -326,4 +326,45 @@ fn query_modes_decide_what_is_read() {
     assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 100);
     set("LOCAL_AND_REMOTE");
     assert_eq!(db.int("EXECUTE p"), 1000);
+    db.fails("SELECT stretch.set_query_mode('REMOTE_ONLY')", "0A000");
+    set("REMOTE_ONLY");
+    db.fails("EXECUTE p", "0A000");
+}
+
+#[test]
+fn readers_lend_no_rights_and_policies_hold() {
+    let (_cluster, _endpoint, db) = server("cold-rights");
+    db.sql(
+        "CREATE ROLE alice; CREATE SCHEMA a AUTHORIZATION alice; SET ROLE alice;
+         CREATE FUNCTION a.only_alice(int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+             IF current_user <> 'alice' THEN RAISE EXCEPTION 'runs as %', current_user; END IF; RETURN true; END $$;
+         CREATE DOMAIN a.checked AS int CHECK (a.only_alice(VALUE));
+         CREATE TABLE a.t (id int PRIMARY KEY, x a.checked[], c regclass, b bigint);
+         INSERT INTO a.t SELECT g, ARRAY[g, g + 1], 'a.t', g FROM generate_series(1, 100) g;
+         RESET ROLE",
+    );
+    enable_table(&db, "a.t", "id <= 90");
+    assert_eq!(drain(&db, "a.t"), 90);
+    db.sql("SET search_path = a; SET DateStyle = 'SQL, DMY'");
+    assert_eq!(db.int("SELECT sum(x[2]) FROM t"), 5150);
+    assert_eq!(db.int("SELECT count(*) FROM t WHERE c = 'a.t'::regclass"), 100);
+    assert_eq!(db.text("SHOW DateStyle"), "SQL, DMY");
+    assert_eq!(db.text("SHOW search_path"), "a");
+
+    db.sql("ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY");
+    db.sql("CREATE POLICY even ON t USING (b % 2 = 0)");
+    let child = db.text("SELECT child FROM stretch.stretched_table");
+    assert_eq!(db.int(&format!("SELECT count(*) FROM {child}")), 90);
+    db.sql(&format!("PREPARE p AS SELECT count(*) FROM {child}"));
+    db.sql("SET ROLE alice");
+    assert_eq!(db.int("SELECT count(*) FROM t"), 50);
+    db.fails("EXECUTE p", "0A000");
+    db.fails(
+        &format!("SELECT id FROM {child} UNION ALL SELECT id FROM t"),
+        "0A000",
+    );
+    // The key is still unique against cold rows, those too that the policy hides.
+    db.fails("INSERT INTO t VALUES (7, NULL, NULL, 2)", "23505");
+    let plan = db.lines("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT id FROM t WHERE b = 1000");
+    assert!(!plan.iter().any(|line| line.contains("Pruned")), "{plan:#?}");
 }

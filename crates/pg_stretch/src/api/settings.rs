@@ -25,6 +25,12 @@ fn set_query_mode(mode: &str, force: bool) -> Result<()> {
     let mode: QueryMode = mode
         .parse()
         .map_err(|error: stretch_core::state::UnknownWord| Error::argument(error.to_string()))?;
+    if mode == QueryMode::RemoteOnly {
+        return Err(Error::new(
+            &errors::UNSUPPORTED,
+            "query mode REMOTE_ONLY is not supported",
+        ));
+    }
     require_stretched()?;
     if mode == QueryMode::LocalAndRemote && !force && identity::is_disconnected()? {
         // The mode would promise what no query could keep.

@@ -11,8 +11,9 @@ use pgrx::prelude::*;
 pub const PRIVATE_COLUMNS: i32 = 0;
 /// Flattened [`quals::Qual`]s.
 pub const PRIVATE_QUALS: i32 = 1;
-/// One integer: 1 when cold rows would have to show system columns.
-pub const PRIVATE_SYSTEM: i32 = 2;
+/// Three integers, 1 for true: cold rows would have to show system columns; the query names the foreign table itself;
+/// conditions of a policy or a security barrier come before others.
+pub const PRIVATE_FLAGS: i32 = 2;
 
 /// Cost of decoding one value, in units of `cpu_operator_cost`; a rough measure against a heap tuple's.
 const DECODE_OPERATORS: f64 = 2.0;
@@ -94,14 +95,16 @@ pub unsafe extern "C-unwind" fn plan(
     // SAFETY: planner structures are valid during the callback; lists are built in the planner's memory context.
     unsafe {
         let relid = (*rel).relid;
+        let (pruning, secured) = safe_to_prune(rel, clauses);
         let clauses = pg_sys::extract_actual_clauses(clauses, false);
         let mut used = std::ptr::null_mut();
         pg_sys::pull_varattnos((*(*rel).reltarget).exprs.cast(), relid, &mut used);
         pg_sys::pull_varattnos(clauses.cast(), relid, &mut used);
         let columns = columns_of(used);
-        let (quals, expressions) = quals::collect(clauses, relid);
+        let (quals, expressions) = quals::collect(pruning, relid);
         let mut private = std::ptr::null_mut();
-        for numbers in [&columns[..], &quals[..], &[i32::from(shows_system(root, used))][..]] {
+        let flags = [shows_system(root, used), named_directly(root, relid), secured].map(i32::from);
+        for numbers in [&columns[..], &quals[..], &flags[..]] {
             private = pg_sys::lappend(private, integers(numbers).cast());
         }
         pg_sys::make_foreignscan(
@@ -114,6 +117,40 @@ pub unsafe extern "C-unwind" fn plan(
             std::ptr::null_mut(),
             outer,
         )
+    }
+}
+
+/// The conditions that may prune, and whether some are held back: how much is read must not tell a condition's outcome
+/// for rows that a policy hides, unless the server itself would check it before the policy (F32).
+unsafe fn safe_to_prune(rel: *mut pg_sys::RelOptInfo, clauses: *mut pg_sys::List) -> (*mut pg_sys::List, bool) {
+    let mut safe = std::ptr::null_mut();
+    let mut secured = false;
+    // SAFETY: a scan's conditions are RestrictInfos.
+    unsafe {
+        for info in list::pointers::<pg_sys::RestrictInfo>(clauses) {
+            let later = (*info).security_level > (*rel).baserestrict_min_security;
+            secured |= later;
+            if !later || (*info).leakproof {
+                safe = pg_sys::lappend(safe, info.cast());
+            }
+        }
+        (pg_sys::extract_actual_clauses(safe, false), secured)
+    }
+}
+
+/// True unless the foreign table is read as a part of another one. A UNION ALL has no relation as its parent, and a
+/// table is a part of itself when others inherit from it.
+unsafe fn named_directly(root: *mut pg_sys::PlannerInfo, relid: u32) -> bool {
+    // SAFETY: both arrays are indexed by relid; the first is NULL when the query has no such parts.
+    unsafe {
+        let parts = (*root).append_rel_array;
+        if parts.is_null() {
+            return true;
+        }
+        let entry = *(*root).simple_rte_array.add(relid as usize);
+        (*parts.add(relid as usize))
+            .as_ref()
+            .is_none_or(|part| part.parent_reloid == pg_sys::InvalidOid || part.parent_reloid == (*entry).relid)
     }
 }
 

@@ -29,11 +29,16 @@ pub struct Source {
 }
 
 impl Source {
-    /// A column with its array.
-    pub fn new(target: &Target, content: Option<(ArrayRef, Reading)>, context: pg_sys::MemoryContext) -> Self {
+    /// A column with its array, of a table of `owner`.
+    pub fn new(
+        target: &Target,
+        content: Option<(ArrayRef, Reading)>,
+        owner: pg_sys::Oid,
+        context: pg_sys::MemoryContext,
+    ) -> Self {
         Self {
             attribute: target.attribute,
-            content: content.map(|(array, reading)| (array, Maker::new(reading, target.base_type, context))),
+            content: content.map(|(array, reading)| (array, Maker::new(reading, target.base_type, owner, context))),
         }
     }
 }

@@ -5,14 +5,15 @@ use super::cold;
 use super::columns::{self, Target};
 use super::explain::Counters;
 use super::fetch::{Fetcher, Want};
-use super::plan::{PRIVATE_COLUMNS, PRIVATE_QUALS, PRIVATE_SYSTEM, private};
+use super::plan::{PRIVATE_COLUMNS, PRIVATE_FLAGS, PRIVATE_QUALS, private};
 use super::prune::{self, Choice};
 use super::quals::{self, Qual};
 use super::rows::{Group, Source};
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::tables;
 use crate::error::{Error, OrRaise, Result, report};
-use crate::pg::names;
+use crate::pg::{names, user};
+use crate::{guard, unique};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use std::ops::Range;
@@ -29,16 +30,19 @@ pub enum Mode {
 
 /// The database's query mode under a snapshot. Without a binding (a restored dump) nothing restricts it.
 pub fn query_mode(snapshot: pg_sys::Snapshot) -> Result<Mode> {
-    if crate::unique::probing() {
+    if unique::probing() {
         return Ok(Mode::LocalAndRemote);
     }
-    Ok(
-        match tables::binding(snapshot)?.map(|binding| binding.query_mode).as_deref() {
-            Some("LOCAL_ONLY") => Mode::LocalOnly,
-            Some("DISABLED") => Mode::Disabled,
-            _ => Mode::LocalAndRemote,
-        },
-    )
+    match tables::binding(snapshot)?.map(|binding| binding.query_mode).as_deref() {
+        None | Some("LOCAL_AND_REMOTE") => Ok(Mode::LocalAndRemote),
+        Some("LOCAL_ONLY") => Ok(Mode::LocalOnly),
+        Some("DISABLED") => Ok(Mode::Disabled),
+        // Less would be read than was asked for, or more than is allowed.
+        Some(other) => Err(Error::new(
+            &errors::UNSUPPORTED,
+            format!("query mode {other} is not supported"),
+        )),
+    }
 }
 
 /// A segment that is not pruned.
@@ -62,6 +66,10 @@ struct ColdScan {
     quals: Vec<Qual>,
     expressions: *mut pg_sys::List,
     shows_system: bool,
+    /// What was pruned is not shown: it would tell of rows that a policy hides (F32).
+    secured: bool,
+    /// Owner of the stretched table.
+    owner: pg_sys::Oid,
     /// For the datums of a slice, and for what their makers look up.
     slice_context: pg_sys::MemoryContext,
     group_context: pg_sys::MemoryContext,
@@ -106,6 +114,11 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
                 format!("queries of stretched table {} are disabled", names::relation(shown)),
             ));
         }
+        let flags = private(plan, PRIVATE_FLAGS);
+        let [system, direct, secured] = [0, 1, 2].map(|flag| flags.get(flag) == Some(&1));
+        if direct {
+            may_be_named(child, shown)?;
+        }
         let targets = match &table {
             Some(table) => columns::targets(relation, table)?,
             None => Vec::new(),
@@ -121,7 +134,9 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
             targets,
             quals: quals::unflatten(&private(plan, PRIVATE_QUALS)),
             expressions: pg_sys::ExecInitExprList((*plan).fdw_exprs, (&raw mut (*node).ss.ps).cast()),
-            shows_system: private(plan, PRIVATE_SYSTEM) == [1],
+            shows_system: system,
+            secured,
+            owner: user::relation_owner(shown),
             slice_context: context((*state).es_query_cxt, c"pg_stretch rows"),
             group_context: context((*state).es_query_cxt, c"pg_stretch row group"),
             fetcher: table
@@ -137,6 +152,19 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
             counters: Counters::default(),
         })
     }
+}
+
+/// Policies belong to the stretched table, so nobody reads its cold rows past it (F32); only superusers, who are past
+/// policies anyway, and statements of the extension itself.
+fn may_be_named(child: pg_sys::Oid, table: pg_sys::Oid) -> Result<()> {
+    if unique::probing() || guard::is_ours() || user::is_superuser(user::current()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::UNSUPPORTED,
+        format!("foreign table {} cannot be read by itself", names::relation(child)),
+    )
+    .hint(format!("Read table {}, which shows its rows.", names::relation(table))))
 }
 
 unsafe fn context(parent: pg_sys::MemoryContext, name: &'static std::ffi::CStr) -> pg_sys::MemoryContext {
@@ -159,11 +187,11 @@ unsafe fn of<'a>(node: *mut pg_sys::ForeignScanState) -> Option<&'a mut ColdScan
     unsafe { (*node).fdw_state.cast::<ColdScan>().as_mut() }
 }
 
-/// The counters of a node that ran in this process; none when a parallel worker ran it.
+/// The counters of a node that ran in this process; none when a parallel worker ran it, or a policy hides rows.
 pub unsafe fn counters(node: *mut pg_sys::ForeignScanState) -> Option<Counters> {
     // SAFETY: the node is one of ours.
     unsafe { of(node) }
-        .filter(|scan| scan.started || scan.counters != Counters::default())
+        .filter(|scan| !scan.secured && (scan.started || scan.counters != Counters::default()))
         .map(|scan| scan.counters)
 }
 
@@ -367,7 +395,7 @@ impl ColdScan {
                 }
                 None => None,
             };
-            sources.push(Source::new(target, content, self.group_context));
+            sources.push(Source::new(target, content, self.owner, self.group_context));
         }
         let group = &open.reader.row_groups()[row_group];
         let dead = within(open.dead.as_deref().unwrap_or_default(), group.first_row, group.rows);

@@ -2,6 +2,8 @@
 
 use super::columns::Reading;
 use crate::error::{Error, Result};
+use crate::pg::{path, user};
+use crate::worker::settings;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
@@ -20,13 +22,16 @@ pub struct Maker {
     /// The type's receive or input function, where it is needed.
     function: Option<Box<pg_sys::FmgrInfo>>,
     io_param: pg_sys::Oid,
+    /// Owner of the table, as whom the function runs.
+    owner: pg_sys::Oid,
+    encoding: i32,
     /// Stored text is UTF-8 and the server's encoding is another.
     convert: bool,
 }
 
 impl Maker {
-    /// A maker for values of `base_type`. The function's look-up data live in `context`.
-    pub fn new(reading: Reading, base_type: pg_sys::Oid, context: pg_sys::MemoryContext) -> Self {
+    /// A maker for values of `base_type` in a table of `owner`. The function's look-up data live in `context`.
+    pub fn new(reading: Reading, base_type: pg_sys::Oid, owner: pg_sys::Oid, context: pg_sys::MemoryContext) -> Self {
         let (mut function, mut io_param) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
         // SAFETY: syscache look-ups of an existing type; the FmgrInfo is boxed, so its address stays.
         let (info, encoding) = unsafe {
@@ -46,6 +51,8 @@ impl Maker {
             reading,
             function: info,
             io_param,
+            owner,
+            encoding: encoding as i32,
             convert: encoding != pg_sys::pg_enc::PG_UTF8 && encoding != pg_sys::pg_enc::PG_SQL_ASCII,
         }
     }
@@ -129,28 +136,50 @@ impl Maker {
                     out.push(match bytes_of(array, i) {
                         None => pg_sys::Datum::from(0),
                         Some(bytes) if bytes.is_ascii() => single(bytes),
-                        Some(bytes) => converted(bytes, array)?,
+                        Some(bytes) => converted(self.verified(bytes, array)?, array)?,
                     });
                 }
             }
             Reading::Text | Reading::Bytes => {
                 let mut area = Area::new();
                 for i in rows {
-                    let bytes = bytes_of(array, i);
+                    let mut bytes = bytes_of(array, i);
+                    if self.reading == Reading::Text {
+                        bytes = bytes.map(|bytes| self.verified(bytes, array)).transpose()?;
+                    }
                     area.packed(bytes.unwrap_or_default(), bytes.is_none());
                 }
                 area.finish(out);
             }
             Reading::Receive | Reading::Input => {
+                // Arrays, rows and ranges check the domains in them, with functions of the table's owner: those must
+                // not get the rights of whoever reads (F35).
+                let _owner = user::ActAs::role(self.owner, true);
+                let _formats = path::Pinned::with(settings::FORMATS);
                 for i in rows {
                     out.push(match bytes_of(array, i) {
                         None => pg_sys::Datum::from(0),
+                        Some(bytes) if self.reading == Reading::Input => self.call(self.verified(bytes, array)?)?,
                         Some(bytes) => self.call(bytes)?,
                     });
                 }
             }
         }
         Ok(())
+    }
+
+    /// Text that was stored as plain bytes is not known to be valid in this database's encoding (F37).
+    fn verified<'a>(&self, bytes: &'a [u8], array: &ArrayRef) -> Result<&'a [u8]> {
+        let length = bytes.len() as i32;
+        // SAFETY: reads `length` bytes; it is told to raise nothing.
+        if array.as_string_opt::<i32>().is_some()
+            || unsafe { pg_sys::pg_verify_mbstr(self.encoding, bytes.as_ptr().cast(), length, true) }
+        {
+            return Ok(bytes);
+        }
+        Err(Error::internal(
+            "a stored text is not valid in the encoding of this database",
+        ))
     }
 
     /// The type's own function. It gets a copy with a zero behind it, which some functions write to and others read.

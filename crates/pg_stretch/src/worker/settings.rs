@@ -17,18 +17,23 @@ const FORCED: &[(&CStr, &CStr)] = &[
     (c"row_security", c"off"),
     (c"synchronize_seqscans", c"off"),
     (c"client_min_messages", c"warning"),
+    (c"jit", c"off"),
+    (c"max_parallel_workers_per_gather", c"0"),
+];
+
+/// What values look like as text, and how text becomes values: stored values are written and read under these.
+pub const FORMATS: &[(&CStr, &CStr)] = &[
     (c"bytea_output", c"hex"),
     (c"DateStyle", c"ISO, YMD"),
     (c"IntervalStyle", c"postgres"),
     (c"extra_float_digits", c"1"),
     (c"lc_monetary", c"C"),
-    (c"jit", c"off"),
-    (c"max_parallel_workers_per_gather", c"0"),
+    (c"xmloption", c"content"),
 ];
 
 /// Forces the settings; `synchronous_commit` is raised to `on` and otherwise kept (a stronger one stays).
 pub fn force() {
-    for (name, value) in FORCED {
+    for (name, value) in FORCED.iter().chain(FORMATS) {
         set(name, value);
     }
     // SAFETY: plain global of the GUC machinery.

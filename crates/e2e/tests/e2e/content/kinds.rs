@@ -130,6 +130,6 @@ pub const KINDS: &[Kind] = &[
     by_name("nested", v::nested),
     by_name("mood_range", v::mood_range),
     by_name("aclitem", v::aclitem),
-    fallback("regclass", v::regclass),
-    fallback("regtype", v::regtype),
+    by_name("regclass", v::regclass),
+    by_name("regtype", v::regtype),
 ];

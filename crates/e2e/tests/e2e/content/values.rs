@@ -448,7 +448,6 @@ pub fn aclitem(r: &mut StdRng) -> String {
     )
 }
 
-/// Like every OID, one of a user's object means something else in a restored dump.
 pub fn regclass(r: &mut StdRng) -> String {
     pick(r, &["pg_class", "pg_catalog.pg_proc", "-"])
 }
