@@ -104,6 +104,13 @@ fn a_filter_cannot_become_superuser() {
     dbo.sql("CREATE POLICY p ON orders USING (n OPERATOR(pg_catalog.>=) evil.number(0))");
     setup::enable_table(&admin, "orders", "n < 90");
     assert_eq!(setup::drain(&dbo, "orders"), 89);
+    for client in [&dbo, &admin] {
+        let said = code(
+            client,
+            "SELECT stretch.set_filter('public.orders', 'n < 90 OR n OPERATOR(evil.<<<) 5')",
+        );
+        assert_eq!(said, "ST012");
+    }
     testkit::wait_until("the watch after the restart to end", testkit::PATIENCE, || {
         admin.try_sql("SELECT stretch.purge_staged()").is_ok()
     });
@@ -315,15 +322,16 @@ fn no_route_around_or_away_from_the_cold_side() {
             for form in [route.clone(), format!("DO $do$ BEGIN EXECUTE $q${route}$q$; END $do$")] {
                 // Rolled back, so that one open route does not hide the others.
                 client.sql("BEGIN");
-                let open_route = client.try_sql(&form).is_ok();
+                let said = code(client, &form);
                 client.sql("ROLLBACK");
-                if open_route {
-                    open.push(form);
+                // By the guard, by missing rights, or because others depend on it; any other code shows nothing.
+                if !["0A000", "42501", "2BP01"].contains(&said.as_str()) {
+                    open.push(format!("{said} {form}"));
                 }
             }
         }
     }
-    assert!(open.is_empty(), "these work:\n{}", open.join("\n"));
+    assert!(open.is_empty(), "these are not refused:\n{}", open.join("\n"));
     assert_eq!(digest::table_digest(&dbo, "orders", "n"), before);
     dbo.fails(
         &format!("INSERT INTO {child} VALUES (1, 'x')"),

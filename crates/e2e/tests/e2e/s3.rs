@@ -1,6 +1,6 @@
 //! The main story over S3: enable, migrate, purge, read back, restart, dump and restore, and what a store must not do.
 
-use testkit::{Client, Cluster, Moto, S3Server, digest, setup, wait_until};
+use testkit::{Client, Cluster, Moto, PATIENCE, S3Server, digest, setup, wait_until};
 
 /// Rows of table `t`, and how many of them the filter selects.
 const ROWS: i64 = 20_000;
@@ -69,7 +69,10 @@ fn the_main_story_over_s3() {
     setup::wait_reconciled(&copy);
     assert_eq!(digest::table_digest(&copy, "t", "n"), before);
 
-    // Both go on, each for itself.
+    // Both go on, each for itself, the original once it has seen that nobody else writes its heartbeats.
+    wait_until("the watch after the restart to end", PATIENCE, || {
+        db.text("SELECT state FROM stretch.status") == "connected"
+    });
     db.sql("INSERT INTO t VALUES (-1, now(), 'original', 1)");
     copy.sql("INSERT INTO t VALUES (-1, now(), 'copy', 2), (-2, now(), 'copy', 3)");
     assert_eq!(setup::drain(&db, "t"), 1);
@@ -104,7 +107,7 @@ fn two_databases_under_one_prefix_do_not_meet() {
         assert_eq!(&digest::table_digest(&db, "t", "n"), before, "{name}");
     }
     // Dropping one leaves the other alone.
-    wait_until("the worker to leave", testkit::PATIENCE, || {
+    wait_until("the worker to leave", PATIENCE, || {
         cluster.connect("postgres").try_sql("DROP DATABASE one").is_ok()
     });
     let two = cluster.connect_as("dbo", "two");
