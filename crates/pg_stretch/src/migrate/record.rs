@@ -4,6 +4,7 @@ use crate::catalog::tables::CHUNK_BYTES;
 use crate::catalog::{self, rows::StretchedTable};
 use crate::error::{Error, Result};
 use crate::pg::spi;
+use crate::secrets;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
 use stretch_core::ids::{ManifestId, SegmentId, TableId};
@@ -15,16 +16,9 @@ pub fn uuid_arg<'a>(id: &[u8; 16]) -> DatumWithOid<'a> {
     pgrx::Uuid::from_bytes(*id).into()
 }
 
-/// Sixteen random bytes from the operating system.
-pub fn random16() -> Result<[u8; 16]> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|_| Error::internal("the operating system gave no random bytes"))?;
-    Ok(bytes)
-}
-
 /// Writes an encoded segment with its staged bytes (step 2 of Appendix 1).
 pub fn segment(table: &StretchedTable, segment: &EncodedSegment) -> Result<SegmentId> {
-    let id = SegmentId::from_bytes(random16()?);
+    let id = SegmentId::from_bytes(secrets::random()?);
     for (number, piece) in segment.bytes.chunks(CHUNK_BYTES).enumerate() {
         let args = [uuid_arg(id.as_bytes()), (number as i32).into(), piece.to_vec().into()];
         spi::execute("INSERT INTO stretch.staged_chunk (segment_id, chunk_no, bytes) VALUES ($1, $2, $3)", &args)?;
@@ -57,7 +51,7 @@ pub fn manifest(table: &TableId, segment_id: SegmentId, segment: &EncodedSegment
 
 /// Writes new totals under a new random manifest id.
 pub fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
-    let id = ManifestId::from_bytes(random16()?);
+    let id = ManifestId::from_bytes(secrets::random()?);
     spi::execute(
         "UPDATE stretch.manifest SET manifest_id = $2, segments = $3, row_total = $4, digest = $5 WHERE table_id = $1",
         &[

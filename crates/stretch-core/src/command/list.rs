@@ -79,6 +79,10 @@ fn table(command: Command, context: Context) -> Decision {
             "the constraint belongs to pg_stretch",
             "use stretch.set_filter to change the filter",
         ),
+        LeaveChildBehind => refuse(
+            "with ONLY the cold side keeps the constraint, and cold rows would be left out by it",
+            "say it without ONLY",
+        ),
         CreateRule | EnableRule => refuse(
             "a rule could redirect rows past the cold side",
             "use a trigger or a view instead",

@@ -135,6 +135,7 @@ fn table_rows() -> Vec<(Command, bool, bool)> {
         (RenameConstraint { ours: true }, no, no),
         (DropConstraint { ours: false }, yes, yes),
         (DropConstraint { ours: true }, no, no),
+        (LeaveChildBehind, no, no),
         (Rename, yes, yes),
         (SetSchema, yes, yes),
         (ChangeOwner, no, yes),
