@@ -8,6 +8,8 @@ mod content;
 mod demo;
 #[path = "e2e/guard_types.rs"]
 mod guard_types;
+#[path = "e2e/guards.rs"]
+mod guards;
 #[path = "e2e/identity.rs"]
 mod identity;
 #[path = "e2e/kit.rs"]
@@ -30,5 +32,7 @@ mod seed;
 mod sizes;
 #[path = "e2e/smoke.rs"]
 mod smoke;
+#[path = "e2e/tables.rs"]
+mod tables;
 #[path = "e2e/trouble.rs"]
 mod trouble;

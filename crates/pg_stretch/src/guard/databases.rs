@@ -14,6 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Away {
     database: pg_sys::Oid,
     was_there: bool,
+    gone: bool,
 }
 
 /// Sends the worker away from the database that the statement needs to be empty.
@@ -40,16 +41,21 @@ pub unsafe fn send_away(node: *mut pg_sys::Node) -> Result<Option<Away>> {
     crate::request::clean_at_exit();
     // SAFETY: plain global.
     let me = unsafe { pg_sys::MyProcPid };
-    let known = shmem::with(|shared| {
-        let slot = shared.slots.iter_mut().find(|slot| slot.database == database)?;
+    // A database without a slot gets one: after a start the launcher looks into every database once.
+    let was_there = shmem::with(|shared| {
+        let slot = shared.slot(database)?;
         slot.leave = true;
         slot.leave_pid = me;
         Some(slot.worker_pid != 0 || slot.wanted)
     });
-    let Some(was_there) = known else {
+    let Some(was_there) = was_there else {
         return Ok(None);
     };
-    let away = Away { database, was_there };
+    let away = Away {
+        database,
+        was_there,
+        gone: false,
+    };
     let started = Instant::now();
     while worker_there(database) {
         if started.elapsed() > PATIENCE {
@@ -81,17 +87,12 @@ fn worker_there(database: pg_sys::Oid) -> bool {
 }
 
 impl Away {
-    /// The database is gone: its slot is free for another one.
-    pub fn forget_if_gone(&self) {
+    /// When the database is gone, no worker has to come back.
+    pub fn forget_if_gone(&mut self) {
         // SAFETY: syscache look-up that tolerates missing databases.
-        let gone = unsafe { pg_sys::get_database_name(self.database).is_null() };
-        if gone {
-            shmem::with(|shared| {
-                if let Some(slot) = shared.slots.iter_mut().find(|slot| slot.database == self.database) {
-                    // SAFETY: a slot of zeros is a free slot, as `shmem::startup` makes them.
-                    *slot = unsafe { std::mem::zeroed() };
-                }
-            });
+        if unsafe { pg_sys::get_database_name(self.database).is_null() } {
+            self.was_there = false;
+            self.gone = true;
         }
     }
 }
@@ -102,6 +103,10 @@ impl Drop for Away {
             if let Some(slot) = shared.slots.iter_mut().find(|slot| slot.database == self.database) {
                 slot.leave = false;
                 slot.wanted |= self.was_there;
+                if self.gone || (!slot.wanted && slot.worker_pid == 0 && !slot.judged) {
+                    // SAFETY: a slot of zeros is a free slot, as `shmem::startup` makes them.
+                    *slot = unsafe { std::mem::zeroed() };
+                }
             }
             if shared.launcher_pid != 0 {
                 shared.launcher_latch

@@ -127,7 +127,7 @@ unsafe extern "C-unwind" fn process_utility(
                 completion,
             ),
         }
-        if let Some(away) = away
+        if let Some(mut away) = away
             && pg_sys::IsTransactionState()
         {
             away.forget_if_gone();

@@ -1,6 +1,7 @@
 //! Keeps secrets that stand in statements out of the server log, pg_stat_activity and pg_stat_statements (F31).
 //!
-//! What another library's hook writes before ours is not ours to change; docs/security says so.
+//! What another library writes from a hook that runs before ours is out of reach; `create_credential_from_file` keeps
+//! secrets out of statements altogether.
 
 mod log;
 mod text;

@@ -1,0 +1,390 @@
+//! Stretching tables: refusals, filters, settings, unique keys, views, dumps (design §4, F1, F3, F28, F47).
+
+use std::time::Duration;
+use testkit::setup::{drain, enable_database};
+use testkit::{Client, Cluster, Endpoint, SqlError};
+
+/// A private server whose database `postgres` is stretch-enabled.
+fn stretched(name: &str) -> (Cluster, Endpoint, Client) {
+    let cluster = Cluster::builder(name).conf("wal_level", "logical").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    (cluster, endpoint, db)
+}
+
+/// 1000 orders, of which 365 are old.
+fn orders(db: &Client) {
+    db.sql(
+        "CREATE TABLE orders (id int PRIMARY KEY, day date NOT NULL, note text, number int,
+            UNIQUE (day, note), UNIQUE NULLS NOT DISTINCT (number));
+         INSERT INTO orders SELECT n, date '2024-01-01' + n, 'note', n FROM generate_series(1, 1000) n;
+         UPDATE orders SET number = NULL WHERE id = 5;
+         ANALYZE orders",
+    );
+}
+
+const OLD: &str = "day < date '2025-01-01'";
+
+fn enable_orders(db: &Client) {
+    orders(db);
+    db.sql(&format!("SELECT stretch.enable_table('orders', $${OLD}$$)"));
+}
+
+#[test]
+fn every_refusal_comes_at_once_with_its_way_out() {
+    let (_cluster, _endpoint, db) = stretched("tables-refusals");
+    db.sql(
+        "CREATE TABLE other (id int PRIMARY KEY);
+         CREATE TABLE bad (a int PRIMARY KEY DEFERRABLE, b int UNIQUE REFERENCES other, EXCLUDE USING btree (b WITH =));
+         CREATE UNIQUE INDEX bad_partial ON bad (b) WHERE a > 1;
+         CREATE UNIQUE INDEX bad_expression ON bad ((b + 1));
+         CREATE TABLE refers (b int REFERENCES bad (b));
+         CREATE TABLE heir () INHERITS (bad);
+         CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE TRIGGER repack_trigger AFTER UPDATE ON bad FOR EACH ROW EXECUTE FUNCTION nothing();
+         CREATE TRIGGER copies AFTER UPDATE ON bad FOR EACH ROW EXECUTE FUNCTION nothing();
+         ALTER TABLE bad ENABLE ALWAYS TRIGGER copies;
+         CREATE RULE redirects AS ON UPDATE TO bad DO ALSO NOTHING;
+         ALTER TABLE bad ADD CONSTRAINT stretch_filter CHECK (a > 0);
+         CREATE PUBLICATION shows FOR TABLE bad",
+    );
+    let error = db.fails("SELECT stretch.enable_table('bad', 'nosuch = 1')", "ST011");
+    let reasons = [
+        "heir",
+        "bad_b_fkey",
+        "refers",
+        "bad_b_excl",
+        "bad_pkey",
+        "bad_partial",
+        "bad_expression",
+        "pg_repack",
+        "copies",
+        "redirects",
+        "stretch_filter",
+        "shows",
+        "nosuch",
+    ];
+    for reason in reasons {
+        assert!(error.detail.contains(reason), "{reason} is not in\n{}", error.detail);
+    }
+    let lines = db.lines("SELECT severity, item, reason, hint FROM stretch.check_table('bad', 'nosuch = 1')");
+    assert_eq!(lines.len(), error.detail.lines().count(), "{lines:#?}");
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.starts_with("error|") && !line.ends_with('|')),
+        "{lines:#?}"
+    );
+
+    db.sql(
+        "CREATE TABLE parted (a int) PARTITION BY RANGE (a);
+         CREATE TABLE part PARTITION OF parted FOR VALUES FROM (1) TO (2);
+         CREATE UNLOGGED TABLE unlogged (a int);
+         CREATE TEMP TABLE temporary (a int);
+         CREATE VIEW looks AS SELECT 1 AS a;
+         CREATE TYPE shape AS (a int);
+         CREATE TABLE typed OF shape",
+    );
+    for table in [
+        "parted",
+        "part",
+        "unlogged",
+        "temporary",
+        "looks",
+        "typed",
+        "pg_class",
+        "stretch.segment",
+    ] {
+        let error = db.fails(&format!("SELECT stretch.enable_table('{table}')"), "ST011");
+        assert!(error.detail.contains("kind: "), "{table}: {error}");
+    }
+    // All that was only checked or refused left nothing behind.
+    assert_eq!(db.int("SELECT count(*) FROM stretch.stretched_table"), 0);
+    assert_eq!(
+        db.int("SELECT count(*) FROM pg_class WHERE relnamespace = 'stretch_remote'::regnamespace"),
+        0
+    );
+}
+
+#[test]
+fn a_filter_is_made_of_pg_catalog_only() {
+    let (cluster, _endpoint, db) = stretched("tables-filter");
+    db.sql(
+        "CREATE ROLE dbo LOGIN; ALTER DATABASE postgres OWNER TO dbo;
+         CREATE SCHEMA evil AUTHORIZATION dbo; CREATE COLLATION evil.mine (locale = 'C'); GRANT ALL ON SCHEMA public TO dbo",
+    );
+    let dbo = cluster.connect_as("dbo", "postgres");
+    dbo.sql(
+        "CREATE TABLE t (a int, s text, c text COLLATE \"C\");
+         CREATE FUNCTION evil.become() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+            EXECUTE 'CREATE ROLE pwned SUPERUSER'; END $$;
+         CREATE FUNCTION evil.less(int, int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+            PERFORM evil.become(); RETURN true; END $$;
+         CREATE OPERATOR evil.<<< (FUNCTION = evil.less, LEFTARG = int, RIGHTARG = int);
+         CREATE DOMAIN evil.checked AS int CHECK (evil.less(VALUE, VALUE))",
+    );
+    let filters = [
+        "a OPERATOR(evil.<<<) 5",
+        "5 OPERATOR(evil.<<<) 5",
+        "evil.less(1, 2)",
+        "a = 5::evil.checked",
+        "s = 'x' COLLATE evil.mine",
+        "s < 'x'",
+        "a IN (SELECT 1)",
+        "count(*) > 1",
+        "ctid IS NULL",
+        "t IS NULL",
+        "a < extract(year FROM now())",
+        "random() < 0.5",
+        "a",
+        "nosuch = 1",
+        "a =",
+        "true) UNION SELECT (true",
+        "true FROM pg_class",
+        "generate_series(1, 2) = 1",
+    ];
+    for filter in filters {
+        for caller in [&dbo, &db] {
+            caller.sql("SET search_path = evil, public");
+            caller.fails(
+                &format!("SELECT stretch.enable_table('public.t', $f${filter}$f$)"),
+                "ST012",
+            );
+            let reason = caller.text(&format!(
+                "SELECT item FROM stretch.check_table('public.t', $f${filter}$f$) WHERE severity = 'error'"
+            ));
+            assert_eq!(reason, "filter", "{filter}");
+        }
+    }
+    assert_eq!(db.int("SELECT count(*) FROM pg_roles WHERE rolname = 'pwned'"), 0);
+    dbo.sql("SELECT stretch.enable_table('public.t', $$ a < 5 AND c < 'x' AND s IN ('a', 'b') AND s LIKE 'q%' $$)");
+    // Other people's tables and databases are not theirs to stretch.
+    db.sql("CREATE ROLE somebody LOGIN; CREATE SCHEMA theirs AUTHORIZATION somebody");
+    let somebody = cluster.connect_as("somebody", "postgres");
+    somebody.sql("CREATE TABLE theirs.u (a int)");
+    somebody.fails("SELECT stretch.enable_table('theirs.u')", "42501");
+    db.sql("GRANT USAGE ON SCHEMA theirs TO dbo");
+    dbo.fails("SELECT stretch.enable_table('theirs.u')", "42501");
+    assert_eq!(somebody.int("SELECT count(*) FROM stretch.tables"), 0);
+    assert_eq!(dbo.int("SELECT count(*) FROM stretch.tables"), 1);
+}
+
+#[test]
+fn settings_change_and_filters_only_get_looser() {
+    let (_cluster, _endpoint, db) = stretched("tables-settings");
+    enable_orders(&db);
+    db.fails("SELECT stretch.enable_table('orders')", "42710");
+    db.sql("SELECT stretch.enable_table('orders', if_not_exists => true)");
+    db.fails(
+        "SELECT stretch.set_filter('orders', $$ day < date '2024-06-01' $$)",
+        "ST013",
+    );
+    db.fails("SELECT stretch.set_filter('orders', $$ id < 7 $$)", "ST013");
+    db.sql("SELECT stretch.set_filter('orders', $$ day < date '2025-02-01' OR id < 7 $$)");
+    let check = "SELECT pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE conname = 'stretch_filter' AND conrelid = (SELECT child FROM stretch.stretched_table)";
+    assert!(db.text(check).contains("2025-02-01"));
+    db.sql("SELECT stretch.set_filter('orders', NULL)");
+    assert!(db.lines(check).is_empty());
+    db.fails("SELECT stretch.set_filter('orders', 'id < 7')", "ST013");
+    db.fails("SELECT stretch.set_migration_state('orders', 'inbound')", "0A000");
+    db.fails("SELECT stretch.set_migration_state('orders', 'sideways')", "22023");
+    db.sql("SELECT stretch.set_migration_state('orders', 'PAUSED')");
+    db.fails("SELECT stretch.alter_table('orders', order_by => 'nosuch')", "22023");
+    db.sql("SELECT stretch.alter_table('orders', strict => true, order_by => 'Day, id')");
+    let shown = db.lines("SELECT filter, migration_state, strict, order_by FROM stretch.tables");
+    assert_eq!(shown, ["|paused|t|day, id"]);
+    db.sql("SELECT stretch.alter_table('orders', order_by => '')");
+    assert_eq!(db.lines("SELECT strict, order_by FROM stretch.tables"), ["t|"]);
+    db.sql("CREATE TABLE plain (a int)");
+    db.fails("SELECT stretch.set_migration_state('plain', 'paused')", "ST010");
+}
+
+#[test]
+fn enabling_waits_for_plans_in_use_and_gives_up_in_time() {
+    let (cluster, _endpoint, db) = stretched("tables-lock");
+    orders(&db);
+    let other = cluster.connect("postgres");
+    other.sql("BEGIN; PREPARE p AS SELECT count(*) FROM orders; EXECUTE p");
+    db.sql("SET lock_timeout = '200ms'");
+    db.fails("SELECT stretch.enable_table('orders')", "55P03");
+    assert_eq!(db.text("SHOW lock_timeout"), "200ms");
+    other.sql("COMMIT");
+    db.sql("SELECT stretch.enable_table('orders')");
+    assert_eq!(other.int("EXECUTE p"), 1000);
+}
+
+#[test]
+fn cold_keys_stay_unique() {
+    let (_cluster, _endpoint, db) = stretched("tables-unique");
+    enable_orders(&db);
+    drain(&db, "orders");
+    assert_eq!(db.int("SELECT count(*) FROM ONLY orders"), 635);
+    let duplicate = |sql: &str, key: &str| {
+        let error = db.fails(sql, "23505");
+        assert!(error.message.contains(key), "{sql}: {error}");
+    };
+    duplicate(
+        "INSERT INTO orders VALUES (5, '2026-01-01', 'new', 5000)",
+        "orders_pkey",
+    );
+    duplicate(
+        "INSERT INTO orders VALUES (5000, '2024-01-08', 'note', 5000)",
+        "orders_day_note_key",
+    );
+    duplicate(
+        "INSERT INTO orders VALUES (5000, '2026-01-01', 'new', NULL)",
+        "orders_number_key",
+    );
+    duplicate(
+        "INSERT INTO orders SELECT n, date '2030-01-01' + n, 'new', 5000 + n FROM generate_series(365, 3000, 635) n
+         WHERE n NOT BETWEEN 366 AND 1000 OR n = 365",
+        "orders_pkey",
+    );
+    duplicate("UPDATE orders SET id = 7 WHERE id = 900", "orders_pkey");
+    duplicate("UPDATE orders SET number = NULL WHERE id = 900", "orders_number_key");
+    db.sql("SET session_replication_role = replica");
+    duplicate(
+        "INSERT INTO orders VALUES (5, '2026-01-01', 'new', 5000)",
+        "orders_pkey",
+    );
+    db.sql("RESET session_replication_role");
+    for action in ["NOTHING", "UPDATE SET note = 'x'"] {
+        let sql = format!("INSERT INTO orders VALUES (5, '2026-01-01', 'new', 5000) ON CONFLICT (id) DO {action}");
+        db.fails(&sql, "ST015");
+    }
+    // What is new stays possible, with and without ON CONFLICT, and null is not equal to null in a plain key.
+    db.sql("INSERT INTO orders VALUES (5000, '2024-01-08', NULL, 5000), (5001, '2024-01-08', NULL, 5001)");
+    db.sql("INSERT INTO orders VALUES (5000, '2026-01-01', 'x', 5002) ON CONFLICT (id) DO UPDATE SET note = 'y'");
+    db.sql("UPDATE orders SET id = 6000, note = 'z' WHERE id = 900");
+    assert_eq!(db.int("SELECT count(*) FROM orders"), 1002);
+}
+
+#[test]
+fn copy_says_how_many_rows_it_leaves_out() {
+    let (_cluster, _endpoint, db) = stretched("tables-copy");
+    enable_orders(&db);
+    db.notices();
+    db.copy_out("COPY orders TO STDOUT");
+    assert!(db.notices().is_empty());
+    drain(&db, "orders");
+    db.notices();
+    db.copy_out("COPY orders TO STDOUT");
+    let notice = db.notices().pop().expect("a warning");
+    assert_eq!(notice.severity, "WARNING");
+    assert!(notice.message.contains("365 cold rows"), "{}", notice.message);
+    db.sql("SET application_name = pg_dump");
+    db.copy_out("COPY orders TO STDOUT");
+    let notice = db.notices().pop().expect("a notice");
+    assert_eq!(notice.severity, "NOTICE");
+    assert!(
+        notice.message.contains("only if it covers the whole database"),
+        "{}",
+        notice.message
+    );
+}
+
+#[test]
+fn a_dump_of_a_stretched_table_is_restored_in_every_way() {
+    let (cluster, _endpoint, db) = stretched("tables-dump");
+    enable_orders(&db);
+    let dump = cluster.pg_dump("postgres", &["-Fc"]);
+    let looks_right = |name: &str| {
+        let there = cluster.connect(name);
+        assert_eq!(there.int("SELECT count(*) FROM orders"), 1000, "{name}");
+        let always = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'orders'::regclass AND tgenabled = 'A'";
+        assert_eq!(there.int(always), 2, "{name}");
+        assert_eq!(
+            there.text("SELECT child::text FROM stretch.stretched_table"),
+            db.text("SELECT child::text FROM stretch.stretched_table")
+        );
+        there.fails("ALTER TABLE orders ADD COLUMN more int", "0A000");
+    };
+    for (name, passes) in [
+        ("plain", vec![vec![]]),
+        ("parallel", vec![vec!["-j2"]]),
+        ("single", vec![vec!["-1"]]),
+        (
+            "sections",
+            vec![
+                vec!["--section=pre-data"],
+                vec!["--section=data"],
+                vec!["--section=post-data"],
+            ],
+        ),
+        ("data_later", vec![vec!["-s"], vec!["-a", "--disable-triggers"]]),
+        ("twice", vec![vec![], vec!["--clean", "--if-exists"]]),
+    ] {
+        cluster.create_database(name);
+        for options in passes {
+            cluster.pg_restore(name, &options, &dump);
+        }
+        looks_right(name);
+    }
+    // The owner of the database can dump it.
+    db.sql("CREATE ROLE dbo LOGIN");
+    db.sql("CREATE DATABASE owned OWNER dbo");
+    let owned = cluster.connect("owned");
+    owned.sql("CREATE EXTENSION pg_stretch");
+    let out = cluster
+        .command("pg_dump")
+        .args(["--username=dbo", "--format=custom", "--file"])
+        .arg(cluster.scratch("dumps").join("owned"))
+        .arg("owned")
+        .output()
+        .expect("pg_dump runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
+fn a_statement_with_a_secret_shows_nowhere() {
+    let cluster = Cluster::builder("tables-redact")
+        .conf("log_statement", "all")
+        .conf("log_min_duration_statement", "0")
+        .conf("log_parameter_max_length_on_error", "-1")
+        .start();
+    let db = cluster.connect("postgres");
+    db.sql("CREATE EXTENSION pg_stretch; SELECT stretch.create_master_key('TOPSECRET-1 long enough')");
+    let failing: [&str; 7] = [
+        "SELECT stretch.create_master_key('TOPSECRET-2 long enough')",
+        "SELECT stretch.create_master_key('TOPSECRET-3', 4)",
+        "SELECT stretch.create_master_key('TOPSECRET-4'::int::text)",
+        "SELECT stretch.create_master_key('TOPSECRET-5' oops)",
+        "SELECT stretch.create_master_key(TOPSECRET6)",
+        "DO $$ BEGIN PERFORM stretch.open_master_key('TOPSECRET-7'); END $$",
+        "DO LANGUAGE tsql $$ CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'TOPSECRET-8' oops $$",
+    ];
+    for sql in failing {
+        db.try_sql(sql).expect_err(sql);
+    }
+    db.sql("PREPARE p AS SELECT stretch.open_master_key($1)");
+    db.try_sql("EXECUTE p('TOPSECRET-9')").expect_err("a wrong password");
+    db.try_sql("EXECUTE p('TOPSECRET-A'::int::text)")
+        .expect_err("no number");
+    let parameter: SqlError = db
+        .extended("SELECT stretch.open_master_key($1)::text", &[&"TOPSECRET-B"])
+        .expect_err("a wrong password");
+    assert_eq!(parameter.code, "28P01");
+    // A second session looks while the first waits for a lock, inside a statement that holds a secret.
+    let holder = cluster.connect("postgres");
+    holder.sql("SELECT pg_advisory_lock(1)");
+    let (waiting, pid) = (cluster.connect("postgres"), db.pid());
+    let thread = std::thread::spawn(move || {
+        db.try_sql("SELECT pg_advisory_lock(1), 'stretch.open_master_key', 'TOPSECRET-C'")
+            .expect("it only reads");
+    });
+    testkit::wait_until("the session to wait", Duration::from_secs(30), || {
+        waiting.bool(&format!(
+            "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = {pid}"
+        ))
+    });
+    let shown = waiting.text(&format!("SELECT query FROM pg_stat_activity WHERE pid = {pid}"));
+    assert!(!shown.contains("TOPSECRET"), "{shown}");
+    holder.sql("SELECT pg_advisory_unlock(1)");
+    thread.join().expect("the thread ends");
+    let log = cluster.log().to_lowercase();
+    assert!(log.contains("hidden by pg_stretch"));
+    let leak = log.lines().find(|line| line.contains("topsecret"));
+    assert_eq!(leak, None);
+}
