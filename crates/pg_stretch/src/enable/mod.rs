@@ -243,7 +243,8 @@ fn usable_filter(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Option<S
 
 /// The estimate of eligible hot rows of a stretched table, for its owner; `None` for others (F32).
 pub fn eligible_rows(relation: pg_sys::Oid) -> Result<Option<i64>> {
-    let allowed = user::is_superuser(user::current()) || user::has_privs_of(user::current(), user::relation_owner(relation));
+    let allowed =
+        user::is_superuser(user::current()) || user::has_privs_of(user::current(), user::relation_owner(relation));
     match tables::by_relation(relation, Latest::take().get())? {
         Some(table) if allowed => Ok(Some(estimate(relation, table.filter.as_deref())?.0)),
         _ => Ok(None),
