@@ -76,12 +76,10 @@ pub fn check_commands(relation: pg_sys::Oid, commands: *mut pg_sys::List) -> Res
     // SAFETY: `cmds` of an AlterTableStmt is a list of AlterTableCmd.
     let changes = unsafe { list::pointers::<pg_sys::AlterTableCmd>(commands) }
         .into_iter()
-        // SAFETY: a node of the parse tree, alive during the statement.
         .any(|command| {
-            matches!(
-                unsafe { (*command).subtype },
-                AT_AddColumn | AT_DropColumn | AT_AlterColumnType
-            )
+            // SAFETY: a node of the parse tree, alive during the statement.
+            let change = unsafe { (*command).subtype };
+            matches!(change, AT_AddColumn | AT_DropColumn | AT_AlterColumnType)
         });
     if changes { check_row(relation) } else { Ok(()) }
 }

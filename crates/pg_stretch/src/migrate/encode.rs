@@ -103,8 +103,8 @@ impl Encoder {
             ColumnType::Int8 | ColumnType::Timestamp | ColumnType::TimestampTz => buffer.push_i64(value.value() as i64),
             ColumnType::Float4 => buffer.push_f32(f32::from_bits(value.value() as u32)),
             ColumnType::Float8 => buffer.push_f64(f64::from_bits(value.value() as u64)),
-            // SAFETY: a uuid datum points at 16 bytes.
             ColumnType::Uuid => {
+                // SAFETY: a uuid datum points at 16 bytes.
                 buffer.push_bytes(unsafe { std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), 16) })
             }
             ColumnType::Bytea => buffer.push_bytes(detoasted(value)),
