@@ -6,6 +6,8 @@ mod cold_reads;
 mod content;
 #[path = "e2e/demo.rs"]
 mod demo;
+#[path = "e2e/guard_types.rs"]
+mod guard_types;
 #[path = "e2e/guards.rs"]
 mod guards;
 #[path = "e2e/identity.rs"]

@@ -210,7 +210,11 @@ unsafe extern "C-unwind" fn clean(_code: i32, _arg: pg_sys::Datum) {
                 _ => request.state = RequestState::Free,
             }
         }
-        for slot in shared.slots.iter_mut().filter(|slot| slot.leave && slot.leave_pid == me) {
+        for slot in shared
+            .slots
+            .iter_mut()
+            .filter(|slot| slot.leave && slot.leave_pid == me)
+        {
             slot.leave = false;
         }
     });

@@ -102,7 +102,9 @@ fn sends_own_types(type_id: pg_sys::Oid) -> bool {
             pg_sys::TYPTYPE_COMPOSITE => {
                 let desc = pg_sys::lookup_rowtype_tupdesc_copy(type_id, -1);
                 let fields = (*desc).attrs.as_slice((*desc).natts as usize);
-                let found = fields.iter().any(|field| !field.attisdropped && written(field.atttypid));
+                let found = fields
+                    .iter()
+                    .any(|field| !field.attisdropped && written(field.atttypid));
                 pg_sys::FreeTupleDesc(desc);
                 found
             }

@@ -122,6 +122,8 @@ pub enum Command {
     DropConstraint {
         ours: bool,
     },
+    /// With ONLY a CHECK or NOT NULL is dropped that the child keeps.
+    LeaveChildBehind,
     // the table as a whole
     Rename,
     SetSchema,

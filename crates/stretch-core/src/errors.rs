@@ -51,10 +51,7 @@ pub fn markdown() -> String {
              | SQLSTATE | name | meaning | the way out | SQL Server |\n\
              |---|---|---|---|---|\n"
         ));
-        for def in ALL
-            .iter()
-            .filter(|def| def.sqlstate.starts_with("ST") == ours)
-        {
+        for def in ALL.iter().filter(|def| def.sqlstate.starts_with("ST") == ours) {
             let number = def.microsoft.map_or(String::new(), |n| n.to_string());
             page.push_str(&format!(
                 "| `{}` | {} | {} | {} | {number} |\n",

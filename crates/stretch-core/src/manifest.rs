@@ -72,9 +72,7 @@ pub enum ManifestError {
 
 impl Totals {
     /// The totals of a set of segments.
-    pub fn of<'a>(
-        segments: impl IntoIterator<Item = &'a LiveSegment>,
-    ) -> Result<Self, ManifestError> {
+    pub fn of<'a>(segments: impl IntoIterator<Item = &'a LiveSegment>) -> Result<Self, ManifestError> {
         segments
             .into_iter()
             .try_fold(Self::default(), |totals, segment| totals.add(segment))
@@ -101,10 +99,7 @@ impl Totals {
     }
 
     /// Checks the segments that were found against the manifest's totals.
-    pub fn check<'a>(
-        &self,
-        found: impl IntoIterator<Item = &'a LiveSegment>,
-    ) -> Result<(), ManifestError> {
+    pub fn check<'a>(&self, found: impl IntoIterator<Item = &'a LiveSegment>) -> Result<(), ManifestError> {
         let found = Self::of(found)?;
         if found.segments != self.segments {
             return Err(ManifestError::Count {

@@ -153,12 +153,7 @@ impl Plan {
 ///
 /// `content_etag` says that the store's ETag depends on the content alone. `in_trash` holds the keys of objects that
 /// carry a mark; it must be listed after the pin or claim was written (F17).
-pub fn compare(
-    catalog: &[CatalogSegment],
-    listing: &[Listed],
-    content_etag: bool,
-    in_trash: &HashSet<String>,
-) -> Plan {
+pub fn compare(catalog: &[CatalogSegment], listing: &[Listed], content_etag: bool, in_trash: &HashSet<String>) -> Plan {
     let mut objects: HashMap<SegmentId, Vec<&Listed>> = HashMap::new();
     for object in listing {
         objects.entry(object.segment_id).or_default().push(object);
@@ -167,9 +162,7 @@ pub fn compare(
     let findings = catalog
         .iter()
         .map(|segment| {
-            let candidates = objects
-                .get(&segment.segment_id)
-                .map_or(&[][..], Vec::as_slice);
+            let candidates = objects.get(&segment.segment_id).map_or(&[][..], Vec::as_slice);
             let finding = find(segment, candidates, content_etag, in_trash);
             (segment.segment_id, segment.table_id, finding)
         })
@@ -183,12 +176,7 @@ pub fn compare(
 }
 
 /// Decides about one segment, given all objects that bear its id.
-fn find(
-    segment: &CatalogSegment,
-    candidates: &[&Listed],
-    content_etag: bool,
-    in_trash: &HashSet<String>,
-) -> Finding {
+fn find(segment: &CatalogSegment, candidates: &[&Listed], content_etag: bool, in_trash: &HashSet<String>) -> Finding {
     let right_size = |object: &&&Listed| object.size == segment.byte_size;
     let right_etag = |object: &&&Listed| match (&segment.etag, &object.etag) {
         (Some(recorded), Some(listed)) if content_etag => recorded == listed,

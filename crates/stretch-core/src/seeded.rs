@@ -6,10 +6,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 pub(crate) fn runner(cases: u32) -> TestRunner {
     let seed: u64 = match std::env::var("STRETCH_SEED") {
         Ok(text) => text.parse().expect("STRETCH_SEED is a number"),
-        Err(_) => std::hash::BuildHasher::hash_one(
-            &std::collections::hash_map::RandomState::new(),
-            "seed",
-        ),
+        Err(_) => std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), "seed"),
     };
     println!("STRETCH_SEED={seed}");
     let mut bytes = [0; 32];

@@ -49,9 +49,7 @@ pub fn may_purge(segment: &StagedSegment) -> Result<(), WhyNot> {
         return Err(WhyNot::NotConnected);
     }
     let uploaded = segment.uploaded_at_age.ok_or(WhyNot::NotUploaded)?;
-    let verified = segment
-        .verified_by_this_claim_age
-        .ok_or(WhyNot::NotVerified)?;
+    let verified = segment.verified_by_this_claim_age.ok_or(WhyNot::NotVerified)?;
     if !segment.waive_rpo {
         // The later of the two counts: a reauthorized database starts its RPO anew.
         let left = segment.rpo.saturating_sub(uploaded.min(verified));
@@ -70,9 +68,7 @@ pub fn may_purge(segment: &StagedSegment) -> Result<(), WhyNot> {
 pub fn backoff(failures: u32, base: Duration, cap: Duration) -> Duration {
     match failures.checked_sub(1) {
         None => Duration::ZERO,
-        Some(doublings) => base
-            .saturating_mul(2u32.saturating_pow(doublings.min(31)))
-            .min(cap),
+        Some(doublings) => base.saturating_mul(2u32.saturating_pow(doublings.min(31))).min(cap),
     }
 }
 
@@ -89,8 +85,6 @@ pub fn room_for_batch(staged_bytes: u64, max_staged_bytes: u64, batch_bytes: u64
     if staged_bytes == 0 {
         return Some(batch_bytes);
     }
-    let room = max_staged_bytes
-        .saturating_sub(staged_bytes)
-        .min(batch_bytes);
+    let room = max_staged_bytes.saturating_sub(staged_bytes).min(batch_bytes);
     (room > 0 && room >= batch_bytes / 8).then_some(room)
 }

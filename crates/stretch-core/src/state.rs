@@ -16,11 +16,7 @@ pub struct UnknownWord {
 }
 
 /// Finds a word in a table, whatever its case; surrounding blanks do not count.
-fn lookup<T: Copy>(
-    given: &str,
-    words: &[(&str, T)],
-    accepted: &'static str,
-) -> Result<T, UnknownWord> {
+fn lookup<T: Copy>(given: &str, words: &[(&str, T)], accepted: &'static str) -> Result<T, UnknownWord> {
     words
         .iter()
         .find(|(word, _)| word.eq_ignore_ascii_case(given.trim()))

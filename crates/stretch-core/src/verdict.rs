@@ -91,10 +91,7 @@ impl Reason {
 
     /// The reason stored as this number; an unknown number is [`Reason::NotJudged`].
     pub fn from_code(code: u8) -> Self {
-        Self::ALL
-            .get(usize::from(code))
-            .copied()
-            .unwrap_or(Self::NotJudged)
+        Self::ALL.get(usize::from(code)).copied().unwrap_or(Self::NotJudged)
     }
 
     /// The rule of Appendix 2 that decided, 1 to 9; 0 where none did.
@@ -117,9 +114,7 @@ impl Reason {
     pub const fn text(self) -> &'static str {
         match self {
             Self::NotJudged => "the worker has not judged the database yet",
-            Self::NoBinding => {
-                "this incarnation of the database was never authorized (restored from a dump)"
-            }
+            Self::NoBinding => "this incarnation of the database was never authorized (restored from a dump)",
             Self::OtherSystem => {
                 "the database was authorized in another cluster (copied, upgraded or made a subscriber)"
             }
@@ -132,9 +127,7 @@ impl Reason {
             Self::MarkerLocked => "another running server holds the marker of this database",
             Self::EndpointUnreachable => "the endpoint does not answer",
             Self::Fenced => "another incarnation of the database owns the branch",
-            Self::Watching => {
-                "the worker is watching whether another incarnation writes heartbeats"
-            }
+            Self::Watching => "the worker is watching whether another incarnation writes heartbeats",
             Self::OwnerStillLives => {
                 "another incarnation of the database still writes heartbeats; waiting for it to end"
             }
@@ -164,11 +157,7 @@ pub struct Verdict {
 
 impl Verdict {
     const fn new(state: DatabaseState, reason: Reason, next: Option<Next>) -> Self {
-        Self {
-            state,
-            reason,
-            next,
-        }
+        Self { state, reason, next }
     }
 
     const fn disconnected(reason: Reason) -> Self {
@@ -221,11 +210,7 @@ pub fn judge(facts: &Facts) -> Verdict {
     };
     // Rule 4.
     let EndpointFacts::Seen(seen) = &facts.endpoint else {
-        return Verdict::new(
-            Undecided,
-            Reason::EndpointUnreachable,
-            Some(Next::RetryEndpoint),
-        );
+        return Verdict::new(Undecided, Reason::EndpointUnreachable, Some(Next::RetryEndpoint));
     };
     // Rule 5.
     if is_fenced(binding, &facts.local.marker, seen) {
@@ -237,9 +222,7 @@ pub fn judge(facts: &Facts) -> Verdict {
         Movement::StillWatching => {
             return Verdict::new(Undecided, Reason::Watching, Some(Next::WatchOn));
         }
-        Movement::Moves
-            if (facts.local.witness || marker.is_some()) && !facts.promotion_wait_over =>
-        {
+        Movement::Moves if (facts.local.witness || marker.is_some()) && !facts.promotion_wait_over => {
             return Verdict::new(Waiting, Reason::OwnerStillLives, Some(Next::WatchOn));
         }
         Movement::Moves => return Verdict::disconnected(Reason::OwnerLives),
@@ -251,11 +234,7 @@ pub fn judge(facts: &Facts) -> Verdict {
     }
     // Rule 7.
     if marker.is_some_and(|marker| is_last_writer(marker, seen)) {
-        return Verdict::new(
-            Connected,
-            Reason::Restarted,
-            Some(Next::ClaimNextGeneration),
-        );
+        return Verdict::new(Connected, Reason::Restarted, Some(Next::ClaimNextGeneration));
     }
     // Rule 8.
     if facts.local.witness && facts.local.this.timeline > binding.timeline {
@@ -309,9 +288,7 @@ fn is_last_writer(marker: &PresentMarker, seen: &Seen) -> bool {
 /// Whether a heartbeat LSN outside our history, the lost tail of a failover, should be logged (rule 8, F19a).
 pub fn has_lost_tail(facts: &Facts) -> bool {
     match &facts.endpoint {
-        EndpointFacts::Seen(seen) => seen
-            .newest_heartbeat
-            .is_some_and(|beat| !beat.lsn_in_history),
+        EndpointFacts::Seen(seen) => seen.newest_heartbeat.is_some_and(|beat| !beat.lsn_in_history),
         EndpointFacts::Unreachable => false,
     }
 }
@@ -338,8 +315,7 @@ pub fn may_read_in_recovery(facts: &LocalFacts) -> bool {
         && !facts.start.recovery_signal
         && facts.service_key_present
         && facts.binding.is_some_and(|binding| {
-            binding.system_identifier == facts.this.system_identifier
-                && binding.database_oid == facts.this.database_oid
+            binding.system_identifier == facts.this.system_identifier && binding.database_oid == facts.this.database_oid
         })
 }
 
@@ -350,10 +326,7 @@ pub fn may_migrate(verdict: &Verdict) -> bool {
     match verdict.state {
         DatabaseState::Connected => true,
         DatabaseState::Undecided => {
-            matches!(
-                verdict.reason,
-                Reason::EndpointUnreachable | Reason::Watching
-            )
+            matches!(verdict.reason, Reason::EndpointUnreachable | Reason::Watching)
         }
         DatabaseState::Waiting | DatabaseState::Disconnected => false,
     }

@@ -18,9 +18,7 @@ pub(crate) fn translate(error: &object_store::Error, key: &str) -> EndpointError
         };
     }
     match error {
-        Os::NotFound { .. } => EndpointError::NotFound {
-            key: key.to_owned(),
-        },
+        Os::NotFound { .. } => EndpointError::NotFound { key: key.to_owned() },
         Os::PermissionDenied { .. } | Os::Unauthenticated { .. } => match find_io(error) {
             Some(kind) => EndpointError::Local { kind },
             None => EndpointError::Refused {
@@ -63,15 +61,10 @@ fn find_io(error: &(dyn StdError + 'static)) -> Option<std::io::ErrorKind> {
     find::<std::io::Error>(error).map(std::io::Error::kind)
 }
 
-fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     // An io::Error hides the error it wraps from `source`, which names that one's source instead.
     std::iter::successors(Some(error), |&e| {
-        match e
-            .downcast_ref::<std::io::Error>()
-            .and_then(|io| io.get_ref())
-        {
+        match e.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
             Some(inner) => Some(inner as &(dyn StdError + 'static)),
             None => e.source(),
         }

@@ -31,8 +31,7 @@ impl fmt::Display for StoreReply {
 impl std::error::Error for StoreReply {}
 
 /// Error codes that mean the bucket or container, not an object, is missing.
-pub(crate) const NO_BUCKET_CODES: [&str; 3] =
-    ["NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"];
+pub(crate) const NO_BUCKET_CODES: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"];
 
 /// Codes of a 409 that says "another write to this key is under way", which is not "it exists".
 const TRY_AGAIN_CODES: [&str; 2] = ["ConditionalRequestConflict", "OperationAborted"];

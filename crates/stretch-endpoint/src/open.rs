@@ -72,17 +72,13 @@ pub(crate) fn build(
     options: &OpenOptions,
 ) -> Result<Arc<dyn ObjectStore>, EndpointError> {
     if url.is_plain_http() && !options.allow_http {
-        return Err(EndpointError::BadUrl(
-            "plain http is not permitted; use https".into(),
-        ));
+        return Err(EndpointError::BadUrl("plain http is not permitted; use https".into()));
     }
     let need = || {
         let usable = |c: &&Credential| !c.secret.expose().is_empty();
         credential
             .filter(usable)
-            .ok_or(EndpointError::BadCredential(
-                "a credential with a secret is needed",
-            ))
+            .ok_or(EndpointError::BadCredential("a credential with a secret is needed"))
     };
     match &url.inner {
         Inner::File { path } => local(path),
@@ -113,13 +109,10 @@ fn local(path: &Path) -> Result<Arc<dyn ObjectStore>, EndpointError> {
             .create(path)
             .map_err(io)?;
         if let Some(parent) = path.parent() {
-            std::fs::File::open(parent)
-                .and_then(|dir| dir.sync_all())
-                .map_err(io)?;
+            std::fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(io)?;
         }
     }
-    let store = LocalFileSystem::new_with_prefix(path)
-        .map_err(|error| crate::errmap::translate(&error, ""))?;
+    let store = LocalFileSystem::new_with_prefix(path).map_err(|error| crate::errmap::translate(&error, ""))?;
     Ok(Arc::new(store.with_fsync(true)))
 }
 
@@ -139,9 +132,7 @@ fn s3(
         return Err(EndpointError::Other);
     };
     if credential.identity.is_empty() {
-        return Err(EndpointError::BadCredential(
-            "its identity must be the access key id",
-        ));
+        return Err(EndpointError::BadCredential("its identity must be the access key id"));
     }
     // A provider given here is the only one that is ever asked: the builder looks for web identity, container or
     // instance credentials only without it, and reads the environment only in `from_env`.
@@ -183,9 +174,7 @@ fn azure(
         return Err(EndpointError::Other);
     };
     let account = match account {
-        Some(account) if credential.identity.is_empty() || *account == credential.identity => {
-            account
-        }
+        Some(account) if credential.identity.is_empty() || *account == credential.identity => account,
         Some(_) => {
             return Err(EndpointError::BadCredential(
                 "its identity is not the account of the endpoint URL",
@@ -193,8 +182,7 @@ fn azure(
         }
         None => &credential.identity,
     };
-    check_account(account)
-        .map_err(|_| EndpointError::BadCredential("its identity must be the storage account"))?;
+    check_account(account).map_err(|_| EndpointError::BadCredential("its identity must be the storage account"))?;
     let key = AzureAccessKey::try_new(credential.secret.expose())
         .map_err(|_| EndpointError::BadCredential("its secret must be the account key (base64)"))?;
     let provider = StaticCredentialProvider::new(AzureCredential::AccessKey(key));
@@ -233,11 +221,8 @@ fn google(
 
 /// The four fields of a service account key that are needed. The file format also lets it choose the server and
 /// switch authentication off, which a database owner must not (F5): those fields are left behind.
-fn service_account_key(
-    credential: &Credential,
-) -> Result<zeroize::Zeroizing<String>, EndpointError> {
-    const BAD: EndpointError =
-        EndpointError::BadCredential("its secret must be the JSON key of a service account");
+fn service_account_key(credential: &Credential) -> Result<zeroize::Zeroizing<String>, EndpointError> {
+    const BAD: EndpointError = EndpointError::BadCredential("its secret must be the JSON key of a service account");
     #[derive(serde::Deserialize, serde::Serialize)]
     struct Key<'a> {
         #[serde(borrow)]

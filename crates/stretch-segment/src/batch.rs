@@ -60,11 +60,7 @@ impl BatchBuilder {
 
     /// Sorts, encodes and checksums the batch. Fails when a value did not fit its column, when columns have
     /// different numbers of values, or when a limit is exceeded.
-    pub fn finish(
-        self,
-        order_by: &[SortKey],
-        opts: &EncodeOptions,
-    ) -> Result<EncodedSegment, SegmentError> {
+    pub fn finish(self, order_by: &[SortKey], opts: &EncodeOptions) -> Result<EncodedSegment, SegmentError> {
         for (i, column) in self.columns.iter().enumerate() {
             if let Some(error) = column.error() {
                 return Err(error.clone());

@@ -80,14 +80,10 @@ impl ColumnBuffer {
             ColumnType::Bool => Values::Bool(Vec::new()),
             ColumnType::Int2 => Values::Int2(Vec::new()),
             ColumnType::Int4 | ColumnType::Date => Values::Int4(Vec::new()),
-            ColumnType::Int8 | ColumnType::Timestamp | ColumnType::TimestampTz => {
-                Values::Int8(Vec::new())
-            }
+            ColumnType::Int8 | ColumnType::Timestamp | ColumnType::TimestampTz => Values::Int8(Vec::new()),
             ColumnType::Float4 => Values::Float4(Vec::new()),
             ColumnType::Float8 => Values::Float8(Vec::new()),
-            ColumnType::Numeric { precision, scale } if is_decimal(precision, scale) => {
-                Values::Decimal(Vec::new())
-            }
+            ColumnType::Numeric { precision, scale } if is_decimal(precision, scale) => Values::Decimal(Vec::new()),
             ColumnType::Numeric { .. } => Values::NumericWire(ByteValues::default()),
             ColumnType::Text | ColumnType::Bytea | ColumnType::Uuid | ColumnType::Opaque => {
                 Values::Bytes(ByteValues::default())

@@ -6,9 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::error::SegmentError;
-use crate::limits::{
-    CHECKSUM_BYTES, MAX_COLUMNS, MAX_DECIMAL_PRECISION, MAX_ROW_GROUP_ROWS, MAX_ROWS,
-};
+use crate::limits::{CHECKSUM_BYTES, MAX_COLUMNS, MAX_DECIMAL_PRECISION, MAX_ROW_GROUP_ROWS, MAX_ROWS};
 use crate::stats::ColumnStats;
 use crate::types::{StoredType, ValueForm};
 
@@ -115,10 +113,7 @@ impl SegmentDetail {
                 (1..=MAX_ROW_GROUP_ROWS).contains(&group.rows),
                 "a row group's number of rows is out of range",
             )?;
-            ensure(
-                u64::from(group.first_row) == next_row,
-                "row groups are not consecutive",
-            )?;
+            ensure(u64::from(group.first_row) == next_row, "row groups are not consecutive")?;
             next_row += u64::from(group.rows);
             for chunk in &group.chunks {
                 let end = chunk.offset.checked_add(chunk.len);
@@ -126,10 +121,7 @@ impl SegmentDetail {
                     end.is_some_and(|end| end <= i64::MAX as u64),
                     "a chunk's range is out of range",
                 )?;
-                ensure(
-                    chunk.stats.null_count <= group.rows.into(),
-                    "more nulls than rows",
-                )?;
+                ensure(chunk.stats.null_count <= group.rows.into(), "more nulls than rows")?;
             }
         }
         ensure(next_row <= MAX_ROWS.into(), "too many rows")

@@ -4,12 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, RecordBatch,
-    RecordBatchOptions, StringArray,
+    ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, RecordBatch, RecordBatchOptions,
+    StringArray,
 };
 use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, OffsetBuffer};
 use bytes::Bytes;
@@ -25,8 +24,8 @@ use crate::detail::{ChunkDetail, ColumnDetail, RowGroupDetail, SegmentDetail, ch
 use crate::epoch::{date_to_parquet, timestamp_to_parquet};
 use crate::error::SegmentError;
 use crate::limits::{
-    DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_ZSTD_LEVEL, MAX_COLUMNS,
-    MAX_NAME_BYTES, MAX_ROW_GROUP_BYTES, MAX_ROW_GROUP_ROWS, MAX_ROWS,
+    DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_ZSTD_LEVEL, MAX_COLUMNS, MAX_NAME_BYTES,
+    MAX_ROW_GROUP_BYTES, MAX_ROW_GROUP_ROWS, MAX_ROWS,
 };
 use crate::order::{SortKey, compare_values, permutation};
 use crate::schema::{arrow_schema, parquet_schema, stored_type};
@@ -143,16 +142,9 @@ fn check_limits(specs: &[ColumnSpec], rows: u32, opts: &EncodeOptions) -> Result
 }
 
 /// Ranges of output rows, none empty, each within both limits (or of a single row).
-fn cut_row_groups(
-    columns: &[ColumnBuffer],
-    order: &[u32],
-    opts: &EncodeOptions,
-) -> Vec<Range<usize>> {
+fn cut_row_groups(columns: &[ColumnBuffer], order: &[u32], opts: &EncodeOptions) -> Vec<Range<usize>> {
     let fixed: usize = columns.iter().map(ColumnBuffer::fixed_width).sum();
-    let varying: Vec<&ByteValues> = columns
-        .iter()
-        .filter_map(ColumnBuffer::byte_values)
-        .collect();
+    let varying: Vec<&ByteValues> = columns.iter().filter_map(ColumnBuffer::byte_values).collect();
     let total = fixed * order.len() + columns.iter().map(ColumnBuffer::var_bytes).sum::<usize>();
     // Most batches are smaller than a row group: no need to measure every row.
     let measure = total > opts.row_group_bytes;
@@ -160,16 +152,11 @@ fn cut_row_groups(
     let (mut start, mut bytes) = (0, 0);
     for (i, &row) in order.iter().enumerate() {
         let row_bytes = if measure {
-            fixed
-                + varying
-                    .iter()
-                    .map(|v| v.len_of(row as usize))
-                    .sum::<usize>()
+            fixed + varying.iter().map(|v| v.len_of(row as usize)).sum::<usize>()
         } else {
             0
         };
-        let full =
-            i - start == opts.row_group_rows as usize || bytes + row_bytes > opts.row_group_bytes;
+        let full = i - start == opts.row_group_rows as usize || bytes + row_bytes > opts.row_group_bytes;
         if i > start && full {
             groups.push(start..i);
             (start, bytes) = (i, 0);
@@ -227,54 +214,33 @@ fn write_object(
 }
 
 /// The Arrow array of these input rows.
-fn gather(
-    column: &ColumnBuffer,
-    stored: StoredType,
-    rows: &[u32],
-) -> Result<ArrayRef, SegmentError> {
-    let nulls = (column.null_count() > 0)
-        .then(|| rows.iter().map(|&r| column.is_valid(r as usize)).collect());
+fn gather(column: &ColumnBuffer, stored: StoredType, rows: &[u32]) -> Result<ArrayRef, SegmentError> {
+    let nulls = (column.null_count() > 0).then(|| rows.iter().map(|&r| column.is_valid(r as usize)).collect());
     let array: ArrayRef = match column.values() {
         Values::Bool(v) => Arc::new(BooleanArray::new(
-            rows.iter()
-                .map(|&r| v[r as usize])
-                .collect::<Vec<bool>>()
-                .into(),
+            rows.iter().map(|&r| v[r as usize]).collect::<Vec<bool>>().into(),
             nulls,
         )),
-        Values::Int2(v) => Arc::new(PrimitiveArray::<Int16Type>::new(
-            pick(v, rows).into(),
+        Values::Int2(v) => Arc::new(PrimitiveArray::<Int16Type>::new(pick(v, rows).into(), nulls)),
+        Values::Int4(v) if stored == StoredType::Date32 => Arc::new(PrimitiveArray::<Date32Type>::new(
+            pick_map(v, rows, date_to_parquet).into(),
             nulls,
         )),
-        Values::Int4(v) if stored == StoredType::Date32 => Arc::new(
-            PrimitiveArray::<Date32Type>::new(pick_map(v, rows, date_to_parquet).into(), nulls),
-        ),
-        Values::Int4(v) => Arc::new(PrimitiveArray::<Int32Type>::new(
-            pick(v, rows).into(),
-            nulls,
-        )),
-        Values::Int8(v) if stored == StoredType::Int64 => Arc::new(
-            PrimitiveArray::<Int64Type>::new(pick(v, rows).into(), nulls),
-        ),
+        Values::Int4(v) => Arc::new(PrimitiveArray::<Int32Type>::new(pick(v, rows).into(), nulls)),
+        Values::Int8(v) if stored == StoredType::Int64 => {
+            Arc::new(PrimitiveArray::<Int64Type>::new(pick(v, rows).into(), nulls))
+        }
         Values::Int8(v) => {
-            let array = PrimitiveArray::<TimestampMicrosecondType>::new(
-                pick_map(v, rows, timestamp_to_parquet).into(),
-                nulls,
-            );
+            let array =
+                PrimitiveArray::<TimestampMicrosecondType>::new(pick_map(v, rows, timestamp_to_parquet).into(), nulls);
             Arc::new(if stored == StoredType::TimestampTz {
                 array.with_timezone("UTC")
             } else {
                 array
             })
         }
-        Values::Float4(v) => Arc::new(PrimitiveArray::<Float32Type>::new(
-            pick(v, rows).into(),
-            nulls,
-        )),
-        Values::Float8(v) => Arc::new(PrimitiveArray::<Float64Type>::new(
-            pick(v, rows).into(),
-            nulls,
-        )),
+        Values::Float4(v) => Arc::new(PrimitiveArray::<Float32Type>::new(pick(v, rows).into(), nulls)),
+        Values::Float8(v) => Arc::new(PrimitiveArray::<Float64Type>::new(pick(v, rows).into(), nulls)),
         Values::Decimal(v) => {
             let array = PrimitiveArray::<Decimal128Type>::new(pick(v, rows).into(), nulls);
             match stored {
@@ -314,11 +280,7 @@ fn gather_bytes(
                 &[0; 16]
             });
         }
-        return Ok(Arc::new(FixedSizeBinaryArray::try_new(
-            16,
-            data.into(),
-            nulls,
-        )?));
+        return Ok(Arc::new(FixedSizeBinaryArray::try_new(16, data.into(), nulls)?));
     }
     let length: usize = rows.iter().map(|&r| values.len_of(r as usize)).sum();
     // The cut of row groups guarantees this; an i32 offset past its end would panic.
@@ -432,11 +394,7 @@ fn merge_row_groups(columns: usize, row_groups: &[RowGroupDetail]) -> Vec<Column
 fn footer_of(object: &Bytes) -> Result<Bytes, SegmentError> {
     let wrong = SegmentError::Mismatch("the object has no footer");
     let end = object.len().checked_sub(8).ok_or(wrong.clone())?;
-    let (length, _) = object[end..]
-        .split_first_chunk::<4>()
-        .ok_or(wrong.clone())?;
-    let start = end
-        .checked_sub(u32::from_le_bytes(*length) as usize)
-        .ok_or(wrong)?;
+    let (length, _) = object[end..].split_first_chunk::<4>().ok_or(wrong.clone())?;
+    let start = end.checked_sub(u32::from_le_bytes(*length) as usize).ok_or(wrong)?;
     Ok(object.slice(start..end))
 }

@@ -7,9 +7,7 @@ pub enum SegmentError {
     #[error("checksum of row group {row_group}, column {column} differs from the catalog's")]
     Checksum { row_group: usize, column: usize },
     /// The detail was written by a newer version of the extension.
-    #[error(
-        "segment detail has format version {0}, which this version of pg_stretch does not know"
-    )]
+    #[error("segment detail has format version {0}, which this version of pg_stretch does not know")]
     UnknownVersion(u16),
     /// The detail is damaged or contradicts itself.
     #[error("segment detail is damaged: {0}")]
@@ -25,18 +23,10 @@ pub enum SegmentError {
     MalformedNumeric { column: usize },
     /// Not every column has a value for every row.
     #[error("column {column} has {values} values for {rows} rows")]
-    RowCount {
-        column: usize,
-        rows: usize,
-        values: usize,
-    },
+    RowCount { column: usize, rows: usize, values: usize },
     /// One of [`crate::limits`] is exceeded.
     #[error("too large: {what} is {got}, the limit is {limit}")]
-    TooLarge {
-        what: &'static str,
-        got: u64,
-        limit: u64,
-    },
+    TooLarge { what: &'static str, got: u64, limit: u64 },
     /// An option has no sensible meaning.
     #[error("option {0} is out of range")]
     BadOption(&'static str),

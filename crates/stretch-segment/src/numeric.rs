@@ -71,11 +71,7 @@ impl<'a> Parts<'a> {
                     0
                 };
                 Parts {
-                    sign: if header & SHORT_NEGATIVE != 0 {
-                        NEGATIVE
-                    } else {
-                        0
-                    },
+                    sign: if header & SHORT_NEGATIVE != 0 { NEGATIVE } else { 0 },
                     weight: (negative | (header & SHORT_WEIGHT_MASK)) as i16,
                     dscale: (header >> SHORT_DSCALE_SHIFT) & SHORT_DSCALE_MAX,
                     digits: rest,
@@ -162,13 +158,7 @@ impl<'a> Parts<'a> {
     }
 
     fn push_wire(&self, out: &mut Vec<u8>) {
-        push_wire_header(
-            self.groups().len() as u16,
-            self.weight,
-            self.sign,
-            self.dscale,
-            out,
-        );
+        push_wire_header(self.groups().len() as u16, self.weight, self.sign, self.dscale, out);
         for g in self.groups() {
             out.extend_from_slice(&g.to_be_bytes());
         }
@@ -337,14 +327,7 @@ fn scaled(parts: &Parts<'_>) -> Option<(i128, u16)> {
         value = value.checked_mul(10i128.checked_pow(missing as u32)?)?;
     }
     // A magnitude of 2^127 cannot come out of the checked arithmetic, so the sign always fits.
-    Some((
-        if parts.sign == NEGATIVE {
-            -value
-        } else {
-            value
-        },
-        parts.dscale,
-    ))
+    Some((if parts.sign == NEGATIVE { -value } else { value }, parts.dscale))
 }
 
 /// Appends the wire form of a datum in disk form to `out`, group by group as it is.
@@ -395,11 +378,7 @@ fn compare(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
         _ if p.digits.is_empty() => 2,
         _ => 3,
     };
-    let magnitude = |a: &Parts<'_>, b: &Parts<'_>| {
-        a.weight
-            .cmp(&b.weight)
-            .then_with(|| a.groups().cmp(b.groups()))
-    };
+    let magnitude = |a: &Parts<'_>, b: &Parts<'_>| a.weight.cmp(&b.weight).then_with(|| a.groups().cmp(b.groups()));
     class(a).cmp(&class(b)).then_with(|| match class(a) {
         1 => magnitude(b, a),
         3 => magnitude(a, b),

@@ -18,11 +18,7 @@ pub struct SortKey {
 
 /// For every output row the input row that goes there. Rows with equal keys keep their order; without keys all
 /// rows do.
-pub(crate) fn permutation(
-    columns: &[ColumnBuffer],
-    rows: u32,
-    keys: &[SortKey],
-) -> Result<Vec<u32>, SegmentError> {
+pub(crate) fn permutation(columns: &[ColumnBuffer], rows: u32, keys: &[SortKey]) -> Result<Vec<u32>, SegmentError> {
     let mut order: Vec<u32> = (0..rows).collect();
     for key in keys {
         if key.column >= columns.len() {
@@ -49,11 +45,7 @@ fn compare_rows(column: &ColumnBuffer, key: &SortKey, a: usize, b: usize) -> Ord
         (true, false) => Ordering::Less,
         (true, true) => {
             let order = compare_values(column.values(), a, b);
-            if key.descending {
-                order.reverse()
-            } else {
-                order
-            }
+            if key.descending { order.reverse() } else { order }
         }
     }
 }

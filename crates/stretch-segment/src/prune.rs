@@ -20,21 +20,10 @@ pub enum CompareOp {
 /// A condition on one column. NULL satisfies `IsNull` only.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Predicate {
-    Compare {
-        column: usize,
-        op: CompareOp,
-        value: Bound,
-    },
-    In {
-        column: usize,
-        values: Vec<Bound>,
-    },
-    IsNull {
-        column: usize,
-    },
-    IsNotNull {
-        column: usize,
-    },
+    Compare { column: usize, op: CompareOp, value: Bound },
+    In { column: usize, values: Vec<Bound> },
+    IsNull { column: usize },
+    IsNotNull { column: usize },
 }
 
 /// May one of `rows` rows with these statistics satisfy the predicate? `false` is certain. A column without
@@ -54,9 +43,7 @@ pub fn may_match(stats: &[ColumnStats], rows: u64, predicate: &Predicate) -> boo
         Predicate::IsNull { .. } => stats.null_count > 0,
         Predicate::IsNotNull { .. } => has_values,
         Predicate::Compare { op, value, .. } => has_values && may_compare(stats, *op, value),
-        Predicate::In { values, .. } => {
-            has_values && values.iter().any(|v| may_compare(stats, CompareOp::Eq, v))
-        }
+        Predicate::In { values, .. } => has_values && values.iter().any(|v| may_compare(stats, CompareOp::Eq, v)),
     }
 }
 

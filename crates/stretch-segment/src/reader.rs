@@ -5,9 +5,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef};
 use bytes::{Buf, Bytes};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
@@ -79,15 +77,10 @@ impl SegmentReader {
             .get(row_group)
             .ok_or(SegmentError::NoSuchRowGroup(row_group))?;
         if columns.len() != chunk_bytes.len() {
-            return Err(SegmentError::Mismatch(
-                "as many chunks as columns must be given",
-            ));
+            return Err(SegmentError::Mismatch("as many chunks as columns must be given"));
         }
         for (&column, bytes) in columns.iter().zip(chunk_bytes) {
-            let chunk = group
-                .chunks
-                .get(column)
-                .ok_or(SegmentError::NoSuchColumn(column))?;
+            let chunk = group.chunks.get(column).ok_or(SegmentError::NoSuchColumn(column))?;
             if bytes.len() as u64 != chunk.len || checksum(bytes) != chunk.checksum {
                 return Err(SegmentError::Checksum { row_group, column });
             }
@@ -99,8 +92,7 @@ impl SegmentReader {
             return Ok(Vec::new());
         }
         // Parquet gives the columns in the order of the schema, each once.
-        let mut projected: Vec<(usize, &Bytes)> =
-            columns.iter().copied().zip(chunk_bytes).collect();
+        let mut projected: Vec<(usize, &Bytes)> = columns.iter().copied().zip(chunk_bytes).collect();
         projected.sort_by_key(|(column, _)| *column);
         projected.dedup_by_key(|(column, _)| *column);
         let chunks = Chunks(
@@ -123,9 +115,7 @@ impl SegmentReader {
                     .ok_or(SegmentError::Mismatch("a column is missing"))?;
                 let wanted = arrow_type(self.inner.detail.columns[*column].stored);
                 if array.len() != group.rows as usize || *array.data_type() != wanted {
-                    return Err(SegmentError::Mismatch(
-                        "a column has another type or number of rows",
-                    ));
+                    return Err(SegmentError::Mismatch("a column has another type or number of rows"));
                 }
                 Ok(Arc::clone(array))
             })
@@ -151,8 +141,7 @@ fn decode(
         [one] => Ok(one.columns().to_vec()),
         many => (0..columns.len())
             .map(|i| {
-                let parts: Vec<&dyn Array> =
-                    many.iter().map(|batch| batch.column(i).as_ref()).collect();
+                let parts: Vec<&dyn Array> = many.iter().map(|batch| batch.column(i).as_ref()).collect();
                 Ok(arrow_select::concat::concat(&parts)?)
             })
             .collect(),
@@ -180,9 +169,7 @@ fn check_footer(detail: &SegmentDetail, footer: &ParquetMetaData) -> Result<(), 
         return Err(SegmentError::Mismatch("the footer has other row groups"));
     }
     for (group, described) in detail.row_groups.iter().zip(footer.row_groups()) {
-        if described.num_rows() != i64::from(group.rows)
-            || described.num_columns() != group.chunks.len()
-        {
+        if described.num_rows() != i64::from(group.rows) || described.num_columns() != group.chunks.len() {
             return Err(SegmentError::Mismatch("the footer has other rows"));
         }
         for (chunk, described) in group.chunks.iter().zip(described.columns()) {
@@ -196,13 +183,8 @@ fn check_footer(detail: &SegmentDetail, footer: &ParquetMetaData) -> Result<(), 
 
 /// As the library's own function of this name, but negative numbers are no panic.
 fn byte_range(chunk: &ColumnChunkMetaData) -> Option<(u64, u64)> {
-    let start = chunk
-        .dictionary_page_offset()
-        .unwrap_or(chunk.data_page_offset());
-    Some((
-        u64::try_from(start).ok()?,
-        u64::try_from(chunk.compressed_size()).ok()?,
-    ))
+    let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+    Some((u64::try_from(start).ok()?, u64::try_from(chunk.compressed_size()).ok()?))
 }
 
 /// The given chunks at their places in the object, ascending. A read of any other place is an error.
@@ -224,9 +206,7 @@ impl Chunks {
 
 impl Length for Chunks {
     fn len(&self) -> u64 {
-        self.0
-            .last()
-            .map_or(0, |(offset, bytes)| offset + bytes.len() as u64)
+        self.0.last().map_or(0, |(offset, bytes)| offset + bytes.len() as u64)
     }
 }
 
@@ -240,9 +220,7 @@ impl ChunkReader for Chunks {
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         let bytes = self.from(start)?;
         if length > bytes.len() {
-            return Err(ParquetError::EOF(
-                "read past the end of the given chunk".to_string(),
-            ));
+            return Err(ParquetError::EOF("read past the end of the given chunk".to_string()));
         }
         Ok(bytes.slice(..length))
     }

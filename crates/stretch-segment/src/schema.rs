@@ -46,9 +46,7 @@ pub(crate) fn arrow_type(stored: StoredType) -> DataType {
         StoredType::Utf8 => DataType::Utf8,
         StoredType::Date32 => DataType::Date32,
         StoredType::Timestamp => DataType::Timestamp(ArrowTimeUnit::Microsecond, None),
-        StoredType::TimestampTz => {
-            DataType::Timestamp(ArrowTimeUnit::Microsecond, Some("UTC".into()))
-        }
+        StoredType::TimestampTz => DataType::Timestamp(ArrowTimeUnit::Microsecond, Some("UTC".into())),
         StoredType::Uuid => DataType::FixedSizeBinary(16),
     }
 }
@@ -64,29 +62,20 @@ pub(crate) fn arrow_schema(specs: &[ColumnSpec], stored: &[StoredType]) -> Arc<S
 }
 
 /// The Parquet schema of a segment, made by hand so that it carries field ids and the UUID type.
-pub(crate) fn parquet_schema(
-    specs: &[ColumnSpec],
-    stored: &[StoredType],
-) -> Result<SchemaDescriptor, SegmentError> {
+pub(crate) fn parquet_schema(specs: &[ColumnSpec], stored: &[StoredType]) -> Result<SchemaDescriptor, SegmentError> {
     let fields = specs
         .iter()
         .zip(stored)
         .map(|(spec, stored)| parquet_field(spec, *stored))
         .collect::<Result<_, _>>()?;
-    let root = Type::group_type_builder("segment")
-        .with_fields(fields)
-        .build()?;
+    let root = Type::group_type_builder("segment").with_fields(fields).build()?;
     Ok(SchemaDescriptor::new(Arc::new(root)))
 }
 
 fn parquet_field(spec: &ColumnSpec, stored: StoredType) -> Result<Arc<Type>, SegmentError> {
     let (physical, logical, length) = match stored {
         StoredType::Bool => (PhysicalType::BOOLEAN, None, -1),
-        StoredType::Int16 => (
-            PhysicalType::INT32,
-            Some(LogicalType::integer(16, true)),
-            -1,
-        ),
+        StoredType::Int16 => (PhysicalType::INT32, Some(LogicalType::integer(16, true)), -1),
         StoredType::Int32 => (PhysicalType::INT32, None, -1),
         StoredType::Int64 => (PhysicalType::INT64, None, -1),
         StoredType::Float32 => (PhysicalType::FLOAT, None, -1),
@@ -116,11 +105,7 @@ fn parquet_field(spec: &ColumnSpec, stored: StoredType) -> Result<Arc<Type>, Seg
             Some(LogicalType::timestamp(true, TimeUnit::MICROS)),
             -1,
         ),
-        StoredType::Uuid => (
-            PhysicalType::FIXED_LEN_BYTE_ARRAY,
-            Some(LogicalType::Uuid),
-            16,
-        ),
+        StoredType::Uuid => (PhysicalType::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::Uuid), 16),
     };
     let (precision, scale) = match stored {
         StoredType::Decimal128 { precision, scale } => (i32::from(precision), i32::from(scale)),

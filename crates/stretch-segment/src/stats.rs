@@ -40,8 +40,7 @@ impl PartialOrd for Bound {
 
 /// PostgreSQL's order of floats: NaN greatest and equal to itself, -0 equal to 0.
 pub(crate) fn compare_floats(a: f64, b: f64) -> Ordering {
-    a.partial_cmp(&b)
-        .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
 fn compare_decimals(a: i128, scale_a: u8, b: i128, scale_b: u8) -> Option<Ordering> {
@@ -102,11 +101,7 @@ impl ColumnStats {
                 pick(&self.max, &other.max, Ordering::Greater),
             )
         };
-        ColumnStats {
-            null_count,
-            min,
-            max,
-        }
+        ColumnStats { null_count, min, max }
     }
 }
 

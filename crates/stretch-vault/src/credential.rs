@@ -76,9 +76,7 @@ pub fn open_credential(
 ) -> Result<Credential, VaultError> {
     let (header, body) = split(sealed, KIND, 2)?;
     let plaintext = open(master.bytes(), &label.associated_data(header), body)?;
-    let (length, rest) = plaintext
-        .split_first_chunk::<4>()
-        .ok_or(VaultError::Damaged)?;
+    let (length, rest) = plaintext.split_first_chunk::<4>().ok_or(VaultError::Damaged)?;
     let (identity, secret) = usize::try_from(u32::from_be_bytes(*length))
         .ok()
         .and_then(|length| rest.split_at_checked(length))

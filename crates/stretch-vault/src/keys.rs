@@ -89,11 +89,7 @@ pub fn seal_with_password(
 }
 
 /// Opens what [`seal_with_password`] made. Takes about 20 ms and 19 MiB.
-pub fn open_with_password(
-    sealed: &[u8],
-    id: MasterKeyId,
-    password: &[u8],
-) -> Result<MasterKey, VaultError> {
+pub fn open_with_password(sealed: &[u8], id: MasterKeyId, password: &[u8]) -> Result<MasterKey, VaultError> {
     let (header, body) = split(sealed, KIND_PASSWORD, PASSWORD_HEADER)?;
     let mut costs = [0; 3];
     for (cost, bytes) in costs.iter_mut().zip(header[2..14].chunks_exact(4)) {
@@ -124,11 +120,7 @@ pub fn seal_with_service_key(
 }
 
 /// Opens what [`seal_with_service_key`] made.
-pub fn open_with_service_key(
-    sealed: &[u8],
-    id: MasterKeyId,
-    service: &ServiceKey,
-) -> Result<MasterKey, VaultError> {
+pub fn open_with_service_key(sealed: &[u8], id: MasterKeyId, service: &ServiceKey) -> Result<MasterKey, VaultError> {
     let (header, body) = split(sealed, KIND_SERVICE, 2)?;
     let associated = associated_data(&[header, id.as_bytes()]);
     MasterKey::from_plaintext(&open(&service.0, &associated, body)?)
@@ -140,12 +132,15 @@ fn derive(
     salt: &[u8],
     [memory, passes, lanes]: [u32; 3],
 ) -> Result<Zeroizing<[u8; KEY_LEN]>, VaultError> {
-    let params =
-        Params::new(memory, passes, lanes, Some(KEY_LEN)).map_err(|_| VaultError::Damaged)?;
+    let params = Params::new(memory, passes, lanes, Some(KEY_LEN)).map_err(|_| VaultError::Damaged)?;
     let mut memory = vec![Block::default(); params.block_count()];
     let mut key = Zeroizing::new([0; KEY_LEN]);
-    let outcome = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into_with_memory(password, salt, &mut *key, &mut memory);
+    let outcome = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
+        password,
+        salt,
+        &mut *key,
+        &mut memory,
+    );
     memory.zeroize();
     outcome.map_err(|_| VaultError::TooLong)?;
     Ok(key)

@@ -26,8 +26,8 @@ mod tests;
 pub use credential::{Credential, CredentialLabel, open_credential, seal_credential};
 pub use error::VaultError;
 pub use keys::{
-    MasterKey, MasterKeyId, ServiceKey, open_with_password, open_with_service_key,
-    seal_with_password, seal_with_service_key,
+    MasterKey, MasterKeyId, ServiceKey, open_with_password, open_with_service_key, seal_with_password,
+    seal_with_service_key,
 };
 pub use zeroize::{Zeroize, Zeroizing};
 

@@ -36,41 +36,22 @@ pub(crate) fn seal(
 }
 
 /// Opens what [`seal`] appended. `body` starts at the nonce.
-pub(crate) fn open(
-    key: &[u8; KEY_LEN],
-    associated: &[u8],
-    body: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let (nonce, rest) = body
-        .split_first_chunk::<NONCE_LEN>()
-        .ok_or(VaultError::Damaged)?;
-    let (ciphertext, tag) = rest
-        .split_last_chunk::<TAG_LEN>()
-        .ok_or(VaultError::Damaged)?;
+pub(crate) fn open(key: &[u8; KEY_LEN], associated: &[u8], body: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let (nonce, rest) = body.split_first_chunk::<NONCE_LEN>().ok_or(VaultError::Damaged)?;
+    let (ciphertext, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(VaultError::Damaged)?;
     let cipher = Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(key));
     let mut buffer = Zeroizing::new(ciphertext.to_vec());
     cipher
-        .decrypt_in_place_detached(
-            Nonce::from_slice(nonce),
-            associated,
-            &mut buffer,
-            Tag::from_slice(tag),
-        )
+        .decrypt_in_place_detached(Nonce::from_slice(nonce), associated, &mut buffer, Tag::from_slice(tag))
         .map_err(|_| VaultError::WrongKey)?;
     Ok(buffer)
 }
 
 /// Checks version and kind, and splits the header of `header_len` bytes from the body.
-pub(crate) fn split(
-    sealed: &[u8],
-    kind: u8,
-    header_len: usize,
-) -> Result<(&[u8], &[u8]), VaultError> {
+pub(crate) fn split(sealed: &[u8], kind: u8, header_len: usize) -> Result<(&[u8], &[u8]), VaultError> {
     match sealed {
         [version, ..] if *version != VERSION => Err(VaultError::UnknownVersion),
-        [_, found, ..] if *found == kind => sealed
-            .split_at_checked(header_len)
-            .ok_or(VaultError::Damaged),
+        [_, found, ..] if *found == kind => sealed.split_at_checked(header_len).ok_or(VaultError::Damaged),
         _ => Err(VaultError::Damaged),
     }
 }

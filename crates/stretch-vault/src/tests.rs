@@ -51,8 +51,7 @@ fn seed() -> Random {
 
 #[test]
 fn a_password_opens_what_it_sealed() {
-    let sealed =
-        seal_with_password(&master(5), ID, b"right", [1; SALT_LEN], [2; NONCE_LEN]).expect("seal");
+    let sealed = seal_with_password(&master(5), ID, b"right", [1; SALT_LEN], [2; NONCE_LEN]).expect("seal");
     assert_eq!(sealed.len(), 2 + 12 + SALT_LEN + NONCE_LEN + KEY_LEN + 16);
     let opened = open_with_password(&sealed, ID, b"right").expect("open");
     assert!(same(&opened, &master(5)) && !same(&opened, &master(6)));
@@ -64,8 +63,7 @@ fn a_password_opens_what_it_sealed() {
 
 #[test]
 fn the_parameters_are_recorded_and_bounded() {
-    let mut sealed =
-        seal_with_password(&master(5), ID, b"p", [1; SALT_LEN], [2; NONCE_LEN]).expect("seal");
+    let mut sealed = seal_with_password(&master(5), ID, b"p", [1; SALT_LEN], [2; NONCE_LEN]).expect("seal");
     assert_eq!(
         sealed[2..14],
         [0, 0, 0x4c, 0, 0, 0, 0, 2, 0, 0, 0, 1],
@@ -73,21 +71,14 @@ fn the_parameters_are_recorded_and_bounded() {
     );
     // Forged bytes must not make the server take terabytes.
     sealed[2] = 0xff;
-    assert_eq!(
-        open_with_password(&sealed, ID, b"p").unwrap_err(),
-        VaultError::Damaged
-    );
+    assert_eq!(open_with_password(&sealed, ID, b"p").unwrap_err(), VaultError::Damaged);
     sealed[2..6].copy_from_slice(&1u32.to_be_bytes());
-    assert_eq!(
-        open_with_password(&sealed, ID, b"p").unwrap_err(),
-        VaultError::Damaged
-    );
+    assert_eq!(open_with_password(&sealed, ID, b"p").unwrap_err(), VaultError::Damaged);
 }
 
 #[test]
 fn a_service_key_opens_what_it_sealed() {
-    let sealed =
-        seal_with_service_key(&master(5), ID, &service(1), [2; NONCE_LEN]).expect("sealed");
+    let sealed = seal_with_service_key(&master(5), ID, &service(1), [2; NONCE_LEN]).expect("sealed");
     assert!(same(
         &open_with_service_key(&sealed, ID, &service(1)).expect("opened"),
         &master(5)
@@ -112,26 +103,16 @@ fn a_service_key_file_is_exactly_32_filled_bytes() {
 
 #[test]
 fn a_credential_opens_only_under_its_label() {
-    let sealed =
-        seal_credential(&master(5), LABEL, "AKIA", "geheim ☃", [3; NONCE_LEN]).expect("sealed");
+    let sealed = seal_credential(&master(5), LABEL, "AKIA", "geheim ☃", [3; NONCE_LEN]).expect("sealed");
     let opened = open_credential(&master(5), LABEL, &sealed).expect("opened");
-    assert_eq!(
-        (opened.identity.as_str(), opened.secret.as_str()),
-        ("AKIA", "geheim ☃")
-    );
+    assert_eq!((opened.identity.as_str(), opened.secret.as_str()), ("AKIA", "geheim ☃"));
     let elsewhere = [
         CredentialLabel {
             master_key: OTHER,
             ..LABEL
         },
-        CredentialLabel {
-            name: "cre",
-            ..LABEL
-        },
-        CredentialLabel {
-            version: 2,
-            ..LABEL
-        },
+        CredentialLabel { name: "cre", ..LABEL },
+        CredentialLabel { version: 2, ..LABEL },
     ];
     for label in elsewhere {
         assert_eq!(
@@ -148,13 +129,9 @@ fn a_credential_opens_only_under_its_label() {
 #[test]
 fn empty_and_long_values_are_kept() {
     for (identity, secret) in [("", ""), ("", "s"), ("i", ""), ("é", &"x".repeat(100_000))] {
-        let sealed =
-            seal_credential(&master(5), LABEL, identity, secret, [3; NONCE_LEN]).expect("sealed");
+        let sealed = seal_credential(&master(5), LABEL, identity, secret, [3; NONCE_LEN]).expect("sealed");
         let opened = open_credential(&master(5), LABEL, &sealed).expect("opened");
-        assert_eq!(
-            (opened.identity.as_str(), opened.secret.as_str()),
-            (identity, secret)
-        );
+        assert_eq!((opened.identity.as_str(), opened.secret.as_str()), (identity, secret));
     }
 }
 
@@ -171,8 +148,7 @@ fn nothing_secret_is_shown() {
 #[test]
 fn one_kind_is_never_taken_for_another_and_versions_are_checked() {
     let master = master(5);
-    let by_service =
-        seal_with_service_key(&master, ID, &service(1), [2; NONCE_LEN]).expect("sealed");
+    let by_service = seal_with_service_key(&master, ID, &service(1), [2; NONCE_LEN]).expect("sealed");
     let credential = seal_credential(&master, LABEL, "i", "s", [3; NONCE_LEN]).expect("sealed");
     assert_eq!(
         open_with_service_key(&credential, ID, &service(1)).unwrap_err(),
@@ -253,10 +229,7 @@ fn any_bytes_give_an_error_never_a_panic() {
         ];
         for outcome in outcomes {
             assert!(outcome.is_err());
-            authenticated += u32::from(matches!(
-                outcome,
-                Err(VaultError::WrongKey | VaultError::WrongPassword)
-            ));
+            authenticated += u32::from(matches!(outcome, Err(VaultError::WrongKey | VaultError::WrongPassword)));
         }
     }
     println!("reached the cipher: {authenticated}");

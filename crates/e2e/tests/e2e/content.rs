@@ -155,7 +155,12 @@ fn check(occurred: &Occurred) {
     ] {
         wanted.push(format!("cold: {what}"));
     }
-    for what in ["empty table", "dropped column", "generated column", "rows left by a filter"] {
+    for what in [
+        "empty table",
+        "dropped column",
+        "generated column",
+        "rows left by a filter",
+    ] {
         wanted.push(what.to_owned());
     }
     let never: Vec<&String> = wanted.iter().filter(|what| count(what) == 0).collect();

@@ -20,7 +20,10 @@ fn demo_shows_the_whole_story() {
         "{said}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let equal = said.lines().filter(|line| line.trim_start().starts_with("equal")).count();
+    let equal = said
+        .lines()
+        .filter(|line| line.trim_start().starts_with("equal"))
+        .count();
     assert!(equal >= 15, "only {equal} pairs were compared:\n{said}");
     assert!(said.contains("ST001"), "the refused query is missing:\n{said}");
 }

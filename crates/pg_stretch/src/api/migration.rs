@@ -27,7 +27,10 @@ fn stretch_migrate(relation: pg_sys::Oid, max_rows: Option<i64>) -> i64 {
         if max_rows.is_some_and(|rows| rows < 1) {
             return Err(Error::argument("max_rows must be at least 1"));
         }
-        let moved = request::call("migrate", &json!({"relation": oid(Some(relation)), "max_rows": max_rows}))?;
+        let moved = request::call(
+            "migrate",
+            &json!({"relation": oid(Some(relation)), "max_rows": max_rows}),
+        )?;
         Ok(moved.as_i64().unwrap_or(0))
     };
     run().or_raise()
@@ -40,14 +43,20 @@ fn stretch_drain(relation: Option<pg_sys::Oid>, timeout: Interval) -> i64 {
         rights(relation, "drain")?;
         // SAFETY: plain global of the transaction.
         if unsafe { pg_sys::XactIsoLevel } >= pg_sys::XACT_REPEATABLE_READ as i32 {
-            return Err(Error::new(&errors::NOT_NOW, "stretch.drain needs isolation level READ COMMITTED").hint("Run it outside REPEATABLE READ and SERIALIZABLE."));
+            return Err(
+                Error::new(&errors::NOT_NOW, "stretch.drain needs isolation level READ COMMITTED")
+                    .hint("Run it outside REPEATABLE READ and SERIALIZABLE."),
+            );
         }
-        let seconds = timeout.months() as f64 * 2_592_000.0 + timeout.days() as f64 * 86_400.0 + timeout.micros() as f64 / 1e6;
+        let seconds =
+            timeout.months() as f64 * 2_592_000.0 + timeout.days() as f64 * 86_400.0 + timeout.micros() as f64 / 1e6;
         let answer = request::call("drain", &json!({"relation": oid(relation), "timeout": seconds}))?;
         let left = answer[1].as_i64().unwrap_or(0);
         if left > 0 {
             let what = relation.map_or_else(|| "the stretched tables".to_string(), names::relation);
-            notice(&format!("{left} eligible rows of {what} stay hot for now: they are held by other sessions or do not survive the round trip"));
+            notice(&format!(
+                "{left} eligible rows of {what} stay hot for now: they are held by other sessions or do not survive the round trip"
+            ));
         }
         Ok(answer[0].as_i64().unwrap_or(0))
     };
@@ -59,7 +68,9 @@ fn stretch_drain(relation: Option<pg_sys::Oid>, timeout: Interval) -> i64 {
 fn stretch_purge_staged(relation: Option<pg_sys::Oid>) -> i64 {
     let run = || {
         rights(relation, "purge_staged")?;
-        Ok(request::call("purge_staged", &json!({"relation": oid(relation)}))?.as_i64().unwrap_or(0))
+        Ok(request::call("purge_staged", &json!({"relation": oid(relation)}))?
+            .as_i64()
+            .unwrap_or(0))
     };
     run().or_raise()
 }

@@ -1,9 +1,10 @@
 //! Filters: parsing, the rules of what one may hold (F3, F13), the text that is stored, and which replacement is looser.
 
 use crate::error::{Error, Result};
+use crate::migrate::order;
 use crate::pg::{list, names, user};
 use pgrx::pg_sys;
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{CString, c_void};
 use stretch_core::errors;
 
 type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
@@ -261,30 +262,36 @@ fn orders(operator: pg_sys::Oid) -> bool {
     }
 }
 
-/// Checks `order_by`: names of columns between commas. Returns them quoted where needed.
+/// Checks `order_by` as migration reads it; returns it with names quoted where needed and defaults left out.
 pub fn normalize_order(relation: pg_sys::Oid, order_by: &str) -> Result<String> {
     let bad = |what: &str| Error::argument(format!("order_by {what}")).hint("Give column names between commas.");
-    let text = CString::new(order_by).map_err(|_| bad("holds a zero byte"))?;
     let mut out = Vec::new();
-    // SAFETY: SplitIdentifierString cuts the copy in place and returns pointers into it; the copy outlives the list.
-    unsafe {
-        let copy = pg_sys::pstrdup(text.as_ptr());
-        let mut parts = std::ptr::null_mut();
-        if !pg_sys::SplitIdentifierString(copy, b',' as c_char, &mut parts) || parts.is_null() {
-            return Err(bad("is not a list of column names"));
-        }
-        for name in list::pointers::<c_char>(parts) {
-            let column = pg_sys::get_attnum(relation, name);
+    for item in order::parse(order_by)? {
+        let name = CString::new(item.column.as_str()).map_err(|_| bad("holds a zero byte"))?;
+        // SAFETY: syscache and type cache look-ups by a name that outlives them.
+        let mut text = unsafe {
+            let column = pg_sys::get_attnum(relation, name.as_ptr());
             if column <= 0 {
-                return Err(bad(&format!("names {}, which is not a column", names::text(name))));
+                return Err(bad(&format!("names {}, which is not a column", item.column)));
             }
             let kind = pg_sys::getBaseType(pg_sys::get_atttype(relation, column));
             let entry = pg_sys::lookup_type_cache(kind, pg_sys::TYPECACHE_LT_OPR as i32);
             if (*entry).lt_opr == pg_sys::InvalidOid {
-                return Err(bad(&format!("names {}, whose type has no order", names::text(name))));
+                return Err(bad(&format!("names {}, whose type has no order", item.column)));
             }
-            out.push(names::text(pg_sys::quote_identifier(name)));
+            names::text(pg_sys::quote_identifier(name.as_ptr()))
+        };
+        if item.descending {
+            text.push_str(" DESC");
         }
+        if item.nulls_first != item.descending {
+            text.push_str(if item.nulls_first {
+                " NULLS FIRST"
+            } else {
+                " NULLS LAST"
+            });
+        }
+        out.push(text);
     }
     Ok(out.join(", "))
 }

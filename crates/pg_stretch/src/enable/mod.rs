@@ -10,8 +10,8 @@ use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result, notice};
-use crate::pg::{names, spi, user};
-use crate::{request, shmem, types};
+use crate::pg::{names, path, spi, user};
+use crate::{request, secrets, shmem, types};
 use pgrx::pg_sys;
 use refusals::Refusal;
 use stretch_core::errors;
@@ -74,6 +74,10 @@ pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
 
 /// All reasons against stretching the table, and what a filter would select; changes nothing.
 pub fn check(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Findings> {
+    rights(relation, "check_table")?;
+    // Columns must not change between parsing the filter and looking at it.
+    // SAFETY: waits in the lock manager.
+    unsafe { pg_sys::LockRelationOid(relation, pg_sys::AccessShareLock as i32) };
     rights(relation, "check_table")?;
     let mut refusals = refusals::of_table(relation)?;
     let already = tables::by_relation(relation, Latest::take().get())?.is_some();
@@ -239,7 +243,8 @@ fn usable_filter(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Option<S
 
 /// The estimate of eligible hot rows of a stretched table, for its owner; `None` for others (F32).
 pub fn eligible_rows(relation: pg_sys::Oid) -> Result<Option<i64>> {
-    let allowed = user::is_superuser(user::current()) || user::has_privs_of(user::current(), user::relation_owner(relation));
+    let allowed =
+        user::is_superuser(user::current()) || user::has_privs_of(user::current(), user::relation_owner(relation));
     match tables::by_relation(relation, Latest::take().get())? {
         Some(table) if allowed => Ok(Some(estimate(relation, table.filter.as_deref())?.0)),
         _ => Ok(None),
@@ -304,8 +309,8 @@ fn register(
     state: &str,
 ) -> Result<()> {
     let _us = user::ActAs::extension_owner();
-    let table = TableId::from_bytes(random()?);
-    let manifest = ManifestId::from_bytes(random()?);
+    let table = TableId::from_bytes(secrets::random()?);
+    let manifest = ManifestId::from_bytes(secrets::random()?);
     let columns = columns(relation)?;
     let keys = child::unique_keys(relation)?;
     let child = child::create(relation, table, filter)?;
@@ -348,6 +353,20 @@ fn register(
     Ok(())
 }
 
+/// Closes the content where a statement that changed owners or row security made it necessary.
+pub fn close_contents() -> Result<()> {
+    let tables = tables::stretched_tables(Latest::take().get())?;
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let _us = user::ActAs::extension_owner();
+    let _path = path::Pinned::new();
+    for table in tables {
+        close_content(table.relation)?;
+    }
+    Ok(())
+}
+
 /// Staged rows and statistics are readable for backups by the owner of the database only while he may read every
 /// stretched table, all of its rows (C-3).
 fn close_content(relation: pg_sys::Oid) -> Result<()> {
@@ -368,10 +387,4 @@ fn close_content(relation: pg_sys::Oid) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn random() -> Result<[u8; 16]> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::internal(format!("no random bytes: {error}")))?;
-    Ok(bytes)
 }

@@ -171,10 +171,11 @@ impl Maker {
     /// Text that was stored as plain bytes is not known to be valid in this database's encoding (F37).
     fn verified<'a>(&self, bytes: &'a [u8], array: &ArrayRef) -> Result<&'a [u8]> {
         let length = bytes.len() as i32;
+        if array.as_string_opt::<i32>().is_some() {
+            return Ok(bytes);
+        }
         // SAFETY: reads `length` bytes; it is told to raise nothing.
-        if array.as_string_opt::<i32>().is_some()
-            || unsafe { pg_sys::pg_verify_mbstr(self.encoding, bytes.as_ptr().cast(), length, true) }
-        {
+        if unsafe { pg_sys::pg_verify_mbstr(self.encoding, bytes.as_ptr().cast(), length, true) } {
             return Ok(bytes);
         }
         Err(Error::internal(

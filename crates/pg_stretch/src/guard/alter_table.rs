@@ -10,14 +10,31 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::AlterTableType::*;
 use stretch_core::command::{Command, Trigger};
 
-/// What each subcommand does to `relation` and to other tables that it names.
-pub fn aims(relation: pg_sys::Oid, commands: *mut pg_sys::List) -> Result<Vec<Aim>> {
+/// pg_constraint.contype.
+const CONTYPE: i16 = 4;
+
+// Missing in the bindings.
+unsafe extern "C-unwind" {
+    fn get_relation_constraint_oid(
+        relation: pg_sys::Oid,
+        name: *const std::ffi::c_char,
+        missing_ok: bool,
+    ) -> pg_sys::Oid;
+}
+
+/// What each subcommand does to `relation` (`only` it: the statement says ONLY) and to other tables that it names.
+pub fn aims(relation: pg_sys::Oid, commands: *mut pg_sys::List, only: bool) -> Result<Vec<Aim>> {
     let mut out = Vec::new();
     // SAFETY: `cmds` of an AlterTableStmt is a list of AlterTableCmd.
     for command in unsafe { list::pointers::<pg_sys::AlterTableCmd>(commands) } {
         // SAFETY: a node of the parse tree, alive during the statement.
         let command = unsafe { &*command };
-        out.push(Aim::relation(relation, one(relation, command)?));
+        let kind = if only && leaves_child_behind(relation, command)? {
+            Command::LeaveChildBehind
+        } else {
+            one(relation, command)?
+        };
+        out.push(Aim::relation(relation, kind));
         others(command, &mut out);
     }
     Ok(out)
@@ -75,6 +92,33 @@ fn one(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<Command
         AT_DropIdentity => Command::DropIdentity,
         _ => Command::Other,
     })
+}
+
+/// With ONLY the cold side of a stretched table would keep the constraint, and the planner would go on to leave out its
+/// rows by it. Other constraints than CHECK have no counterpart there, and dumps drop them with ONLY.
+fn leaves_child_behind(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<bool> {
+    Ok(match command.subtype {
+        AT_DropNotNull => true,
+        AT_DropConstraint => is_check(relation, command.name),
+        _ => false,
+    } && stretched::lookup(relation)?.is_some())
+}
+
+/// Whether the relation has a CHECK constraint of that name.
+fn is_check(relation: pg_sys::Oid, name: *const std::ffi::c_char) -> bool {
+    // SAFETY: catalog look-ups that tolerate a missing constraint; the tuple is released before returning.
+    unsafe {
+        let oid = pg_sys::ffi::pg_guard_ffi_boundary(|| get_relation_constraint_oid(relation, name, true));
+        let cache = pg_sys::SysCacheIdentifier::CONSTROID as i32;
+        let tuple = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(oid));
+        if tuple.is_null() {
+            return false;
+        }
+        let mut null = false;
+        let kind = pg_sys::SysCacheGetAttr(cache, tuple, CONTYPE, &mut null);
+        pg_sys::ReleaseSysCache(tuple);
+        !null && kind.value() as u8 == b'c'
+    }
 }
 
 fn constraint(command: &pg_sys::AlterTableCmd) -> Option<&pg_sys::Constraint> {

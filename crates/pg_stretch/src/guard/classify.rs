@@ -1,8 +1,8 @@
 //! Utility statements as aims: which of our objects a statement is aimed at, and what it would do to each.
 
-use super::alter_table;
 use super::targets::{Aim, Facts, relation_named, schema_named, table_of_index};
 use super::triggers;
+use super::{alter_table, row_types};
 use crate::enable::child::FILTER;
 use crate::error::Result;
 use crate::pg::{list, names, user};
@@ -25,6 +25,10 @@ pub unsafe fn aims(node: *mut pg_sys::Node, facts: &Facts) -> Result<Vec<Aim>> {
     unsafe {
         Ok(match (*node).type_ {
             T_AlterTableStmt => alter(&*node.cast())?,
+            T_AlterEnumStmt => {
+                row_types::check_enum(&*node.cast())?;
+                Vec::new()
+            }
             T_RenameStmt => rename(&*node.cast())?,
             T_AlterObjectSchemaStmt => set_schema(&*node.cast())?,
             T_AlterOwnerStmt => {
@@ -181,7 +185,10 @@ fn alter(statement: &pg_sys::AlterTableStmt) -> Result<Vec<Aim>> {
     if let Some(table) = table_of_index(relation) {
         return Ok(vec![Aim::relation(table, Command::AlterIndex)]);
     }
-    alter_table::aims(relation, statement.cmds)
+    row_types::check_commands(relation, statement.cmds)?;
+    // SAFETY: a statement that names a relation has a RangeVar.
+    let only = unsafe { !(*statement.relation).inh };
+    alter_table::aims(relation, statement.cmds, only)
 }
 
 fn rename(statement: &pg_sys::RenameStmt) -> Result<Vec<Aim>> {
@@ -195,6 +202,9 @@ fn rename(statement: &pg_sys::RenameStmt) -> Result<Vec<Aim>> {
     };
     if let Some(table) = table_of_index(relation) {
         return Ok(vec![Aim::relation(table, Command::AlterIndex)]);
+    }
+    if matches!(statement.renameType, OBJECT_COLUMN | OBJECT_ATTRIBUTE) {
+        row_types::check_row(relation)?;
     }
     let command = match statement.renameType {
         OBJECT_COLUMN | OBJECT_ATTRIBUTE => Command::RenameColumn,

@@ -34,7 +34,8 @@ pub unsafe fn send_away(node: *mut pg_sys::Node) -> Result<Option<Away>> {
     };
     // SAFETY: look-up that tolerates missing databases.
     let database = unsafe { pg_sys::get_database_oid(name.as_ptr(), true) };
-    if database == pg_sys::InvalidOid {
+    // SAFETY: the caller's promise.
+    if database == pg_sys::InvalidOid || unsafe { !allowed(node, database) } {
         return Ok(None);
     }
     crate::request::clean_at_exit();
@@ -69,20 +70,20 @@ pub unsafe fn send_away(node: *mut pg_sys::Node) -> Result<Option<Away>> {
 }
 
 fn worker_there(database: pg_sys::Oid) -> bool {
-    shmem::with(|shared| {
-        let Some(slot) = shared
+    let latch = shmem::with(|shared| {
+        shared
             .slots
             .iter()
             .find(|slot| slot.database == database && slot.worker_pid != 0)
-        else {
-            return false;
-        };
-        if !slot.worker_latch.is_null() {
-            // SAFETY: the latch lies in shared memory; setting it only writes a flag and sends a signal.
-            unsafe { pg_sys::SetLatch(slot.worker_latch) };
-        }
-        true
-    })
+            .map(|slot| slot.worker_latch)
+    });
+    if let Some(latch) = latch
+        && !latch.is_null()
+    {
+        // SAFETY: the latch lies in shared memory, which outlives its owner; set outside of our lock.
+        unsafe { pg_sys::SetLatch(latch) };
+    }
+    latch.is_some()
 }
 
 impl Away {
@@ -144,6 +145,36 @@ unsafe fn needed(node: *mut pg_sys::Node) -> Option<String> {
             }),
             _ => None,
         }
+    }
+}
+
+/// PostgreSQL checks these rights only after us; without them nobody sends the worker away.
+unsafe fn allowed(node: *mut pg_sys::Node, database: pg_sys::Oid) -> bool {
+    use pg_sys::NodeTag::*;
+    // SAFETY: syscache look-ups of a database and of the current role; the cast follows the look-up.
+    unsafe {
+        let owner = pg_sys::pg_database_ownercheck(database, pg_sys::GetUserId());
+        match (*node).type_ {
+            T_CreatedbStmt => pg_sys::have_createdb_privilege() && (owner || is_template(database)),
+            T_RenameStmt => pg_sys::have_createdb_privilege() && owner,
+            _ => owner,
+        }
+    }
+}
+
+fn is_template(database: pg_sys::Oid) -> bool {
+    // SAFETY: syscache look-up; the tuple is released before returning.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(
+            pg_sys::SysCacheIdentifier::DATABASEOID as i32,
+            pg_sys::Datum::from(database),
+        );
+        if tuple.is_null() {
+            return false;
+        }
+        let template = (*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_database>(tuple)).datistemplate;
+        pg_sys::ReleaseSysCache(tuple);
+        template
     }
 }
 

@@ -228,6 +228,9 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
                     retire(info)?;
                 }
             }
+            // The child loses a constraint together with its table.
+            Dropped::Part(child, Target::Child, Command::DropConstraint { ours: false })
+                if parent_loses_constraint(*child, &pending)? => {}
             Dropped::Part(relation, target, command) if exists(*relation) => {
                 judge(*target, *command, &names::relation(*relation), context(true)?)?;
             }
@@ -243,6 +246,17 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the same statement dropped a constraint of the child's table.
+fn parent_loses_constraint(child: pg_sys::Oid, pending: &[Dropped]) -> Result<bool> {
+    let Some(info) = stretched::of_child(child)? else {
+        return Ok(false);
+    };
+    Ok(pending.iter().any(|dropped| {
+        matches!(dropped, Dropped::Part(table, Target::StretchedTable, Command::DropConstraint { ours: false })
+            if *table == info.relation)
+    }))
 }
 
 fn judge(target: Target, command: Command, name: &str, context: Context) -> Result<()> {

@@ -9,6 +9,7 @@ mod databases;
 mod drops;
 mod ours;
 mod publish;
+mod row_types;
 mod targets;
 mod triggers;
 mod utility;

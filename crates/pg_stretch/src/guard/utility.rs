@@ -2,7 +2,7 @@
 
 use super::targets::{Aim, Facts, What, installed};
 use super::{classify, copy, databases, drops, is_ours, publish, triggers};
-use crate::enable::child;
+use crate::enable::{self, child};
 use crate::error::{OrRaise, Result};
 use crate::pg::{path, user};
 use crate::redact;
@@ -33,6 +33,8 @@ fn is_watched(tag: pg_sys::NodeTag) -> bool {
             | T_RenameStmt
             | T_AlterObjectSchemaStmt
             | T_AlterOwnerStmt
+            | T_ReassignOwnedStmt
+            | T_AlterEnumStmt
             | T_TruncateStmt
             | T_IndexStmt
             | T_CreateTrigStmt
@@ -146,6 +148,8 @@ struct Session {
     unlocked: Vec<Aim>,
     /// Tables on which the statement enables triggers.
     enabled: Vec<pg_sys::Oid>,
+    /// The statement may take from the owner of the database the right to read all rows of a stretched table.
+    owners: bool,
 }
 
 impl Session {
@@ -174,6 +178,12 @@ impl Session {
                     enabled.push(*relation);
                 }
             }
+            let owners = (*node).type_ == T_ReassignOwnedStmt
+                || ((*node).type_ == T_AlterOwnerStmt
+                    && (*node.cast::<pg_sys::AlterOwnerStmt>()).objectType == pg_sys::ObjectType::OBJECT_DATABASE)
+                || aims
+                    .iter()
+                    .any(|aim| matches!(aim.command, Command::ForceRowSecurity | Command::ChangeOwner));
             let mut unlocked = aims;
             unlocked.retain(|aim| matches!(aim.what, What::Relation(_)));
             Ok(Self {
@@ -181,6 +191,7 @@ impl Session {
                 watch,
                 unlocked,
                 enabled,
+                owners,
             })
         }
     }
@@ -201,6 +212,9 @@ impl Session {
         }
         for table in &self.enabled {
             always(*table)?;
+        }
+        if self.owners {
+            enable::close_contents()?;
         }
         Ok(())
     }

@@ -78,32 +78,71 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
     let scanned = scan::run(&request, snapshot, at)?;
     let rows = scanned.tids.len() as u64;
     let (reached_end, next_block) = (scanned.resume.is_none(), scanned.resume.unwrap_or(0));
-    let fill = batch::Fill { rows, bytes: scanned.batch.bytes() as u64, elapsed: started.elapsed() };
-    let rest = Outcome { reached_end, left: scanned.skipped + rows, next_block: progress.next_block, ..Outcome::default() };
+    let fill = batch::Fill {
+        rows,
+        bytes: scanned.batch.bytes() as u64,
+        elapsed: started.elapsed(),
+    };
+    let rest = Outcome {
+        reached_end,
+        left: scanned.skipped + rows,
+        next_block: progress.next_block,
+        ..Outcome::default()
+    };
     if rows == 0 {
-        return Ok(Outcome { left: scanned.skipped, next_block, ..rest });
+        return Ok(Outcome {
+            left: scanned.skipped,
+            next_block,
+            ..rest
+        });
     }
     if !batch::is_due(&fill, &order.limits, order.waiting, order.demand) {
         return Ok(rest);
     }
     let keys = sort_keys(&table, &encoders)?;
-    let segment = scanned.batch.finish(&keys, &EncodeOptions::default()).map_err(|error| Error::internal(error.to_string()))?;
+    let segment = scanned
+        .batch
+        .finish(&keys, &EncodeOptions::default())
+        .map_err(|error| Error::internal(error.to_string()))?;
     let segment_id = record::segment(&table, &segment)?;
     record::manifest(&table.table_id, segment_id, &segment, snapshot)?;
-    record::attempt(&table.table_id, "OUTBOUND", rows, segment.bytes.len() as u64, started.elapsed().as_secs_f64(), None)?;
+    record::attempt(
+        &table.table_id,
+        "OUTBOUND",
+        rows,
+        segment.bytes.len() as u64,
+        started.elapsed().as_secs_f64(),
+        None,
+    )?;
     let stayed = delete::delete(relation.0, &scanned.tids, snapshot);
     let moved = rows - stayed.len() as u64;
     if !batch::is_worth_keeping(rows, moved) {
-        return Err(Error::new(&errors::LOCKED, format!("{} of {rows} eligible rows of {} are held by other sessions", stayed.len(), names::relation(order.relation))));
+        return Err(Error::new(
+            &errors::LOCKED,
+            format!(
+                "{} of {rows} eligible rows of {} are held by other sessions",
+                stayed.len(),
+                names::relation(order.relation)
+            ),
+        ));
     }
     record::tombstones(segment_id, &born_dead(&segment.permutation, &stayed))?;
-    Ok(Outcome { moved, reached_end, left: scanned.skipped + stayed.len() as u64, next_block })
+    Ok(Outcome {
+        moved,
+        reached_end,
+        left: scanned.skipped + stayed.len() as u64,
+        next_block,
+    })
 }
 
 /// The row of `stretched_table`, locked against a second migrator and against commands that change it (step 0).
 fn claim_row(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<StretchedTable> {
-    let table = catalog::tables::by_relation(relation, snapshot)?
-        .ok_or_else(|| Error::new(&errors::TABLE_NOT_ENABLED, format!("table {} is not stretched", names::relation(relation))))?;
+    let table = catalog::tables::by_relation(relation, snapshot)?.ok_or_else(|| {
+        Error::new(
+            &errors::TABLE_NOT_ENABLED,
+            format!("table {} is not stretched", names::relation(relation)),
+        )
+    })?;
     spi::execute(
         "SELECT 1 FROM stretch.stretched_table WHERE table_id = $1 FOR NO KEY UPDATE NOWAIT",
         &[record::uuid_arg(table.table_id.as_bytes())],
@@ -114,7 +153,12 @@ fn claim_row(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Stretc
 /// State, triggers and settings that stop migration (F11, F28, F48).
 fn check_allowed(table: &StretchedTable) -> Result<()> {
     let name = names::relation(table.relation);
-    let stop = |why: String| Err(Error::new(&errors::NOT_NOW, format!("migration of {name} waits: {why}")));
+    let stop = |why: String| {
+        Err(Error::new(
+            &errors::NOT_NOW,
+            format!("migration of {name} waits: {why}"),
+        ))
+    };
     if !table.migration_state.eq_ignore_ascii_case("outbound") {
         return stop(format!("its migration state is {}", table.migration_state));
     }
@@ -133,7 +177,9 @@ fn check_allowed(table: &StretchedTable) -> Result<()> {
         &[table.relation.into()],
     )?;
     if let Some(trigger) = copier {
-        return stop(format!("trigger {trigger} may copy rows and would double those that move"));
+        return stop(format!(
+            "trigger {trigger} may copy rows and would double those that move"
+        ));
     }
     Ok(())
 }
@@ -173,9 +219,15 @@ fn encoders(table: &StretchedTable, relation: &OpenRelation, progress: &Progress
             }
             let name = names::text(attribute.attname.data.as_ptr());
             let column = table.columns.iter().find(|column| column.name == name).cloned();
-            let column = column.ok_or_else(|| Error::internal(format!("column {name} has no field id in the catalog")))?;
+            let column =
+                column.ok_or_else(|| Error::internal(format!("column {name} has no field id in the catalog")))?;
             let force_output = progress.through_output.contains(&column.field_id);
-            list.push(Encoder::new(column, attribute.atttypid, attribute.atttypmod, force_output));
+            list.push(Encoder::new(
+                column,
+                attribute.atttypid,
+                attribute.atttypmod,
+                force_output,
+            ));
         }
     }
     Ok(list)
@@ -187,18 +239,33 @@ pub fn encoder_at(table: &StretchedTable, progress: &Progress, index: usize) -> 
     unsafe { pg_sys::LockRelationOid(table.relation, pg_sys::AccessShareLock as i32) };
     let relation = OpenRelation::open(table.relation)?;
     let encoders = encoders(table, &relation, progress)?;
-    let encoder = encoders.get(index).ok_or_else(|| Error::internal("a column vanished"))?;
+    let encoder = encoders
+        .get(index)
+        .ok_or_else(|| Error::internal("a column vanished"))?;
     Ok((encoder.column.field_id, encoder.has_other_form()))
 }
 
 fn sort_keys(table: &StretchedTable, encoders: &[Encoder]) -> Result<Vec<SortKey>> {
-    let Some(text) = &table.order_by else { return Ok(Vec::new()) };
+    let Some(text) = &table.order_by else {
+        return Ok(Vec::new());
+    };
     let items = order::parse(text)?;
     let key = |item: &order::OrderItem| {
         let column = encoders.iter().position(|encoder| encoder.column.name == item.column)?;
-        Some(SortKey { column, descending: item.descending, nulls_first: item.nulls_first })
+        Some(SortKey {
+            column,
+            descending: item.descending,
+            nulls_first: item.nulls_first,
+        })
     };
-    items.iter().map(|item| key(item).ok_or_else(|| Error::argument(format!("order_by names the column {} that does not exist", item.column)))).collect()
+    items
+        .iter()
+        .map(|item| {
+            key(item).ok_or_else(|| {
+                Error::argument(format!("order_by names the column {} that does not exist", item.column))
+            })
+        })
+        .collect()
 }
 
 /// Row numbers of the segment for indexes of the batch.
@@ -207,12 +274,20 @@ fn born_dead(permutation: &[u32], stayed: &[usize]) -> Vec<i32> {
         return Vec::new();
     }
     let stayed: std::collections::HashSet<usize> = stayed.iter().copied().collect();
-    permutation.iter().enumerate().filter(|(_, input)| stayed.contains(&(**input as usize))).map(|(row, _)| row as i32).collect()
+    permutation
+        .iter()
+        .enumerate()
+        .filter(|(_, input)| stayed.contains(&(**input as usize)))
+        .map(|(row, _)| row as i32)
+        .collect()
 }
 
 /// Bytes in staging now.
 pub fn staged_bytes() -> Result<u64> {
     relation_oid(c"segment")?;
-    let total = spi::get::<i64>("SELECT coalesce(sum(byte_size), 0)::bigint FROM stretch.segment WHERE staged", &[])?;
+    let total = spi::get::<i64>(
+        "SELECT coalesce(sum(byte_size), 0)::bigint FROM stretch.segment WHERE staged",
+        &[],
+    )?;
     Ok(total.unwrap_or(0) as u64)
 }

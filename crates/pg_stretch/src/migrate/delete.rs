@@ -16,7 +16,10 @@ pub fn delete(relation: pg_sys::Relation, tids: &[(u32, u16)], snapshot: pg_sys:
         }
         let (block, offset) = tids[index];
         let mut tid = pg_sys::ItemPointerData {
-            ip_blkid: pg_sys::BlockIdData { bi_hi: (block >> 16) as u16, bi_lo: (block & 0xffff) as u16 },
+            ip_blkid: pg_sys::BlockIdData {
+                bi_hi: (block >> 16) as u16,
+                bi_lo: (block & 0xffff) as u16,
+            },
             ip_posid: offset,
         };
         let mut failure = pg_sys::TM_FailureData::default();

@@ -58,8 +58,20 @@ impl Encoder {
         // SAFETY: plain getter.
         let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
         let text = plan.column_type == ColumnType::Text;
-        let convert = text && encoding != pg_sys::pg_enc::PG_UTF8 as i32 && encoding != pg_sys::pg_enc::PG_SQL_ASCII as i32;
-        Self { column, plan, send, receive, output, input, io_param, by_value, length, convert }
+        let convert =
+            text && encoding != pg_sys::pg_enc::PG_UTF8 as i32 && encoding != pg_sys::pg_enc::PG_SQL_ASCII as i32;
+        Self {
+            column,
+            plan,
+            send,
+            receive,
+            output,
+            input,
+            io_param,
+            by_value,
+            length,
+            convert,
+        }
     }
 
     /// The column as the segment describes it.
@@ -69,7 +81,12 @@ impl Encoder {
             Form::Send => ValueForm::Send,
             Form::Output => ValueForm::Output,
         };
-        ColumnSpec { field_id: self.column.field_id, name: self.column.name.clone(), ty: self.plan.column_type, form }
+        ColumnSpec {
+            field_id: self.column.field_id,
+            name: self.column.name.clone(),
+            ty: self.plan.column_type,
+            form,
+        }
     }
 
     /// Appends one value; the current memory context is reset after each row.
@@ -86,8 +103,10 @@ impl Encoder {
             ColumnType::Int8 | ColumnType::Timestamp | ColumnType::TimestampTz => buffer.push_i64(value.value() as i64),
             ColumnType::Float4 => buffer.push_f32(f32::from_bits(value.value() as u32)),
             ColumnType::Float8 => buffer.push_f64(f64::from_bits(value.value() as u64)),
-            // SAFETY: a uuid datum points at 16 bytes.
-            ColumnType::Uuid => buffer.push_bytes(unsafe { std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), 16) }),
+            ColumnType::Uuid => {
+                // SAFETY: a uuid datum points at 16 bytes.
+                buffer.push_bytes(unsafe { std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), 16) })
+            }
             ColumnType::Bytea => buffer.push_bytes(detoasted(value)),
             ColumnType::Text if self.convert => buffer.push_bytes(&to_utf8(detoasted(value))),
             ColumnType::Text => buffer.push_bytes(detoasted(value)),
@@ -104,10 +123,15 @@ impl Encoder {
             _ => self.through_binary(value),
         };
         // SAFETY: both are values of the base type.
-        if unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| datum_image_eq(value, back, self.by_value, self.length as i32)) } {
+        if unsafe {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| datum_image_eq(value, back, self.by_value, self.length as i32))
+        } {
             return Ok(bytes);
         }
-        Err(Error::internal(format!("a value of column {} does not survive the round trip", self.column.name)))
+        Err(Error::internal(format!(
+            "a value of column {} does not survive the round trip",
+            self.column.name
+        )))
     }
 
     fn through_binary(&self, value: pg_sys::Datum) -> (&'static [u8], pg_sys::Datum) {
@@ -151,7 +175,15 @@ fn detoasted(value: pg_sys::Datum) -> &'static [u8] {
 fn to_utf8(bytes: &[u8]) -> Vec<u8> {
     // SAFETY: converts a copy; the result is either the input or a NUL-terminated string in the current context.
     unsafe {
-        let out = pg_sys::pg_server_to_any(bytes.as_ptr().cast(), bytes.len() as i32, pg_sys::pg_enc::PG_UTF8 as i32);
-        if out.cast_const().cast::<u8>() == bytes.as_ptr() { bytes.to_vec() } else { std::ffi::CStr::from_ptr(out).to_bytes().to_vec() }
+        let out = pg_sys::pg_server_to_any(
+            bytes.as_ptr().cast(),
+            bytes.len() as i32,
+            pg_sys::pg_enc::PG_UTF8 as i32,
+        );
+        if out.cast_const().cast::<u8>() == bytes.as_ptr() {
+            bytes.to_vec()
+        } else {
+            std::ffi::CStr::from_ptr(out).to_bytes().to_vec()
+        }
     }
 }

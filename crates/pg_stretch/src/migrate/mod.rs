@@ -54,9 +54,13 @@ impl Mover {
         let tables = txn::run(Isolation::ReadCommitted, || {
             // SAFETY: inside a transaction with an active snapshot.
             let all = catalog::tables::stretched_tables(unsafe { pg_sys::GetActiveSnapshot() })?;
-            Ok(all.into_iter().map(|table| (activity(table.relation), table)).collect::<Vec<_>>())
+            Ok(all
+                .into_iter()
+                .map(|table| (activity(table.relation), table))
+                .collect::<Vec<_>>())
         })?;
-        self.tables.retain(|relation, _| tables.iter().any(|(_, table)| table.relation == *relation));
+        self.tables
+            .retain(|relation, _| tables.iter().any(|(_, table)| table.relation == *relation));
         let mut more = false;
         for (activity, table) in tables {
             if !table.migration_state.eq_ignore_ascii_case("outbound") {
@@ -72,7 +76,10 @@ impl Mover {
                 Ok(outcome) => {
                     let progress = self.tables.entry(table.relation).or_default();
                     if outcome.reached_end {
-                        progress.last_scan = Some(LastScan { activity, left_rows: outcome.left > 0 });
+                        progress.last_scan = Some(LastScan {
+                            activity,
+                            left_rows: outcome.left > 0,
+                        });
                     }
                     more |= outcome.moved > 0 && !outcome.reached_end;
                 }
@@ -93,7 +100,12 @@ impl Mover {
                 Isolation::Serializable,
                 || batch::lock(relation, strict),
                 || {
-                    let order = batch::Order { relation, limits: limits(max_rows)?, demand, waiting };
+                    let order = batch::Order {
+                        relation,
+                        limits: limits(max_rows)?,
+                        demand,
+                        waiting,
+                    };
                     batch::run(&order, progress, &at)
                 },
             );
@@ -119,7 +131,10 @@ impl Mover {
                 },
             }
         }
-        Err(Error::new(&errors::MOVED, format!("a batch of {} met too many conflicts", relation.to_u32())))
+        Err(Error::new(
+            &errors::MOVED,
+            format!("a batch of {} met too many conflicts", relation.to_u32()),
+        ))
     }
 
     /// Begins the next pass over the table at its first block: a pass under way saw only the rest of it.
@@ -130,7 +145,8 @@ impl Mover {
     fn rest(&mut self, table: &StretchedTable, error: &Error) {
         let progress = self.tables.entry(table.relation).or_default();
         progress.failures += 1;
-        let pause = stretch_core::batch::table_backoff(progress.failures).min(gucs::naptime().max(Duration::from_secs(1)) * 8);
+        let pause =
+            stretch_core::batch::table_backoff(progress.failures).min(gucs::naptime().max(Duration::from_secs(1)) * 8);
         progress.rest_until = Some(Instant::now() + pause);
         if progress.last_error.as_deref() == Some(error.message.as_str()) {
             return;
@@ -138,7 +154,14 @@ impl Mover {
         progress.last_error = Some(error.message.clone());
         log(&format!("pg_stretch migration: {} ({})", error.message, error.sqlstate));
         let noted = txn::run(Isolation::ReadCommitted, || {
-            record::attempt(&table.table_id, "OUTBOUND", 0, 0, 0.0, Some((&error.sqlstate, &error.message)))
+            record::attempt(
+                &table.table_id,
+                "OUTBOUND",
+                0,
+                0,
+                0.0,
+                Some((&error.sqlstate, &error.message)),
+            )
         });
         if let Err(error) = noted {
             error.report(pg_sys::LOG as i32);
@@ -168,7 +191,12 @@ impl Progress {
         if other_form && self.through_output.insert(field_id) {
             return Ok(());
         }
-        log(&format!("pg_stretch migration: the row at ({},{}) of relation {} does not survive the round trip and stays hot", unfit.tid.0, unfit.tid.1, relation.to_u32()));
+        log(&format!(
+            "pg_stretch migration: the row at ({},{}) of relation {} does not survive the round trip and stays hot",
+            unfit.tid.0,
+            unfit.tid.1,
+            relation.to_u32()
+        ));
         self.unfit.insert(unfit.tid);
         Ok(())
     }
@@ -186,8 +214,12 @@ fn is_strict(relation: pg_sys::Oid) -> Result<bool> {
 /// Limits of the next batch under the settings and the room in staging.
 fn limits(max_rows: Option<u64>) -> Result<Limits> {
     let staged = batch::staged_bytes()?;
-    let bytes = room_for_batch(staged, gucs::max_staged_bytes(), gucs::batch_bytes() as u64)
-        .ok_or_else(|| Error::new(&errors::STAGING_FULL, format!("{staged} bytes are staged, which is the limit")))?;
+    let bytes = room_for_batch(staged, gucs::max_staged_bytes(), gucs::batch_bytes() as u64).ok_or_else(|| {
+        Error::new(
+            &errors::STAGING_FULL,
+            format!("{staged} bytes are staged, which is the limit"),
+        )
+    })?;
     let rows = gucs::BATCH_ROWS.get() as u64;
     Ok(Limits {
         rows: max_rows.map_or(rows, |max| max.min(rows)),
@@ -205,6 +237,9 @@ fn activity(relation: pg_sys::Oid) -> Activity {
         if entry.is_null() {
             return Activity::default();
         }
-        Activity { inserted: (*entry).tuples_inserted as u64, updated: (*entry).tuples_updated as u64 }
+        Activity {
+            inserted: (*entry).tuples_inserted as u64,
+            updated: (*entry).tuples_updated as u64,
+        }
     }
 }

@@ -68,7 +68,11 @@ fn parse_item(item: &str) -> Result<OrderItem> {
     if column.is_empty() || words.next().is_some() {
         return Err(bad(item));
     }
-    Ok(OrderItem { column, descending, nulls_first })
+    Ok(OrderItem {
+        column,
+        descending,
+        nulls_first,
+    })
 }
 
 /// A quoted name after its opening quote; doubled quotes stand for one.

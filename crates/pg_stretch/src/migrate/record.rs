@@ -4,6 +4,7 @@ use crate::catalog::tables::CHUNK_BYTES;
 use crate::catalog::{self, rows::StretchedTable};
 use crate::error::{Error, Result};
 use crate::pg::spi;
+use crate::secrets;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
 use stretch_core::ids::{ManifestId, SegmentId, TableId};
@@ -15,19 +16,15 @@ pub fn uuid_arg<'a>(id: &[u8; 16]) -> DatumWithOid<'a> {
     pgrx::Uuid::from_bytes(*id).into()
 }
 
-/// Sixteen random bytes from the operating system.
-pub fn random16() -> Result<[u8; 16]> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|_| Error::internal("the operating system gave no random bytes"))?;
-    Ok(bytes)
-}
-
 /// Writes an encoded segment with its staged bytes (step 2 of Appendix 1).
 pub fn segment(table: &StretchedTable, segment: &EncodedSegment) -> Result<SegmentId> {
-    let id = SegmentId::from_bytes(random16()?);
+    let id = SegmentId::from_bytes(secrets::random()?);
     for (number, piece) in segment.bytes.chunks(CHUNK_BYTES).enumerate() {
         let args = [uuid_arg(id.as_bytes()), (number as i32).into(), piece.to_vec().into()];
-        spi::execute("INSERT INTO stretch.staged_chunk (segment_id, chunk_no, bytes) VALUES ($1, $2, $3)", &args)?;
+        spi::execute(
+            "INSERT INTO stretch.staged_chunk (segment_id, chunk_no, bytes) VALUES ($1, $2, $3)",
+            &args,
+        )?;
     }
     spi::execute(
         "INSERT INTO stretch.segment (segment_id, table_id, row_count, byte_size, sha256, server_encoding, migrated_at)
@@ -48,16 +45,28 @@ pub fn segment(table: &StretchedTable, segment: &EncodedSegment) -> Result<Segme
 }
 
 /// Adds a segment to the manifest under a new random id (F12).
-pub fn manifest(table: &TableId, segment_id: SegmentId, segment: &EncodedSegment, snapshot: pg_sys::Snapshot) -> Result<()> {
-    let before = catalog::tables::manifest(table, snapshot)?.ok_or_else(|| Error::internal("the table has no manifest"))?;
-    let added = LiveSegment { segment_id, row_count: segment.row_count.into(), sha256: segment.sha256 };
-    let totals = totals(&before)?.add(&added).map_err(|error| Error::internal(error.to_string()))?;
+pub fn manifest(
+    table: &TableId,
+    segment_id: SegmentId,
+    segment: &EncodedSegment,
+    snapshot: pg_sys::Snapshot,
+) -> Result<()> {
+    let before =
+        catalog::tables::manifest(table, snapshot)?.ok_or_else(|| Error::internal("the table has no manifest"))?;
+    let added = LiveSegment {
+        segment_id,
+        row_count: segment.row_count.into(),
+        sha256: segment.sha256,
+    };
+    let totals = totals(&before)?
+        .add(&added)
+        .map_err(|error| Error::internal(error.to_string()))?;
     write_totals(table, &totals)
 }
 
 /// Writes new totals under a new random manifest id.
 pub fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
-    let id = ManifestId::from_bytes(random16()?);
+    let id = ManifestId::from_bytes(secrets::random()?);
     spi::execute(
         "UPDATE stretch.manifest SET manifest_id = $2, segments = $3, row_total = $4, digest = $5 WHERE table_id = $1",
         &[
@@ -73,7 +82,11 @@ pub fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
 
 /// The totals of a manifest row; an empty digest is that of no segments.
 pub fn totals(row: &catalog::rows::Manifest) -> Result<Totals> {
-    let digest = if row.digest.is_empty() { Ok([0; 32]) } else { row.digest.as_slice().try_into() };
+    let digest = if row.digest.is_empty() {
+        Ok([0; 32])
+    } else {
+        row.digest.as_slice().try_into()
+    };
     Ok(Totals {
         segments: row.segments as u64,
         rows: row.row_total as u64,
@@ -94,7 +107,14 @@ pub fn tombstones(segment: SegmentId, row_numbers: &[i32]) -> Result<()> {
 }
 
 /// One line of `stretch.migration_status`; `failure` is (SQLSTATE, message).
-pub fn attempt(table: &TableId, direction: &str, rows: u64, bytes: u64, seconds: f64, failure: Option<(&str, &str)>) -> Result<()> {
+pub fn attempt(
+    table: &TableId,
+    direction: &str,
+    rows: u64,
+    bytes: u64,
+    seconds: f64,
+    failure: Option<(&str, &str)>,
+) -> Result<()> {
     spi::execute(
         "INSERT INTO stretch.migration_batch (table_id, direction, row_count, byte_size, start_time, end_time, sqlstate, message)
          VALUES ($1, $2, $3, $4, pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $5), pg_catalog.clock_timestamp(), $6, $7)",

@@ -62,7 +62,11 @@ struct Sink<'a> {
 
 /// Runs the scan as the table's owner in a security-restricted operation (F3). After an ERROR or an `Err` of a type's
 /// function `at` names the column and the row.
-pub fn run(request: &ScanRequest<'_>, snapshot: pg_sys::Snapshot, at: &std::cell::Cell<Option<Unfit>>) -> Result<Scanned> {
+pub fn run(
+    request: &ScanRequest<'_>,
+    snapshot: pg_sys::Snapshot,
+    at: &std::cell::Cell<Option<Unfit>>,
+) -> Result<Scanned> {
     let owner = crate::pg::user::relation_owner(request.table.relation);
     let _as_owner = ActAs::role(owner, true);
     // SAFETY: everything lives in the transaction; the receiver outlives the executor runs.
@@ -97,7 +101,12 @@ pub fn run(request: &ScanRequest<'_>, snapshot: pg_sys::Snapshot, at: &std::cell
         let resume = windows(&mut sink, snapshot)?;
         pg_sys::MemoryContextDelete(row_context);
         pg_sys::AtEOXact_GUC(true, nest);
-        Ok(Scanned { batch: sink.batch, tids: sink.tids, resume, skipped: sink.skipped })
+        Ok(Scanned {
+            batch: sink.batch,
+            tids: sink.tids,
+            resume,
+            skipped: sink.skipped,
+        })
     }
 }
 
@@ -135,7 +144,12 @@ unsafe fn windows(sink: &mut Sink<'_>, snapshot: pg_sys::Snapshot) -> Result<Opt
 }
 
 /// Runs a plan into the sink.
-unsafe fn execute(sink: &mut Sink<'_>, sql: &CString, plan: *mut pg_sys::PlannedStmt, snapshot: pg_sys::Snapshot) -> Result<()> {
+unsafe fn execute(
+    sink: &mut Sink<'_>,
+    sql: &CString,
+    plan: *mut pg_sys::PlannedStmt,
+    snapshot: pg_sys::Snapshot,
+) -> Result<()> {
     // SAFETY: the sink begins with the receiver and outlives the run.
     unsafe {
         let query = pg_sys::CreateQueryDesc(
@@ -175,13 +189,18 @@ fn statement(request: &ScanRequest<'_>, window: Option<(u32, u32)>) -> Result<CS
         sql.push_str(", ");
         sql.push_str(&quote_ident(&encoder.column.name));
     }
-    sql.push_str(&format!(" FROM ONLY {}", crate::pg::names::relation(request.table.relation)));
+    sql.push_str(&format!(
+        " FROM ONLY {}",
+        crate::pg::names::relation(request.table.relation)
+    ));
     let mut conditions = Vec::new();
     if let Some(filter) = &request.table.filter {
         conditions.push(format!("({filter})"));
     }
     if let Some((from, to)) = window {
-        conditions.push(format!("ctid >= '({from},0)'::pg_catalog.tid AND ctid < '({to},0)'::pg_catalog.tid"));
+        conditions.push(format!(
+            "ctid >= '({from},0)'::pg_catalog.tid AND ctid < '({to},0)'::pg_catalog.tid"
+        ));
     }
     if !conditions.is_empty() {
         sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
@@ -196,7 +215,8 @@ unsafe fn plan(sql: &CString) -> *mut pg_sys::PlannedStmt {
     unsafe {
         let parsed = pg_sys::pg_parse_query(sql.as_ptr());
         let statement = (*(*parsed).elements).ptr_value.cast::<pg_sys::RawStmt>();
-        let query = pg_sys::parse_analyze_fixedparams(statement, sql.as_ptr(), std::ptr::null(), 0, std::ptr::null_mut());
+        let query =
+            pg_sys::parse_analyze_fixedparams(statement, sql.as_ptr(), std::ptr::null(), 0, std::ptr::null_mut());
         let table = (*(*(*query).rtable).elements).ptr_value.cast::<pg_sys::RangeTblEntry>();
         (*table).requiredPerms = 0;
         pg_sys::planner(query, sql.as_ptr(), 0, std::ptr::null_mut())
@@ -206,7 +226,10 @@ unsafe fn plan(sql: &CString) -> *mut pg_sys::PlannedStmt {
 unsafe fn reads_blocks_in_order(plan: *mut pg_sys::PlannedStmt) -> bool {
     // SAFETY: a planned SELECT has a plan tree.
     let tag = unsafe { (*(*plan).planTree).type_ };
-    matches!(tag, pg_sys::NodeTag::T_SeqScan | pg_sys::NodeTag::T_TidRangeScan | pg_sys::NodeTag::T_BitmapHeapScan)
+    matches!(
+        tag,
+        pg_sys::NodeTag::T_SeqScan | pg_sys::NodeTag::T_TidRangeScan | pg_sys::NodeTag::T_BitmapHeapScan
+    )
 }
 
 #[pg_guard]
@@ -231,7 +254,11 @@ unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, receiver:
 
 impl Sink<'_> {
     fn row(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<bool> {
-        let fill = Fill { rows: self.tids.len() as u64, bytes: self.batch.bytes() as u64, elapsed: self.started.elapsed() };
+        let fill = Fill {
+            rows: self.tids.len() as u64,
+            bytes: self.batch.bytes() as u64,
+            elapsed: self.started.elapsed(),
+        };
         if batch::is_full(&fill, &self.request.limits) {
             self.full = true;
             return Ok(false);
@@ -245,7 +272,10 @@ impl Sink<'_> {
             if ((*slot).tts_nvalid as usize) < width {
                 pg_sys::slot_getsomeattrs_int(slot, width as i32);
             }
-            (std::slice::from_raw_parts((*slot).tts_values, width), std::slice::from_raw_parts((*slot).tts_isnull, width))
+            (
+                std::slice::from_raw_parts((*slot).tts_values, width),
+                std::slice::from_raw_parts((*slot).tts_isnull, width),
+            )
         };
         let tid = item_pointer(values[0]);
         if self.request.unfit.contains(&tid) {
@@ -289,7 +319,10 @@ impl Sink<'_> {
         }
         self.looked = Instant::now();
         if is_waited_for(self.request.table.relation) {
-            return Err(Error::new(&errors::LOCKED, "migration gave way to a session that waits for a lock on the table"));
+            return Err(Error::new(
+                &errors::LOCKED,
+                "migration gave way to a session that waits for a lock on the table",
+            ));
         }
         Ok(())
     }
@@ -315,5 +348,8 @@ fn is_waited_for(relation: pg_sys::Oid) -> bool {
 fn item_pointer(datum: pg_sys::Datum) -> (u32, u16) {
     // SAFETY: a tid datum points at an ItemPointerData.
     let tid = unsafe { &*datum.cast_mut_ptr::<pg_sys::ItemPointerData>() };
-    (((tid.ip_blkid.bi_hi as u32) << 16) | tid.ip_blkid.bi_lo as u32, tid.ip_posid)
+    (
+        ((tid.ip_blkid.bi_hi as u32) << 16) | tid.ip_blkid.bi_lo as u32,
+        tid.ip_posid,
+    )
 }

@@ -20,7 +20,11 @@ pub fn run<R>(isolation: Isolation, f: impl FnOnce() -> Result<R>) -> Result<R> 
 }
 
 /// As `run`, with `before` called in the transaction before its first snapshot is taken, for locks (Appendix 1, step 0).
-pub fn run_after<R>(isolation: Isolation, before: impl FnOnce() -> Result<()>, f: impl FnOnce() -> Result<R>) -> Result<R> {
+pub fn run_after<R>(
+    isolation: Isolation,
+    before: impl FnOnce() -> Result<()>,
+    f: impl FnOnce() -> Result<R>,
+) -> Result<R> {
     // SAFETY: a worker outside any transaction starts one; both ways out below end it.
     unsafe {
         pg_sys::SetCurrentStatementStartTimestamp();

@@ -29,7 +29,10 @@ pub struct Claim {
 /// The claim of this database while it is connected.
 pub fn claim() -> Option<Claim> {
     let slot = shmem::my_slot()?;
-    (slot.state == SlotState::Connected).then(|| Claim { branch: uuid::Uuid::from_bytes(slot.branch), generation: slot.generation as u64 })
+    (slot.state == SlotState::Connected).then(|| Claim {
+        branch: uuid::Uuid::from_bytes(slot.branch),
+        generation: slot.generation as u64,
+    })
 }
 
 struct Job {
@@ -107,9 +110,16 @@ impl Uploader {
     }
 
     fn start(&mut self, claim: Claim) -> Result<Step> {
-        let Some((task, endpoint)) = work::next(claim)? else { return Ok(Step::Idle) };
+        let Some((task, endpoint)) = work::next(claim)? else {
+            return Ok(Step::Idle);
+        };
         let ticket = crate::io::spawn(work::run(task.clone(), claim, endpoint))?;
-        self.job = Some(Job { task, claim, started: Instant::now(), ticket });
+        self.job = Some(Job {
+            task,
+            claim,
+            started: Instant::now(),
+            ticket,
+        });
         Ok(Step::Busy)
     }
 
@@ -124,7 +134,8 @@ impl Uploader {
             Err(error) => {
                 let error = crate::store::map_error(&error);
                 self.failures += 1;
-                let pause = upload_backoff(self.failures).min(crate::gucs::naptime().max(std::time::Duration::from_secs(1)) * 6);
+                let pause = upload_backoff(self.failures)
+                    .min(crate::gucs::naptime().max(std::time::Duration::from_secs(1)) * 6);
                 self.rest_until = Some(Instant::now() + pause);
                 publish(Some(&error.message));
                 log(&format!("pg_stretch upload: {} ({})", error.message, error.sqlstate));

@@ -34,11 +34,18 @@ type Listed = std::result::Result<Vec<(Candidate, bool)>, EndpointError>;
 
 /// Starts the listing of what might be purged; `None` when there is nothing.
 pub fn start(table: Option<[u8; 16]>, waive_rpo: bool) -> Result<Option<Listing>> {
-    let Some(claim) = claim() else { return Err(not_connected()) };
+    let Some(claim) = claim() else {
+        return Err(not_connected());
+    };
     let (candidates, rpo, endpoint) = candidates(table, claim.generation, waive_rpo)?;
     let Some(endpoint) = endpoint else { return Ok(None) };
     let ticket = crate::io::spawn(list(endpoint, candidates))?;
-    Ok(Some(Listing { claim, rpo, waive_rpo, ticket }))
+    Ok(Some(Listing {
+        claim,
+        rpo,
+        waive_rpo,
+        ticket,
+    }))
 }
 
 impl Listing {
@@ -71,7 +78,9 @@ impl Listing {
 
 /// Purges at once, waiting for the listing; for `purge_staged`. Returns the bytes dropped.
 pub fn purge_now(table: Option<[u8; 16]>) -> Result<u64> {
-    let Some(listing) = start(table, true)? else { return Ok(0) };
+    let Some(listing) = start(table, true)? else {
+        return Ok(0);
+    };
     loop {
         if let Some(dropped) = listing.finish()? {
             return Ok(dropped);
@@ -81,7 +90,10 @@ pub fn purge_now(table: Option<[u8; 16]>) -> Result<u64> {
 }
 
 fn not_connected() -> Error {
-    Error::new(&errors::DISCONNECTED, "staging is purged only while the database is connected")
+    Error::new(
+        &errors::DISCONNECTED,
+        "staging is purged only while the database is connected",
+    )
 }
 
 type Found = (Vec<Candidate>, Duration, Option<Arc<Endpoint>>);
@@ -90,7 +102,9 @@ fn candidates(table: Option<[u8; 16]>, generation: u64, waive_rpo: bool) -> Resu
     txn::run(Isolation::ReadCommitted, || {
         // SAFETY: inside a transaction with an active snapshot.
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
-        let Some(database) = catalog::tables::database(snapshot)? else { return Ok((Vec::new(), Duration::ZERO, None)) };
+        let Some(database) = catalog::tables::database(snapshot)? else {
+            return Ok((Vec::new(), Duration::ZERO, None));
+        };
         let age = |seconds: Option<f64>| seconds.map(|s| Duration::from_secs_f64(s.max(0.0)));
         let candidates = spi::rows(
             "SELECT segment_id, object_key, byte_size,
@@ -107,11 +121,25 @@ fn candidates(table: Option<[u8; 16]>, generation: u64, waive_rpo: bool) -> Resu
         let candidates: Vec<Candidate> = candidates
             .into_iter()
             .filter_map(|(id, key, size, uploaded, verified)| {
-                Some(Candidate { segment_id: *id?.as_bytes(), key: key?, size: size? as u64, uploaded_age: age(uploaded)?, verified_age: age(verified) })
+                Some(Candidate {
+                    segment_id: *id?.as_bytes(),
+                    key: key?,
+                    size: size? as u64,
+                    uploaded_age: age(uploaded)?,
+                    verified_age: age(verified),
+                })
             })
             .collect();
-        let endpoint = if candidates.is_empty() { None } else { Some(crate::store::bound(snapshot)?) };
-        Ok((candidates, Duration::from_secs(database.rpo_seconds.max(0) as u64), endpoint))
+        let endpoint = if candidates.is_empty() {
+            None
+        } else {
+            Some(crate::store::bound(snapshot)?)
+        };
+        Ok((
+            candidates,
+            Duration::from_secs(database.rpo_seconds.max(0) as u64),
+            endpoint,
+        ))
     })
 }
 
@@ -133,12 +161,19 @@ fn drop_staging(candidate: &Candidate, generation: u64) -> Result<u64> {
     txn::run(Isolation::ReadCommitted, || {
         let still = spi::execute(
             "UPDATE stretch.segment SET staged = false WHERE segment_id = $1 AND staged AND object_key = $2 AND verified_generation = $3 RETURNING 1",
-            &[uuid_arg(&candidate.segment_id), candidate.key.as_str().into(), (generation as i64).into()],
+            &[
+                uuid_arg(&candidate.segment_id),
+                candidate.key.as_str().into(),
+                (generation as i64).into(),
+            ],
         )?;
         if still == 0 {
             return Ok(0);
         }
-        spi::execute("DELETE FROM stretch.staged_chunk WHERE segment_id = $1", &[uuid_arg(&candidate.segment_id)])?;
+        spi::execute(
+            "DELETE FROM stretch.staged_chunk WHERE segment_id = $1",
+            &[uuid_arg(&candidate.segment_id)],
+        )?;
         Ok(candidate.size)
     })
 }

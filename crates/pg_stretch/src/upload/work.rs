@@ -31,7 +31,10 @@ pub struct Task {
 
 /// What the job achieved.
 pub enum Done {
-    Uploaded { key: String, etag: Option<String> },
+    Uploaded {
+        key: String,
+        etag: Option<String>,
+    },
     Verified,
     /// The object does not hold the bytes that the catalog names: it has to be uploaded again under another name.
     Differs,
@@ -42,14 +45,22 @@ pub fn next(claim: Claim) -> Result<Option<(Task, Arc<Endpoint>)>> {
     txn::run(Isolation::ReadCommitted, || {
         // SAFETY: inside a transaction with an active snapshot.
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
-        let Some(database) = catalog::tables::database(snapshot)? else { return Ok(None) };
+        let Some(database) = catalog::tables::database(snapshot)? else {
+            return Ok(None);
+        };
         let found = spi::rows(
             "SELECT segment_id, table_id, sha256, byte_size, object_key FROM stretch.segment
               WHERE staged AND NOT retired AND (object_key IS NULL OR verified_generation IS DISTINCT FROM $1)
               ORDER BY object_key IS NOT NULL, migrated_at LIMIT 1",
             &[(claim.generation as i64).into()],
             |row| {
-                Ok((row.get::<pgrx::Uuid>(1)?, row.get::<pgrx::Uuid>(2)?, row.get::<Vec<u8>>(3)?, row.get::<i64>(4)?, row.get::<String>(5)?))
+                Ok((
+                    row.get::<pgrx::Uuid>(1)?,
+                    row.get::<pgrx::Uuid>(2)?,
+                    row.get::<Vec<u8>>(3)?,
+                    row.get::<i64>(4)?,
+                    row.get::<String>(5)?,
+                ))
             },
         )?;
         let Some((Some(segment), Some(table), Some(sha256), Some(byte_size), verify)) = found.into_iter().next() else {
@@ -59,7 +70,9 @@ pub fn next(claim: Claim) -> Result<Option<(Task, Arc<Endpoint>)>> {
             segment_id: SegmentId::from_uuid(uuid::Uuid::from_bytes(*segment.as_bytes())),
             table_id: TableId::from_uuid(uuid::Uuid::from_bytes(*table.as_bytes())),
             db_id: database.db_id.uuid(),
-            sha256: sha256.try_into().map_err(|_| Error::internal("a segment's SHA-256 has a wrong length"))?,
+            sha256: sha256
+                .try_into()
+                .map_err(|_| Error::internal("a segment's SHA-256 has a wrong length"))?,
             byte_size: byte_size as u64,
             verify,
             bytes: Bytes::new(),
@@ -76,10 +89,21 @@ fn staged(task: &Task, snapshot: pg_sys::Snapshot) -> Result<Bytes> {
     let mut bytes = BytesMut::with_capacity(task.byte_size as usize);
     for number in 0..(task.byte_size as usize).div_ceil(CHUNK_BYTES) {
         let piece = catalog::tables::staged_chunk(&task.segment_id, number as i32, snapshot)?;
-        bytes.extend_from_slice(&piece.ok_or_else(|| Error::internal(format!("staged piece {number} of segment {} is missing", task.segment_id)))?);
+        bytes.extend_from_slice(&piece.ok_or_else(|| {
+            Error::internal(format!(
+                "staged piece {number} of segment {} is missing",
+                task.segment_id
+            ))
+        })?);
     }
     if Sha256::digest(&bytes).as_slice() != task.sha256 {
-        return Err(Error::new(&stretch_core::errors::CHECKSUM_MISMATCH, format!("the staged bytes of segment {} differ from its checksum", task.segment_id)));
+        return Err(Error::new(
+            &stretch_core::errors::CHECKSUM_MISMATCH,
+            format!(
+                "the staged bytes of segment {} differ from its checksum",
+                task.segment_id
+            ),
+        ));
     }
     Ok(bytes.freeze())
 }
@@ -88,10 +112,25 @@ fn staged(task: &Task, snapshot: pg_sys::Snapshot) -> Result<Bytes> {
 pub async fn run(task: Task, claim: Claim, endpoint: Arc<Endpoint>) -> std::result::Result<Done, EndpointError> {
     match &task.verify {
         None => {
-            let name = SegmentName { table: task.table_id.uuid(), segment: task.segment_id.uuid(), generation: claim.generation, attempt: 0 };
-            let uploaded =
-                stretch_endpoint::upload::upload_segment(&endpoint, &task.db_id, &claim.branch, name, &task.bytes, &task.sha256).await?;
-            Ok(Done::Uploaded { key: uploaded.key, etag: uploaded.etag })
+            let name = SegmentName {
+                table: task.table_id.uuid(),
+                segment: task.segment_id.uuid(),
+                generation: claim.generation,
+                attempt: 0,
+            };
+            let uploaded = stretch_endpoint::upload::upload_segment(
+                &endpoint,
+                &task.db_id,
+                &claim.branch,
+                name,
+                &task.bytes,
+                &task.sha256,
+            )
+            .await?;
+            Ok(Done::Uploaded {
+                key: uploaded.key,
+                etag: uploaded.etag,
+            })
         }
         Some(key) => match endpoint.get(key).await {
             Ok(bytes) if Sha256::digest(&bytes).as_slice() == task.sha256 => Ok(Done::Verified),
@@ -123,7 +162,10 @@ pub fn record(task: &Task, claim: Claim, done: &Done, took: Duration) -> Result<
                 )?;
             }
             Done::Differs => {
-                crate::error::log(&format!("pg_stretch: the object of segment {} is missing or damaged; it is uploaded again from staging", task.segment_id));
+                crate::error::log(&format!(
+                    "pg_stretch: the object of segment {} is missing or damaged; it is uploaded again from staging",
+                    task.segment_id
+                ));
                 spi::execute(
                     "UPDATE stretch.segment SET object_key = NULL, etag = NULL, uploaded_at = NULL, verified_at = NULL, verified_generation = NULL
                       WHERE segment_id = $1 AND staged",
@@ -137,5 +179,14 @@ pub fn record(task: &Task, claim: Claim, done: &Done, took: Duration) -> Result<
 
 /// Notes a failed try in `stretch.migration_status`.
 pub fn record_failure(task: &Task, error: &Error) -> Result<()> {
-    txn::run(Isolation::ReadCommitted, || attempt(&task.table_id, "UPLOAD", 0, task.byte_size, 0.0, Some((&error.sqlstate, &error.message))))
+    txn::run(Isolation::ReadCommitted, || {
+        attempt(
+            &task.table_id,
+            "UPLOAD",
+            0,
+            task.byte_size,
+            0.0,
+            Some((&error.sqlstate, &error.message)),
+        )
+    })
 }

@@ -1,11 +1,11 @@
 //! The requests about migration that the worker carries out: migrate, drain, purge_staged.
 
 use super::database::Worker;
+use crate::catalog;
 use crate::error::{Error, Result};
 use crate::pg::txn::{self, Isolation};
 use crate::request::Taken;
 use crate::upload::{self, Step};
-use crate::catalog;
 use pgrx::pg_sys;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -33,7 +33,10 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
         worker.mover.start_over(relation);
         loop {
             if Instant::now() > deadline || !taken.wanted() {
-                return Err(Error::new(&errors::DRAIN_INCOMPLETE, format!("{moved} rows were moved before the time was over")));
+                return Err(Error::new(
+                    &errors::DRAIN_INCOMPLETE,
+                    format!("{moved} rows were moved before the time was over"),
+                ));
             }
             let outcome = match worker.mover.batch(relation, None, Demand::Asked) {
                 Ok(outcome) => outcome,
@@ -79,7 +82,9 @@ fn patient<R>(mut f: impl FnMut() -> Result<R>) -> Result<R> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match f() {
-            Err(error) if error.sqlstate == "55P03" && Instant::now() < deadline => super::nap(Duration::from_millis(50)),
+            Err(error) if error.sqlstate == "55P03" && Instant::now() < deadline => {
+                super::nap(Duration::from_millis(50))
+            }
             other => return other,
         }
     }
@@ -108,7 +113,12 @@ fn stretched(relation: pg_sys::Oid) -> Result<stretch_core::ids::TableId> {
     txn::run(Isolation::ReadCommitted, || {
         // SAFETY: inside a transaction with an active snapshot.
         let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
-        let missing = || Error::new(&errors::TABLE_NOT_ENABLED, format!("table {} is not stretched", crate::pg::names::relation(relation)));
+        let missing = || {
+            Error::new(
+                &errors::TABLE_NOT_ENABLED,
+                format!("table {} is not stretched", crate::pg::names::relation(relation)),
+            )
+        };
         Ok(table.ok_or_else(missing)?.table_id)
     })
 }
@@ -117,7 +127,9 @@ fn relations(only: Option<pg_sys::Oid>) -> Result<Vec<pg_sys::Oid>> {
     txn::run(Isolation::ReadCommitted, || {
         // SAFETY: inside a transaction with an active snapshot.
         let all = catalog::tables::stretched_tables(unsafe { pg_sys::GetActiveSnapshot() })?;
-        let outbound = all.iter().filter(|table| table.migration_state.eq_ignore_ascii_case("outbound"));
+        let outbound = all
+            .iter()
+            .filter(|table| table.migration_state.eq_ignore_ascii_case("outbound"));
         match only {
             Some(relation) => Ok(vec![relation]),
             None => Ok(outbound.map(|table| table.relation).collect()),

@@ -42,7 +42,10 @@ impl Tidy {
                  DELETE FROM stretch.staged_chunk c USING gone WHERE c.segment_id = gone.segment_id",
                 &[],
             )?;
-            spi::execute("DELETE FROM stretch.migration_batch WHERE end_time < pg_catalog.clock_timestamp() - interval '7 days'", &[])?;
+            spi::execute(
+                "DELETE FROM stretch.migration_batch WHERE end_time < pg_catalog.clock_timestamp() - interval '7 days'",
+                &[],
+            )?;
             Ok(())
         })
     }

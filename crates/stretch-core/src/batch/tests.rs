@@ -48,11 +48,7 @@ fn less_than_half_is_rolled_back() {
         (100, 49, false),
         (u64::MAX, u64::MAX, true),
     ] {
-        assert_eq!(
-            is_worth_keeping(scanned, moved),
-            kept,
-            "{moved} of {scanned}"
-        );
+        assert_eq!(is_worth_keeping(scanned, moved), kept, "{moved} of {scanned}");
     }
     assert_eq!(table_backoff(0), Duration::ZERO);
     assert!(table_backoff(3) > table_backoff(2));

@@ -30,8 +30,7 @@ fn table(command: Command, context: Context) -> Decision {
         return Allow;
     }
     match command {
-        Select | CopyTo | CopyFrom | Insert | Lock | Analyze | Vacuum | VacuumFull | Cluster
-        | Reindex => Allow,
+        Select | CopyTo | CopyFrom | Insert | Lock | Analyze | Vacuum | VacuumFull | Cluster | Reindex => Allow,
         CreateIndex { unique: false } | AlterIndex | DropIndex => Allow,
         CreateStatistics | AlterStatistics | DropStatistics => Allow,
         Grant | Revoke | Comment | SecurityLabel => Allow,
@@ -43,11 +42,10 @@ fn table(command: Command, context: Context) -> Decision {
         | DisableTrigger(Trigger { ours: false, .. }) => Allow,
         DropRule => Allow,
         // These loosen, or concern future rows and the heap's storage only.
-        DropNotNull | SetDefault | DropDefault | SetIdentity | SetStatistics | SetStorage
-        | SetCompression | SetColumnOptions => Allow,
+        DropNotNull | SetDefault | DropDefault | SetIdentity | SetStatistics | SetStorage | SetCompression
+        | SetColumnOptions => Allow,
         DropConstraint { ours: false } | RenameConstraint { ours: false } => Allow,
-        Rename | SetSchema | SetReloptions | SetTablespace | SetLogged | ClusterOn
-        | ReplicaIdentity => Allow,
+        Rename | SetSchema | SetReloptions | SetTablespace | SetLogged | ClusterOn | ReplicaIdentity => Allow,
         // Retires the segments, which stay on the endpoint for the retention (F47).
         Drop { .. } => Allow,
 
@@ -66,11 +64,8 @@ fn table(command: Command, context: Context) -> Decision {
         AddExclude | AddConstraintOther | AlterConstraint => {
             refuse("the constraint would look at the hot rows only", BRING_BACK)
         }
-        AddColumn | AddColumnDefault | DropColumn | RenameColumn | AlterType | AddIdentity
-        | DropIdentity | DropExpression => refuse(
-            "the cold rows do not follow a change of the columns yet",
-            BRING_BACK,
-        ),
+        AddColumn | AddColumnDefault | DropColumn | RenameColumn | AlterType | AddIdentity | DropIdentity
+        | DropExpression => refuse("the cold rows do not follow a change of the columns yet", BRING_BACK),
         RenameTrigger(_) | DropTrigger(_) | DisableTrigger(_) => refuse(
             "the trigger belongs to pg_stretch and keeps cold keys unique",
             "name the triggers that you mean, one by one",
@@ -78,6 +73,10 @@ fn table(command: Command, context: Context) -> Decision {
         DropConstraint { ours: true } | RenameConstraint { ours: true } => refuse(
             "the constraint belongs to pg_stretch",
             "use stretch.set_filter to change the filter",
+        ),
+        LeaveChildBehind => refuse(
+            "with ONLY the cold side keeps the constraint, and cold rows would be left out by it",
+            "say it without ONLY",
         ),
         CreateRule | EnableRule => refuse(
             "a rule could redirect rows past the cold side",
@@ -87,26 +86,17 @@ fn table(command: Command, context: Context) -> Decision {
             "TRUNCATE would remove the hot rows only",
             "delete the rows, or drop the table",
         ),
-        ChangeOwner => refuse(
-            "the cold side does not follow a change of the owner yet",
-            BRING_BACK,
-        ),
+        ChangeOwner => refuse("the cold side does not follow a change of the owner yet", BRING_BACK),
         Inherit | NoInherit | AddChild | AttachPartition | DetachPartition | OfType => refuse(
             "a stretched table has exactly one child, its own, and no parent",
             BRING_BACK,
         ),
-        SetUnlogged | SetAccessMethod => refuse(
-            "migration needs a logged heap table",
-            "keep the table as it is",
-        ),
+        SetUnlogged | SetAccessMethod => refuse("migration needs a logged heap table", "keep the table as it is"),
         Publish | Subscribe => refuse(
             "logical replication would see the hot rows only",
             "leave the stretched table out of the publication or subscription",
         ),
-        _ => refuse(
-            "the command is not known to treat cold rows right",
-            BRING_BACK,
-        ),
+        _ => refuse("the command is not known to treat cold rows right", BRING_BACK),
     }
 }
 
@@ -174,10 +164,7 @@ fn child(command: Command, context: Context) -> Decision {
             "without its place in the inheritance the table loses its cold rows",
             "use stretch.disable_table",
         ),
-        _ => refuse(
-            "it is managed by pg_stretch together with its table",
-            ON_THE_TABLE,
-        ),
+        _ => refuse("it is managed by pg_stretch together with its table", ON_THE_TABLE),
     }
 }
 
@@ -211,8 +198,9 @@ fn remote_schema(command: Command, context: Context) -> Decision {
 
 fn stretch_schema(command: Command, context: Context) -> Decision {
     match command {
-        Select | CopyTo | Lock | Analyze | Vacuum | VacuumFull | Reindex | Comment
-        | SecurityLabel | Grant | Revoke => Allow,
+        Select | CopyTo | Lock | Analyze | Vacuum | VacuumFull | Reindex | Comment | SecurityLabel | Grant | Revoke => {
+            Allow
+        }
         // Only a superuser can; pg_restore must, also with --disable-triggers.
         CopyFrom | Insert | EnableTrigger(_) | DisableTrigger(_) if !context.bound => Allow,
         Publish => refuse(

@@ -16,14 +16,7 @@ const EMPTY: Context = Context {
     bound: true,
     live_segments: false,
 };
-const TARGETS: [Target; 6] = [
-    StretchedTable,
-    Child,
-    Server,
-    RemoteSchema,
-    StretchSchema,
-    Extension,
-];
+const TARGETS: [Target; 6] = [StretchedTable, Child, Server, RemoteSchema, StretchSchema, Extension];
 
 fn plain() -> Trigger {
     Trigger {
@@ -135,6 +128,7 @@ fn table_rows() -> Vec<(Command, bool, bool)> {
         (RenameConstraint { ours: true }, no, no),
         (DropConstraint { ours: false }, yes, yes),
         (DropConstraint { ours: true }, no, no),
+        (LeaveChildBehind, no, no),
         (Rename, yes, yes),
         (SetSchema, yes, yes),
         (ChangeOwner, no, yes),
@@ -173,11 +167,7 @@ fn the_stretched_table() {
             "{command:?} while restoring"
         );
         // Without a segment the table is as guarded as with one: the next batch may come at any time.
-        assert_eq!(
-            allowed(StretchedTable, command, EMPTY),
-            bound,
-            "{command:?}"
-        );
+        assert_eq!(allowed(StretchedTable, command, EMPTY), bound, "{command:?}");
     }
 }
 
@@ -253,10 +243,7 @@ fn what_nobody_classified_is_refused_with_a_way_out() {
             for (command, ..) in table_rows() {
                 if let Decision::Refuse { reason, way_out } = decide(target, command, context) {
                     assert!(!reason.is_empty() && !way_out.is_empty());
-                    assert!(
-                        !reason.ends_with('.') && !way_out.contains("  "),
-                        "{way_out}"
-                    );
+                    assert!(!reason.ends_with('.') && !way_out.contains("  "), "{way_out}");
                 }
             }
         }
@@ -265,13 +252,7 @@ fn what_nobody_classified_is_refused_with_a_way_out() {
 
 #[test]
 fn nothing_is_allowed_anywhere_that_takes_the_cold_side_away_in_silence() {
-    for command in [
-        NoInherit,
-        Truncate,
-        DetachPartition,
-        AlterOptions,
-        AlterServer,
-    ] {
+    for command in [NoInherit, Truncate, DetachPartition, AlterOptions, AlterServer] {
         for target in TARGETS {
             for context in [LIVE, RESTORING] {
                 assert!(!allowed(target, command, context), "{target:?} {command:?}");

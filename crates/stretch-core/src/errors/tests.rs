@@ -18,11 +18,7 @@ fn codes_and_names_are_unique_and_well_formed() {
         );
         assert_eq!(def.sqlstate_bytes(), def.sqlstate.as_bytes());
         assert!(!def.message.contains(['\n', '|']) && !def.hint.contains(['\n', '|']));
-        assert!(
-            def.message.starts_with(|c: char| !c.is_uppercase()),
-            "{}",
-            def.name
-        );
+        assert!(def.message.starts_with(|c: char| !c.is_uppercase()), "{}", def.name);
         assert!(!def.hint.is_empty());
     }
 }

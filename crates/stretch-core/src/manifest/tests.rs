@@ -19,10 +19,7 @@ fn missing_foreign_and_changed_segments_show() {
     assert_eq!(totals.check(&all), Ok(()));
     assert_eq!(
         totals.check(&all[..2]),
-        Err(ManifestError::Count {
-            expected: 3,
-            found: 2
-        })
+        Err(ManifestError::Count { expected: 3, found: 2 })
     );
     let other_rows = [segment(1, 10), segment(2, 20), segment(3, 31)];
     assert_eq!(
@@ -45,10 +42,7 @@ fn missing_foreign_and_changed_segments_show() {
 fn totals_out_of_range_are_errors() {
     let full = Totals::default().add(&segment(1, u64::MAX)).expect("fits");
     assert_eq!(full.add(&segment(2, 1)), Err(ManifestError::OutOfRange));
-    assert_eq!(
-        Totals::default().remove(&segment(1, 0)),
-        Err(ManifestError::OutOfRange)
-    );
+    assert_eq!(Totals::default().remove(&segment(1, 0)), Err(ManifestError::OutOfRange));
 }
 
 #[test]

@@ -37,9 +37,7 @@ fn object(n: u8, attempt: u32) -> Listed {
 
 fn finding(segment: CatalogSegment, listing: &[Listed], etag: bool, trash: &[&str]) -> Finding {
     let trash = trash.iter().map(|key| (*key).to_owned()).collect();
-    compare(&[segment], listing, etag, &trash).findings[0]
-        .2
-        .clone()
+    compare(&[segment], listing, etag, &trash).findings[0].2.clone()
 }
 
 fn present(key: &str) -> Finding {
@@ -52,14 +50,8 @@ fn lost(reason: LostReason) -> Finding {
 
 #[test]
 fn name_and_size_agree() {
-    assert_eq!(
-        finding(segment(1), &[object(1, 1)], true, &[]),
-        present("1-1-1")
-    );
-    assert_eq!(
-        finding(segment(1), &[], true, &[]),
-        lost(LostReason::Missing)
-    );
+    assert_eq!(finding(segment(1), &[object(1, 1)], true, &[]), present("1-1-1"));
+    assert_eq!(finding(segment(1), &[], true, &[]), lost(LostReason::Missing));
     let mut short = object(1, 1);
     short.size = 99;
     assert_eq!(
@@ -76,10 +68,7 @@ fn the_etag_counts_where_it_is_made_of_the_content() {
     let mut rotten = object(1, 1);
     rotten.etag = Some("wrong".into());
     let listing = [rotten];
-    assert_eq!(
-        finding(segment(1), &listing, true, &[]),
-        lost(LostReason::WrongEtag)
-    );
+    assert_eq!(finding(segment(1), &listing, true, &[]), lost(LostReason::WrongEtag));
     assert_eq!(finding(segment(1), &listing, false, &[]), present("1-1-1"));
     let mut unrecorded = segment(1);
     unrecorded.etag = None;
@@ -96,10 +85,7 @@ fn a_refilled_object_serves_an_older_catalog() {
     not_uploaded.uploaded = false;
     not_uploaded.object_key = None;
     not_uploaded.staged = true;
-    assert_eq!(
-        finding(not_uploaded.clone(), &listing, true, &[]),
-        present("1-1-3")
-    );
+    assert_eq!(finding(not_uploaded.clone(), &listing, true, &[]), present("1-1-3"));
     assert_eq!(finding(not_uploaded, &[], true, &[]), Finding::Pending);
     // The recorded key wins while it is there.
     let listing = [object(1, 3), object(1, 1)];
@@ -109,16 +95,11 @@ fn a_refilled_object_serves_an_older_catalog() {
 #[test]
 fn what_is_marked_for_collection_is_in_doubt() {
     let listing = [object(1, 1), object(1, 2)];
-    assert_eq!(
-        finding(segment(1), &listing, true, &["1-1-1"]),
-        present("1-1-2")
-    );
+    assert_eq!(finding(segment(1), &listing, true, &["1-1-1"]), present("1-1-2"));
     let all = ["1-1-1", "1-1-2"];
     assert_eq!(
         finding(segment(1), &listing, true, &all),
-        Finding::InDoubt {
-            key: "1-1-1".into()
-        }
+        Finding::InDoubt { key: "1-1-1".into() }
     );
     let mut staged = segment(1);
     staged.staged = true;
@@ -217,21 +198,13 @@ fn the_plan_agrees_with_the_world() {
                     Finding::Present { key } => (0, safe.contains(key)),
                     Finding::Pending => (1, safe.is_empty() && segment.staged && !segment.uploaded),
                     Finding::Refill => (2, safe.is_empty() && segment.staged && segment.uploaded),
-                    Finding::InDoubt { key } => (
-                        3,
-                        safe.is_empty() && !segment.staged && marked.contains(key),
-                    ),
-                    Finding::Lost { .. } => {
-                        (4, safe.is_empty() && !segment.staged && marked.is_empty())
-                    }
+                    Finding::InDoubt { key } => (3, safe.is_empty() && !segment.staged && marked.contains(key)),
+                    Finding::Lost { .. } => (4, safe.is_empty() && !segment.staged && marked.is_empty()),
                 };
                 kinds.borrow_mut()[kind] += 1;
                 prop_assert!(right, "{:?} for {:?}", finding, segment);
             }
-            let ahead = things
-                .iter()
-                .filter(|t| !segments.contains_key(&t.segment))
-                .count();
+            let ahead = things.iter().filter(|t| !segments.contains_key(&t.segment)).count();
             kinds.borrow_mut()[5] += u32::from(ahead > 0);
             prop_assert_eq!(plan.ahead.len(), ahead);
             Ok(())

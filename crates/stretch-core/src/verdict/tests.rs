@@ -422,18 +422,9 @@ fn what_each_state_allows() {
     assert!(!may_migrate(&Verdict::default()));
     for (facts, migrate) in [
         (restart(), true),
-        (
-            with(restart(), |f| f.endpoint = EndpointFacts::Unreachable),
-            true,
-        ),
-        (
-            with(restart(), |f| seen(f).movement = Movement::StillWatching),
-            true,
-        ),
-        (
-            with(restart(), |f| seen(f).movement = Movement::Moves),
-            false,
-        ),
+        (with(restart(), |f| f.endpoint = EndpointFacts::Unreachable), true),
+        (with(restart(), |f| seen(f).movement = Movement::StillWatching), true),
+        (with(restart(), |f| seen(f).movement = Movement::Moves), false),
         (with(restart(), |f| f.local.binding = None), false),
     ] {
         let verdict = judge(&facts);

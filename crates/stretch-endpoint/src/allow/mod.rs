@@ -20,11 +20,8 @@ pub const DEFAULT_ALLOWED_ENDPOINTS: [&str; 4] = [
 /// default port matches. A pattern of another form matches nothing. `file://` never matches: it has rules of its
 /// own ([`crate::file_root_check`]).
 pub fn allowed(url: &EndpointUrl, patterns: &[String]) -> bool {
-    url.host_for_allow_list().is_some_and(|server| {
-        patterns
-            .iter()
-            .any(|pattern| server_matches(&server, pattern.trim()))
-    })
+    url.host_for_allow_list()
+        .is_some_and(|server| patterns.iter().any(|pattern| server_matches(&server, pattern.trim())))
 }
 
 /// Whether `pattern` has the form that [`allowed`] understands, for checking the setting when it is made.
@@ -58,19 +55,12 @@ fn split(text: &str) -> Option<Server<'_>> {
     // The colons of an IPv6 address stand inside brackets.
     let after_address = rest.rfind(']').map_or(0, |end| end + 1);
     let (host, port) = match rest[after_address..].find(':') {
-        Some(colon) => (
-            &rest[..after_address + colon],
-            &rest[after_address + colon + 1..],
-        ),
+        Some(colon) => (&rest[..after_address + colon], &rest[after_address + colon + 1..]),
         None => (rest, default_port),
     };
     let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-*_[]:".contains(c);
-    (!host.is_empty() && (digits || port == "*") && host.chars().all(plain)).then_some(Server {
-        scheme,
-        host,
-        port,
-    })
+    (!host.is_empty() && (digits || port == "*") && host.chars().all(plain)).then_some(Server { scheme, host, port })
 }
 
 fn host_matches(host: &str, pattern: &str) -> bool {
@@ -82,9 +72,10 @@ fn host_matches(host: &str, pattern: &str) -> bool {
     let pattern: Vec<&str> = pattern.split('.').collect();
     let same = |host: &[&str], pattern: &[&str]| {
         host.len() == pattern.len()
-            && host.iter().zip(pattern).all(|(label, want)| {
-                !label.is_empty() && (*want == "*" || label.eq_ignore_ascii_case(want))
-            })
+            && host
+                .iter()
+                .zip(pattern)
+                .all(|(label, want)| !label.is_empty() && (*want == "*" || label.eq_ignore_ascii_case(want)))
     };
     match pattern.split_first() {
         Some((&"*", rest)) => {

@@ -168,11 +168,7 @@ pub(crate) async fn create_or_read(
 ///
 /// # Errors
 /// `Foreign` if the object names another database, `NewerFormat`, `Corrupt`, and the store's own.
-pub async fn create_database(
-    endpoint: &Endpoint,
-    db: &Uuid,
-    created_at: &str,
-) -> Result<StretchJson, EndpointError> {
+pub async fn create_database(endpoint: &Endpoint, db: &Uuid, created_at: &str) -> Result<StretchJson, EndpointError> {
     let body = StretchJson {
         format: FORMAT,
         db_id: *db,
@@ -208,15 +204,8 @@ fn check_owner(key: &str, bytes: &[u8], db: &Uuid) -> Result<StretchJson, Endpoi
 ///
 /// # Errors
 /// `Corrupt` if the branch exists with another origin; the store's own.
-pub async fn create_branch(
-    endpoint: &Endpoint,
-    db: &Uuid,
-    body: &BranchJson,
-) -> Result<(), EndpointError> {
-    let key = crate::keys::Key::Branch {
-        branch: body.branch_id,
-    }
-    .path(db);
+pub async fn create_branch(endpoint: &Endpoint, db: &Uuid, body: &BranchJson) -> Result<(), EndpointError> {
+    let key = crate::keys::Key::Branch { branch: body.branch_id }.path(db);
     match create_or_read(endpoint, &key, &encode(body)?).await? {
         None => Ok(()),
         Some(other) => {
@@ -238,11 +227,7 @@ pub async fn create_branch(
 ///
 /// # Errors
 /// `NotFound`, `NewerFormat`, `Corrupt`, the store's own.
-pub async fn read_branch(
-    endpoint: &Endpoint,
-    db: &Uuid,
-    branch: &Uuid,
-) -> Result<BranchJson, EndpointError> {
+pub async fn read_branch(endpoint: &Endpoint, db: &Uuid, branch: &Uuid) -> Result<BranchJson, EndpointError> {
     let key = crate::keys::Key::Branch { branch: *branch }.path(db);
     decode(&key, &endpoint.get(&key).await?)
 }
@@ -274,9 +259,7 @@ mod optional_uuid_text {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Uuid>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Uuid>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
         text.map(|text| text.parse().map_err(|_| D::Error::custom("not a UUID")))
             .transpose()

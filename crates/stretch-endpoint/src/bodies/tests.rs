@@ -11,9 +11,7 @@ fn a_place_is_created_once_and_belongs_to_its_database() {
     run(async {
         let missing = open_database(&endpoint, &id(1)).await;
         assert!(matches!(missing, Err(EndpointError::NotFound { .. })));
-        let made = create_database(&endpoint, &id(1), "then")
-            .await
-            .expect("created");
+        let made = create_database(&endpoint, &id(1), "then").await.expect("created");
         assert_eq!(made.created_at, "then");
         // Again, later: the first one stays.
         let again = create_database(&endpoint, &id(1), "now").await;
@@ -21,14 +19,8 @@ fn a_place_is_created_once_and_belongs_to_its_database() {
         assert_eq!(open_database(&endpoint, &id(1)).await, Ok(made));
         // Another database's content where ours should be.
         let key = Key::Stretch.path(&id(2));
-        let foreign = format!(
-            "{{\"format\":1,\"db_id\":\"{}\",\"created_at\":\"\"}}",
-            id(3)
-        );
-        endpoint
-            .put_new(&key, &text(&foreign))
-            .await
-            .expect("a put");
+        let foreign = format!("{{\"format\":1,\"db_id\":\"{}\",\"created_at\":\"\"}}", id(3));
+        endpoint.put_new(&key, &text(&foreign)).await.expect("a put");
         let error = Err(EndpointError::Foreign { found: id(3) });
         assert_eq!(open_database(&endpoint, &id(2)).await, error);
         assert_eq!(create_database(&endpoint, &id(2), "").await, error);
@@ -50,18 +42,8 @@ fn newer_formats_stop_and_unknown_fields_do_not() {
             known: 1
         })
     );
-    for bad in [
-        "",
-        "{}",
-        "[1]",
-        "{\"format\":1}",
-        "{\"format\":-1}",
-        "\u{0}",
-    ] {
-        assert!(
-            matches!(body(bad), Err(EndpointError::Corrupt { .. })),
-            "{bad:?}"
-        );
+    for bad in ["", "{}", "[1]", "{\"format\":1}", "{\"format\":-1}", "\u{0}"] {
+        assert!(matches!(body(bad), Err(EndpointError::Corrupt { .. })), "{bad:?}");
     }
 }
 
@@ -85,14 +67,8 @@ fn bodies_round_trip() {
     };
     let bytes = encode(&root).expect("JSON");
     assert_eq!(decode("k", &bytes), Ok(root));
-    let short = format!(
-        "{{\"format\":1,\"branch_id\":\"{}\",\"created_by\":\"\"}}",
-        id(9)
-    );
-    assert_eq!(
-        decode("k", short.as_bytes()).map(|b: BranchJson| b.parent),
-        Ok(None)
-    );
+    let short = format!("{{\"format\":1,\"branch_id\":\"{}\",\"created_by\":\"\"}}", id(9));
+    assert_eq!(decode("k", short.as_bytes()).map(|b: BranchJson| b.parent), Ok(None));
 }
 
 #[test]
@@ -107,9 +83,7 @@ fn a_branch_is_created_once() {
         created_by: "me".into(),
     };
     run(async {
-        create_branch(&endpoint, &id(1), &body)
-            .await
-            .expect("created");
+        create_branch(&endpoint, &id(1), &body).await.expect("created");
         let later = BranchJson {
             created_by: "me, later".into(),
             ..body.clone()

@@ -22,11 +22,7 @@ fn body(generation: u64, nonce: u128) -> ClaimBody {
     }
 }
 
-async fn try_claim(
-    endpoint: &Endpoint,
-    generation: u64,
-    nonce: u128,
-) -> Result<ClaimOutcome, EndpointError> {
+async fn try_claim(endpoint: &Endpoint, generation: u64, nonce: u128) -> Result<ClaimOutcome, EndpointError> {
     claim(endpoint, &DB, &BRANCH, &body(generation, nonce)).await
 }
 
@@ -35,17 +31,13 @@ fn a_branch_changes_hands_by_the_next_generation() {
     let endpoint = memory();
     run(async {
         assert_eq!(highest_claim(&endpoint, &DB, &BRANCH).await, Ok(None));
-        let check = async |generation, nonce: u128| {
-            validate_claim(&endpoint, &DB, &BRANCH, generation, &id(nonce)).await
-        };
+        let check =
+            async |generation, nonce: u128| validate_claim(&endpoint, &DB, &BRANCH, generation, &id(nonce)).await;
         assert_eq!(check(1, 10).await, Ok(Validity::NotOurs));
         assert_eq!(try_claim(&endpoint, 1, 10).await, Ok(ClaimOutcome::Won));
         assert_eq!(check(1, 10).await, Ok(Validity::Valid));
         assert_eq!(check(1, 11).await, Ok(Validity::NotOurs));
-        assert_eq!(
-            highest_claim(&endpoint, &DB, &BRANCH).await,
-            Ok(Some((1, body(1, 10))))
-        );
+        assert_eq!(highest_claim(&endpoint, &DB, &BRANCH).await, Ok(Some((1, body(1, 10)))));
         // Another server: the taken one is lost, the next one is free.
         let lost = ClaimOutcome::Lost(Box::new(body(1, 10)));
         assert_eq!(try_claim(&endpoint, 1, 11).await, Ok(lost));
@@ -69,10 +61,7 @@ fn a_lost_reply_is_no_lost_claim() {
         store.plan(Fault::PutReplyLost, "claim", 1);
         let first = try_claim(&endpoint, 1, 10).await;
         assert!(first.is_err_and(|error| error.is_transient()));
-        assert_eq!(
-            try_claim(&endpoint, 1, 10).await,
-            Ok(ClaimOutcome::AlreadyOurs)
-        );
+        assert_eq!(try_claim(&endpoint, 1, 10).await, Ok(ClaimOutcome::AlreadyOurs));
         // The client's own repetition is told "exists".
         store.plan(Fault::PutRepeated, "claim", 1);
         assert_eq!(try_claim(&endpoint, 2, 10).await, Ok(ClaimOutcome::Won));
@@ -92,10 +81,7 @@ fn of_many_claimants_one_wins() {
         for generation in 1..=20 {
             let tries = (0..6).map(|nonce| try_claim(&endpoint, generation, nonce));
             let outcomes = futures::future::join_all(tries).await;
-            let won = outcomes
-                .iter()
-                .filter(|o| **o == Ok(ClaimOutcome::Won))
-                .count();
+            let won = outcomes.iter().filter(|o| **o == Ok(ClaimOutcome::Won)).count();
             let lost = outcomes
                 .iter()
                 .filter(|o| matches!(o, Ok(ClaimOutcome::Lost(_))))
@@ -133,11 +119,7 @@ fn gaps_are_broken_promises() {
             try_claim(&endpoint, generation, 10).await.expect("a claim");
         }
         store.plan(Fault::ListHides, "claim/00000000000000000002", 1);
-        assert!(
-            highest_claim(&endpoint, &DB, &BRANCH)
-                .await
-                .is_err_and(broken)
-        );
+        assert!(highest_claim(&endpoint, &DB, &BRANCH).await.is_err_and(broken));
         store.heal();
         // A listing that lags behind at the end is caught up with.
         store.plan(Fault::ListHides, "claim/00000000000000000003", 1);
@@ -162,9 +144,6 @@ fn a_claim_that_cannot_be_read_fences_too() {
         let valid = validate_claim(&endpoint, &DB, &BRANCH, 1, &id(10)).await;
         assert_eq!(valid, Ok(Validity::Superseded));
         let highest = highest_claim(&endpoint, &DB, &BRANCH).await;
-        assert!(matches!(
-            highest,
-            Err(EndpointError::NewerFormat { found: 99, .. })
-        ));
+        assert!(matches!(highest, Err(EndpointError::NewerFormat { found: 99, .. })));
     });
 }

@@ -10,9 +10,8 @@ use futures::stream::{BoxStream, StreamExt};
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -108,9 +107,7 @@ impl FaultyStore {
     fn take(&self, key: &Path, kinds: &[Fault]) -> Option<Fault> {
         let mut plan = self.lock();
         let found = plan.iter_mut().find(|planned| {
-            planned.times > 0
-                && kinds.contains(&planned.fault)
-                && key.as_ref().contains(&planned.key_contains)
+            planned.times > 0 && kinds.contains(&planned.fault) && key.as_ref().contains(&planned.key_contains)
         })?;
         found.times -= 1;
         self.hits.fetch_add(1, Ordering::SeqCst);
@@ -133,10 +130,7 @@ fn broken(kind: HttpErrorKind, io: std::io::ErrorKind) -> Error {
 }
 
 fn refused() -> Error {
-    broken(
-        HttpErrorKind::Connect,
-        std::io::ErrorKind::ConnectionRefused,
-    )
+    broken(HttpErrorKind::Connect, std::io::ErrorKind::ConnectionRefused)
 }
 
 fn made() -> PutResult {
@@ -149,12 +143,7 @@ fn made() -> PutResult {
 
 #[async_trait]
 impl ObjectStore for FaultyStore {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let creates = options.mode == PutMode::Create;
         let mut kinds = vec![
             Fault::PutFails,
@@ -172,16 +161,11 @@ impl ObjectStore for FaultyStore {
             None => self.inner.put_opts(location, payload, options).await,
             Some(Fault::PutReplyLost) => {
                 self.inner.put_opts(location, payload, options).await?;
-                Err(broken(
-                    HttpErrorKind::Interrupted,
-                    std::io::ErrorKind::ConnectionReset,
-                ))
+                Err(broken(HttpErrorKind::Interrupted, std::io::ErrorKind::ConnectionReset))
             }
             Some(Fault::PutRepeated) => {
                 let again = options.clone();
-                self.inner
-                    .put_opts(location, payload.clone(), options)
-                    .await?;
+                self.inner.put_opts(location, payload.clone(), options).await?;
                 self.inner.put_opts(location, payload, again).await
             }
             Some(Fault::PutForgotten) => Ok(made()),
@@ -197,12 +181,10 @@ impl ObjectStore for FaultyStore {
                 };
                 self.inner.put_opts(location, payload, overwrite).await
             }
-            Some(Fault::CreatePretends) => {
-                match self.inner.put_opts(location, payload, options).await {
-                    Err(Error::AlreadyExists { .. }) => Ok(made()),
-                    other => other,
-                }
-            }
+            Some(Fault::CreatePretends) => match self.inner.put_opts(location, payload, options).await {
+                Err(Error::AlreadyExists { .. }) => Ok(made()),
+                other => other,
+            },
             Some(Fault::Hang) => futures::future::pending().await,
             Some(_) => Err(refused()),
         }
@@ -265,10 +247,7 @@ impl ObjectStore for FaultyStore {
         }
     }
 
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         self.inner.delete_stream(locations)
     }
 

@@ -15,11 +15,7 @@ mod tests;
 ///
 /// # Errors
 /// [`EndpointError::Forbidden`], [`EndpointError::Local`] if a directory cannot be looked at.
-pub fn file_root_check(
-    path: &Path,
-    roots: &[PathBuf],
-    forbidden: &[PathBuf],
-) -> Result<PathBuf, EndpointError> {
+pub fn file_root_check(path: &Path, roots: &[PathBuf], forbidden: &[PathBuf]) -> Result<PathBuf, EndpointError> {
     let resolved = resolve(path)?;
     let mut below_a_root = false;
     for root in roots {

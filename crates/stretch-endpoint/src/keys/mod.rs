@@ -36,9 +36,8 @@ impl Label {
     /// [`EndpointError::BadKey`] for any other text.
     pub fn new(text: &str) -> Result<Self, EndpointError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
-        let good = (1..=64).contains(&text.len())
-            && text.bytes().all(plain)
-            && text.as_bytes()[0].is_ascii_alphanumeric();
+        let good =
+            (1..=64).contains(&text.len()) && text.bytes().all(plain) && text.as_bytes()[0].is_ascii_alphanumeric();
         if good {
             Ok(Self(text.to_owned()))
         } else {
@@ -114,11 +113,7 @@ pub enum Key {
     /// Cold rows.
     Segment { branch: Uuid, name: SegmentName },
     /// A segment marked for collection, with the generation that marked it.
-    Trash {
-        branch: Uuid,
-        name: SegmentName,
-        mark: u64,
-    },
+    Trash { branch: Uuid, name: SegmentName, mark: u64 },
     /// A list of objects made after a restore point that was taken over.
     Quarantine { branch: Uuid, n: u64 },
 }

@@ -12,14 +12,12 @@ fn label() -> impl Strategy<Value = Label> {
 }
 
 fn name() -> impl Strategy<Value = SegmentName> {
-    (uuid(), uuid(), any::<u64>(), any::<u32>()).prop_map(
-        |(table, segment, generation, attempt)| SegmentName {
-            table,
-            segment,
-            generation,
-            attempt,
-        },
-    )
+    (uuid(), uuid(), any::<u64>(), any::<u32>()).prop_map(|(table, segment, generation, attempt)| SegmentName {
+        table,
+        segment,
+        generation,
+        attempt,
+    })
 }
 
 fn key() -> impl Strategy<Value = Key> {
@@ -88,11 +86,7 @@ fn names_are_those_of_the_design() {
     let zeros = "00000000-0000-0000-0000-00000000000";
     assert_eq!(Key::Stretch.path(&db), format!("{zeros}1/stretch.json"));
     assert_eq!(
-        Key::Claim {
-            branch,
-            generation: 7
-        }
-        .path(&db),
+        Key::Claim { branch, generation: 7 }.path(&db),
         format!("{zeros}1/{zeros}2/claim/00000000000000000007")
     );
     assert_eq!(
@@ -100,22 +94,12 @@ fn names_are_those_of_the_design() {
         format!("{zeros}1/{zeros}2/segment/{zeros}3/{zeros}4-5-6.parquet")
     );
     assert_eq!(
-        Key::Trash {
-            branch,
-            name,
-            mark: 9
-        }
-        .path(&db),
+        Key::Trash { branch, name, mark: 9 }.path(&db),
         format!("{zeros}1/{zeros}2/trash/{zeros}3/{zeros}4-5-6.parquet.9")
     );
     let label = Label::new("nightly-2024.1").expect("a label");
     assert_eq!(
-        Key::BackupPin {
-            branch,
-            label,
-            n: 1
-        }
-        .path(&db),
+        Key::BackupPin { branch, label, n: 1 }.path(&db),
         format!("{zeros}1/{zeros}2/pin/backup-nightly-2024.1-00000000000000000001")
     );
     assert_eq!(Key::parse(&format!("{zeros}1/{zeros}2/claim/7")), None);

@@ -63,9 +63,7 @@ pub async fn newest_lease(
         .path(db)
     });
     let folder = Folder::Lease.path(db, branch);
-    let listed = endpoint
-        .list_after(&folder, known.as_deref(), usize::MAX)
-        .await?;
+    let listed = endpoint.list_after(&folder, known.as_deref(), usize::MAX).await?;
     // Names are padded with zeros: the last one listed is the newest.
     let newest = listed.into_iter().next_back().map(|object| object.key);
     let Some(key) = newest.or(known) else {
@@ -74,9 +72,7 @@ pub async fn newest_lease(
     let Some((
         _,
         Key::Lease {
-            generation,
-            sequence,
-            ..
+            generation, sequence, ..
         },
     )) = Key::parse(&key)
     else {

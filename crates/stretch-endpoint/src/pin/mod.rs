@@ -63,11 +63,7 @@ pub async fn write_pin(
 ///
 /// # Errors
 /// `Corrupt` (also for an object that is no pin: what it protects is unknown), `NewerFormat`, the store's own.
-pub async fn read_pins(
-    endpoint: &Endpoint,
-    db: &Uuid,
-    branch: &Uuid,
-) -> Result<Vec<(Key, PinBody)>, EndpointError> {
+pub async fn read_pins(endpoint: &Endpoint, db: &Uuid, branch: &Uuid) -> Result<Vec<(Key, PinBody)>, EndpointError> {
     let mut pins = Vec::new();
     for object in endpoint.list(&Folder::Pin.path(db, branch)).await? {
         let key = match Key::parse(&object.key) {

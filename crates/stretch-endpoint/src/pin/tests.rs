@@ -18,9 +18,7 @@ fn pins_are_written_once_and_read_together() {
         assert_eq!(read_pins(&endpoint, &db, &branch).await, Ok(Vec::new()));
         let one = body(&["a", "b"]);
         let by_child = Pinner::Child(child);
-        let write = async |who: &Pinner, n, body: &PinBody| {
-            write_pin(&endpoint, &db, &branch, who, n, body).await
-        };
+        let write = async |who: &Pinner, n, body: &PinBody| write_pin(&endpoint, &db, &branch, who, n, body).await;
         write(&by_child, 1, &one).await.expect("a pin");
         write(&by_child, 1, &one).await.expect("the same pin");
         let other = write(&by_child, 1, &body(&["c"])).await;
@@ -37,10 +35,7 @@ fn pins_are_written_once_and_read_together() {
         assert_eq!(of_child, [&one, &body(&["c"])]);
         // What cannot be understood may protect something.
         let strange = format!("{}/strange", Folder::Pin.path(&db, &branch));
-        endpoint
-            .put_new(&strange, &text("{}"))
-            .await
-            .expect("a put");
+        endpoint.put_new(&strange, &text("{}")).await.expect("a put");
         let unread = read_pins(&endpoint, &db, &branch).await;
         assert!(matches!(unread, Err(EndpointError::Corrupt { .. })));
     });

@@ -27,9 +27,7 @@ pub type Step = (&'static str, Duration);
 pub async fn probe(endpoint: &Endpoint, scratch_name: &str) -> Result<Vec<Step>, EndpointError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     if scratch_name.is_empty() || !scratch_name.bytes().all(plain) {
-        return Err(EndpointError::BadKey(
-            "a scratch name is letters, digits and hyphens",
-        ));
+        return Err(EndpointError::BadKey("a scratch name is letters, digits and hyphens"));
     }
     let folder = format!("probe/{scratch_name}");
     let mut steps = Vec::new();
@@ -86,9 +84,7 @@ pub async fn probe(endpoint: &Endpoint, scratch_name: &str) -> Result<Vec<Step>,
 /// Several writers, one name: exactly one wins, and its bytes stay.
 async fn race(endpoint: &Endpoint, key: &str) -> Result<(), EndpointError> {
     const PROMISE: &str = "of several writers that create the same object exactly one succeeds";
-    let bodies: Vec<Bytes> = (0..RACERS)
-        .map(|racer| Bytes::from(format!("racer {racer}")))
-        .collect();
+    let bodies: Vec<Bytes> = (0..RACERS).map(|racer| Bytes::from(format!("racer {racer}"))).collect();
     let answers = join_all(bodies.iter().map(|body| endpoint.put_new(key, body))).await;
     let mut winners = Vec::new();
     for (racer, answer) in answers.into_iter().enumerate() {

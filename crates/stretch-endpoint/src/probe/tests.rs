@@ -12,13 +12,7 @@ fn honest_stores_pass() {
     let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
     assert_eq!(
         names,
-        [
-            "create",
-            "read after write",
-            "range read",
-            "create-if-absent",
-            "list"
-        ]
+        ["create", "read after write", "range read", "create-if-absent", "list"]
     );
     let directory = tempfile::tempdir().expect("a directory");
     let url = EndpointUrl::parse(&format!("file://{}", directory.path().display()));

@@ -75,10 +75,9 @@ impl Endpoint {
             prefix: url.prefix().to_owned(),
             // Links above the directory are the administrator's; links below are nobody's.
             root: match url.file_path() {
-                Some(path) => Some(
-                    std::fs::canonicalize(path)
-                        .map_err(|error| EndpointError::Local { kind: error.kind() })?,
-                ),
+                Some(path) => {
+                    Some(std::fs::canonicalize(path).map_err(|error| EndpointError::Local { kind: error.kind() })?)
+                }
                 None => None,
             },
         })
@@ -101,11 +100,7 @@ impl Endpoint {
             mode: PutMode::Create,
             ..PutOptions::default()
         };
-        match self
-            .store
-            .put_opts(&path, bytes.clone().into(), options)
-            .await
-        {
+        match self.store.put_opts(&path, bytes.clone().into(), options).await {
             Ok(result) => Ok(PutNew::Created { etag: result.e_tag }),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(PutNew::Exists),
             // A PUT names no object that could be missing: it is the bucket.
@@ -120,16 +115,9 @@ impl Endpoint {
     /// The whole object.
     pub async fn get(&self, key: &str) -> Result<Bytes, EndpointError> {
         let path = self.path(key)?;
-        let result = self
-            .store
-            .get(&path)
-            .await
-            .map_err(|error| translate(&error, key))?;
+        let result = self.store.get(&path).await.map_err(|error| translate(&error, key))?;
         let size = result.meta.size;
-        let bytes = result
-            .bytes()
-            .await
-            .map_err(|error| translate(&error, key))?;
+        let bytes = result.bytes().await.map_err(|error| translate(&error, key))?;
         if bytes.len() as u64 != size {
             return Err(short(key));
         }
@@ -139,11 +127,7 @@ impl Endpoint {
     /// Ranges of bytes of one object, in the order asked for. Neighbours less than 256 KiB apart travel in one
     /// request, at most four requests run at a time. A range beyond the end, or a body that is shorter than asked,
     /// is [`EndpointError::Corrupt`].
-    pub async fn get_ranges(
-        &self,
-        key: &str,
-        wanted: &[Range<u64>],
-    ) -> Result<Vec<Bytes>, EndpointError> {
+    pub async fn get_ranges(&self, key: &str, wanted: &[Range<u64>]) -> Result<Vec<Bytes>, EndpointError> {
         let path = self.path(key)?;
         if wanted.iter().any(|range| range.start > range.end) {
             return Err(short(key));
@@ -157,12 +141,7 @@ impl Endpoint {
         ranges::slice(wanted, &merged, &fetched).ok_or_else(|| short(key))
     }
 
-    async fn get_one_range(
-        &self,
-        path: &StorePath,
-        key: &str,
-        range: Range<u64>,
-    ) -> Result<Bytes, EndpointError> {
+    async fn get_one_range(&self, path: &StorePath, key: &str, range: Range<u64>) -> Result<Bytes, EndpointError> {
         let asked = range.end - range.start;
         let bytes = self.store.get_range(path, range).await.map_err(|error| {
             match translate(&error, key) {
@@ -182,11 +161,7 @@ impl Endpoint {
     /// Size and entity tag of one object.
     pub async fn head(&self, key: &str) -> Result<ObjectInfo, EndpointError> {
         let path = self.path(key)?;
-        let meta = self
-            .store
-            .head(&path)
-            .await
-            .map_err(|error| translate(&error, key))?;
+        let meta = self.store.head(&path).await.map_err(|error| translate(&error, key))?;
         Ok(ObjectInfo {
             key: key.to_owned(),
             size: meta.size,

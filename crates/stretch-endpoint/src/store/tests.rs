@@ -55,9 +55,7 @@ fn ranges_come_back_in_order_and_short_ones_are_errors() {
             assert_eq!(part, &body.slice(range.start as usize..range.end as usize));
         }
         assert_eq!(endpoint.get_ranges("a/b", &[]).await, Ok(Vec::new()));
-        let corrupt = |result: Result<Vec<Bytes>, EndpointError>| {
-            matches!(result, Err(EndpointError::Corrupt { .. }))
-        };
+        let corrupt = |result: Result<Vec<Bytes>, EndpointError>| matches!(result, Err(EndpointError::Corrupt { .. }));
         assert!(
             corrupt(endpoint.get_ranges("a/b", &[1_999_999..2_000_001]).await),
             "{kind}"
@@ -68,10 +66,7 @@ fn ranges_come_back_in_order_and_short_ones_are_errors() {
         );
         #[allow(clippy::reversed_empty_ranges)]
         let reversed = [9..3];
-        assert!(
-            corrupt(endpoint.get_ranges("a/b", &reversed).await),
-            "{kind}"
-        );
+        assert!(corrupt(endpoint.get_ranges("a/b", &reversed).await), "{kind}");
         let missing = EndpointError::NotFound { key: "a/c".into() };
         assert_eq!(endpoint.get_ranges("a/c", &[0..1]).await, Err(missing));
     });
@@ -87,17 +82,10 @@ fn missing_and_present() {
         assert_eq!(endpoint.list("x").await, Ok(Vec::new()), "{kind}");
         endpoint.put_new("x/y", &text("abc")).await.expect(kind);
         assert_eq!(endpoint.exists("x/y").await, Ok(true), "{kind}");
-        assert_eq!(
-            endpoint.head("x/y").await.map(|info| info.size),
-            Ok(3),
-            "{kind}"
-        );
+        assert_eq!(endpoint.head("x/y").await.map(|info| info.size), Ok(3), "{kind}");
         for bad in ["", "/x", "x//y", "../x", "x/./y", "x y", "x\0", "é", "x#1"] {
             let result = endpoint.get(bad).await;
-            assert!(
-                matches!(result, Err(EndpointError::BadKey(_))),
-                "{kind} {bad:?}"
-            );
+            assert!(matches!(result, Err(EndpointError::BadKey(_))), "{kind} {bad:?}");
         }
     });
 }
@@ -116,20 +104,11 @@ fn a_listing_has_every_page_in_order() {
         let names: Vec<String> = listed.iter().map(|info| info.key.clone()).collect();
         assert_eq!(names, keys, "{kind}");
         assert!(listed.iter().all(|info| info.size == info.key.len() as u64));
-        assert_eq!(
-            endpoint.list("").await.map(|all| all.len()),
-            Ok(1_101),
-            "{kind}"
-        );
-        let after = endpoint
-            .list_after("l", Some(&keys[500]), 3)
-            .await
-            .expect(kind);
+        assert_eq!(endpoint.list("").await.map(|all| all.len()), Ok(1_101), "{kind}");
+        let after = endpoint.list_after("l", Some(&keys[500]), 3).await.expect(kind);
         let names: Vec<&String> = after.iter().map(|info| &info.key).collect();
         assert_eq!(names, keys[501..504].iter().collect::<Vec<_>>(), "{kind}");
-        let last = endpoint
-            .list_after("l", keys.last().map(String::as_str), 3)
-            .await;
+        let last = endpoint.list_after("l", keys.last().map(String::as_str), 3).await;
         assert_eq!(last, Ok(Vec::new()), "{kind}");
     });
 }
@@ -153,12 +132,7 @@ fn a_directory_is_private_and_its_links_are_not_followed() {
         let forbidden = |error| matches!(error, EndpointError::Forbidden(_));
         assert!(endpoint.get("object").await.is_err_and(forbidden));
         assert!(endpoint.get("folder/file").await.is_err_and(forbidden));
-        assert!(
-            endpoint
-                .put_new("folder/new", &text("x"))
-                .await
-                .is_err_and(forbidden)
-        );
+        assert!(endpoint.put_new("folder/new", &text("x")).await.is_err_and(forbidden));
         assert!(endpoint.list("").await.is_err_and(forbidden));
         assert!(!outside.join("new").exists());
     });
@@ -167,10 +141,7 @@ fn a_directory_is_private_and_its_links_are_not_followed() {
     std::fs::write(base.path().join("plain"), "x").expect("a file");
     let plain = EndpointUrl::parse(&format!("file://{}/plain", base.path().display()));
     let result = open(&plain.expect("a URL"));
-    assert!(
-        matches!(result, Err(EndpointError::Local { .. })),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(EndpointError::Local { .. })), "{result:?}");
 }
 
 #[test]

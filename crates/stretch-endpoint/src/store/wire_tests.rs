@@ -50,51 +50,21 @@ fn statuses_are_told_apart_and_bodies_are_not_shown() {
     // Status line, store code, kind for a get, kind for a put.
     use crate::error::ErrorKind as K;
     let cases = [
-        (
-            "403 Forbidden",
-            "SignatureDoesNotMatch",
-            K::Refused,
-            K::Refused,
-        ),
+        ("403 Forbidden", "SignatureDoesNotMatch", K::Refused, K::Refused),
         ("401 Unauthorized", "x", K::Refused, K::Refused),
         ("404 Not Found", "NoSuchKey", K::NotFound, K::NoSuchBucket),
-        (
-            "404 Not Found",
-            "NoSuchBucket",
-            K::NoSuchBucket,
-            K::NoSuchBucket,
-        ),
-        (
-            "404 Not Found",
-            "ContainerNotFound",
-            K::NoSuchBucket,
-            K::NoSuchBucket,
-        ),
+        ("404 Not Found", "NoSuchBucket", K::NoSuchBucket, K::NoSuchBucket),
+        ("404 Not Found", "ContainerNotFound", K::NoSuchBucket, K::NoSuchBucket),
         ("400 Bad Request", MARKER, K::Rejected, K::Rejected),
-        (
-            "503 Service Unavailable",
-            "SlowDown",
-            K::Unreachable,
-            K::Unreachable,
-        ),
-        (
-            "500 Internal",
-            "InternalError",
-            K::Unreachable,
-            K::Unreachable,
-        ),
+        ("503 Service Unavailable", "SlowDown", K::Unreachable, K::Unreachable),
+        ("500 Internal", "InternalError", K::Unreachable, K::Unreachable),
         (
             "409 Conflict",
             "ConditionalRequestConflict",
             K::Unreachable,
             K::Unreachable,
         ),
-        (
-            "301 Moved",
-            "PermanentRedirect",
-            K::Redirected,
-            K::Redirected,
-        ),
+        ("301 Moved", "PermanentRedirect", K::Redirected, K::Redirected),
     ];
     for (status, code, of_get, of_put) in cases {
         let body = error_body(if code == MARKER { "not a code" } else { code });
@@ -102,10 +72,7 @@ fn statuses_are_told_apart_and_bodies_are_not_shown() {
         run(async {
             for endpoint in [s3_at(server.address, &options()), az_at(server.address)] {
                 let got = endpoint.get("some/key").await.expect_err(status);
-                let put = endpoint
-                    .put_new("some/key", &text("x"))
-                    .await
-                    .expect_err(status);
+                let put = endpoint.put_new("some/key", &text("x")).await.expect_err(status);
                 let listed = endpoint.list("some").await.expect_err(status);
                 for error in [&got, &put, &listed] {
                     harmless(error);
@@ -119,9 +86,7 @@ fn statuses_are_told_apart_and_bodies_are_not_shown() {
 
 #[test]
 fn the_error_code_is_shown() {
-    let server = CannedServer::start(|_| {
-        response("403 Forbidden", "", &error_body("SignatureDoesNotMatch"))
-    });
+    let server = CannedServer::start(|_| response("403 Forbidden", "", &error_body("SignatureDoesNotMatch")));
     let error = run(async { s3_at(server.address, &options()).get("k").await });
     assert_eq!(
         error.expect_err("refused").to_string(),
@@ -133,11 +98,7 @@ fn the_error_code_is_shown() {
 fn a_failed_precondition_means_exists() {
     for status in ["412 Precondition Failed", "409 Conflict"] {
         let server = CannedServer::start(move |_| response(status, "", &error_body("Any")));
-        let answer = run(async {
-            s3_at(server.address, &options())
-                .put_new("k", &text("x"))
-                .await
-        });
+        let answer = run(async { s3_at(server.address, &options()).put_new("k", &text("x")).await });
         assert_eq!(answer, Ok(PutNew::Exists));
         let asked = server.requests().join("\n").to_ascii_lowercase();
         assert!(asked.contains("if-none-match: *"), "{asked}");
@@ -231,9 +192,8 @@ fn retries_are_few_and_bounded() {
 
 #[test]
 fn a_body_that_ends_early_is_an_error() {
-    let server = CannedServer::start(|_| {
-        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\nshort".to_owned()
-    });
+    let server =
+        CannedServer::start(|_| "HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\nshort".to_owned());
     let result = run(async { s3_at(server.address, &options()).get("k").await });
     assert!(matches!(
         result,
@@ -251,20 +211,14 @@ fn without_a_credential_nothing_is_sent() {
         let url = EndpointUrl::parse(text).expect(text);
         for credential in [None, Some(Credential::new("id", ""))] {
             let result = Endpoint::open(&url, credential.as_ref(), &options());
-            assert!(
-                matches!(result, Err(EndpointError::BadCredential(_))),
-                "{text}"
-            );
+            assert!(matches!(result, Err(EndpointError::BadCredential(_))), "{text}");
         }
     }
     let bad = |text: &str, identity: &str, secret: &str| {
         let url = EndpointUrl::parse(text).expect(text);
         let credential = Credential::new(identity, secret);
         let error = Endpoint::open(&url, Some(&credential), &options()).expect_err(text);
-        assert!(
-            matches!(error, EndpointError::BadCredential(_)),
-            "{error:?}"
-        );
+        assert!(matches!(error, EndpointError::BadCredential(_)), "{error:?}");
         assert!(!format!("{error}{error:?}{credential:?}").contains(secret));
     };
     bad("s3://bucket", "", SECRET);
@@ -295,10 +249,7 @@ fn the_environment_does_not_matter() {
         let trap = CannedServer::start(|_| response("200 OK", "", "stolen"));
         let proxy = format!("http://{}", trap.address);
         let output = std::process::Command::new(me)
-            .args([
-                "--exact",
-                "store::wire_tests::the_environment_does_not_matter",
-            ])
+            .args(["--exact", "store::wire_tests::the_environment_does_not_matter"])
             .env(CHILD, "1")
             .env("SSL_CERT_FILE", "/nonexistent")
             .env("SSL_CERT_DIR", "/nonexistent")
@@ -316,10 +267,7 @@ fn the_environment_does_not_matter() {
             .output()
             .expect("a child");
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success() && text.contains("1 passed"),
-            "{text}"
-        );
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
         assert_eq!(trap.requests().len(), 0);
         return;
     }
@@ -336,12 +284,6 @@ fn the_environment_does_not_matter() {
     let asked = server.requests().join("\n");
     assert!(asked.contains("Credential=AKIDEXAMPLE/"), "{asked}");
     assert!(asked.contains("/us-east-1/s3/"), "{asked}");
-    assert!(
-        !asked.to_ascii_lowercase().contains("environment"),
-        "{asked}"
-    );
-    assert!(
-        !asked.to_ascii_lowercase().contains("security-token"),
-        "{asked}"
-    );
+    assert!(!asked.to_ascii_lowercase().contains("environment"), "{asked}");
+    assert!(!asked.to_ascii_lowercase().contains("security-token"), "{asked}");
 }

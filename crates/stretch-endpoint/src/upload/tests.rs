@@ -65,8 +65,7 @@ fn wrong_staged_bytes_never_leave() {
     let endpoint = Endpoint::from_store(store, "");
     run(async {
         let bytes = text("segment");
-        let result =
-            upload_segment(&endpoint, &DB, &BRANCH, name(), &bytes, &sha256(b"another")).await;
+        let result = upload_segment(&endpoint, &DB, &BRANCH, name(), &bytes, &sha256(b"another")).await;
         assert!(matches!(result, Err(EndpointError::Corrupt { .. })));
         assert_eq!(endpoint.list("").await, Ok(Vec::new()));
     });

@@ -112,9 +112,7 @@ impl EndpointUrl {
     pub fn prefix(&self) -> &str {
         match &self.inner {
             Inner::File { .. } => "",
-            Inner::S3 { prefix, .. } | Inner::Az { prefix, .. } | Inner::Gs { prefix, .. } => {
-                prefix
-            }
+            Inner::S3 { prefix, .. } | Inner::Az { prefix, .. } | Inner::Gs { prefix, .. } => prefix,
         }
     }
 
@@ -133,9 +131,7 @@ impl EndpointUrl {
                 Some(format!("{scheme}://{bucket}.{host}"))
             }
             Inner::S3 { .. } => self.s3_base(),
-            Inner::Az {
-                account, endpoint, ..
-            } => match (endpoint, account) {
+            Inner::Az { account, endpoint, .. } => match (endpoint, account) {
                 (Some(endpoint), _) => {
                     let (scheme, rest) = endpoint.split_once("://")?;
                     let host = rest.split('/').next()?;
@@ -151,9 +147,9 @@ impl EndpointUrl {
     /// Whether requests would go over plain http.
     pub fn is_plain_http(&self) -> bool {
         match &self.inner {
-            Inner::S3 { endpoint, .. } | Inner::Az { endpoint, .. } => endpoint
-                .as_ref()
-                .is_some_and(|base| base.starts_with("http://")),
+            Inner::S3 { endpoint, .. } | Inner::Az { endpoint, .. } => {
+                endpoint.as_ref().is_some_and(|base| base.starts_with("http://"))
+            }
             _ => false,
         }
     }

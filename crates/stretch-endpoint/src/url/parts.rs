@@ -7,16 +7,7 @@ use std::path::PathBuf;
 type Reason = String;
 
 /// Parameter names that people use for secrets somewhere; they get an error that names the way out.
-const SECRET_WORDS: [&str; 8] = [
-    "sig",
-    "token",
-    "key",
-    "secret",
-    "pass",
-    "pwd",
-    "auth",
-    "credential",
-];
+const SECRET_WORDS: [&str; 8] = ["sig", "token", "key", "secret", "pass", "pwd", "auth", "credential"];
 
 /// Parses the whole URL.
 pub(super) fn parse(text: &str) -> Result<Inner, Reason> {
@@ -175,17 +166,13 @@ fn check_name(name: &str, min: usize, max: usize, extra: &str, what: &str) -> Re
 /// Checks the `endpoint` parameter and returns it normalised, without a trailing slash. The host is normalised by
 /// the URL parser, so that `http://2130706433` is compared as `127.0.0.1`.
 fn base_url(value: &str, path_allowed: bool) -> Result<String, Reason> {
-    let bad =
-        || Reason::from("parameter \"endpoint\" must look like https://host or http://host:port");
+    let bad = || Reason::from("parameter \"endpoint\" must look like https://host or http://host:port");
     let parsed = url::Url::parse(value).map_err(|_| bad())?;
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err("parameter \"endpoint\" must not hold a user name or password".into());
     }
     let scheme = parsed.scheme();
-    if !matches!(scheme, "http" | "https")
-        || parsed.query().is_some()
-        || parsed.fragment().is_some()
-    {
+    if !matches!(scheme, "http" | "https") || parsed.query().is_some() || parsed.fragment().is_some() {
         return Err(bad());
     }
     let host = parsed.host_str().ok_or_else(bad)?;

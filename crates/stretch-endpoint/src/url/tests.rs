@@ -50,10 +50,7 @@ fn bad_urls_are_refused_without_echoing_secrets() {
         ("s3://bucket?endpoint=http://u:TOPSECRET9@h", "user name"),
         ("s3://bucket?endpoint=http://h/path", "must not hold a path"),
         ("s3://bucket?endpoint=http://h?x=1", "endpoint"),
-        (
-            "s3://bucket?path_style=false&endpoint=http://127.0.0.1:1",
-            "host name",
-        ),
+        ("s3://bucket?path_style=false&endpoint=http://127.0.0.1:1", "host name"),
         ("az://container?account=UPPER", "account is not"),
         ("az://container?sv=2020&sig=TOPSECRET9", "unknown parameter"),
         ("az://container?sas=TOPSECRET9", "unknown parameter"),
@@ -80,10 +77,7 @@ fn display_is_canonical_and_parses_again() {
             "s3://bucket/p?endpoint=https%3A%2F%2Fstore.example%3A443",
             "s3://bucket/p?endpoint=https://store.example",
         ),
-        (
-            "s3://bucket?path_style=false",
-            "s3://bucket?path_style=false",
-        ),
+        ("s3://bucket?path_style=false", "s3://bucket?path_style=false"),
         (
             "az://cont/p?account=acc&endpoint=http://127.0.0.1:10000/acc",
             "az://cont/p?account=acc&endpoint=http://127.0.0.1:10000/acc",
@@ -114,10 +108,7 @@ fn the_server_is_the_one_that_will_be_talked_to() {
             "s3://bucket?endpoint=http://2130706433:9000",
             Some("http://127.0.0.1:9000"),
         ),
-        (
-            "az://cont?account=acc",
-            Some("https://acc.blob.core.windows.net"),
-        ),
+        ("az://cont?account=acc", Some("https://acc.blob.core.windows.net")),
         ("az://cont", None),
         (
             "az://cont?endpoint=http://127.0.0.1:10000/acc",

@@ -38,10 +38,7 @@ fn truncate_takes_back_values_nulls_and_errors() {
 
 #[test]
 fn a_numeric_that_does_not_fit_turns_the_column() {
-    let ty = ColumnType::Numeric {
-        precision: 4,
-        scale: 2,
-    };
+    let ty = ColumnType::Numeric { precision: 4, scale: 2 };
     let odd: [Vec<u8>; 4] = [
         disk(10_000, 2),
         disk(1, 3),

@@ -125,9 +125,7 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<SegmentDetail, SegmentError> {
     if version != SegmentDetail::FORMAT_VERSION {
         return Err(SegmentError::UnknownVersion(version));
     }
-    let (body, sum) = bytes
-        .split_last_chunk::<CHECKSUM_BYTES>()
-        .ok_or(TOO_SHORT)?;
+    let (body, sum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(TOO_SHORT)?;
     if checksum(body) != *sum {
         return Err(SegmentError::CorruptDetail("its checksum differs"));
     }
@@ -177,13 +175,8 @@ impl<'a> Input<'a> {
 
     fn detail(&mut self) -> Result<SegmentDetail, SegmentError> {
         let columns = self.u16()?;
-        let columns = (0..columns)
-            .map(|_| self.column())
-            .collect::<Result<Vec<_>, _>>()?;
-        let stats = columns
-            .iter()
-            .map(|_| self.stats())
-            .collect::<Result<Vec<_>, _>>()?;
+        let columns = (0..columns).map(|_| self.column()).collect::<Result<Vec<_>, _>>()?;
+        let stats = columns.iter().map(|_| self.stats()).collect::<Result<Vec<_>, _>>()?;
         let groups = self.u32()?;
         let mut row_groups = Vec::new();
         for _ in 0..groups {

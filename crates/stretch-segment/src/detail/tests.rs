@@ -13,10 +13,7 @@ fn detail() -> SegmentDetail {
         columns: vec![ColumnDetail {
             field_id: 4,
             name: "a".into(),
-            stored: StoredType::Decimal128 {
-                precision: 9,
-                scale: 2,
-            },
+            stored: StoredType::Decimal128 { precision: 9, scale: 2 },
             form: ValueForm::Native,
         }],
         row_groups: vec![RowGroupDetail {
@@ -36,10 +33,7 @@ fn detail() -> SegmentDetail {
 
 #[test]
 fn there_and_back() {
-    assert_eq!(
-        SegmentDetail::from_bytes(&detail().to_bytes()).unwrap(),
-        detail()
-    );
+    assert_eq!(SegmentDetail::from_bytes(&detail().to_bytes()).unwrap(), detail());
     assert_eq!(detail().rows(), 2);
 }
 
@@ -47,10 +41,7 @@ fn there_and_back() {
 fn another_version_is_said_so() {
     let mut bytes = detail().to_bytes();
     bytes[4] = 2;
-    assert_eq!(
-        SegmentDetail::from_bytes(&bytes),
-        Err(SegmentError::UnknownVersion(2))
-    );
+    assert_eq!(SegmentDetail::from_bytes(&bytes), Err(SegmentError::UnknownVersion(2)));
     // Even one that is shorter than any detail of ours.
     assert_eq!(
         SegmentDetail::from_bytes(b"PGSD\x07\x01"),
@@ -67,10 +58,7 @@ fn every_flipped_bit_and_every_prefix_is_refused() {
         assert!(SegmentDetail::from_bytes(&damaged).is_err(), "bit {i}");
     }
     for n in 0..bytes.len() {
-        assert!(
-            SegmentDetail::from_bytes(&bytes[..n]).is_err(),
-            "prefix {n}"
-        );
+        assert!(SegmentDetail::from_bytes(&bytes[..n]).is_err(), "prefix {n}");
     }
 }
 
@@ -87,12 +75,7 @@ fn contradictions_are_refused() {
                 scale: 0,
             }
         },
-        |d| {
-            d.columns[0].stored = StoredType::Decimal128 {
-                precision: 3,
-                scale: 4,
-            }
-        },
+        |d| d.columns[0].stored = StoredType::Decimal128 { precision: 3, scale: 4 },
     ];
     for damage in damage {
         let mut detail = detail();

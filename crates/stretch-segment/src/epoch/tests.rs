@@ -21,14 +21,7 @@ fn ends_of_the_types() {
             assert_eq!(date_to_parquet(date_from_parquet(v)), v);
         }
     }
-    let around64 = [
-        i64::MIN,
-        i64::MIN + MICROS,
-        -MICROS,
-        0,
-        i64::MAX - MICROS,
-        i64::MAX,
-    ];
+    let around64 = [i64::MIN, i64::MIN + MICROS, -MICROS, 0, i64::MAX - MICROS, i64::MAX];
     for base in around64 {
         for d in -3..=3 {
             let v = base.saturating_add(d);

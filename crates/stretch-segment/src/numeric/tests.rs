@@ -34,10 +34,7 @@ fn known_datums() {
     assert_eq!(disk(-150, 2), words(&[0xA000 | 2 << 7, 1, 5000]));
     assert_eq!(disk(1, 4), words(&[0x8000 | 4 << 7 | 0x40 | 0x3F, 1]));
     assert_eq!(disk(10_000, 0), words(&[0x8001, 1]));
-    assert_eq!(
-        disk(123_456_789, 3),
-        words(&[0x8000 | 3 << 7 | 1, 12, 3456, 7890])
-    );
+    assert_eq!(disk(123_456_789, 3), words(&[0x8000 | 3 << 7 | 1, 12, 3456, 7890]));
     // dscale 64 needs the long header; so does weight -65 (which an i128 reaches only with dscale above 63).
     assert_eq!(disk(1, 64), words(&[64, 0xFFF0, 1]));
     assert_eq!(disk(-1, 64), words(&[0x4000 | 64, 0xFFF0, 1]));

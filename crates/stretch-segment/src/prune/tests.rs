@@ -24,26 +24,14 @@ fn compare(op: CompareOp, value: i64) -> bool {
 
 #[test]
 fn comparisons_at_the_bounds() {
-    assert_eq!(
-        [9, 10, 11].map(|v| compare(CompareOp::Lt, v)),
-        [false, false, true]
-    );
-    assert_eq!(
-        [9, 10, 11].map(|v| compare(CompareOp::Le, v)),
-        [false, true, true]
-    );
+    assert_eq!([9, 10, 11].map(|v| compare(CompareOp::Lt, v)), [false, false, true]);
+    assert_eq!([9, 10, 11].map(|v| compare(CompareOp::Le, v)), [false, true, true]);
     assert_eq!(
         [9, 10, 20, 21].map(|v| compare(CompareOp::Eq, v)),
         [false, true, true, false]
     );
-    assert_eq!(
-        [19, 20, 21].map(|v| compare(CompareOp::Ge, v)),
-        [true, true, false]
-    );
-    assert_eq!(
-        [19, 20, 21].map(|v| compare(CompareOp::Gt, v)),
-        [true, false, false]
-    );
+    assert_eq!([19, 20, 21].map(|v| compare(CompareOp::Ge, v)), [true, true, false]);
+    assert_eq!([19, 20, 21].map(|v| compare(CompareOp::Gt, v)), [true, false, false]);
 }
 
 #[test]
@@ -76,11 +64,7 @@ fn nulls() {
         value: Bound::Int(1),
     };
     assert!(!may_match(&only_nulls, 5, &eq));
-    assert!(!may_match(
-        &only_nulls,
-        5,
-        &Predicate::IsNotNull { column: 0 }
-    ));
+    assert!(!may_match(&only_nulls, 5, &Predicate::IsNotNull { column: 0 }));
     assert!(may_match(&only_nulls, 5, &Predicate::IsNull { column: 0 }));
     let no_nulls = vec![ColumnStats {
         null_count: 0,

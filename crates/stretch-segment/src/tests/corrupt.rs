@@ -13,10 +13,7 @@ fn small() -> EncodedSegment {
     let types = [
         ColumnType::Int4,
         ColumnType::Text,
-        ColumnType::Numeric {
-            precision: 6,
-            scale: 2,
-        },
+        ColumnType::Numeric { precision: 6, scale: 2 },
     ];
     let rows: Vec<Vec<Value>> = (0..7)
         .map(|i| {
@@ -44,9 +41,7 @@ fn every_flipped_byte_of_the_object_is_found_or_does_not_matter() {
     let reader = SegmentReader::new(segment.detail.clone()).unwrap();
     let decode = |object: &Bytes| -> Result<Vec<Vec<arrow_array::ArrayRef>>, SegmentError> {
         (0..2)
-            .map(|g| {
-                reader.decode_row_group(g, &[0, 1, 2], &chunks_of(&reader, object, g, &[0, 1, 2]))
-            })
+            .map(|g| reader.decode_row_group(g, &[0, 1, 2], &chunks_of(&reader, object, g, &[0, 1, 2])))
             .collect()
     };
     let right = decode(&segment.bytes).unwrap();
@@ -54,18 +49,13 @@ fn every_flipped_byte_of_the_object_is_found_or_does_not_matter() {
     for i in 0..segment.bytes.len() {
         let mut object = segment.bytes.to_vec();
         object[i] ^= 1 << (i % 8);
-        let hit = segment
-            .detail
-            .row_groups
-            .iter()
-            .enumerate()
-            .find_map(|(g, group)| {
-                let column = group
-                    .chunks
-                    .iter()
-                    .position(|c| (c.offset..c.offset + c.len).contains(&(i as u64)))?;
-                Some((g, column))
-            });
+        let hit = segment.detail.row_groups.iter().enumerate().find_map(|(g, group)| {
+            let column = group
+                .chunks
+                .iter()
+                .position(|c| (c.offset..c.offset + c.len).contains(&(i as u64)))?;
+            Some((g, column))
+        });
         match (hit, decode(&Bytes::from(object))) {
             (Some((row_group, column)), Err(error)) => {
                 assert_eq!(error, SegmentError::Checksum { row_group, column });
@@ -86,11 +76,7 @@ fn a_chunk_of_wrong_length_is_a_checksum_error() {
     let segment = small();
     let reader = SegmentReader::new(segment.detail.clone()).unwrap();
     let chunk = chunks_of(&reader, &segment.bytes, 1, &[1]).remove(0);
-    for wrong in [
-        Bytes::new(),
-        chunk.slice(1..),
-        chunk.slice(..chunk.len() - 1),
-    ] {
+    for wrong in [Bytes::new(), chunk.slice(1..), chunk.slice(..chunk.len() - 1)] {
         let error = reader.decode_row_group(1, &[1], &[wrong]).unwrap_err();
         assert_eq!(
             error,
@@ -151,22 +137,15 @@ fn a_damaged_detail_never_panics() {
                 parsed += 1;
                 // Whatever was parsed is written again as it was, and opening it is no panic of ours.
                 assert_eq!(
-                    SegmentDetail::from_bytes(&detail.to_bytes())
-                        .unwrap()
-                        .to_bytes(),
+                    SegmentDetail::from_bytes(&detail.to_bytes()).unwrap().to_bytes(),
                     detail.to_bytes()
                 );
-                let opened = std::panic::catch_unwind(AssertUnwindSafe(|| {
-                    SegmentReader::new(detail).is_ok()
-                }));
+                let opened = std::panic::catch_unwind(AssertUnwindSafe(|| SegmentReader::new(detail).is_ok()));
                 assert!(opened.is_ok(), "opening panicked");
             }
             Err(_) => refused += 1,
         }
     }
     println!("refused {refused}, parsed {parsed}");
-    assert!(
-        refused > 1000 && parsed > 100,
-        "refused {refused}, parsed {parsed}"
-    );
+    assert!(refused > 1000 && parsed > 100, "refused {refused}, parsed {parsed}");
 }

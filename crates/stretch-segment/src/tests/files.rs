@@ -76,13 +76,7 @@ fn the_standard_reader_sees_right_values() {
         Some(concat!("pg_stretch ", env!("CARGO_PKG_VERSION")))
     );
     assert_eq!(file.num_rows(), 3);
-    for (i, field) in file
-        .schema_descr()
-        .root_schema()
-        .get_fields()
-        .iter()
-        .enumerate()
-    {
+    for (i, field) in file.schema_descr().root_schema().get_fields().iter().enumerate() {
         assert_eq!(field.get_basic_info().id(), 100 + i as i32);
     }
     assert_eq!(
@@ -92,18 +86,11 @@ fn the_standard_reader_sees_right_values() {
     let batch = builder.build().unwrap().next().unwrap().unwrap();
     assert_eq!(batch.column(1).as_primitive::<Int16Type>().value(0), -2);
     assert_eq!(
-        batch
-            .column(6)
-            .as_primitive::<Decimal128Type>()
-            .value_as_string(0),
+        batch.column(6).as_primitive::<Decimal128Type>().value_as_string(0),
         "-123.45"
     );
     assert_eq!(batch.column(8).as_string::<i32>().value(0), "Grüße");
-    let date = batch
-        .column(10)
-        .as_primitive::<Date32Type>()
-        .value_as_date(0)
-        .unwrap();
+    let date = batch.column(10).as_primitive::<Date32Type>().value_as_date(0).unwrap();
     assert_eq!(date.to_string(), "2000-01-02");
     let timestamp = batch
         .column(11)
@@ -113,10 +100,7 @@ fn the_standard_reader_sees_right_values() {
     assert_eq!(timestamp.to_string(), "2000-01-02 00:00:00");
     let tz = batch.column(12).as_primitive::<TimestampMicrosecondType>();
     assert_eq!(tz.timezone(), Some("UTC"));
-    assert_eq!(
-        tz.value_as_datetime(0).unwrap().to_string(),
-        "1999-12-31 00:00:00"
-    );
+    assert_eq!(tz.value_as_datetime(0).unwrap().to_string(), "1999-12-31 00:00:00");
     assert_eq!(batch.num_rows(), 3);
 }
 
@@ -129,9 +113,7 @@ fn encoding_is_deterministic() {
 }
 
 fn golden(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "testdata", name]
-        .iter()
-        .collect()
+    [env!("CARGO_MANIFEST_DIR"), "testdata", name].iter().collect()
 }
 
 /// `REGENERATE=1` writes the files anew; do that only together with a new format version.
@@ -146,11 +128,7 @@ fn golden_segment_opens() {
     let bytes = Bytes::from(std::fs::read(object).unwrap());
     let written = std::fs::read(detail).unwrap();
     let detail = SegmentDetail::from_bytes(&written).unwrap();
-    assert_eq!(
-        detail.to_bytes(),
-        written,
-        "the layout of version 1 changed"
-    );
+    assert_eq!(detail.to_bytes(), written, "the layout of version 1 changed");
     let segment = EncodedSegment {
         row_count: 3,
         sha256: [0; 32],

@@ -84,9 +84,7 @@ pub fn value_at(array: &ArrayRef, stored: StoredType, row: usize) -> Value {
         }
         StoredType::Utf8 => Value::Bytes(array.as_string::<i32>().value(row).as_bytes().to_vec()),
         StoredType::Binary => Value::Bytes(array.as_binary::<i32>().value(row).to_vec()),
-        StoredType::Date32 => Value::I32(date_from_parquet(
-            array.as_primitive::<Date32Type>().value(row),
-        )),
+        StoredType::Date32 => Value::I32(date_from_parquet(array.as_primitive::<Date32Type>().value(row))),
         StoredType::Timestamp | StoredType::TimestampTz => Value::I64(timestamp_from_parquet(
             array.as_primitive::<TimestampMicrosecondType>().value(row),
         )),
@@ -94,12 +92,7 @@ pub fn value_at(array: &ArrayRef, stored: StoredType, row: usize) -> Value {
     }
 }
 
-pub fn chunks_of(
-    reader: &SegmentReader,
-    object: &Bytes,
-    row_group: usize,
-    columns: &[usize],
-) -> Vec<Bytes> {
+pub fn chunks_of(reader: &SegmentReader, object: &Bytes, row_group: usize, columns: &[usize]) -> Vec<Bytes> {
     columns
         .iter()
         .map(|&c| {
@@ -122,13 +115,7 @@ pub fn read_all(segment: &EncodedSegment) -> Vec<Vec<Value>> {
         let arrays = reader.decode_row_group(i, &columns, &chunks).unwrap();
         for row in 0..group.rows as usize {
             let stored = reader.detail().columns.iter().map(|c| c.stored);
-            rows.push(
-                arrays
-                    .iter()
-                    .zip(stored)
-                    .map(|(a, s)| value_at(a, s, row))
-                    .collect(),
-            );
+            rows.push(arrays.iter().zip(stored).map(|(a, s)| value_at(a, s, row)).collect());
         }
     }
     rows
@@ -232,10 +219,7 @@ pub const ALL_TYPES: [ColumnType; 15] = [
         precision: 12,
         scale: 2,
     },
-    ColumnType::Numeric {
-        precision: 0,
-        scale: 0,
-    },
+    ColumnType::Numeric { precision: 0, scale: 0 },
     ColumnType::Text,
     ColumnType::Bytea,
     ColumnType::Date,

@@ -43,40 +43,23 @@ fn satisfies(value: &Bound, op: CompareOp, constant: &Bound) -> bool {
 
 /// Checks the statistics of a set of rows: counts, bounds, and that pruning keeps every row that matches a
 /// comparison with any other value of the segment. Returns how often pruning said no.
-fn check_stats(
-    stats: &[ColumnStats],
-    detail: &SegmentDetail,
-    rows: &[Vec<Value>],
-    constants: &[Vec<Value>],
-) -> usize {
+fn check_stats(stats: &[ColumnStats], detail: &SegmentDetail, rows: &[Vec<Value>], constants: &[Vec<Value>]) -> usize {
     let mut pruned = 0;
     for (c, ty) in ALL_TYPES.iter().enumerate() {
         let stored = detail.columns[c].stored;
         let nulls = rows.iter().filter(|r| r[c] == Value::Null).count();
         assert_eq!(stats[c].null_count, nulls as u64);
-        let values: Vec<Bound> = rows
-            .iter()
-            .filter_map(|r| exact(*ty, stored, &r[c]))
-            .collect();
+        let values: Vec<Bound> = rows.iter().filter_map(|r| exact(*ty, stored, &r[c])).collect();
         for value in &values {
             if let Some(min) = &stats[c].min {
-                assert!(
-                    min.partial_cmp(value).is_some_and(Ordering::is_le),
-                    "{min:?} {value:?}"
-                );
+                assert!(min.partial_cmp(value).is_some_and(Ordering::is_le), "{min:?} {value:?}");
             }
             if let Some(max) = &stats[c].max {
-                assert!(
-                    max.partial_cmp(value).is_some_and(Ordering::is_ge),
-                    "{max:?} {value:?}"
-                );
+                assert!(max.partial_cmp(value).is_some_and(Ordering::is_ge), "{max:?} {value:?}");
             }
         }
         let n = rows.len() as u64;
-        assert_eq!(
-            may_match(stats, n, &Predicate::IsNull { column: c }),
-            nulls > 0
-        );
+        assert_eq!(may_match(stats, n, &Predicate::IsNull { column: c }), nulls > 0);
         assert_eq!(
             may_match(stats, n, &Predicate::IsNotNull { column: c }),
             nulls < rows.len()
@@ -135,41 +118,38 @@ fn compare(ty: ColumnType, a: &Value, b: &Value) -> Ordering {
 }
 
 fn is_sorted(rows: &[Vec<Value>], keys: &[SortKey], permutation: &[u32]) -> bool {
-    rows.windows(2)
-        .zip(permutation.windows(2))
-        .all(|(pair, from)| {
-            let order = keys
-                .iter()
-                .map(|key| {
-                    let (a, b) = (&pair[0][key.column], &pair[1][key.column]);
-                    match (a == &Value::Null, b == &Value::Null) {
-                        (true, true) => Ordering::Equal,
-                        (a_null, b_null) if a_null || b_null => {
-                            if a_null == key.nulls_first {
-                                Ordering::Less
-                            } else {
-                                Ordering::Greater
-                            }
+    rows.windows(2).zip(permutation.windows(2)).all(|(pair, from)| {
+        let order = keys
+            .iter()
+            .map(|key| {
+                let (a, b) = (&pair[0][key.column], &pair[1][key.column]);
+                match (a == &Value::Null, b == &Value::Null) {
+                    (true, true) => Ordering::Equal,
+                    (a_null, b_null) if a_null || b_null => {
+                        if a_null == key.nulls_first {
+                            Ordering::Less
+                        } else {
+                            Ordering::Greater
                         }
-                        _ if key.descending => compare(ALL_TYPES[key.column], b, a),
-                        _ => compare(ALL_TYPES[key.column], a, b),
                     }
-                })
-                .find(|o| o.is_ne())
-                .unwrap_or(Ordering::Equal);
-            // Stable: equal rows keep their order.
-            order.is_lt() || order.is_eq() && from[0] < from[1]
-        })
+                    _ if key.descending => compare(ALL_TYPES[key.column], b, a),
+                    _ => compare(ALL_TYPES[key.column], a, b),
+                }
+            })
+            .find(|o| o.is_ne())
+            .unwrap_or(Ordering::Equal);
+        // Stable: equal rows keep their order.
+        order.is_lt() || order.is_eq() && from[0] < from[1]
+    })
 }
 
 fn keys() -> impl Strategy<Value = Vec<SortKey>> {
-    let key = (0..ALL_TYPES.len(), any::<bool>(), any::<bool>()).prop_map(
-        |(column, descending, nulls_first)| SortKey {
+    let key =
+        (0..ALL_TYPES.len(), any::<bool>(), any::<bool>()).prop_map(|(column, descending, nulls_first)| SortKey {
             column,
             descending,
             nulls_first,
-        },
-    );
+        });
     proptest::collection::vec(key, 0..3)
 }
 
@@ -192,13 +172,7 @@ fn every_type_comes_back_bit_for_bit() {
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.to_le_bytes().repeat(4));
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let counts = std::cell::RefCell::new((
-        &mut pruned,
-        &mut decimals,
-        &mut wires,
-        &mut utf8,
-        &mut binary,
-    ));
+    let counts = std::cell::RefCell::new((&mut pruned, &mut decimals, &mut wires, &mut utf8, &mut binary));
     runner
         .run(
             &(rows(40), keys(), 1u32..12, 200usize..4000),
@@ -211,11 +185,7 @@ fn every_type_comes_back_bit_for_bit() {
                 let segment = build(&ALL_TYPES, &rows).finish(&keys, &opts).unwrap();
                 assert_eq!(segment.row_count as usize, rows.len());
                 let read = read_all(&segment);
-                let expected: Vec<Vec<Value>> = segment
-                    .permutation
-                    .iter()
-                    .map(|&i| rows[i as usize].clone())
-                    .collect();
+                let expected: Vec<Vec<Value>> = segment.permutation.iter().map(|&i| rows[i as usize].clone()).collect();
                 assert_eq!(read, expected);
                 let mut seen = segment.permutation.clone();
                 seen.sort_unstable();
@@ -227,8 +197,7 @@ fn every_type_comes_back_bit_for_bit() {
                 for group in &detail.row_groups {
                     assert!(group.rows <= group_rows);
                     let range = group.first_row as usize..(group.first_row + group.rows) as usize;
-                    let stats: Vec<ColumnStats> =
-                        group.chunks.iter().map(|c| c.stats.clone()).collect();
+                    let stats: Vec<ColumnStats> = group.chunks.iter().map(|c| c.stats.clone()).collect();
                     *counts.0 += check_stats(&stats, detail, &read[range], &read);
                 }
                 check_stats(&detail.stats, detail, &read, &read);

@@ -14,14 +14,9 @@ fn no_columns() {
     let segment = finish(build(&[], &vec![Vec::new(); 70_000]));
     assert_eq!(segment.row_count, 70_000);
     assert_eq!(segment.permutation.len(), 70_000);
-    let reader =
-        SegmentReader::new(SegmentDetail::from_bytes(&segment.detail.to_bytes()).unwrap()).unwrap();
+    let reader = SegmentReader::new(SegmentDetail::from_bytes(&segment.detail.to_bytes()).unwrap()).unwrap();
     assert_eq!(
-        reader
-            .row_groups()
-            .iter()
-            .map(|g| g.rows)
-            .collect::<Vec<_>>(),
+        reader.row_groups().iter().map(|g| g.rows).collect::<Vec<_>>(),
         [65_536, 4_464]
     );
     assert!(reader.decode_row_group(1, &[], &[]).unwrap().is_empty());
@@ -43,10 +38,7 @@ fn widest_table() {
     let segment = finish(build(&types, &rows));
     assert_eq!(read_all(&segment), rows);
     let mut batch = BatchBuilder::new((0..1601).map(|i| spec(i, ColumnType::Bool)).collect());
-    batch
-        .columns_mut()
-        .iter_mut()
-        .for_each(ColumnBuffer::push_null);
+    batch.columns_mut().iter_mut().for_each(ColumnBuffer::push_null);
     batch.end_row();
     assert!(matches!(
         batch.finish(&[], &EncodeOptions::default()),
@@ -62,11 +54,7 @@ fn projection_in_any_order_and_repeated() {
     let reader = SegmentReader::new(segment.detail.clone()).unwrap();
     let columns = [2, 0, 2];
     let arrays = reader
-        .decode_row_group(
-            0,
-            &columns,
-            &chunks_of(&reader, &segment.bytes, 0, &columns),
-        )
+        .decode_row_group(0, &columns, &chunks_of(&reader, &segment.bytes, 0, &columns))
         .unwrap();
     let values: Vec<Value> = arrays
         .iter()
@@ -106,12 +94,7 @@ fn megabyte_values_and_a_cut_by_bytes() {
     };
     let segment = build(&types, &rows).finish(&[], &opts).unwrap();
     assert_eq!(
-        segment
-            .detail
-            .row_groups
-            .iter()
-            .map(|g| g.rows)
-            .collect::<Vec<_>>(),
+        segment.detail.row_groups.iter().map(|g| g.rows).collect::<Vec<_>>(),
         [2, 2, 2]
     );
     assert!(read_all(&segment) == rows);
@@ -158,10 +141,7 @@ fn field_ids_names_and_forms_are_kept() {
             form: ValueForm::Output,
         },
     ]);
-    batch
-        .columns_mut()
-        .iter_mut()
-        .for_each(|c| c.push_bytes(b"x"));
+    batch.columns_mut().iter_mut().for_each(|c| c.push_bytes(b"x"));
     batch.end_row();
     let detail = SegmentDetail::from_bytes(&finish(batch).detail.to_bytes()).unwrap();
     let kept: Vec<_> = detail
@@ -169,10 +149,7 @@ fn field_ids_names_and_forms_are_kept() {
         .iter()
         .map(|c| (c.field_id, c.name.as_str(), c.form))
         .collect();
-    assert_eq!(
-        kept,
-        [(7, "Größe", ValueForm::Send), (-3, "", ValueForm::Output)]
-    );
+    assert_eq!(kept, [(7, "Größe", ValueForm::Send), (-3, "", ValueForm::Output)]);
 }
 
 #[test]
@@ -194,13 +171,7 @@ fn misuse_is_an_error() {
     batch.end_row();
     assert!(matches!(finish(batch), SegmentError::WrongType { .. }));
 
-    let mut batch = build(
-        &[ColumnType::Numeric {
-            precision: 5,
-            scale: 2,
-        }],
-        &[],
-    );
+    let mut batch = build(&[ColumnType::Numeric { precision: 5, scale: 2 }], &[]);
     batch.columns_mut()[0].push_numeric(&[1]);
     batch.end_row();
     assert_eq!(finish(batch), SegmentError::MalformedNumeric { column: 0 });
