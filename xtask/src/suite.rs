@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 /// End-to-end tests at a time: each has a whole PostgreSQL server, and machines are small.
 const E2E_THREADS: &str = "2";
 const SLOWEST: usize = 10;
+/// How long the parser's fuzz target runs in CI; by hand it takes a few seconds.
+const CI_FUZZ_SECONDS: &str = "60";
 
 #[derive(Default)]
 struct Tally {
@@ -48,6 +50,12 @@ fn one(program: &TestProgram, filter: &[String], tally: &mut Tally) -> Result<()
         .env("PG_STRETCH_TEST_TIMES", &times)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+    if program.package == "stretch-tsql"
+        && std::env::var_os("CI").is_some()
+        && std::env::var_os("STRETCH_FUZZ_SECONDS").is_none()
+    {
+        command.env("STRETCH_FUZZ_SECONDS", CI_FUZZ_SECONDS);
+    }
     if program.package == "xtask" {
         command.current_dir(sh::root().join("xtask"));
     }
