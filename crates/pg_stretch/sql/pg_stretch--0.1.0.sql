@@ -167,7 +167,8 @@ SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch_batch_id_seq', '');
 
 GRANT USAGE ON SCHEMA stretch TO PUBLIC;
-GRANT USAGE ON SCHEMA stretch_remote TO pg_database_owner;
+-- Names only: the foreign tables in it grant nothing; owners of stretched tables need it where the probe of unique keys names them.
+GRANT USAGE ON SCHEMA stretch_remote TO PUBLIC;
 GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.manifest, stretch.segment, stretch.segment_detail,
     stretch.staged_chunk, stretch.tombstone, stretch.migration_batch, stretch.migration_batch_batch_id_seq TO pg_database_owner;
 

@@ -282,6 +282,47 @@ fn damage_is_named_and_never_read() {
 }
 
 #[test]
+fn every_flipped_byte_is_survived_or_named() {
+    let (_cluster, endpoint, db) = server("cold-flips");
+    numbers(&db, 30, 20);
+    purge(&db);
+    let query = "SELECT sum(id), sum(b), sum(n), max(s), max(d) FROM t";
+    same(&db, query);
+    let object = endpoint.segments().pop().expect("one object");
+    let good = endpoint.read(&object);
+    let id = db.text("SELECT segment_id FROM stretch.segment");
+    let (mut named, mut survived) = (0, 0);
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0xff;
+        endpoint.overwrite(&object, &bad);
+        match db.try_rows(query) {
+            Ok(_) => {
+                survived += 1;
+                same(&db, query);
+            }
+            Err(error) => {
+                named += 1;
+                assert_eq!(error.code, "ST004", "byte {at}: {}", error.message);
+                assert!(error.message.contains(&id), "byte {at}: {}", error.message);
+                assert!(
+                    error.detail.contains("row group 0, column"),
+                    "byte {at}: {}",
+                    error.detail
+                );
+            }
+        }
+    }
+    println!(
+        "{} bytes: {named} named, {survived} lie where no query reads",
+        good.len()
+    );
+    assert!(named > 100 && survived > 0);
+    endpoint.overwrite(&object, &good);
+    same(&db, query);
+}
+
+#[test]
 fn large_values_many_row_groups_and_limits() {
     let (_cluster, _endpoint, db) = server("cold-large");
     db.sql(

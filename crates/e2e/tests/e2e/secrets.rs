@@ -280,3 +280,37 @@ fn secrets_and_promises_of_a_store_are_checked() {
     );
     assert_eq!(db.int(&stopped), 1);
 }
+
+#[test]
+fn secrets_are_not_in_pg_stat_statements() {
+    let cluster = Cluster::builder("secrets-statements")
+        .conf("shared_preload_libraries", "pg_stat_statements,pg_stretch")
+        .conf("pg_stat_statements.track", "all")
+        .conf("pg_stat_statements.track_utility", "on")
+        .start();
+    let db = cluster.connect("postgres");
+    db.sql("CREATE EXTENSION pg_stat_statements; CREATE EXTENSION pg_stretch");
+    db.sql(&format!("SELECT stretch.create_master_key('{PASSWORD}')"));
+    let create = format!("SELECT stretch.create_credential('c', '{IDENTITY}', '{SECRET}')");
+    db.sql(&create);
+    db.fails(&create, "42710");
+    db.extended(
+        "SELECT stretch.create_credential('d', $1, $2)",
+        &[&IDENTITY.to_string(), &SECRET.to_string()],
+    )
+    .unwrap_or_else(|error| panic!("{}", error.message));
+    db.sql(&format!("PREPARE p AS {}", create.replace("'c'", "'e'")));
+    db.sql("EXECUTE p");
+    db.sql(&format!(
+        "DO $$ BEGIN PERFORM stretch.alter_credential('c', '{IDENTITY}', '{SECRET}'); END $$"
+    ));
+    db.sql("SELECT 'a marker in an ordinary statement' AS marker_in_the_text");
+    let seen = db.lines("SELECT query FROM pg_stat_statements").join("\n");
+    assert!(
+        seen.contains("marker_in_the_text"),
+        "the search finds what is there: {seen}"
+    );
+    for plain in [PASSWORD, IDENTITY, SECRET] {
+        assert!(!seen.contains(plain), "{seen}");
+    }
+}
