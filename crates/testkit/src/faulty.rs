@@ -55,7 +55,7 @@ impl Faulty {
                     .build()
                     .expect("a runtime can be made");
                 runtime.block_on(async move {
-                    let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0)), 1024);
+                    let listener = first_listener();
                     let address = listener.local_addr().expect("it is bound");
                     tell.send(address).expect("somebody waits for it");
                     let proxy = Proxy {
@@ -161,12 +161,25 @@ impl Proxy {
     }
 }
 
+/// A port below those that the system gives to outgoing connections: while the proxy refuses, nobody else may get it.
+fn first_listener() -> TcpListener {
+    let start = std::process::id() as u16 % 8000;
+    (0..8000)
+        .map(|step| 20_000 + (start + step) % 8000)
+        .find_map(|port| try_listen(SocketAddr::from(([127, 0, 0, 1], port)), 1024).ok())
+        .expect("one of eight thousand ports is free")
+}
+
 /// The same port again and again, also while old connections linger.
 fn listen(address: SocketAddr, backlog: u32) -> TcpListener {
-    let socket = TcpSocket::new_v4().expect("sockets can be made");
-    socket.set_reuseaddr(true).expect("it is allowed");
-    socket.bind(address).expect("the port is ours");
-    socket.listen(backlog).expect("it can listen")
+    try_listen(address, backlog).expect("the port is ours")
+}
+
+fn try_listen(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(backlog)
 }
 
 /// Connects until the queue is full and the system drops further attempts.
