@@ -18,7 +18,7 @@ cargo xtask COMMAND
   install [--release] [--pg-config PATH]  put the extension into a PostgreSQL 15 installation
   test [FILTER]                         unit tests, then end-to-end tests against a private PostgreSQL
   ci                                    format, lints, rules of the repository, then the tests
-  demo [--keep]                         the whole story on real data, in a private PostgreSQL
+  demo [--keep] [--tsql]                the whole story on real data, in a private PostgreSQL
 ";
 
 fn main() -> ExitCode {

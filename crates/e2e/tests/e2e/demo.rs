@@ -4,6 +4,15 @@ use std::process::{Command, Stdio};
 
 #[test]
 fn demo_shows_the_whole_story() {
+    tell(&[]);
+}
+
+#[test]
+fn demo_tells_it_in_tsql() {
+    tell(&["--tsql"]);
+}
+
+fn tell(args: &[&str]) {
     let exe = std::env::current_exe().expect("the test program has a path");
     let demo = exe
         .parent()
@@ -11,6 +20,7 @@ fn demo_shows_the_whole_story() {
         .expect("test programs lie in target/<profile>/deps")
         .join("demo");
     let output = Command::new(&demo)
+        .args(args)
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("{} does not start: {error}", demo.display()));

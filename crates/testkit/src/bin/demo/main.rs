@@ -6,24 +6,29 @@ mod answers;
 mod restore;
 mod show;
 mod stretch;
+mod tongue;
 
 use answers::Comparisons;
 use show::Show;
 use std::process::ExitCode;
 use stretch::Story;
+use tongue::Tongue;
 
 const HELP: &str = "\
-demo [--keep]
+demo [--keep] [--tsql]
 
 Loads the flights of New York in 2013, stretches them, restores the database in two ways, and compares.
   --keep   leave the servers running at the end, and say how to connect
+  --tsql   tell the story in the T-SQL of SQL Server's documentation
 ";
 
 fn main() -> ExitCode {
     let mut keep = false;
+    let mut tongue = Tongue::Sql;
     for arg in std::env::args().skip(1) {
         match arg.as_str() {
             "--keep" => keep = true,
+            "--tsql" => tongue = Tongue::Tsql,
             "--help" | "-h" => {
                 print!("{HELP}");
                 return ExitCode::SUCCESS;
@@ -39,19 +44,19 @@ fn main() -> ExitCode {
         let text = panic.payload_as_str().unwrap_or("something unexpected happened");
         eprintln!("\ndemo: {text}");
     }));
-    match std::panic::catch_unwind(|| tell(keep)) {
+    match std::panic::catch_unwind(|| tell(keep, tongue)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) | Err(_) => ExitCode::FAILURE,
     }
 }
 
 /// The whole story; true when every comparison held.
-fn tell(keep: bool) -> bool {
+fn tell(keep: bool, tongue: Tongue) -> bool {
     let show = Show::new();
     let mut compared = Comparisons::default();
 
     show.chapter("A table as anybody has it");
-    let mut story = Story::begin(&show);
+    let mut story = Story::begin(&show, tongue);
     show.chapter("Stretched");
     story.stretch(&show);
     story.migrate(&show);

@@ -3,6 +3,7 @@
 use crate::answers::{Answers, Comparisons, whole};
 use crate::show::Show;
 use crate::stretch::{Moment, Story};
+use crate::tongue::Tongue;
 use testkit::{Client, Cluster, Target, setup};
 
 /// A query that no hot row can answer.
@@ -23,7 +24,7 @@ pub fn to_moment(show: &Show, story: &Story, moment: &Moment, compared: &mut Com
         &db.text("SELECT count(*) FROM ONLY flights"),
     );
     refused(show, &db, compared);
-    steps_two_to_four(show, &db);
+    steps_two_to_four(show, &db, story.tongue);
     let answers = show.step("ask the questions of T", || Answers::ask(&db));
     compared.add_answers("restored to T", &moment.answers, &answers);
     restored
@@ -42,7 +43,7 @@ pub fn from_dump(show: &Show, story: &Story, compared: &mut Comparisons) -> Clus
     });
     let db = elsewhere.connect("postgres");
     refused(show, &db, compared);
-    steps_two_to_four(show, &db);
+    steps_two_to_four(show, &db, story.tongue);
     let got = show.step("read every row", || whole(&db));
     compared.add("every row (md5), restored from the dump", &expected, &got);
     elsewhere
@@ -62,13 +63,9 @@ fn refused(show: &Show, db: &Client, compared: &mut Comparisons) {
     compared.add("query for hot rows while disconnected", &db.text(&only), &hot);
 }
 
-fn steps_two_to_four(show: &Show, db: &Client) {
-    show.step("2. create_master_key   3. create_credential", || {
-        setup::create_secrets(db, "demo", "unused by a folder")
-    });
-    let rows = show.step("4. reauthorize", || {
-        db.lines("SELECT relation, segments, present, refilled, lost, is_reconciled FROM stretch.reauthorize('cred')")
-    });
+fn steps_two_to_four(show: &Show, db: &Client, tongue: Tongue) {
+    show.step("2. create_master_key   3. create_credential", || tongue.secrets(db));
+    let rows = show.step("4. reauthorize", || tongue.reauthorize(db));
     for row in rows {
         let cells: Vec<&str> = row.split('|').collect();
         if let [relation, segments, present, refilled, lost, _] = cells[..] {

@@ -2,10 +2,10 @@
 
 use crate::answers::{Answers, Comparisons, whole};
 use crate::show::{Show, bytes};
+use crate::tongue::Tongue;
 use indicatif::ProgressBar;
 use std::fs;
 use std::time::Duration;
-use testkit::setup::{self, CREDENTIAL};
 use testkit::{BaseBackup, Client, Cluster, Endpoint, data, wait_until};
 
 /// Enough for a slow machine; the demo takes seconds.
@@ -39,13 +39,14 @@ pub struct Story {
     pub endpoint: Endpoint,
     pub db: Client,
     pub sizes: Sizes,
+    pub tongue: Tongue,
     before: Answers,
     empty: u64,
 }
 
 impl Story {
     /// Starts a server, loads the data, measures.
-    pub fn begin(show: &Show) -> Story {
+    pub fn begin(show: &Show, tongue: Tongue) -> Story {
         let cluster = show.step("start a private PostgreSQL 15 that archives its WAL", || {
             Cluster::builder("demo").archiving().start()
         });
@@ -66,6 +67,7 @@ impl Story {
             endpoint: Endpoint::new(),
             db,
             sizes,
+            tongue,
             before,
             empty,
         }
@@ -74,14 +76,11 @@ impl Story {
     /// From an ordinary table to a stretched one.
     pub fn stretch(&self, show: &Show) {
         show.step("create the extension, a master key and a credential", || {
-            self.db.sql("CREATE EXTENSION pg_stretch");
-            setup::create_secrets(&self.db, "demo", "unused by a folder");
+            self.tongue.install(&self.db);
+            self.tongue.secrets(&self.db);
         });
         show.step("enable the database and the table", || {
-            let url = self.endpoint.url();
-            self.db
-                .sql(&format!("SELECT stretch.enable_database('{url}', '{CREDENTIAL}')"));
-            setup::enable_table(&self.db, "flights", data::FLIGHTS_FILTER);
+            self.tongue.enable(&self.db, &self.endpoint.url());
         });
         show.note(&format!("cold is: {}", data::FLIGHTS_FILTER));
     }
