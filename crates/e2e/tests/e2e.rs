@@ -14,6 +14,8 @@ mod guards;
 mod identity;
 #[path = "e2e/kit.rs"]
 mod kit;
+#[path = "e2e/migration.rs"]
+mod migration;
 #[path = "e2e/pitr.rs"]
 mod pitr;
 #[path = "e2e/reconcile.rs"]
