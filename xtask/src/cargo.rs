@@ -4,6 +4,9 @@ use crate::sh;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+/// The feature that only tests and demo have; an installed extension is built without it.
+pub const TESTING: [&str; 2] = ["--features", "pg_stretch/testing"];
+
 /// A compiled test program.
 pub struct TestProgram {
     /// The package it belongs to.
@@ -23,11 +26,13 @@ pub fn cargo() -> Command {
 /// would choose other features for shared dependencies and build them twice.
 pub fn build_all() -> Result<Vec<TestProgram>, String> {
     let mut build = cargo();
-    build.args(["build", "--locked", "--workspace", "--all-targets"]);
+    build.args(["build", "--locked", "--workspace", "--all-targets"])
+        .args(TESTING);
     sh::run(&mut build)?;
     // Everything is fresh now, so this only lists.
     let mut list = cargo();
     list.args(["build", "--locked", "--workspace", "--all-targets"])
+        .args(TESTING)
         .args(["--quiet", "--message-format=json"])
         .stderr(Stdio::inherit());
     let text = sh::output(&mut list)?;

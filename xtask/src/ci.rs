@@ -16,6 +16,8 @@ pub fn run() -> Result<(), String> {
         "--workspace",
         "--all-targets",
         "--locked",
+        cargo::TESTING[0],
+        cargo::TESTING[1],
         "--",
         "-D",
         "warnings",

@@ -4,9 +4,10 @@
 //! port stays the same.
 
 use futures::future::{Either, select};
-use std::net::SocketAddr;
+use socket2::SockRef;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -128,7 +129,10 @@ impl Proxy {
                 Either::Left(Some((new, done))) => {
                     open.shutdown().await;
                     fillers.clear();
-                    listener = None;
+                    if let Some(old) = listener.take() {
+                        // Closing is not enough: a process that another test just forks holds a copy until it executes.
+                        SockRef::from(&old).shutdown(Shutdown::Both).expect("it listens");
+                    }
                     mode = new;
                     if mode == Mode::HangConnect {
                         listener = Some(listen(self.address, 1));
@@ -161,11 +165,13 @@ impl Proxy {
     }
 }
 
-/// A port below those that the system gives to outgoing connections: while the proxy refuses, nobody else may get it.
+/// A port below those that the system gives to outgoing connections, and never one of another proxy of this process:
+/// while the proxy refuses, nobody else may get it.
 fn first_listener() -> TcpListener {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
     let start = std::process::id() as u16 % 8000;
     (0..8000)
-        .map(|step| 20_000 + (start + step) % 8000)
+        .map(|_| 20_000 + (start + TAKEN.fetch_add(1, Ordering::SeqCst)) % 8000)
         .find_map(|port| try_listen(SocketAddr::from(([127, 0, 0, 1], port)), 1024).ok())
         .expect("one of eight thousand ports is free")
 }

@@ -1,7 +1,7 @@
 //! Commands on whole databases: our worker has to leave before them, and comes back after (F45).
 
 use crate::error::{self, Result};
-use crate::pg::{list, names};
+use crate::pg::{list, names, user};
 use crate::shmem;
 use pgrx::pg_sys;
 use std::ffi::CString;
@@ -155,8 +155,8 @@ unsafe fn allowed(node: *mut pg_sys::Node, database: pg_sys::Oid) -> bool {
     unsafe {
         let owner = pg_sys::pg_database_ownercheck(database, pg_sys::GetUserId());
         match (*node).type_ {
-            T_CreatedbStmt => pg_sys::have_createdb_privilege() && (owner || is_template(database)),
-            T_RenameStmt => pg_sys::have_createdb_privilege() && owner,
+            T_CreatedbStmt => user::may_create_databases() && (owner || is_template(database)),
+            T_RenameStmt => user::may_create_databases() && owner,
             _ => owner,
         }
     }

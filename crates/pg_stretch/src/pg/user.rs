@@ -49,6 +49,24 @@ pub fn is_superuser(role: pg_sys::Oid) -> bool {
     unsafe { pg_sys::superuser_arg(role) }
 }
 
+/// True when the current user may create databases. The server's own function for this is not in every minor release.
+pub fn may_create_databases() -> bool {
+    let me = current();
+    if is_superuser(me) {
+        return true;
+    }
+    // SAFETY: syscache look-up by OID; the tuple is released before returning.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::AUTHOID as i32, pg_sys::Datum::from(me));
+        if tuple.is_null() {
+            return false;
+        }
+        let may = (*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_authid>(tuple)).rolcreatedb;
+        pg_sys::ReleaseSysCache(tuple);
+        may
+    }
+}
+
 /// True when `member` has the privileges of `role`.
 pub fn has_privs_of(member: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     // SAFETY: look-up by role OIDs.
