@@ -2,6 +2,8 @@
 
 #[path = "e2e/cold_reads.rs"]
 mod cold_reads;
+#[path = "e2e/cold_writes.rs"]
+mod cold_writes;
 #[path = "e2e/content.rs"]
 mod content;
 #[path = "e2e/demo.rs"]

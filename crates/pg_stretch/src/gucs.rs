@@ -6,6 +6,17 @@ use std::ffi::{CStr, CString};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What an UPDATE or DELETE that meets a cold row does.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, pgrx::PostgresGucEnum)]
+pub enum ColdWrites {
+    #[name = c"allow"]
+    Allow,
+    /// As SQL Server: the statement is an error.
+    #[name = c"refuse"]
+    Refuse,
+}
+
+pub static COLD_WRITES: GucSetting<ColdWrites> = GucSetting::<ColdWrites>::new(ColdWrites::Allow);
 pub static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(8);
 pub static NAPTIME: GucSetting<i32> = GucSetting::<i32>::new(10_000);
@@ -159,6 +170,14 @@ pub fn register() {
         &ALLOWED_ENDPOINTS,
         Sighup,
         secret,
+    );
+    GucRegistry::define_enum_guc(
+        c"stretch.cold_writes",
+        c"Lets UPDATE and DELETE change cold rows, or refuses them.",
+        c"",
+        &COLD_WRITES,
+        Userset,
+        none,
     );
     // SAFETY: called once during library load with a static, NUL-terminated prefix.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"stretch".as_ptr()) };

@@ -6,6 +6,7 @@
 
 mod api;
 mod catalog;
+mod cold_write;
 mod enable;
 mod error;
 mod fdw;
@@ -25,6 +26,7 @@ mod sqlstate;
 mod start;
 mod store;
 mod stretched;
+mod tombstone;
 mod tsql;
 mod types;
 mod unique;

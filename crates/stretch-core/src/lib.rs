@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod command;
+pub mod dead_rows;
 pub mod errors;
 pub mod ids;
 pub mod manifest;

@@ -23,6 +23,8 @@ pub enum KeyValue {
 pub struct Row {
     values: Vec<pg_sys::Datum>,
     nulls: Vec<bool>,
+    tid: pg_sys::ItemPointerData,
+    xmin: pg_sys::TransactionId,
 }
 
 impl Row {
@@ -33,8 +35,23 @@ impl Row {
             let mut values = vec![pg_sys::Datum::from(0); width];
             let mut nulls = vec![true; width];
             pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
-            Self { values, nulls }
+            Self {
+                values,
+                nulls,
+                tid: (*tuple).t_self,
+                xmin: xmin_of((*tuple).t_data),
+            }
         }
+    }
+
+    /// Where the row lies.
+    pub fn tid(&self) -> pg_sys::ItemPointerData {
+        self.tid
+    }
+
+    /// The transaction that wrote the row; FrozenTransactionId for one that is visible to everybody.
+    pub fn xmin(&self) -> pg_sys::TransactionId {
+        self.xmin
     }
 
     /// Value of column `number` (from 1), or `None` for NULL.
@@ -52,6 +69,18 @@ impl Row {
     /// A bytea column, copied.
     pub fn bytes(&self, number: i16) -> Option<Vec<u8>> {
         self.get::<Vec<u8>>(number)
+    }
+}
+
+/// HeapTupleHeaderGetXmin of htup_details.h, which the bindings lack.
+unsafe fn xmin_of(header: pg_sys::HeapTupleHeader) -> pg_sys::TransactionId {
+    // SAFETY: the header of a tuple in a pinned buffer.
+    unsafe {
+        if u32::from((*header).t_infomask) & pg_sys::HEAP_XMIN_FROZEN == pg_sys::HEAP_XMIN_FROZEN {
+            pg_sys::FrozenTransactionId
+        } else {
+            (*header).t_choice.t_heap.t_xmin
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use super::rows::*;
 use super::scan::{Key, KeyValue, Row, scan};
 use crate::error::{Error, Result};
 use pgrx::pg_sys;
+use stretch_core::dead_rows::{BITMAP_ROW, DeadRows};
+use stretch_core::errors;
 use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
 
 /// Size of every piece of a staged segment but the last, in bytes.
@@ -192,12 +194,19 @@ pub fn live_segments(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Vec<
         segment,
     )?;
     list.retain(|segment| !segment.retired);
+    // Scan and statement number the segments alike; updates of their rows change the order in which an index gives them.
+    list.sort_unstable_by_key(|segment| *segment.segment_id.as_bytes());
     Ok(list)
 }
 
 /// One segment, live or retired.
 pub fn segment_by_id(id: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<Segment>> {
     one(c"segment", c"segment_pkey", &by_uuid(id.as_bytes()), snapshot, segment)
+}
+
+/// Where the row of a segment lies.
+pub fn segment_tid(id: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<pg_sys::ItemPointerData>> {
+    one(c"segment", c"segment_pkey", &by_uuid(id.as_bytes()), snapshot, |row| Ok(row.tid()))
 }
 
 fn segment(row: &Row) -> Result<Segment> {
@@ -261,13 +270,89 @@ pub fn is_staged(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<bool
     Ok(one(c"staged_chunk", c"staged_chunk_pkey", &keys, snapshot, |_| Ok(()))?.is_some())
 }
 
-/// Numbers of the dead rows of a segment.
-pub fn tombstones(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Vec<u32>> {
-    all(
+/// The dead rows of a segment, by single tombstones and by its bitmap.
+pub fn dead_rows(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<DeadRows> {
+    let mut dead = DeadRows::default();
+    let mut bitmap = Ok(None);
+    scan(
         c"tombstone",
         c"tombstone_pkey",
         &by_uuid(segment.as_bytes()),
         snapshot,
-        |row| Ok(row.get::<i32>(2).ok_or_else(|| missing("row_no"))? as u32),
+        |row| {
+            match row.get::<i32>(2) {
+                Some(BITMAP_ROW) | None => bitmap = bitmap_of(segment, row).map(Some),
+                Some(number) => {
+                    dead.insert(number as u32);
+                }
+            }
+            bitmap.is_ok()
+        },
+    )?;
+    if let Some(bitmap) = bitmap? {
+        dead.add(&bitmap);
+    }
+    Ok(dead)
+}
+
+/// The bitmap of a segment's dead rows and where its row lies; `None` when all its tombstones are single.
+pub fn bitmap(
+    segment: &SegmentId,
+    snapshot: pg_sys::Snapshot,
+) -> Result<Option<(DeadRows, pg_sys::ItemPointerData)>> {
+    one(c"tombstone", c"tombstone_pkey", &tombstone_key(segment, BITMAP_ROW), snapshot, |row| {
+        Ok((bitmap_of(segment, row)?, row.tid()))
+    })
+}
+
+/// The transaction that wrote the tombstone of one row, if there is one.
+pub fn tombstone_writer(
+    segment: &SegmentId,
+    row: u32,
+    snapshot: pg_sys::Snapshot,
+) -> Result<Option<pg_sys::TransactionId>> {
+    one(
+        c"tombstone",
+        c"tombstone_pkey",
+        &tombstone_key(segment, row as i32),
+        snapshot,
+        |row| Ok(row.xmin()),
     )
+}
+
+/// The single tombstones of a segment with the transactions that wrote them.
+pub fn single_tombstones(
+    segment: &SegmentId,
+    snapshot: pg_sys::Snapshot,
+) -> Result<Vec<(u32, pg_sys::TransactionId)>> {
+    let mut found = all(
+        c"tombstone",
+        c"tombstone_pkey",
+        &by_uuid(segment.as_bytes()),
+        snapshot,
+        |row| Ok((row.get::<i32>(2).ok_or_else(|| missing("row_no"))?, row.xmin())),
+    )?;
+    found.retain(|(number, _)| *number != BITMAP_ROW);
+    Ok(found.into_iter().map(|(number, xmin)| (number as u32, xmin)).collect())
+}
+
+fn tombstone_key(segment: &SegmentId, number: i32) -> [Key; 2] {
+    [
+        Key {
+            column: 1,
+            value: KeyValue::Uuid(*segment.as_bytes()),
+        },
+        Key {
+            column: 2,
+            value: KeyValue::Int4(number),
+        },
+    ]
+}
+
+fn bitmap_of(segment: &SegmentId, row: &Row) -> Result<DeadRows> {
+    let bytes = row.bytes(4).ok_or_else(|| missing("bitmap"))?;
+    DeadRows::from_bytes(&bytes).map_err(|error| {
+        Error::new(&errors::SEGMENT_LOST, format!("segment {segment}: {error}"))
+            .hint("Restore the catalog (schema stretch) from a complete backup.")
+    })
 }

@@ -2,7 +2,7 @@
 //!
 //! `plan` chooses nothing but columns and conditions that may prune (F12); `scan` holds the callbacks of the executor;
 //! `cold` says under the query's snapshot which segments there are; `prune` leaves out what cannot match; `fetch` brings
-//! bytes from staging or the endpoint; `columns` and `values` turn them into datums; `modify` refuses what would write.
+//! bytes from staging or the endpoint; `columns` and `values` turn them into datums; `modify` hands writes to `cold_write`.
 
 pub mod cold;
 mod columns;
@@ -18,6 +18,7 @@ mod scan;
 mod tests;
 mod values;
 
+pub use rows::cold_row;
 pub use scan::damaged as damage;
 
 use pgrx::prelude::*;
@@ -47,6 +48,7 @@ pub extern "C-unwind" fn stretch_fdw_handler(_call: pg_sys::FunctionCallInfo) ->
         AddForeignUpdateTargets: Some(modify::add_targets),
         PlanForeignModify: Some(modify::plan),
         BeginForeignModify: Some(modify::begin),
+        EndForeignModify: Some(modify::end),
         ExecForeignUpdate: Some(modify::update),
         ExecForeignDelete: Some(modify::delete),
         IsForeignRelUpdatable: Some(modify::updatable),

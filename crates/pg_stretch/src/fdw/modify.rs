@@ -1,21 +1,25 @@
-//! Statements that would change or lock a cold row: hot rows pass, the first cold row is an error (F42).
+//! Statements that change cold rows are handed to `cold_write`; those that lock them are an error at the first one (F42).
 
 use super::{cold, scan};
 use crate::catalog::tables;
-use crate::error::{Error, OrRaise};
-use crate::pg::names;
+use crate::cold_write::{ColdWrite, refused};
+use crate::error::{Error, OrRaise, Result};
+use crate::pg::{list, names};
+use crate::stretched;
+use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use stretch_core::errors;
 
-/// `AddForeignUpdateTargets`: the same row identity as the heap's, so that parent and child share one junk column.
+/// `AddForeignUpdateTargets`: the same row identity as the heap's, so that parent and child share one junk column; and the old
+/// content where a DELETE returns it or shows it to triggers. For an UPDATE the server asks for it itself.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn add_targets(
     root: *mut pg_sys::PlannerInfo,
     index: pg_sys::Index,
-    _entry: *mut pg_sys::RangeTblEntry,
+    entry: *mut pg_sys::RangeTblEntry,
     _relation: pg_sys::Relation,
 ) {
-    // SAFETY: makes a Var in the planner's memory context.
+    // SAFETY: makes Vars in the planner's memory context.
     unsafe {
         let var = pg_sys::makeVar(
             index as i32,
@@ -26,26 +30,54 @@ pub unsafe extern "C-unwind" fn add_targets(
             0,
         );
         pg_sys::add_row_identity_var(root, var, index, c"ctid".as_ptr());
+        let statement = (*root).parse;
+        if (*statement).commandType == pg_sys::CmdType::CMD_DELETE
+            && (!(*statement).returningList.is_null() || triggers_on_delete((*entry).relid).or_raise())
+        {
+            let whole = pg_sys::makeWholeRowVar(entry, index as i32, 0, false);
+            pg_sys::add_row_identity_var(root, whole, index, c"wholerow".as_ptr());
+        }
     }
 }
 
-/// `PlanForeignModify`: nothing to plan.
+/// Whether the stretched table has row triggers for DELETE.
+fn triggers_on_delete(child: pg_sys::Oid) -> Result<bool> {
+    let Some(info) = stretched::of_child(child)? else {
+        return Ok(false);
+    };
+    // SAFETY: the planner holds a lock on the table; its trigger descriptor lives as long as it is open.
+    unsafe {
+        let table = pg_sys::table_open(info.relation, pg_sys::NoLock as i32);
+        let fires = (*table)
+            .trigdesc
+            .as_ref()
+            .is_some_and(|all| all.trig_delete_before_row || all.trig_delete_after_row);
+        pg_sys::table_close(table, pg_sys::NoLock as i32);
+        Ok(fires)
+    }
+}
+
+/// `PlanForeignModify`: one integer, 1 when the statement calls volatile functions, which may look at what it did so far.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn plan(
-    _root: *mut pg_sys::PlannerInfo,
+    root: *mut pg_sys::PlannerInfo,
     _plan: *mut pg_sys::ModifyTable,
     _relation: pg_sys::Index,
     _subplan: i32,
 ) -> *mut pg_sys::List {
-    std::ptr::null_mut()
+    // SAFETY: looks at the query tree of the statement.
+    unsafe {
+        let volatile = pg_sys::contain_volatile_functions((*root).parse.cast());
+        pg_sys::lappend_int(std::ptr::null_mut(), volatile.into())
+    }
 }
 
 /// `BeginForeignModify`: under LOCAL_ONLY a statement could overlook rows that it should meet, so it is refused (F36).
 #[pg_guard]
 pub unsafe extern "C-unwind" fn begin(
-    state: *mut pg_sys::ModifyTableState,
+    node: *mut pg_sys::ModifyTableState,
     target: *mut pg_sys::ResultRelInfo,
-    _private: *mut pg_sys::List,
+    private: *mut pg_sys::List,
     _subplan: i32,
     flags: i32,
 ) {
@@ -53,7 +85,7 @@ pub unsafe extern "C-unwind" fn begin(
         return;
     }
     // SAFETY: the executor hands over valid states.
-    let (snapshot, child) = unsafe { ((*(*state).ps.state).es_snapshot, (*(*target).ri_RelationDesc).rd_id) };
+    let (snapshot, child) = unsafe { ((*(*node).ps.state).es_snapshot, (*(*target).ri_RelationDesc).rd_id) };
     if scan::query_mode(snapshot).or_raise() == scan::Mode::LocalOnly {
         Error::new(
             &errors::COLD_ROWS_REFUSED,
@@ -65,6 +97,19 @@ pub unsafe extern "C-unwind" fn begin(
         .hint("Use ONLY to change hot rows alone, or run stretch.set_query_mode('LOCAL_AND_REMOTE').")
         .raise();
     }
+    // SAFETY: the list is that of `plan`; what is made is freed with the query's memory, also after an ERROR.
+    unsafe {
+        let volatile = list::integers(private).first() == Some(&1);
+        let write = ColdWrite::new(node, target, volatile);
+        let context = (*(*node).ps.state).es_query_cxt;
+        (*target).ri_FdwState = PgMemoryContexts::For(context).leak_and_drop_on_delete(write).cast();
+    }
+}
+
+/// What `begin` made; none under EXPLAIN.
+unsafe fn of<'a>(target: *mut pg_sys::ResultRelInfo) -> Option<&'a mut ColdWrite> {
+    // SAFETY: NULL or what `begin` put there; nobody else holds a reference during a callback.
+    unsafe { (*target).ri_FdwState.cast::<ColdWrite>().as_mut() }
 }
 
 /// `ExecForeignUpdate`.
@@ -72,11 +117,14 @@ pub unsafe extern "C-unwind" fn begin(
 pub unsafe extern "C-unwind" fn update(
     _state: *mut pg_sys::EState,
     target: *mut pg_sys::ResultRelInfo,
-    _slot: *mut pg_sys::TupleTableSlot,
-    _plan_slot: *mut pg_sys::TupleTableSlot,
+    slot: *mut pg_sys::TupleTableSlot,
+    plan_slot: *mut pg_sys::TupleTableSlot,
 ) -> *mut pg_sys::TupleTableSlot {
-    // SAFETY: the executor hands over a valid result relation.
-    refuse("UPDATE", unsafe { (*(*target).ri_RelationDesc).rd_id })
+    // SAFETY: the executor hands over what belongs to this result relation.
+    unsafe {
+        let write = of(target).ok_or_else(not_begun).or_raise();
+        write.update(target, slot, plan_slot).or_raise()
+    }
 }
 
 /// `ExecForeignDelete`.
@@ -84,11 +132,27 @@ pub unsafe extern "C-unwind" fn update(
 pub unsafe extern "C-unwind" fn delete(
     _state: *mut pg_sys::EState,
     target: *mut pg_sys::ResultRelInfo,
-    _slot: *mut pg_sys::TupleTableSlot,
-    _plan_slot: *mut pg_sys::TupleTableSlot,
+    slot: *mut pg_sys::TupleTableSlot,
+    plan_slot: *mut pg_sys::TupleTableSlot,
 ) -> *mut pg_sys::TupleTableSlot {
-    // SAFETY: the executor hands over a valid result relation.
-    refuse("DELETE", unsafe { (*(*target).ri_RelationDesc).rd_id })
+    // SAFETY: as in `update`.
+    unsafe {
+        let write = of(target).ok_or_else(not_begun).or_raise();
+        write.delete(target, slot, plan_slot).or_raise()
+    }
+}
+
+fn not_begun() -> Error {
+    Error::internal("a cold row is changed by a statement that did not begin")
+}
+
+/// `EndForeignModify`.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn end(_state: *mut pg_sys::EState, target: *mut pg_sys::ResultRelInfo) {
+    // SAFETY: as in `update`.
+    if let Some(write) = unsafe { of(target) } {
+        write.end();
+    }
 }
 
 /// `IsForeignRelUpdatable`: UPDATE and DELETE, so that they can start; the server itself refuses INSERT and COPY.
@@ -124,16 +188,15 @@ pub unsafe extern "C-unwind" fn refetch(
     _updated: *mut bool,
 ) {
     // SAFETY: the executor hands over a valid row mark.
-    refuse("SELECT FOR UPDATE or FOR SHARE", unsafe { (*mark).relid })
-}
-
-fn refuse(what: &str, child: pg_sys::Oid) -> ! {
-    Error::new(
-        &errors::COLD_ROWS_REFUSED,
-        format!("{what} reaches a cold row of table {}", parent(child)),
+    let child = unsafe { (*mark).relid };
+    let table = tables::by_child(child, cold::LATEST).ok().flatten();
+    refused(
+        "SELECT FOR UPDATE or FOR SHARE",
+        table.map_or(child, |table| table.relation),
     )
     .raise()
 }
+
 
 /// Name of the stretched table; of the foreign table itself when it is not registered.
 fn parent(child: pg_sys::Oid) -> String {

@@ -15,11 +15,18 @@ const FIRST_OFFSET: u64 = 300;
 /// Offsets per block; the highest stays below those with a special meaning in itemptr.h.
 const OFFSETS: u64 = 65_000;
 
-/// The row identity of row `row` in the `segment`-th segment of a scan.
+/// The row identity of row `row` in the `segment`-th segment of the manifest's list.
 pub fn identity(segment: usize, row: u32) -> (u32, u16) {
     // A segment has at most 2^30 rows (stretch_segment::limits::MAX_ROWS).
     let number = ((segment as u64) << 30) + u64::from(row);
     ((number / OFFSETS) as u32, (FIRST_OFFSET + number % OFFSETS) as u16)
+}
+
+/// The segment and row of a row identity; `None` for that of a heap row.
+pub fn cold_row(block: u32, offset: u16) -> Option<(usize, u32)> {
+    let offset = u64::from(offset).checked_sub(FIRST_OFFSET)?;
+    let number = u64::from(block) * OFFSETS + offset;
+    Some(((number >> 30) as usize, (number & ((1 << 30) - 1)) as u32))
 }
 
 /// One column of a row group: its array and maker; nothing when the segment has no such column, so that all is NULL.
@@ -46,7 +53,7 @@ impl Source {
 /// A decoded row group.
 pub struct Group {
     pub sources: Vec<Source>,
-    /// Number of the segment within the scan.
+    /// Number of the segment in the manifest's list.
     pub segment: usize,
     pub first_row: u32,
     pub rows: usize,

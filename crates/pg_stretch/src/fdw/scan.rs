@@ -17,6 +17,7 @@ use crate::{guard, unique};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use std::ops::Range;
+use stretch_core::dead_rows::DeadRows;
 use stretch_core::errors;
 use stretch_segment::{SegmentError, SegmentReader};
 
@@ -47,10 +48,12 @@ pub fn query_mode(snapshot: pg_sys::Snapshot) -> Result<Mode> {
 
 /// A segment that is not pruned.
 struct Open {
+    /// Number of the segment in the manifest's list.
+    number: usize,
     segment: Segment,
     reader: SegmentReader,
-    /// Sorted numbers of dead rows, read when the segment is reached.
-    dead: Option<Vec<u32>>,
+    /// Read when the segment is reached.
+    dead: Option<DeadRows>,
 }
 
 /// One scan of a foreign table.
@@ -280,7 +283,7 @@ impl ColdScan {
         let (mut open, mut wants) = (Vec::new(), Vec::new());
         let mut left_out = 0;
         let encoding = database_encoding();
-        for segment in cold::segments(table, self.snapshot)?.iter() {
+        for (number, segment) in cold::segments(table, self.snapshot)?.iter().enumerate() {
             pgrx::check_for_interrupts!();
             let reader = cold::reader(segment, self.snapshot)?;
             self.counters.segments += 1;
@@ -314,6 +317,7 @@ impl ColdScan {
                 });
             }
             open.push(Open {
+                number,
                 segment: segment.clone(),
                 reader,
                 dead: None,
@@ -372,10 +376,18 @@ impl ColdScan {
         if self.open[index].dead.is_none() {
             let segment = &self.open[index].segment;
             fetcher.place(index, segment)?;
-            let mut dead = tables::tombstones(&segment.segment_id, self.snapshot)?;
-            dead.sort_unstable();
-            self.counters.tombstones += dead.len() as u64;
+            let dead = tables::dead_rows(&segment.segment_id, self.snapshot)?;
+            self.counters.tombstones += dead.len();
             self.open[index].dead = Some(dead);
+        }
+        let group = &self.open[index].reader.row_groups()[row_group];
+        let (first_row, rows) = (group.first_row, group.rows);
+        let dead = self.open[index]
+            .dead
+            .as_ref()
+            .map_or_else(Vec::new, |dead| dead.within(first_row, rows));
+        if dead.len() == rows as usize {
+            return Ok(());
         }
         let segments: Vec<&Segment> = self.open.iter().map(|open| &open.segment).collect();
         let chunks = fetcher.get(&self.wants, number, &segments, &mut self.counters)?;
@@ -397,9 +409,7 @@ impl ColdScan {
             };
             sources.push(Source::new(target, content, self.owner, self.group_context));
         }
-        let group = &open.reader.row_groups()[row_group];
-        let dead = within(open.dead.as_deref().unwrap_or_default(), group.first_row, group.rows);
-        self.group = Some(Group::new(index, group.first_row, group.rows as usize, sources, dead));
+        self.group = Some(Group::new(open.number, first_row, rows as usize, sources, dead));
         Ok(())
     }
 
@@ -441,13 +451,6 @@ pub fn damaged(
         format!("segment {} of table {table} is damaged", segment.segment_id),
     )
     .detail(detail)
-}
-
-/// The dead rows of one row group.
-fn within(dead: &[u32], first: u32, rows: u32) -> Vec<u32> {
-    let from = dead.partition_point(|row| *row < first);
-    let to = dead.partition_point(|row| *row < first.saturating_add(rows));
-    dead[from..to].to_vec()
 }
 
 fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {

@@ -1,7 +1,7 @@
 //! Checks of the parts that need no server.
 
 use super::fetch::{cut, pieces, travelling};
-use super::rows::identity;
+use super::rows::{cold_row, identity};
 use super::values::{long_header, short_header};
 use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
@@ -46,11 +46,13 @@ fn requests_are_counted_as_they_travel() {
 #[test]
 fn identities_differ_and_are_never_those_of_a_heap_row() {
     let mut seen = HashSet::new();
+    assert_eq!(cold_row(7, 291), None);
     for segment in [0, 1, 2, 1000, (1 << 18) - 1] {
         for row in [0, 1, 64_999, 65_000, 65_001, (1 << 30) - 1] {
             let (block, offset) = identity(segment, row);
             assert!(offset > 291 && offset < 0xfffd, "{segment} {row}: {offset}");
             assert!(seen.insert((block, offset)), "{segment} {row}");
+            assert_eq!(cold_row(block, offset), Some((segment, row)));
         }
     }
 }

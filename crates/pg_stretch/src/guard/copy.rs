@@ -48,7 +48,7 @@ fn cold_rows(info: &stretched::Info) -> Result<i64> {
     let latest = Latest::take();
     let mut rows = 0;
     for segment in tables::live_segments(&info.table_id, latest.get())? {
-        rows += segment.row_count - tables::tombstones(&segment.segment_id, latest.get())?.len() as i64;
+        rows += segment.row_count - tables::dead_rows(&segment.segment_id, latest.get())?.len() as i64;
     }
     Ok(rows)
 }

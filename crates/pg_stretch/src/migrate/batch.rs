@@ -4,12 +4,12 @@ use super::encode::{Encoder, Unfit};
 use super::{Progress, delete, order, record, scan};
 use crate::catalog::{self, rows::StretchedTable, scan::relation_oid};
 use crate::error::{Error, Result};
-use crate::pg::{names, spi, txn};
-use crate::worker::settings;
+use crate::pg::{names, spi};
 use pgrx::prelude::*;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 use stretch_core::batch::{self, Limits};
+use stretch_core::dead_rows::DeadRows;
 use stretch_core::errors;
 use stretch_segment::{EncodeOptions, SortKey};
 
@@ -35,21 +35,14 @@ pub struct Order {
     pub waiting: Duration,
 }
 
-/// How long a batch of a *strict* table waits for writers to end.
-const STRICT_PATIENCE_MS: u32 = 5000;
-
 /// Locks the table before the transaction's first snapshot (step 0): without queueing, or, where the table is *strict*, behind
 /// its writers, so that no READ COMMITTED session meets a row that moves (F38).
 pub fn lock(relation: pg_sys::Oid, strict: bool) -> Result<()> {
     if strict {
-        settings::lock_timeout(STRICT_PATIENCE_MS);
-        let locked = txn::catch(|| {
-            // SAFETY: waits for a lock on an OID; a vanished relation is noticed when it is opened.
-            unsafe { pg_sys::LockRelationOid(relation, pg_sys::ExclusiveLock as i32) };
-            Ok(())
-        });
-        settings::lock_timeout(0);
-        return locked;
+        // SAFETY: waits for a lock on an OID as long as the worker waits for any; a vanished relation is noticed when it is
+        // opened.
+        unsafe { pg_sys::LockRelationOid(relation, pg_sys::ExclusiveLock as i32) };
+        return Ok(());
     }
     // SAFETY: takes or refuses a lock on an OID.
     if unsafe { pg_sys::ConditionalLockRelationOid(relation, pg_sys::RowExclusiveLock as i32) } {
@@ -126,7 +119,7 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
             ),
         ));
     }
-    record::tombstones(segment_id, &born_dead(&segment.permutation, &stayed))?;
+    record::tombstones(segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
     Ok(Outcome {
         moved,
         reached_end,
@@ -269,17 +262,18 @@ fn sort_keys(table: &StretchedTable, encoders: &[Encoder]) -> Result<Vec<SortKey
 }
 
 /// Row numbers of the segment for indexes of the batch.
-fn born_dead(permutation: &[u32], stayed: &[usize]) -> Vec<i32> {
+fn born_dead(permutation: &[u32], stayed: &[usize]) -> DeadRows {
+    let mut dead = DeadRows::default();
     if stayed.is_empty() {
-        return Vec::new();
+        return dead;
     }
     let stayed: std::collections::HashSet<usize> = stayed.iter().copied().collect();
-    permutation
-        .iter()
-        .enumerate()
-        .filter(|(_, input)| stayed.contains(&(**input as usize)))
-        .map(|(row, _)| row as i32)
-        .collect()
+    for (row, input) in permutation.iter().enumerate() {
+        if stayed.contains(&(*input as usize)) {
+            dead.insert(row as u32);
+        }
+    }
+    dead
 }
 
 /// Bytes in staging now.

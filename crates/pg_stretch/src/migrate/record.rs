@@ -7,6 +7,7 @@ use crate::pg::spi;
 use crate::secrets;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
+use stretch_core::dead_rows::{BITMAP_ROW, DeadRows, is_bitmap_worth};
 use stretch_core::ids::{ManifestId, SegmentId, TableId};
 use stretch_core::manifest::{LiveSegment, Totals};
 use stretch_segment::EncodedSegment;
@@ -94,14 +95,33 @@ pub fn totals(row: &catalog::rows::Manifest) -> Result<Totals> {
     })
 }
 
-/// Marks rows that stayed hot as dead from birth (step 4).
-pub fn tombstones(segment: SegmentId, row_numbers: &[i32]) -> Result<()> {
-    if row_numbers.is_empty() {
+/// Marks rows that stayed hot as dead from birth (step 4), in a segment of `rows` rows that nobody else sees yet.
+pub fn tombstones(segment: SegmentId, dead: &DeadRows, rows: u64) -> Result<()> {
+    if dead.is_empty() {
         return Ok(());
     }
+    if is_bitmap_worth(dead.len(), rows) {
+        return bitmap(segment, dead);
+    }
+    let numbers: Vec<i32> = dead.iter().map(|row| row as i32).collect();
     spi::execute(
         "INSERT INTO stretch.tombstone (segment_id, row_no) SELECT $1, n FROM pg_catalog.unnest($2) AS n",
-        &[uuid_arg(segment.as_bytes()), row_numbers.to_vec().into()],
+        &[uuid_arg(segment.as_bytes()), numbers.into()],
+    )?;
+    Ok(())
+}
+
+/// Writes a segment's bitmap of dead rows in place of the one before.
+pub fn bitmap(segment: SegmentId, dead: &DeadRows) -> Result<()> {
+    spi::execute(
+        "INSERT INTO stretch.tombstone AS t (segment_id, row_no, dead_rows, bitmap) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (segment_id, row_no) DO UPDATE SET dead_rows = excluded.dead_rows, bitmap = excluded.bitmap",
+        &[
+            uuid_arg(segment.as_bytes()),
+            BITMAP_ROW.into(),
+            (dead.len() as i64).into(),
+            dead.to_bytes().into(),
+        ],
     )?;
     Ok(())
 }

@@ -1,7 +1,10 @@
-//! Knows, while AFTER triggers of a statement run, whether the statement is an INSERT … ON CONFLICT: to it a cold key is
-//! not a duplicate but a row that it cannot update or skip (F28, design §4).
+//! The end of a statement, before its AFTER triggers fire: tombstones that it kept are written (F53), and the triggers learn
+//! whether the statement is an INSERT … ON CONFLICT, to which a cold key is not a duplicate but a row that it cannot update
+//! or skip (F28, design §4).
 
+use crate::error::OrRaise;
 use crate::pg::list;
+use crate::tombstone;
 use pgrx::prelude::*;
 use std::cell::Cell;
 
@@ -38,6 +41,7 @@ impl Drop for Outer {
 unsafe extern "C-unwind" fn finish(query: *mut pg_sys::QueryDesc) {
     // SAFETY: PostgreSQL passes a started query.
     unsafe {
+        let _ending = tombstone::flush((*query).estate).or_raise();
         let _outer = Outer(ON_CONFLICT.replace(has_on_conflict((*query).plannedstmt)));
         match PREVIOUS {
             Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query)),

@@ -46,6 +46,8 @@ struct Job {
 #[derive(Default)]
 pub struct Uploader {
     job: Option<Job>,
+    /// A finished job whose segment a session holds that deletes many of its rows.
+    unrecorded: Option<(Job, Done)>,
     failures: u32,
     rest_until: Option<Instant>,
     next_purge: Option<Instant>,
@@ -68,8 +70,15 @@ impl Uploader {
     pub fn step(&mut self) -> Result<Step> {
         let Some(claim) = claim() else {
             self.job = None;
+            self.unrecorded = None;
             return Ok(Step::Idle);
         };
+        if let Some((job, done)) = self.unrecorded.take().filter(|(job, _)| job.claim == claim) {
+            self.record(job, done)?;
+            if self.unrecorded.is_some() {
+                return Ok(Step::Resting);
+            }
+        }
         if let Some(job) = self.job.take() {
             match job.ticket.try_take() {
                 None => {
@@ -126,10 +135,10 @@ impl Uploader {
     fn finish(&mut self, job: Job, outcome: std::result::Result<Done, EndpointError>) -> Result<()> {
         match outcome {
             Ok(done) => {
-                work::record(&job.task, job.claim, &done, job.started.elapsed())?;
                 self.failures = 0;
                 self.rest_until = None;
                 publish(None);
+                self.record(job, done)?;
             }
             Err(error) => {
                 let error = crate::store::map_error(&error);
@@ -143,6 +152,19 @@ impl Uploader {
             }
         }
         Ok(())
+    }
+}
+
+impl Uploader {
+    /// Writes what a job achieved; keeps it for the next step when the segment's row is locked.
+    fn record(&mut self, job: Job, done: Done) -> Result<()> {
+        match work::record(&job.task, job.claim, &done, job.started.elapsed()) {
+            Err(error) if error.sqlstate == "55P03" => {
+                self.unrecorded = Some((job, done));
+                Ok(())
+            }
+            other => other,
+        }
     }
 }
 

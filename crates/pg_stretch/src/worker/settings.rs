@@ -10,7 +10,8 @@ const FORCED: &[(&CStr, &CStr)] = &[
     (c"default_transaction_isolation", c"read committed"),
     (c"default_transaction_deferrable", c"off"),
     (c"statement_timeout", c"0"),
-    (c"lock_timeout", c"0"),
+    // Nothing that a worker does may hang behind an administrator's or an application's open transaction.
+    (c"lock_timeout", c"5s"),
     (c"idle_in_transaction_session_timeout", c"0"),
     (c"idle_session_timeout", c"0"),
     (c"session_replication_role", c"origin"),
@@ -40,13 +41,6 @@ pub fn force() {
     let weak = unsafe { pg_sys::synchronous_commit } < pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_REMOTE_FLUSH as i32;
     if weak {
         set(c"synchronous_commit", c"on");
-    }
-}
-
-/// How long this worker waits for a lock, in milliseconds; 0 means for ever.
-pub fn lock_timeout(millis: u32) {
-    if let Ok(value) = std::ffi::CString::new(millis.to_string()) {
-        set(c"lock_timeout", &value);
     }
 }
 

@@ -1,12 +1,13 @@
-//! What a worker clears up now and then: old attempts, stamps of retirements, staging of retired segments.
+//! What a worker clears up now and then: old attempts, stamps of retirements, staging of retired segments, single tombstones.
 
 use crate::error::Result;
 use crate::pg::spi;
 use crate::pg::txn::{self, Isolation};
-use std::time::{Duration, Instant};
+use crate::{gucs, tombstone::fold};
+use std::time::Instant;
 
-/// Pause between two rounds of tidying.
-const EVERY: Duration = Duration::from_secs(60);
+/// Pause between two rounds of tidying, in naps; a minute by default.
+const NAPS: u32 = 6;
 
 /// Remembers when it tidied last.
 #[derive(Default)]
@@ -17,7 +18,7 @@ pub struct Tidy {
 impl Tidy {
     /// Tidies when it is time. Everything here is local.
     pub fn round(&mut self) -> Result<()> {
-        if self.last.is_some_and(|last| last.elapsed() < EVERY) {
+        if self.last.is_some_and(|last| last.elapsed() < gucs::naptime() * NAPS) {
             return Ok(());
         }
         // Disconnected or undecided, nothing is purged or stamped (F15).
@@ -25,6 +26,7 @@ impl Tidy {
             return Ok(());
         }
         self.last = Some(Instant::now());
+        fold::round()?;
         txn::run(Isolation::ReadCommitted, || {
             // Stamped by a later transaction than the one that retired, so never before its commit (F16).
             spi::execute(

@@ -236,6 +236,15 @@ pub const KEY_IN_USE: ErrorDef = ErrorDef {
     hint: "drop or replace what depends on it first",
 };
 
+/// `27000`: code that the statement called changed the cold row that the statement itself is about to change.
+pub const CHANGED_BY_TRIGGER: ErrorDef = ErrorDef {
+    name: "CHANGED_BY_TRIGGER",
+    sqlstate: "27000",
+    microsoft: None,
+    message: "code that the statement called changed the cold row that the statement is about to change",
+    hint: "consider using an AFTER trigger instead of a BEFORE trigger to propagate changes to other rows",
+};
+
 /// `40001`: a row moved to the cold side while the statement waited for it.
 pub const MOVED: ErrorDef = ErrorDef {
     name: "MOVED",
@@ -354,6 +363,7 @@ pub static ALL: &[&ErrorDef] = &[
     &IN_TRANSACTION_BLOCK,
     &WRONG_PASSWORD,
     &KEY_IN_USE,
+    &CHANGED_BY_TRIGGER,
     &MOVED,
     &NOT_OWNER,
     &NAME_TOO_LONG,
