@@ -26,7 +26,8 @@ pub fn cargo() -> Command {
 /// would choose other features for shared dependencies and build them twice.
 pub fn build_all() -> Result<Vec<TestProgram>, String> {
     let mut build = cargo();
-    build.args(["build", "--locked", "--workspace", "--all-targets"])
+    build
+        .args(["build", "--locked", "--workspace", "--all-targets"])
         .args(TESTING);
     sh::run(&mut build)?;
     // Everything is fresh now, so this only lists.

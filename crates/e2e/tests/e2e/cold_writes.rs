@@ -17,7 +17,8 @@ fn server(name: &str) -> (Cluster, Endpoint, Client) {
 }
 
 /// What a table `{t}` needs besides its rows: keys, checks, a dropped column, so that layouts differ, and a generated one.
-const TABLE: &str = "CREATE TABLE {t} (gone text, id int PRIMARY KEY, grp int NOT NULL, n numeric(12,2) CHECK (n > -1000),
+const TABLE: &str =
+    "CREATE TABLE {t} (gone text, id int PRIMARY KEY, grp int NOT NULL, n numeric(12,2) CHECK (n > -1000),
         s text, u int UNIQUE, twice int GENERATED ALWAYS AS (grp * 2) STORED);
     INSERT INTO {t} (id, grp, n, s, u) SELECT g, g % 10, g / 7.0, CASE WHEN g % 5 > 0 THEN 'row ' || g END, g * 10
         FROM generate_series(1, 1000) g;
@@ -104,10 +105,17 @@ fn cold_rows_are_changed_as_hot_ones_are() {
         db.sql("SELECT stretch.set_migration_state('t', 'outbound')");
         drain(&db, "t");
         db.sql("SELECT stretch.set_migration_state('t', 'paused')");
-        assert_eq!(db.int("SELECT count(*) FROM ONLY t WHERE id < 800"), 0, "all is cold again");
+        assert_eq!(
+            db.int("SELECT count(*) FROM ONLY t WHERE id < 800"),
+            0,
+            "all is cold again"
+        );
     }
     for table in ["t", "plain"] {
-        assert_eq!(count(&db, &format!("UPDATE {table} SET s = 'k' WHERE grp = 1")), count(&db, "UPDATE plain SET s = s WHERE grp = 1"));
+        assert_eq!(
+            count(&db, &format!("UPDATE {table} SET s = 'k' WHERE grp = 1")),
+            count(&db, "UPDATE plain SET s = s WHERE grp = 1")
+        );
     }
     both(&db, "DELETE FROM {t}");
     assert_eq!(db.int("SELECT count(*) FROM t"), 0);
@@ -126,7 +134,11 @@ fn savepoints_and_rollback_take_cold_writes_back() {
         db.sql(&format!("ROLLBACK TO a; UPDATE {table} SET s = 'y' WHERE id = 15"));
         assert_eq!(db.int(&format!("SELECT count(*) FROM {table}")), 991);
         // Nobody else sees it yet.
-        assert_eq!(digest::multiset_digest(&cluster.connect("postgres"), table), before, "{table}");
+        assert_eq!(
+            digest::multiset_digest(&cluster.connect("postgres"), table),
+            before,
+            "{table}"
+        );
         db.sql("COMMIT");
     }
     assert_eq!(digest::multiset_digest(&db, "t"), digest::multiset_digest(&db, "plain"));
@@ -134,7 +146,10 @@ fn savepoints_and_rollback_take_cold_writes_back() {
     assert_eq!(db.int("SELECT count(*) FROM t"), 0);
     db.sql("ROLLBACK");
     assert_eq!(digest::multiset_digest(&db, "t"), digest::multiset_digest(&db, "plain"));
-    assert_eq!(db.int("SELECT cold_rows FROM stretch.tables") + db.int("SELECT count(*) FROM ONLY t"), 991);
+    assert_eq!(
+        db.int("SELECT cold_rows FROM stretch.tables") + db.int("SELECT count(*) FROM ONLY t"),
+        991
+    );
 }
 
 /// Notes what each row trigger sees; BEFORE triggers change and skip rows.
@@ -217,9 +232,39 @@ fn policies_privileges_and_views_hold_for_cold_writes() {
                 .map_err(|error| (error.code, error.message.replace("plain", "t")))
         };
         assert_eq!(run("t"), run("plain"), "{statement}");
-        assert_eq!(digest::multiset_digest(&db, "t"), digest::multiset_digest(&db, "plain"), "{statement}");
+        assert_eq!(
+            digest::multiset_digest(&db, "t"),
+            digest::multiset_digest(&db, "plain"),
+            "{statement}"
+        );
     }
-    cluster.connect_as("nobody", "postgres").fails("DELETE FROM t WHERE id = 1", "42501");
+    cluster
+        .connect_as("nobody", "postgres")
+        .fails("DELETE FROM t WHERE id = 1", "42501");
+}
+
+/// Hot rows under a cursor are changed as ever; the position of a cursor on a cold row is refused by name.
+#[test]
+fn where_current_of_works_for_hot_rows() {
+    let (_cluster, _endpoint, db) = server("cw-cursor");
+    twins(&db, "");
+    for table in ["t", "plain"] {
+        db.sql(&format!(
+            "BEGIN; DECLARE c CURSOR FOR SELECT * FROM {table} WHERE id >= 899 ORDER BY id FOR UPDATE; FETCH 2 FROM c;
+             UPDATE {table} SET s = 'current' WHERE CURRENT OF c; FETCH c; DELETE FROM {table} WHERE CURRENT OF c; COMMIT"
+        ));
+        db.sql(&format!(
+            "BEGIN; DECLARE c CURSOR FOR SELECT * FROM {table} WHERE grp = 3; FETCH 1 FROM c;
+             UPDATE {table} SET s = 'simple' WHERE CURRENT OF c; COMMIT"
+        ));
+    }
+    assert_eq!(db.int("SELECT count(*) FROM t WHERE s = 'current' AND id = 900"), 1);
+    assert_eq!(db.int("SELECT count(*) FROM t WHERE id = 901"), 0);
+    assert_eq!(db.int("SELECT count(*) FROM t WHERE s = 'simple'"), 1);
+    db.sql("BEGIN; DECLARE c CURSOR FOR SELECT * FROM t WHERE id = 5; FETCH 1 FROM c");
+    let error = db.fails("UPDATE t SET s = 'x' WHERE CURRENT OF c", "0A000");
+    assert!(error.message.contains("public.t"), "{}", error.message);
+    db.sql("ROLLBACK");
 }
 
 #[test]
@@ -227,9 +272,17 @@ fn cold_writes_can_be_refused() {
     let (_cluster, _endpoint, db) = server("cw-refuse");
     twins(&db, "");
     db.sql("SET stretch.cold_writes = refuse");
-    for statement in ["UPDATE t SET s = 'x' WHERE id = 5", "DELETE FROM t WHERE id < 10", "DELETE FROM t"] {
+    for statement in [
+        "UPDATE t SET s = 'x' WHERE id = 5",
+        "DELETE FROM t WHERE id < 10",
+        "DELETE FROM t",
+    ] {
         let error = db.fails(statement, "ST015");
-        assert!(error.message.contains("cold row of table public.t"), "{}", error.message);
+        assert!(
+            error.message.contains("cold row of table public.t"),
+            "{}",
+            error.message
+        );
     }
     db.sql("UPDATE t SET s = 'x' WHERE id = 900; DELETE FROM t WHERE s = 'x'");
     assert_eq!(db.int("SELECT count(*) FROM t"), 999);
@@ -247,7 +300,8 @@ fn many_deletes_become_a_bitmap_and_old_tombstones_are_folded() {
     enable_table(&db, "t", "id <= 20000");
     assert_eq!(drain(&db, "t"), 20_000);
     db.sql("SELECT stretch.set_migration_state('t', 'paused')");
-    let tombstones = || db.lines("SELECT row_no >= 0, count(*), sum(dead_rows) FROM stretch.tombstone GROUP BY 1 ORDER BY 1");
+    let tombstones =
+        || db.lines("SELECT row_no >= 0, count(*), sum(dead_rows) FROM stretch.tombstone GROUP BY 1 ORDER BY 1");
     both(&db, "DELETE FROM {t} WHERE id % 2 = 0");
     assert_eq!(tombstones(), ["f|1|10000"], "one bitmap for half of the segment");
     both(&db, "DELETE FROM {t} WHERE id % 4 = 1");
@@ -259,7 +313,10 @@ fn many_deletes_become_a_bitmap_and_old_tombstones_are_folded() {
     old.sql("BEGIN ISOLATION LEVEL REPEATABLE READ");
     assert_eq!(old.int("SELECT count(*) FROM t"), 5000);
     for id in 0..300 {
-        db.sql(&format!("DELETE FROM t WHERE id = {0}; DELETE FROM plain WHERE id = {0}", id * 4 + 3));
+        db.sql(&format!(
+            "DELETE FROM t WHERE id = {0}; DELETE FROM plain WHERE id = {0}",
+            id * 4 + 3
+        ));
     }
     assert_eq!(tombstones(), ["f|1|15000", "t|300|300"]);
     assert_eq!(old.int("SELECT count(*) FROM t"), 5000);
@@ -285,7 +342,10 @@ fn the_loser_of_a_race_for_a_cold_row_gets_40001() {
         ("UPDATE t SET s = 'a' WHERE id = 2", "UPDATE t SET s = 'b' WHERE id = 2"),
         // Bitmap against single and single against bitmap.
         ("DELETE FROM t WHERE id < 300", "UPDATE t SET s = 'b' WHERE id = 200"),
-        ("DELETE FROM t WHERE id = 700", "DELETE FROM t WHERE id BETWEEN 500 AND 750"),
+        (
+            "DELETE FROM t WHERE id = 700",
+            "DELETE FROM t WHERE id BETWEEN 500 AND 750",
+        ),
     ] {
         for commits in [false, true] {
             db.sql("BEGIN");
@@ -294,8 +354,7 @@ fn the_loser_of_a_race_for_a_cold_row_gets_40001() {
                 let waiting = scope.spawn(|| other.try_sql(second));
                 let pid = other.pid();
                 wait_until("the second writer to wait", PATIENCE, || {
-                    waiting.is_finished()
-                        || db.bool(&format!("SELECT cardinality(pg_blocking_pids({pid})) > 0"))
+                    waiting.is_finished() || db.bool(&format!("SELECT cardinality(pg_blocking_pids({pid})) > 0"))
                 });
                 assert!(!waiting.is_finished(), "{second} does not wait for {first}");
                 db.sql(if commits { "COMMIT" } else { "ROLLBACK" });
@@ -346,7 +405,10 @@ fn random_statements_do_the_same_to_both_tables() {
         let cold = |table: &str| db.int(&format!("SELECT coalesce(sum(dead_rows), 0) FROM {table}"));
         let before = cold("stretch.tombstone");
         match dice.random_range(0..10) {
-            0..4 => both(&db, &format!("UPDATE {{t}} SET s = 'r{from}', n = n + 1 WHERE {place} RETURNING id, s, n")),
+            0..4 => both(
+                &db,
+                &format!("UPDATE {{t}} SET s = 'r{from}', n = n + 1 WHERE {place} RETURNING id, s, n"),
+            ),
             4..6 => both(&db, &format!("DELETE FROM {{t}} WHERE {place} RETURNING id")),
             6 => {
                 fresh += 10_000;

@@ -206,7 +206,9 @@ pub fn segment_by_id(id: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Optio
 
 /// Where the row of a segment lies.
 pub fn segment_tid(id: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<pg_sys::ItemPointerData>> {
-    one(c"segment", c"segment_pkey", &by_uuid(id.as_bytes()), snapshot, |row| Ok(row.tid()))
+    one(c"segment", c"segment_pkey", &by_uuid(id.as_bytes()), snapshot, |row| {
+        Ok(row.tid())
+    })
 }
 
 fn segment(row: &Row) -> Result<Segment> {
@@ -296,13 +298,14 @@ pub fn dead_rows(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Dead
 }
 
 /// The bitmap of a segment's dead rows and where its row lies; `None` when all its tombstones are single.
-pub fn bitmap(
-    segment: &SegmentId,
-    snapshot: pg_sys::Snapshot,
-) -> Result<Option<(DeadRows, pg_sys::ItemPointerData)>> {
-    one(c"tombstone", c"tombstone_pkey", &tombstone_key(segment, BITMAP_ROW), snapshot, |row| {
-        Ok((bitmap_of(segment, row)?, row.tid()))
-    })
+pub fn bitmap(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<(DeadRows, pg_sys::ItemPointerData)>> {
+    one(
+        c"tombstone",
+        c"tombstone_pkey",
+        &tombstone_key(segment, BITMAP_ROW),
+        snapshot,
+        |row| Ok((bitmap_of(segment, row)?, row.tid())),
+    )
 }
 
 /// The transaction that wrote the tombstone of one row, if there is one.
@@ -321,10 +324,7 @@ pub fn tombstone_writer(
 }
 
 /// The single tombstones of a segment with the transactions that wrote them.
-pub fn single_tombstones(
-    segment: &SegmentId,
-    snapshot: pg_sys::Snapshot,
-) -> Result<Vec<(u32, pg_sys::TransactionId)>> {
+pub fn single_tombstones(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Vec<(u32, pg_sys::TransactionId)>> {
     let mut found = all(
         c"tombstone",
         c"tombstone_pkey",

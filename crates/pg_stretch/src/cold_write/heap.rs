@@ -86,9 +86,7 @@ impl Heap {
         // SAFETY: the descriptor is NULL or holds `numtriggers` triggers, as long as the statement runs.
         unsafe {
             match (*self.info).ri_TrigDesc.as_ref() {
-                Some(all) if all.numtriggers > 0 => {
-                    std::slice::from_raw_parts(all.triggers, all.numtriggers as usize)
-                }
+                Some(all) if all.numtriggers > 0 => std::slice::from_raw_parts(all.triggers, all.numtriggers as usize),
                 _ => &[],
             }
         }

@@ -20,13 +20,7 @@ pub unsafe fn make(
         let relation = (*target).ri_RelationDesc;
         let image = pg_sys::heap_copytuple(old);
         (*image).t_tableOid = (*relation).rd_id;
-        pg_sys::heap_insert(
-            relation,
-            image,
-            (*statement).es_output_cid,
-            0,
-            std::ptr::null_mut(),
-        );
+        pg_sys::heap_insert(relation, image, (*statement).es_output_cid, 0, std::ptr::null_mut());
         let mut place = (*image).t_self;
         pg_sys::CommandCounterIncrement();
         let next = pg_sys::GetCurrentCommandId(true);

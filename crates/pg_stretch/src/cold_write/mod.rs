@@ -44,11 +44,7 @@ impl ColdWrite {
     ///
     /// # Safety
     /// Node and result relation are those that `BeginForeignModify` got.
-    pub unsafe fn new(
-        node: *mut pg_sys::ModifyTableState,
-        target: *mut pg_sys::ResultRelInfo,
-        volatile: bool,
-    ) -> Self {
+    pub unsafe fn new(node: *mut pg_sys::ModifyTableState, target: *mut pg_sys::ResultRelInfo, volatile: bool) -> Self {
         // SAFETY: the caller's promise.
         unsafe {
             Self {

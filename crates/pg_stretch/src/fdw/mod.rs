@@ -6,6 +6,7 @@
 
 pub mod cold;
 mod columns;
+mod current;
 mod explain;
 mod fetch;
 mod modify;

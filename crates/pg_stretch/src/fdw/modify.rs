@@ -197,7 +197,6 @@ pub unsafe extern "C-unwind" fn refetch(
     .raise()
 }
 
-
 /// Name of the stretched table; of the foreign table itself when it is not registered.
 fn parent(child: pg_sys::Oid) -> String {
     let table = tables::by_child(child, cold::LATEST).ok().flatten();

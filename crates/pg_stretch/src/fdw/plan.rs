@@ -1,6 +1,6 @@
 //! Planning: costs from the manifest, one path, and a plan that names columns and conditions but decides nothing (F12).
 
-use super::quals;
+use super::{current, quals};
 use crate::catalog::{scan, tables};
 use crate::error::{OrRaise, Result};
 use crate::pg::list;
@@ -11,8 +11,8 @@ use pgrx::prelude::*;
 pub const PRIVATE_COLUMNS: i32 = 0;
 /// Flattened [`quals::Qual`]s.
 pub const PRIVATE_QUALS: i32 = 1;
-/// Three integers, 1 for true: cold rows would have to show system columns; the query names the foreign table itself;
-/// conditions of a policy or a security barrier come before others.
+/// Four integers, 1 for true: cold rows would have to show system columns; the query names the foreign table itself;
+/// conditions of a policy or a security barrier come before others; the last expression is that of WHERE CURRENT OF.
 pub const PRIVATE_FLAGS: i32 = 2;
 
 /// Cost of decoding one value, in units of `cpu_operator_cost`; a rough measure against a heap tuple's.
@@ -96,14 +96,23 @@ pub unsafe extern "C-unwind" fn plan(
     unsafe {
         let relid = (*rel).relid;
         let (pruning, secured) = safe_to_prune(rel, clauses);
-        let clauses = pg_sys::extract_actual_clauses(clauses, false);
+        let (clauses, current) = current::split(pg_sys::extract_actual_clauses(clauses, false));
         let mut used = std::ptr::null_mut();
         pg_sys::pull_varattnos((*(*rel).reltarget).exprs.cast(), relid, &mut used);
         pg_sys::pull_varattnos(clauses.cast(), relid, &mut used);
         let columns = columns_of(used);
-        let (quals, expressions) = quals::collect(pruning, relid);
+        let (quals, mut expressions) = quals::collect(pruning, relid);
+        if let Some(current) = current {
+            expressions = pg_sys::lappend(expressions, current.cast());
+        }
         let mut private = std::ptr::null_mut();
-        let flags = [shows_system(root, used), named_directly(root, relid), secured].map(i32::from);
+        let flags = [
+            shows_system(root, used),
+            named_directly(root, relid),
+            secured,
+            current.is_some(),
+        ]
+        .map(i32::from);
         for numbers in [&columns[..], &quals[..], &flags[..]] {
             private = pg_sys::lappend(private, integers(numbers).cast());
         }

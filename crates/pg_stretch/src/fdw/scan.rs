@@ -3,6 +3,7 @@
 
 use super::cold;
 use super::columns::{self, Target};
+use super::current;
 use super::explain::Counters;
 use super::fetch::{Fetcher, Want};
 use super::plan::{PRIVATE_COLUMNS, PRIVATE_FLAGS, PRIVATE_QUALS, private};
@@ -12,7 +13,7 @@ use super::rows::{Group, Source};
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::tables;
 use crate::error::{Error, OrRaise, Result, report};
-use crate::pg::{names, user};
+use crate::pg::{list, names, user};
 use crate::{guard, unique};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
@@ -68,6 +69,8 @@ struct ColdScan {
     projected: Vec<Target>,
     quals: Vec<Qual>,
     expressions: *mut pg_sys::List,
+    /// The expression of WHERE CURRENT OF.
+    at_cursor: Option<*mut pg_sys::Node>,
     shows_system: bool,
     /// What was pruned is not shown: it would tell of rows that a policy hides (F32).
     secured: bool,
@@ -118,7 +121,7 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
             ));
         }
         let flags = private(plan, PRIVATE_FLAGS);
-        let [system, direct, secured] = [0, 1, 2].map(|flag| flags.get(flag) == Some(&1));
+        let [system, direct, secured, at_cursor] = [0, 1, 2, 3].map(|flag| flags.get(flag) == Some(&1));
         if direct {
             may_be_named(child, shown)?;
         }
@@ -136,6 +139,7 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
             projected: targets.iter().filter(is_wanted).copied().collect(),
             targets,
             quals: quals::unflatten(&private(plan, PRIVATE_QUALS)),
+            at_cursor: at_cursor.then(|| list::nth((*plan).fdw_exprs, list::length((*plan).fdw_exprs) - 1)),
             expressions: pg_sys::ExecInitExprList((*plan).fdw_exprs, (&raw mut (*node).ss.ps).cast()),
             shows_system: system,
             secured,
@@ -278,6 +282,12 @@ impl ColdScan {
         let Some(table) = &self.table else {
             return Ok(());
         };
+        if let Some(expression) = self.at_cursor {
+            // SAFETY: expression and context belong to this node.
+            unsafe { current::refuse_cold(expression, expressions, self.child, table.relation)? };
+            self.begin_again(Vec::new(), Vec::new());
+            return Ok(());
+        }
         // SAFETY: expressions and context belong to this node.
         let conditions = unsafe { prune::evaluate(&self.quals, self.expressions, expressions) };
         let (mut open, mut wants) = (Vec::new(), Vec::new());

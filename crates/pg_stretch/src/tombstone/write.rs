@@ -28,7 +28,9 @@ pub fn all(segment: &SegmentId, dead: &DeadRows, rows: u64, command: pg_sys::Com
 /// the bitmap, by tombstones that are older than every snapshot.
 pub fn guard(segment: &SegmentId) -> Result<DeadRows> {
     segment::lock(segment, Strength::Shared)?;
-    Ok(tables::bitmap(segment, LATEST)?.map(|(bitmap, _)| bitmap).unwrap_or_default())
+    Ok(tables::bitmap(segment, LATEST)?
+        .map(|(bitmap, _)| bitmap)
+        .unwrap_or_default())
 }
 
 /// 40001 when a row turned out to be dead.
