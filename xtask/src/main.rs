@@ -3,6 +3,7 @@
 mod cargo;
 mod ci;
 mod install;
+mod mutants;
 mod prepare;
 mod rules;
 mod sh;
@@ -18,6 +19,7 @@ cargo xtask COMMAND
   install [--release] [--pg-config PATH]  put the extension into a PostgreSQL 15 installation
   test [FILTER]                         unit tests, then end-to-end tests against a private PostgreSQL
   ci                                    format, lints, rules of the repository, then the tests
+  mutants [NAME]                        plant one bug after the other and name the test that catches it
   demo [--keep] [--tsql]                the whole story on real data, in a private PostgreSQL
 ";
 
@@ -44,6 +46,7 @@ fn run(args: &[String]) -> Result<(), String> {
         "test" => suite::run(rest),
         "ci" => no_arguments(rest).and_then(|()| ci::run()),
         "demo" => demo(rest),
+        "mutants" => mutants::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

@@ -5,6 +5,7 @@ use super::values::Maker;
 use crate::error::Result;
 use arrow_array::{Array, ArrayRef};
 use pgrx::pg_sys;
+use stretch_segment::limits::MAX_ROWS;
 
 /// Rows made into datums at once.
 const SLICE: usize = 8192;
@@ -15,10 +16,12 @@ const FIRST_OFFSET: u64 = 300;
 /// Offsets per block; the highest stays below those with a special meaning in itemptr.h.
 const OFFSETS: u64 = 65_000;
 
+/// Bits of a row number within its segment.
+const ROW_BITS: u32 = MAX_ROWS.ilog2();
+
 /// The row identity of row `row` in the `segment`-th segment of the manifest's list.
 pub fn identity(segment: usize, row: u32) -> (u32, u16) {
-    // A segment has at most 2^30 rows (stretch_segment::limits::MAX_ROWS).
-    let number = ((segment as u64) << 30) + u64::from(row);
+    let number = ((segment as u64) << ROW_BITS) + u64::from(row);
     ((number / OFFSETS) as u32, (FIRST_OFFSET + number % OFFSETS) as u16)
 }
 
@@ -26,7 +29,7 @@ pub fn identity(segment: usize, row: u32) -> (u32, u16) {
 pub fn cold_row(block: u32, offset: u16) -> Option<(usize, u32)> {
     let offset = u64::from(offset).checked_sub(FIRST_OFFSET)?;
     let number = u64::from(block) * OFFSETS + offset;
-    Some(((number >> 30) as usize, (number & ((1 << 30) - 1)) as u32))
+    Some(((number >> ROW_BITS) as usize, number as u32 & (MAX_ROWS - 1)))
 }
 
 /// One column of a row group: its array and maker; nothing when the segment has no such column, so that all is NULL.
