@@ -8,6 +8,8 @@ mod cold_writes;
 mod content;
 #[path = "e2e/demo.rs"]
 mod demo;
+#[path = "e2e/disable.rs"]
+mod disable;
 #[path = "e2e/guard_types.rs"]
 mod guard_types;
 #[path = "e2e/guards.rs"]

@@ -241,6 +241,12 @@ CREATE FUNCTION stretch.set_filter(relation regclass, filter text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_filter_wrapper';
 COMMENT ON FUNCTION stretch.set_filter(regclass, text) IS
     'Replaces the filter of a stretched table by one that selects at least the same rows';
+
+CREATE FUNCTION stretch.disable_table(relation regclass, leave_remote_data boolean, if_exists boolean DEFAULT false) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_disable_table_wrapper';
+COMMENT ON FUNCTION stretch.disable_table(regclass, boolean, boolean) IS
+    'Makes a stretched table an ordinary one with its hot rows; with leave_remote_data its cold rows stay on the endpoint';
+
 -- Secrets [database owner] --------------------------------------------------------------------------------------
 
 CREATE FUNCTION stretch.create_master_key(password text) RETURNS void
@@ -298,6 +304,12 @@ CREATE FUNCTION stretch.enable_database(endpoint text, credential text, if_not_e
 COMMENT ON FUNCTION stretch.enable_database(text, text, boolean) IS 'Connects this database to an endpoint, so that its tables can be stretched';
 REVOKE EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stretch.enable_database(text, text, boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.disable_database() RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_disable_database_wrapper';
+COMMENT ON FUNCTION stretch.disable_database() IS 'Forgets the endpoint; every table must be disabled before, and what is on the endpoint stays there';
+REVOKE EXECUTE ON FUNCTION stretch.disable_database() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.disable_database() TO pg_database_owner;
 
 CREATE FUNCTION stretch.reauthorize(credential text, with_copy boolean DEFAULT true, endpoint text DEFAULT NULL)
     RETURNS TABLE (relation regclass, segments bigint, present bigint, refilled bigint, lost bigint, ahead bigint, is_reconciled boolean)

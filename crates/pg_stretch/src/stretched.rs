@@ -55,6 +55,11 @@ pub fn is_child(relation: pg_sys::Oid) -> Result<bool> {
     Ok(of_child(relation)?.is_some())
 }
 
+/// False for relations that never can be stretched, and where the extension is missing.
+pub fn may_be(relation: pg_sys::Oid) -> bool {
+    relation.to_u32() >= FIRST_NORMAL_OBJECT && installed()
+}
+
 /// Makes every backend forget what it knows of a table once this transaction commits; call it after inserting or
 /// deleting a row of `stretch.stretched_table`.
 pub fn invalidate(info: &Info) {

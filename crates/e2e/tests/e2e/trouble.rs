@@ -11,6 +11,9 @@ use testkit::{
 /// The endpoint's own time limits are far above this, so that only the backend's obedience can meet it.
 const PROMPT: Duration = Duration::from_secs(10);
 
+/// How long the store answers 503: longer than any retry of one request lasts.
+const UNAVAILABLE: Duration = Duration::from_secs(60);
+
 /// Reads column `s` of every cold row.
 const NEEDS_ALL: &str = "SELECT sum(length(s)) FROM t";
 
@@ -31,7 +34,13 @@ fn stretched(db: &Client) {
 /// One trouble, from its begin to its end: rows go on to migrate, queries that need nothing from the endpoint
 /// work, others fail with the code, and afterwards everything is uploaded.
 fn story(db: &Client, what: &str, code: &str, begin: impl FnOnce(), end: impl FnOnce()) {
+    long_story(db, what, code, Duration::ZERO, begin, end);
+}
+
+/// A story whose trouble lasts at least so long.
+fn long_story(db: &Client, what: &str, code: &str, lasts: Duration, begin: impl FnOnce(), end: impl FnOnce()) {
     println!("{what}");
+    let began = Instant::now();
     let hot = db.int("SELECT count(*) FROM ONLY t");
     let cold = db.int("SELECT count(*) FROM t") - hot;
     let lowest = db.int("SELECT least(min(n), 0) FROM t");
@@ -64,7 +73,13 @@ fn story(db: &Client, what: &str, code: &str, begin: impl FnOnce(), end: impl Fn
     let staged = format!("SELECT count(s) FROM t WHERE n < {lowest}");
     assert_eq!(db.int(&staged), 10, "{after}");
     db.sql("UPDATE t SET s = s WHERE n = 950");
-    db.fails(NEEDS_ALL, code);
+    let mut refused = 0;
+    while refused == 0 || began.elapsed() < lasts {
+        db.fails(NEEDS_ALL, code);
+        assert_eq!(db.int(&staged), 10, "{after}");
+        refused += 1;
+    }
+    println!("{what}: {refused} queries refused in {:?}", began.elapsed());
 
     end();
     wait_until("queries to work again", PATIENCE, || db.try_rows(NEEDS_ALL).is_ok());
@@ -118,7 +133,18 @@ fn trouble_with_a_store() {
         ("the store is not available", Mode::Unavailable(u32::MAX)),
     ] {
         let hits = faulty.hits();
-        story(&db, what, "ST005", || faulty.set(mode), || faulty.set(Mode::Pass));
+        let lasts = match mode {
+            Mode::Unavailable(_) => UNAVAILABLE,
+            _ => Duration::ZERO,
+        };
+        long_story(
+            &db,
+            what,
+            "ST005",
+            lasts,
+            || faulty.set(mode),
+            || faulty.set(Mode::Pass),
+        );
         let seen = faulty.hits() > hits;
         assert!(
             seen || matches!(mode, Mode::Refuse | Mode::HangConnect),

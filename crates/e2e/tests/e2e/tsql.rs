@@ -197,6 +197,44 @@ fn tsql_statements_and_procedures() {
     assert!(["0A000", "42883"].contains(&error.code.as_str()), "{error}");
 }
 
+/// Un-stretching in T-SQL: a table is abandoned, then the database forgets its endpoint.
+#[test]
+fn tsql_switches_remote_data_archive_off() {
+    let cluster = Cluster::builder("tsql-off").conf("stretch.naptime", "100ms").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    create(&db);
+    db.sql("CREATE TABLE t (n int); INSERT INTO t SELECT generate_series(1, 100)");
+    run(
+        &db,
+        &format!(
+            "{}{} CREATE FUNCTION f (@n int) RETURNS TABLE WITH SCHEMABINDING AS RETURN SELECT 1 AS is_eligible WHERE @n <= 90
+             ALTER TABLE t SET (REMOTE_DATA_ARCHIVE = ON (FILTER_PREDICATE = f(n), MIGRATION_STATE = OUTBOUND))",
+            key_and_credential("cred"),
+            enable("postgres", &endpoint)
+        ),
+    );
+    assert_eq!(db.int("SELECT stretch.drain('t')"), 90);
+    db.sql("SELECT stretch.purge_staged()");
+    let off = "ALTER DATABASE postgres SET REMOTE_DATA_ARCHIVE = OFF";
+    let error = db.fails(&block(off), "55000");
+    assert!(error.detail.contains("public.t"), "{}", error.detail);
+    db.fails(
+        &block("ALTER TABLE t SET (REMOTE_DATA_ARCHIVE (MIGRATION_STATE = INBOUND))"),
+        "0A000",
+    );
+    let abandon = "ALTER TABLE t SET (REMOTE_DATA_ARCHIVE = OFF_WITHOUT_DATA_RECOVERY (MIGRATION_STATE = PAUSED))";
+    let said = run(&db, abandon);
+    assert!(said.iter().any(|line| line.contains("90 cold rows left")), "{said:?}");
+    assert_eq!(db.int("SELECT count(*) FROM t"), 10);
+    assert_eq!(endpoint.segments().len(), 1);
+    db.sql("BEGIN");
+    db.fails(&block(off), "25001");
+    db.sql("ROLLBACK");
+    run(&db, off);
+    assert_eq!(db.int("SELECT count(*) FROM stretch.status"), 0);
+}
+
 #[test]
 fn tsql_commits_each_statement_outside_a_transaction_block() {
     let cluster = Cluster::builder("tsql-commit").start();

@@ -1,6 +1,7 @@
 //! `stretch.enable_database` and the other functions about the database as a whole.
 
 use crate::catalog::scan::Latest;
+use crate::enable::disable;
 use crate::error::{Error, OrRaise, Result, notice};
 use crate::pg::user;
 use crate::{catalog, gucs, request, secrets, shmem, store};
@@ -15,6 +16,12 @@ pub const CREDENTIAL_NAME_CHARS: usize = 128;
 #[pg_extern]
 fn stretch_enable_database(endpoint: &str, credential: &str, if_not_exists: bool) {
     enable_database(endpoint, credential, if_not_exists).or_raise();
+}
+
+/// `stretch.disable_database()`.
+#[pg_extern]
+fn stretch_disable_database() {
+    disable::database().or_raise();
 }
 
 fn enable_database(endpoint: &str, credential: &str, if_not_exists: bool) -> Result<()> {

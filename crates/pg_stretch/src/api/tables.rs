@@ -1,6 +1,6 @@
 //! The SQL functions for tables: enabling, checking, changing settings and filter.
 
-use crate::enable::{self, Wish};
+use crate::enable::{self, Wish, disable};
 use crate::error::{Error, OrRaise, Result};
 use pgrx::prelude::*;
 
@@ -100,6 +100,19 @@ fn stretch_set_filter(relation: Option<pg_sys::Oid>, filter: Option<&str>) {
     given(relation, "relation")
         .and_then(|relation| enable::set_filter(relation, filter))
         .or_raise();
+}
+
+/// `stretch.disable_table`.
+#[pg_extern]
+fn stretch_disable_table(relation: Option<pg_sys::Oid>, leave_remote_data: Option<bool>, if_exists: Option<bool>) {
+    let run = || {
+        disable::table(
+            given(relation, "relation")?,
+            given(leave_remote_data, "leave_remote_data")?,
+            if_exists.unwrap_or(false),
+        )
+    };
+    run().or_raise();
 }
 
 /// The estimate shown in `stretch.tables`.

@@ -2,6 +2,7 @@
 
 mod attempt;
 pub mod child;
+pub mod disable;
 pub mod filter;
 pub mod lock;
 pub mod refusals;
@@ -209,7 +210,7 @@ fn migration_state(text: &str) -> Result<String> {
         "outbound" | "paused" => Ok(state),
         "inbound" => Err(
             Error::new(&errors::UNSUPPORTED, "migration state inbound is not supported yet")
-                .hint("Use outbound or paused."),
+                .hint("Use outbound or paused; stretch.disable_table leaves cold rows on the endpoint."),
         ),
         _ => Err(Error::argument(format!("\"{text}\" is not a migration state")).hint("Use outbound or paused.")),
     }

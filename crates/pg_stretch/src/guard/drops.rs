@@ -3,9 +3,10 @@
 
 use super::targets::{Facts, refused, schema_target};
 use super::triggers;
+use crate::enable::disable::retire;
 use crate::enable::{child::FILTER, lock};
 use crate::error::Result;
-use crate::pg::{names, path, spi, user};
+use crate::pg::{names, user};
 use crate::stretched::{self, Info};
 use pgrx::prelude::*;
 use std::cell::RefCell;
@@ -274,21 +275,4 @@ fn live_segments(info: &Info) -> Result<bool> {
     let latest = crate::catalog::scan::Latest::take();
     let manifest = crate::catalog::tables::manifest(&info.table_id, latest.get())?;
     Ok(manifest.is_some_and(|manifest| manifest.segments > 0))
-}
-
-/// Takes a table out of the catalog. Its segments stay on the endpoint for the retention; when they were retired is
-/// stamped by a later transaction (F16, F47).
-fn retire(info: &Info) -> Result<()> {
-    let _us = user::ActAs::extension_owner();
-    let _path = path::Pinned::new();
-    let id = info.table_id.to_string();
-    for sql in [
-        "UPDATE stretch.segment SET retired = true WHERE table_id = $1::uuid AND NOT retired",
-        "DELETE FROM stretch.manifest WHERE table_id = $1::uuid",
-        "DELETE FROM stretch.stretched_table WHERE table_id = $1::uuid",
-    ] {
-        spi::execute(sql, &[id.as_str().into()])?;
-    }
-    stretched::invalidate(info);
-    Ok(())
 }

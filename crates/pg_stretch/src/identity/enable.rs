@@ -1,9 +1,10 @@
 //! The worker's part of `stretch.enable_database`: probe, first branch, first claim, then one local transaction (F20, F21).
 
-use super::marker::Intent;
+use super::marker::{self, Intent};
 use super::watch::{bind, claim_body, created_by};
 use super::{Claim, Identity};
 use crate::catalog::tables;
+use crate::enable::disable::none_stretched;
 use crate::error::{Error, Result};
 use crate::pg::spi;
 use crate::pg::txn::{self, Isolation};
@@ -107,6 +108,36 @@ impl Identity {
             spi::execute("DELETE FROM stretch.binding", &[]).map(drop)
         })?;
         self.disconnect(Reason::Deauthorized);
+        Ok(Value::Null)
+    }
+
+    /// Carries out the request `disable_database`: catalog and marker forget the endpoint, where everything stays as it is.
+    pub fn disable(&mut self) -> Result<Value> {
+        txn::run(Isolation::ReadCommitted, || {
+            // No table is enabled meanwhile.
+            spi::execute("LOCK TABLE stretch.stretched_table IN EXCLUSIVE MODE", &[])?;
+            // SAFETY: inside a transaction with an active snapshot.
+            none_stretched(unsafe { pg_sys::GetActiveSnapshot() })?;
+            for table in [
+                "binding",
+                "database",
+                "staged_chunk",
+                "tombstone",
+                "segment_detail",
+                "segment",
+                "migration_batch",
+            ] {
+                spi::execute(&format!("DELETE FROM stretch.{table}"), &[])?;
+            }
+            Ok(())
+        })?;
+        if self.lock_marker(false)? {
+            return Err(Error::new(&errors::NOT_NOW, Reason::MarkerLocked.text()));
+        }
+        if let Some(marker) = &mut self.marker {
+            marker.update(|content| *content = marker::Content::default())?;
+        }
+        self.forget();
         Ok(Value::Null)
     }
 

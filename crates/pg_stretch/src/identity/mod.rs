@@ -228,6 +228,14 @@ impl Identity {
         });
     }
 
+    /// Nothing is left to be judged: the database is not stretched any more.
+    fn forget(&mut self) {
+        self.phase = Phase::Start;
+        self.claim = None;
+        self.verdict = Verdict::default();
+        publish::unpublish();
+    }
+
     /// Forgets the verdict, so that the next step judges anew.
     pub fn judge_anew(&mut self) -> Result<()> {
         self.phase = Phase::Start;

@@ -20,6 +20,19 @@ pub fn publish_keeping_read(verdict: &Verdict) {
     store(verdict, None, None);
 }
 
+/// Takes the verdict back.
+pub fn unpublish() {
+    // SAFETY: plain global.
+    let me = unsafe { pg_sys::MyDatabaseId };
+    shmem::with(|shared| {
+        if let Some(slot) = shared.slot(me) {
+            slot.judged = false;
+            slot.may_read = false;
+        }
+    });
+    shmem::broadcast();
+}
+
 fn store(verdict: &Verdict, may_read: Option<bool>, claim: Option<&Claim>) {
     // SAFETY: plain global and a clock.
     let (me, now) = unsafe { (pg_sys::MyDatabaseId, pg_sys::GetCurrentTimestamp()) };

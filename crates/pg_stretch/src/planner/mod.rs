@@ -1,5 +1,6 @@
 //! Checks before planning: what cannot be done exactly on a stretched table is an error that names the table (F9, F42).
 
+use crate::catalog::tables;
 use crate::error::{Error, OrRaise, Result};
 use crate::pg::{list, names};
 use crate::stretched;
@@ -121,7 +122,7 @@ unsafe fn check_entry(entry: *mut pg_sys::RangeTblEntry) -> Result<()> {
         return Ok(());
     }
     let Some(info) = stretched::lookup(relid)? else {
-        return Ok(());
+        return not_disabled_since(relid);
     };
     if sample {
         return Err(sample_refused(relid));
@@ -135,6 +136,27 @@ unsafe fn check_entry(entry: *mut pg_sys::RangeTblEntry) -> Result<()> {
         .hint("Use ONLY to read the hot rows alone; restore the inheritance to read all rows."));
     }
     Ok(())
+}
+
+/// 40001 when the transaction's snapshot is older than `disable_table`: it would miss the cold rows that it should see (F10).
+fn not_disabled_since(relation: pg_sys::Oid) -> Result<()> {
+    // SAFETY: getters of the transaction and snapshot managers.
+    let snapshot = unsafe {
+        if pg_sys::XactIsoLevel < pg_sys::XACT_REPEATABLE_READ as i32 || !pg_sys::ActiveSnapshotSet() {
+            return Ok(());
+        }
+        pg_sys::GetActiveSnapshot()
+    };
+    if !stretched::may_be(relation) || tables::by_relation(relation, snapshot)?.is_none() {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::MOVED,
+        format!(
+            "table {} was disabled after this transaction took its snapshot",
+            names::relation(relation)
+        ),
+    ))
 }
 
 /// The error for TABLESAMPLE: the server would sample the hot rows and take all of the cold ones.

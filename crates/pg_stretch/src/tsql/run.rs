@@ -64,10 +64,6 @@ pub fn statement(body: &Body, at: Position) -> Result<()> {
         }
         Body::DisableDatabase { database } => {
             names::check_database(database.as_ref())?;
-            require_function(
-                "stretch.disable_database()",
-                "ALTER DATABASE … SET REMOTE_DATA_ARCHIVE = OFF",
-            )?;
             spi::execute("SELECT stretch.disable_database()", &[])?;
         }
         Body::AlterTable { table, change } => alter_table(table, change, at)?,
@@ -77,25 +73,10 @@ pub fn statement(body: &Body, at: Position) -> Result<()> {
     Ok(())
 }
 
-/// What a later version brings is named instead of failing as an unknown function.
-fn require_function(signature: &str, what: &str) -> Result<()> {
-    let there = spi::get::<bool>("SELECT pg_catalog.to_regprocedure($1) IS NOT NULL", &[signature.into()])?;
-    if there == Some(true) {
-        return Ok(());
-    }
-    Err(Error::new(
-        &errors::UNSUPPORTED,
-        format!("{what} is not supported by this version of pg_stretch"),
-    )
-    .without_hint())
-}
-
 fn alter_table(table: &ObjectName, change: &TableChange, at: Position) -> Result<()> {
     let relation = names::relation(table)?;
     let (filter, state) = match change {
         TableChange::Abandon => {
-            let function = "stretch.disable_table(regclass,boolean,boolean)";
-            require_function(function, "REMOTE_DATA_ARCHIVE = OFF_WITHOUT_DATA_RECOVERY")?;
             spi::execute(
                 "SELECT stretch.disable_table($1::pg_catalog.regclass, true)",
                 &[relation.into()],

@@ -26,6 +26,7 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
         "enable_database" => worker.identity.enable(&taken.args),
         "reauthorize" => crate::reauthorize::reauthorize(&mut worker.identity, &taken.args),
         "reconcile" => crate::reauthorize::reconcile(&mut worker.identity, &taken.args),
+        "disable_database" => worker.identity.disable(),
         "deauthorize" => worker.identity.deauthorize(),
         "judge_again" => worker.identity.judge_anew().map(|()| Value::Null),
         other => Err(Error::internal(format!("the worker does not know the request {other}"))),

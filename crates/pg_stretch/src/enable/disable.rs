@@ -1,0 +1,130 @@
+//! Un-stretching: a table becomes an ordinary one with its hot rows; a database forgets its endpoint.
+
+use super::{child, lock, rights};
+use crate::catalog::rows::StretchedTable;
+use crate::catalog::scan::Latest;
+use crate::catalog::tables;
+use crate::error::{Error, Result, notice};
+use crate::guard;
+use crate::pg::{names, path, spi, user};
+use crate::stretched::{self, Info};
+use crate::{request, shmem};
+use pgrx::pg_sys;
+use stretch_core::errors;
+
+/// `stretch.disable_table`. With `leave` the cold rows leave the table and stay on the endpoint; without, there must be none.
+pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> {
+    rights(relation, "disable_table")?;
+    shmem::require()?;
+    lock::exclusive(relation);
+    rights(relation, "disable_table")?;
+    let name = names::relation(relation);
+    let Some(table) = tables::by_relation(relation, Latest::take().get())? else {
+        let message = format!("table {name} is not stretched");
+        if if_exists {
+            notice(&format!("{message}, skipping"));
+            return Ok(());
+        }
+        return Err(Error::new(&errors::TABLE_NOT_ENABLED, message));
+    };
+    let left = cold_rows(&table)?;
+    if !leave && left > 0 {
+        return Err(Error::new(
+            &errors::UNSUPPORTED,
+            format!("bringing {left} cold rows of table {name} back is not supported yet"),
+        )
+        .hint("Copy the rows into another table, or leave them on the endpoint with leave_remote_data => true."));
+    }
+    uploaded(&table, &name)?;
+    {
+        let _us = user::ActAs::extension_owner();
+        let _path = path::Pinned::new();
+        for trigger in guard::TRIGGERS {
+            child::utility(&format!("DROP TRIGGER IF EXISTS {trigger} ON {name}"))?;
+        }
+        retire(&Info {
+            table_id: table.table_id,
+            relation,
+            child: table.child,
+        })?;
+        child::utility(&format!("DROP FOREIGN TABLE {}", names::relation(table.child)))?;
+    }
+    if left > 0 {
+        notice(&format!(
+            "{left} cold rows left table {name}; they stay on the endpoint and are no longer read"
+        ));
+    }
+    Ok(())
+}
+
+/// Rows that would leave the table.
+fn cold_rows(table: &StretchedTable) -> Result<i64> {
+    let latest = Latest::take();
+    let mut rows = 0;
+    for segment in tables::live_segments(&table.table_id, latest.get())? {
+        rows += segment.row_count - tables::dead_rows(&segment.segment_id, latest.get())?.len() as i64;
+    }
+    Ok(rows)
+}
+
+/// 55000 while rows that are to stay on the endpoint have not got there.
+fn uploaded(table: &StretchedTable, name: &str) -> Result<()> {
+    let latest = Latest::take();
+    let waiting = tables::live_segments(&table.table_id, latest.get())?
+        .iter()
+        .filter(|segment| segment.object_key.is_none())
+        .count();
+    if waiting == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::NOT_NOW,
+        format!("{waiting} segments of table {name} are not on the endpoint yet"),
+    )
+    .hint("Pause the table and run stretch.purge_staged, which waits for the uploads, then try again."))
+}
+
+/// Takes a table out of the catalog. Its segments stay on the endpoint for the retention; when they were retired is
+/// stamped by a later transaction (F16, F47). The lock comes first, as for whoever retires a segment (F2).
+pub fn retire(info: &Info) -> Result<()> {
+    let _us = user::ActAs::extension_owner();
+    let _path = path::Pinned::new();
+    let id = info.table_id.to_string();
+    for sql in [
+        "SELECT FROM stretch.segment WHERE table_id = $1::uuid AND NOT retired ORDER BY segment_id FOR UPDATE",
+        "UPDATE stretch.segment SET retired = true WHERE table_id = $1::uuid AND NOT retired",
+        "DELETE FROM stretch.manifest WHERE table_id = $1::uuid",
+        "DELETE FROM stretch.stretched_table WHERE table_id = $1::uuid",
+    ] {
+        spi::execute(sql, &[id.as_str().into()])?;
+    }
+    stretched::invalidate(info);
+    Ok(())
+}
+
+/// `stretch.disable_database`, after every table was disabled. The worker does it, since it holds the marker.
+pub fn database() -> Result<()> {
+    shmem::require()?;
+    request::refuse_in_block("disable_database")?;
+    user::require_database_owner("disable_database")?;
+    {
+        let latest = Latest::take();
+        if tables::database(latest.get())?.is_none() {
+            return Err(crate::store::not_enabled());
+        }
+        none_stretched(latest.get())?;
+    }
+    request::call("disable_database", &serde_json::Value::Null).map(drop)
+}
+
+/// 55000 with the names of the tables that are still stretched.
+pub fn none_stretched(snapshot: pg_sys::Snapshot) -> Result<()> {
+    let tables = tables::stretched_tables(snapshot)?;
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = tables.iter().map(|table| names::relation(table.relation)).collect();
+    Err(Error::new(&errors::NOT_NOW, "this database still has stretched tables")
+        .detail(format!("Stretched are {}.", names.join(", ")))
+        .hint("Run stretch.disable_table for each of them first."))
+}
