@@ -1,8 +1,9 @@
 //! Stretching tables: refusals, filters, settings, unique keys, views, dumps (design §4, F1, F3, F28, F47).
 
 use std::time::Duration;
+
 use testkit::setup::{drain, enable_database};
-use testkit::{Client, Cluster, Endpoint, SqlError};
+use testkit::{Client, Cluster, Endpoint, SqlError, wait_until};
 
 /// A private server whose database `postgres` is stretch-enabled.
 fn stretched(name: &str) -> (Cluster, Endpoint, Client) {
@@ -286,6 +287,34 @@ fn copy_says_how_many_rows_it_leaves_out() {
 }
 
 #[test]
+fn the_log_tells_of_a_dump_without_cold_rows() {
+    let (cluster, _endpoint, db) = stretched("tables-partial-dump");
+    enable_orders(&db);
+    drain(&db, "orders");
+    let warnings = || cluster.log().matches("a dump without cold rows was taken of").count();
+    cluster.pg_dump("postgres", &["-Fc"]);
+    let directory = cluster.scratch("dumps").join("parallel");
+    for (options, expected) in [
+        (["-Fd", "-j2", "--no-sync"], 0),
+        (["-Fc", "-s", "--no-sync"], 0),
+        (["-Fc", "-t", "orders"], 1),
+        (["-Fp", "-n", "public"], 2),
+        (["-Fp", "--exclude-schema=stretch", "-a"], 3),
+    ] {
+        let mut dump = cluster.command("pg_dump");
+        let file = directory.with_extension(expected.to_string() + options[0]);
+        testkit::os::run_ok(dump.args(options).arg("--file").arg(file).arg("postgres"));
+        // The session of a dump ends after its program: it is gone from the statistics when it has logged.
+        let dumping = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'";
+        wait_until("the dump's sessions to end", Duration::from_secs(60), || {
+            db.int(dumping) == 0
+        });
+        assert_eq!(warnings(), expected, "{options:?}");
+    }
+    assert!(cluster.log().contains("taken of public.orders"));
+}
+
+#[test]
 fn a_dump_of_a_stretched_table_is_restored_in_every_way() {
     let (cluster, _endpoint, db) = stretched("tables-dump");
     enable_orders(&db);
@@ -374,7 +403,7 @@ fn a_statement_with_a_secret_shows_nowhere() {
         db.try_sql("SELECT pg_advisory_lock(1), 'stretch.open_master_key', 'TOPSECRET-C'")
             .expect("it only reads");
     });
-    testkit::wait_until("the session to wait", Duration::from_secs(30), || {
+    wait_until("the session to wait", Duration::from_secs(30), || {
         waiting.bool(&format!(
             "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = {pid}"
         ))

@@ -105,7 +105,7 @@ impl Heap {
     ///
     /// # Safety
     /// The tuple has the foreign table's layout.
-    pub unsafe fn from_child(&self, tuple: pg_sys::HeapTuple) -> pg_sys::HeapTuple {
+    pub unsafe fn parent_form(&self, tuple: pg_sys::HeapTuple) -> pg_sys::HeapTuple {
         // SAFETY: the map was made for these two layouts.
         unsafe {
             match self.to_heap.is_null() {
@@ -124,7 +124,7 @@ impl Heap {
         unsafe {
             let mut owned = false;
             let tuple = pg_sys::heap_copytuple(pg_sys::ExecFetchSlotHeapTuple(slot, true, &mut owned));
-            pg_sys::ExecForceStoreHeapTuple(self.from_child(tuple), self.new_slot, false);
+            pg_sys::ExecForceStoreHeapTuple(self.parent_form(tuple), self.new_slot, false);
             self.new_slot
         }
     }

@@ -77,7 +77,7 @@ impl ColdWrite {
             let met = self.meet("DELETE")?;
             let _context = met.begin_row();
             let before = match old {
-                Some(old) => Some(met.heap.from_child(tuples::from_datum(old))),
+                Some(old) => Some(met.heap.parent_form(tuples::from_datum(old))),
                 None => None,
             };
             if let Some(before) = before
@@ -119,7 +119,7 @@ impl ColdWrite {
                 .ok_or_else(|| Error::internal("an UPDATE of cold rows lacks their old content"))?;
             let met = self.meet("UPDATE")?;
             let _context = met.begin_row();
-            let before = met.heap.from_child(tuples::from_datum(old));
+            let before = met.heap.parent_form(tuples::from_datum(old));
             let new = met.heap.new_version(slot);
             if !met.heap.before_update(before, new) {
                 return Ok(std::ptr::null_mut());

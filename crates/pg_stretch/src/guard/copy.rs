@@ -1,7 +1,8 @@
 //! COPY of a stretched table: core copies the heap only, so the session is told how many cold rows are not in it (C-2).
 
+use super::dump;
 use super::targets::relation_named;
-use crate::catalog::scan::Latest;
+use crate::catalog::scan::{Latest, relation_oid};
 use crate::catalog::tables;
 use crate::error::{self, Result};
 use crate::pg::names;
@@ -14,11 +15,13 @@ pub fn warn(statement: &pg_sys::CopyStmt) -> Result<()> {
     if statement.is_from || statement.relation.is_null() {
         return Ok(());
     }
-    let Some(info) = relation_named(statement.relation)
-        .map(stretched::lookup)
-        .transpose()?
-        .flatten()
-    else {
+    let Some(relation) = relation_named(statement.relation) else {
+        return Ok(());
+    };
+    if relation == relation_oid(c"segment")? {
+        dump::copied_catalog();
+    }
+    let Some(info) = stretched::lookup(relation)? else {
         return Ok(());
     };
     let rows = cold_rows(&info)?;
@@ -31,6 +34,7 @@ pub fn warn(statement: &pg_sys::CopyStmt) -> Result<()> {
             "{table}: {rows} cold rows are not in this COPY. They are in the dump only if it covers the whole database \
              (extension pg_stretch, schema stretch_remote)."
         ));
+        dump::copied_table(table);
     } else {
         error::report(
             pg_sys::WARNING as i32,

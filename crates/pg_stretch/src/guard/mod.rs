@@ -7,6 +7,7 @@ mod classify;
 mod copy;
 mod databases;
 mod drops;
+mod dump;
 mod ours;
 mod publish;
 mod row_types;

@@ -1,7 +1,7 @@
 //! The hooks: ProcessUtility for statements by their parse tree, object access for drops by any route.
 
 use super::targets::{Aim, Facts, What, installed};
-use super::{classify, copy, databases, drops, is_ours, publish, triggers};
+use super::{classify, copy, databases, drops, dump, is_ours, publish, triggers};
 use crate::enable::{self, child};
 use crate::error::{OrRaise, Result};
 use crate::pg::{path, user};
@@ -88,6 +88,9 @@ unsafe extern "C-unwind" fn process_utility(
     unsafe {
         let node = (*statement).utilityStmt;
         let tag = (*node).type_;
+        if tag == pg_sys::NodeTag::T_VariableSetStmt {
+            dump::observe(&*node.cast());
+        }
         let mut session = None;
         if pg_sys::IsTransactionState() && !is_ours() && is_watched(tag) && !in_our_script() && installed() {
             session = Some(Session::before(node).or_raise());
