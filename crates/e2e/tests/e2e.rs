@@ -16,6 +16,8 @@ mod guard_types;
 mod guards;
 #[path = "e2e/identity.rs"]
 mod identity;
+#[path = "e2e/isolation.rs"]
+mod isolation;
 #[path = "e2e/kit.rs"]
 mod kit;
 #[path = "e2e/migration.rs"]

@@ -24,8 +24,11 @@ mod secrets;
 mod shmem;
 mod sqlstate;
 mod start;
+mod steps;
 mod store;
 mod stretched;
+#[cfg(feature = "testing")]
+mod testing;
 mod tombstone;
 mod tsql;
 mod types;

@@ -14,4 +14,5 @@ pub mod reconcile;
 mod seeded;
 pub mod staging;
 pub mod state;
+pub mod steps;
 pub mod verdict;

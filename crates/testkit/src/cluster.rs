@@ -183,7 +183,12 @@ impl Cluster {
 
     /// A PostgreSQL program as the server's user, aimed at this server as user postgres.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = os::as_server(Tree::get().bin(program), &self.dir);
+        self.command_at(&Tree::get().bin(program))
+    }
+
+    /// The same for a program by its path.
+    pub fn command_at(&self, program: &Path) -> Command {
+        let mut command = os::as_server(program, &self.dir);
         command
             .env("PGHOST", &self.dir)
             .env("PGUSER", "postgres")

@@ -5,6 +5,7 @@ use super::{Progress, delete, order, record, scan};
 use crate::catalog::{self, rows::StretchedTable, scan::relation_oid};
 use crate::error::{Error, Result};
 use crate::pg::{names, spi};
+use crate::steps;
 use pgrx::prelude::*;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -107,6 +108,7 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
         started.elapsed().as_secs_f64(),
         None,
     )?;
+    steps::reached(steps::BatchRecorded);
     let stayed = delete::delete(relation.0, &scanned.tids, snapshot);
     let moved = rows - stayed.len() as u64;
     if !batch::is_worth_keeping(rows, moved) {
@@ -120,6 +122,7 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
         ));
     }
     record::tombstones(segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
+    steps::reached(steps::BatchDeleted);
     Ok(Outcome {
         moved,
         reached_end,

@@ -11,6 +11,7 @@ use crate::catalog::{self, rows::StretchedTable};
 use crate::error::{Error, Result, log};
 use crate::gucs;
 use crate::pg::txn::{self, Isolation};
+use crate::steps;
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -51,6 +52,9 @@ pub struct Mover {
 impl Mover {
     /// One batch for each table that is due; true when there is more to do at once.
     pub fn round(&mut self) -> Result<bool> {
+        if steps::moves_when_asked_only() {
+            return Ok(false);
+        }
         let tables = txn::run(Isolation::ReadCommitted, || {
             // SAFETY: inside a transaction with an active snapshot.
             let all = catalog::tables::stretched_tables(unsafe { pg_sys::GetActiveSnapshot() })?;
@@ -111,6 +115,7 @@ impl Mover {
             );
             match result {
                 Ok(outcome) => {
+                    steps::reached(steps::BatchCommitted);
                     progress.next_block = outcome.next_block;
                     progress.failures = 0;
                     progress.rest_until = None;
@@ -200,6 +205,18 @@ impl Progress {
         self.unfit.insert(unfit.tid);
         Ok(())
     }
+}
+
+/// One batch in the transaction of a session, for tests; the rows moved.
+#[cfg(feature = "testing")]
+pub fn batch_here(relation: pg_sys::Oid) -> Result<u64> {
+    let order = batch::Order {
+        relation,
+        limits: limits(None)?,
+        demand: Demand::Asked,
+        waiting: Duration::ZERO,
+    };
+    batch::run(&order, &Progress::default(), &Cell::new(None)).map(|outcome| outcome.moved)
 }
 
 /// Whether the table is *strict* now; one that is not stretched is noticed by the batch.

@@ -6,6 +6,7 @@ use crate::catalog::rows::{StretchedTable, UniqueKey};
 use crate::error::{Error, Result};
 use crate::identity;
 use crate::pg::{names, spi};
+use crate::steps;
 use pgrx::pg_sys;
 use std::collections::BTreeSet;
 use stretch_core::ids::{BranchId, SegmentId, TableId};
@@ -132,6 +133,7 @@ pub fn apply(plan: &Plan, listing: &Listing, catalog: &Catalog, scope: Scope, no
                      WHERE segment_id = $1 AND (lost OR object_key IS NOT NULL OR uploaded_at IS NOT NULL)",
                     &[id().into()],
                 )?;
+                steps::reached(steps::RefillRecorded);
             }
             Finding::InDoubt { .. } => {}
             Finding::Lost { reason } => {

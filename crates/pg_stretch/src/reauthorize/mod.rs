@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::identity::enable::text_argument;
 use crate::identity::{Claim, Identity, claim_body, created_by};
 use crate::pg::txn::{self, Isolation};
-use crate::{io, secrets, store};
+use crate::{io, secrets, steps, store};
 use local::Row;
 use pgrx::pg_sys;
 use serde_json::{Value, json};
@@ -123,6 +123,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     ));
 
     let (nonce, branch) = identity.choose_branch(&format!("reauthorize {db} at {url}"))?;
+    steps::reached(steps::ReauthorizeChosen);
     let content_etag = url.starts_with("s3:");
     let plan = first.compare(&catalog, content_etag);
     let pinned = io::run(remote::pin(endpoint.clone(), db, branch, first.keys_by_branch(&plan)))?
@@ -131,6 +132,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
         .notices
         .push(format!("{pinned} objects are pinned for branch {branch}"));
 
+    steps::reached(steps::ReauthorizePinned);
     // What was there before the pin may be gone or marked now; after the pin no collector takes anything any more.
     let second =
         io::run(remote::list(endpoint.clone(), db, catalog.branches()))?.map_err(|error| store::map_error(&error))?;
@@ -175,12 +177,15 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
         }
     }
 
+    steps::reached(steps::ReauthorizeClaimed);
     txn::run(Isolation::ReadCommitted, || {
         local::bind_branch(&url, &credential, branch, &body, retention)?;
         local::apply(&plan, &second, &catalog, local::Scope::Reauthorize, &mut report.notices)?;
         report.rows = local::report(&plan, &catalog, None, true, &mut report.notices)?;
+        steps::reached(steps::ReauthorizeRecorded);
         local::publish_rows(request, &report.rows)
     })?;
+    steps::reached(steps::ReauthorizeCommitted);
     identity.bound_by_hand(Claim {
         db,
         branch,
@@ -235,6 +240,9 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
         report.rows = local::report(&plan, &catalog, only, !dry_run, &mut report.notices)?;
         local::publish_rows(request, &report.rows)
     })?;
+    if !dry_run {
+        steps::reached(steps::RefillCommitted);
+    }
     Ok(report.answer())
 }
 

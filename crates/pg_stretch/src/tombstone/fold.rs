@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::migrate::record::{bitmap, uuid_arg};
 use crate::pg::spi;
 use crate::pg::txn::{self, Isolation};
+use crate::steps;
 use pgrx::pg_sys;
 use stretch_core::dead_rows::{DeadRows, is_fold_worth};
 use stretch_core::errors;
@@ -16,7 +17,7 @@ use stretch_core::ids::SegmentId;
 pub fn round() -> Result<()> {
     for segment in candidates()? {
         match txn::run(Isolation::Serializable, || one(&segment)) {
-            Ok(_) => {}
+            Ok(_) => steps::reached(steps::FoldCommitted),
             Err(error) if ["40001", "55P03"].contains(&error.sqlstate.as_str()) => {}
             Err(error) => return Err(error),
         }
@@ -67,7 +68,9 @@ pub fn one(segment: &SegmentId) -> Result<u64> {
     if gone != old.len() {
         return Err(Error::new(&errors::LOCKED, "tombstones changed while they were folded"));
     }
+    steps::reached(steps::FoldDeleted);
     bitmap(*segment, &all)?;
+    steps::reached(steps::FoldRecorded);
     Ok(gone)
 }
 

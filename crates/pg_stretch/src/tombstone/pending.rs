@@ -6,6 +6,7 @@ use super::{conflict, write};
 use crate::catalog::rows::Segment;
 use crate::catalog::tables;
 use crate::error::{Error, Result};
+use crate::steps;
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -126,6 +127,7 @@ impl Pending {
         write::check(folded.contains(row).then_some(row))?;
         not_killed_by_us(&id, row)?;
         write::singles(&id, std::iter::once(row), self.command)?;
+        steps::reached(steps::TombstoneWritten);
         Ok(Verdict::Dies)
     }
 

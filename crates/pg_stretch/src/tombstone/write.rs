@@ -7,6 +7,7 @@ use crate::catalog::tables;
 use crate::error::Result;
 use crate::fdw::cold::LATEST;
 use crate::pg::txn;
+use crate::steps;
 use pgrx::{IntoDatum, pg_sys};
 use stretch_core::dead_rows::{BITMAP_ROW, DeadRows, is_bitmap_worth};
 use stretch_core::ids::SegmentId;
@@ -17,11 +18,14 @@ const COLUMNS: usize = 4;
 /// Writes all rows that one statement killed in a segment of `rows` rows. `command` is the statement's command id.
 pub fn all(segment: &SegmentId, dead: &DeadRows, rows: u64, command: pg_sys::CommandId) -> Result<()> {
     if is_bitmap_worth(dead.len(), rows) {
-        return bitmap(segment, dead);
+        bitmap(segment, dead)?;
+    } else {
+        let folded = guard(segment)?;
+        check(dead.first_common(&folded))?;
+        singles(segment, dead.iter(), command)?;
     }
-    let folded = guard(segment)?;
-    check(dead.first_common(&folded))?;
-    singles(segment, dead.iter(), command)
+    steps::reached(steps::TombstoneWritten);
+    Ok(())
 }
 
 /// Locks the segment against being retired, and reads its bitmap as it is now. While the lock lasts, only the fold changes

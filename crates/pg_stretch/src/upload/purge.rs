@@ -7,6 +7,7 @@ use crate::io::Ticket;
 use crate::migrate::record::uuid_arg;
 use crate::pg::spi;
 use crate::pg::txn::{self, Isolation};
+use crate::steps;
 use pgrx::pg_sys;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,7 @@ impl Listing {
 
     fn drop_staging(&self, listed: Listed) -> Result<u64> {
         let mut dropped = 0;
+        steps::reached(steps::PurgeListed);
         for (candidate, listed) in listed.map_err(|error| crate::store::map_error(&error))? {
             let facts = StagedSegment {
                 connected: claim() == Some(self.claim),
@@ -174,6 +176,8 @@ fn drop_staging(candidate: &Candidate, generation: u64) -> Result<u64> {
             "DELETE FROM stretch.staged_chunk WHERE segment_id = $1",
             &[uuid_arg(&candidate.segment_id)],
         )?;
+        steps::reached(steps::PurgeRecorded);
         Ok(candidate.size)
     })
+    .inspect(|_| steps::reached(steps::PurgeCommitted))
 }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::migrate::record::{attempt, uuid_arg};
 use crate::pg::spi;
 use crate::pg::txn::{self, Isolation};
+use crate::steps;
 use bytes::{Bytes, BytesMut};
 use pgrx::pg_sys;
 use sha2::{Digest, Sha256};
@@ -118,6 +119,7 @@ pub async fn run(task: Task, claim: Claim, endpoint: Arc<Endpoint>) -> std::resu
                 generation: claim.generation,
                 attempt: 0,
             };
+            steps::reached_on_io_thread(steps::UploadBegun);
             let uploaded = stretch_endpoint::upload::upload_segment(
                 &endpoint,
                 &task.db_id,
@@ -127,6 +129,7 @@ pub async fn run(task: Task, claim: Claim, endpoint: Arc<Endpoint>) -> std::resu
                 &task.sha256,
             )
             .await?;
+            steps::reached_on_io_thread(steps::UploadReadBack);
             Ok(Done::Uploaded {
                 key: uploaded.key,
                 etag: uploaded.etag,
@@ -154,6 +157,7 @@ pub fn record(task: &Task, claim: Claim, done: &Done, took: Duration) -> Result<
                     &[id(), key.as_str().into(), etag.as_deref().into(), generation.into()],
                 )?;
                 attempt(&task.table_id, "UPLOAD", 0, task.byte_size, took.as_secs_f64(), None)?;
+                steps::reached(steps::UploadRecorded);
             }
             Done::Verified => {
                 spi::execute(
@@ -174,7 +178,9 @@ pub fn record(task: &Task, claim: Claim, done: &Done, took: Duration) -> Result<
             }
         }
         Ok(())
-    })
+    })?;
+    steps::reached(steps::UploadCommitted);
+    Ok(())
 }
 
 /// Notes a failed try in `stretch.migration_status`.

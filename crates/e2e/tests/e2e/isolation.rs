@@ -1,0 +1,119 @@
+//! Isolation specs under PostgreSQL's isolationtester: a batch is a step of a session (C-1), every outcome is in an expected file.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use testkit::setup::{drain, enable_database};
+use testkit::{Cluster, Endpoint, tree::Tree};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/isolation")
+}
+
+/// Names of the files of a folder without their ending, sorted.
+fn names(of: &str) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder().join(of))
+        .expect("the folder is there")
+        .flatten()
+        .map(|entry| entry.path().file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// `STRETCH_WRITE_EXPECTED=1` writes the expected files instead of comparing them; `STRETCH_SPEC` picks one.
+#[test]
+fn isolation_specs_give_what_is_expected() {
+    let write = std::env::var_os("STRETCH_WRITE_EXPECTED").is_some();
+    let only = std::env::var("STRETCH_SPEC").ok();
+    let cluster = Cluster::builder("isolation")
+        .conf("autovacuum", "off")
+        // The worker leaves everything to the sessions of the specs.
+        .conf("stretch.naptime", "1h")
+        .conf("stretch_test.moves_when_asked_only", "on")
+        .start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    db.sql(
+        "CREATE FUNCTION batch(regclass) RETURNS bigint LANGUAGE c STRICT AS '$libdir/pg_stretch', 'stretch_test_batch_wrapper';
+         CREATE FUNCTION fold() RETURNS bigint LANGUAGE c AS '$libdir/pg_stretch', 'stretch_test_fold_wrapper';
+         CREATE FUNCTION wait_for_upload() RETURNS void LANGUAGE plpgsql AS $$BEGIN
+             WHILE EXISTS (SELECT FROM stretch.segment WHERE NOT retired AND object_key IS NULL) LOOP
+                 PERFORM pg_sleep(0.01);
+             END LOOP;
+         END$$",
+    );
+    let mut differ = Vec::new();
+    let mut permutations = 0;
+    for name in names("specs") {
+        if only.as_ref().is_some_and(|only| *only != name) {
+            continue;
+        }
+        let spec = fs::read_to_string(folder().join("specs").join(&name).with_extension("spec")).expect("readable");
+        let got = run(&cluster, &spec);
+        let ran = got.matches("\nstarting permutation:").count();
+        assert!(ran > 0, "{name} ran nothing:\n{got}");
+        permutations += ran;
+        let expected = folder().join("expected").join(&name).with_extension("out");
+        if write {
+            fs::write(&expected, &got).expect("writable");
+        } else if fs::read_to_string(&expected).unwrap_or_default() != got {
+            differ.push(format!("{name}:\n{got}"));
+        }
+    }
+    println!("isolation: {permutations} permutations");
+    assert!(differ.is_empty(), "not as expected: {}", differ.join("\n"));
+    if !write && only.is_none() {
+        assert_eq!(names("specs"), names("expected"));
+    }
+}
+
+fn run(cluster: &Cluster, spec: &str) -> String {
+    let tester = Tree::get().lib.join("pgxs/src/test/isolation/isolationtester");
+    let mut child = cluster
+        .command_at(&tester)
+        .env("PGISOLATIONTIMEOUT", "120")
+        .arg("dbname=postgres")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("isolationtester comes with postgresql-server-dev");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(spec.as_bytes()).expect("it reads its spec");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{text}");
+    text
+}
+
+/// isolationtester cannot carry a snapshot's name from one session to another.
+#[test]
+fn exported_snapshots_see_each_row_once() {
+    let cluster = Cluster::builder("isolation-export").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    db.sql("CREATE TABLE t (id int PRIMARY KEY, done boolean NOT NULL); INSERT INTO t SELECT n, n <= 300 FROM generate_series(1, 600) n");
+    db.sql("SELECT stretch.enable_table('t', 'done')");
+    let (exporter, importer) = (cluster.connect("postgres"), cluster.connect("postgres"));
+    exporter.sql("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    let snapshot = exporter.text("SELECT pg_export_snapshot()");
+    assert_eq!(drain(&db, "t"), 300);
+    db.sql("DELETE FROM t WHERE id BETWEEN 201 AND 400");
+    importer.sql(&format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '{snapshot}'"
+    ));
+    let counts = "SELECT count(*), count(DISTINCT id), (SELECT count(*) FROM ONLY t) FROM t";
+    assert_eq!(importer.lines(counts), ["600|600|600"]);
+    assert_eq!(exporter.lines(counts), ["600|600|600"]);
+    importer.fails("DELETE FROM t WHERE id = 1", "40001");
+    assert_eq!(db.lines(counts), ["400|400|200"]);
+}
