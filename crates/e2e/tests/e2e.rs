@@ -18,6 +18,8 @@ mod guards;
 mod identity;
 #[path = "e2e/isolation.rs"]
 mod isolation;
+#[path = "e2e/kills.rs"]
+mod kills;
 #[path = "e2e/kit.rs"]
 mod kit;
 #[path = "e2e/migration.rs"]

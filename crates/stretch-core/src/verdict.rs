@@ -263,16 +263,17 @@ fn is_fenced(binding: &Binding, marker: &Marker, seen: &Seen) -> bool {
 
 /// The marker, if it speaks about the claim that counts. A marker with another nonce is ignored (F19d).
 ///
-/// It counts by its nonce or by its intent (F20). When the highest claim is a stranger's that was never used, the
-/// claim that counts is the binding's.
+/// It counts by its nonce or by its intent (F20), also when the intended claim is bound already and only the marker was not
+/// told. When the highest claim is a stranger's that was never used, the claim that counts is the binding's.
 fn own_marker<'a>(binding: &Binding, marker: &'a Marker, seen: &Seen) -> Option<&'a PresentMarker> {
     let Marker::Present(marker) = marker else {
         return None;
     };
     let highest = seen.highest?;
     let unused = highest.generation > binding.generation && !highest.had_heartbeat;
+    let just_bound = highest.nonce == binding.nonce && !highest.had_heartbeat;
     let by_nonce = marker.nonce == Some(highest.nonce);
-    let by_intent = unused && marker.intent == Some(highest.nonce);
+    let by_intent = (unused || just_bound) && marker.intent == Some(highest.nonce);
     let by_binding = unused && marker.nonce == Some(binding.nonce);
     (by_nonce || by_intent || by_binding).then_some(marker)
 }

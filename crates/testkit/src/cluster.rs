@@ -253,12 +253,23 @@ impl Cluster {
         self.postmaster_pid().is_some()
     }
 
+    /// Process ids of the whole server, the postmaster's first.
+    pub fn processes(&self) -> Vec<u32> {
+        let postmaster = self.postmaster_pid().expect("the server runs");
+        let mut pids = vec![postmaster];
+        pids.extend(children(postmaster));
+        pids
+    }
+
     /// SIGKILL to the postmaster; returns when every process of the server is gone.
     pub fn kill9(&self) {
-        let postmaster = self.postmaster_pid().expect("the server runs");
-        let mut pids = children(postmaster);
-        pids.push(postmaster);
-        signal("KILL", postmaster);
+        let pids = self.processes();
+        signal("KILL", pids[0]);
+        self.bury(&pids);
+    }
+
+    /// Waits for the end of a server whose postmaster was killed, so that it can be started again.
+    pub fn bury(&self, pids: &[u32]) {
         wait_until("the end of a killed server", PATIENCE, || {
             !pids.iter().any(|pid| alive(*pid))
         });

@@ -66,9 +66,12 @@ impl Catalog {
         branches
     }
 
-    fn parent(&self) -> Option<Uuid> {
-        let last = self.database.lineage.last().map(|branch| branch.uuid());
-        last.or_else(|| self.binding.as_ref().map(|binding| binding.branch_id.uuid()))
+    /// The branch from which `branch` is made. An interrupted call may have bound `branch` itself already.
+    fn parent_of(&self, branch: Uuid) -> Option<Uuid> {
+        let lineage = self.database.lineage.iter().map(|known| known.uuid());
+        let bound = self.binding.as_ref().map(|binding| binding.branch_id.uuid());
+        let mut before = lineage.filter(|known| *known != branch);
+        before.next_back().or(bound.filter(|bound| *bound != branch))
     }
 }
 
@@ -160,7 +163,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     let branch_json = BranchJson {
         format: FORMAT,
         branch_id: branch,
-        parent: catalog.parent(),
+        parent: catalog.parent_of(branch),
         fork_generation: catalog.binding.as_ref().map(|binding| binding.generation as u64),
         fork_lsn: Some(body.lsn),
         created_by: created_by(),

@@ -386,6 +386,24 @@ fn f20_crash_between_claim_and_commit() {
 }
 
 #[test]
+fn f20_crash_between_commit_and_marker() {
+    let facts = with(restart(), |f| {
+        let mut intended = marker(OLD, 40);
+        intended.intent = Some(nonce(OURS));
+        f.local.marker = Marker::Present(intended);
+        seen(f).highest = claim(5, OURS, false);
+        seen(f).newest_heartbeat = beat(4, OLD, 40);
+    });
+    expect(&facts, Connected, Reason::Restarted);
+    // Once it has beaten, the marker was told; one that was not is an older copy.
+    let beaten = with(facts, |f| {
+        seen(f).highest = claim(5, OURS, true);
+        seen(f).newest_heartbeat = beat(5, OURS, 1);
+    });
+    expect(&beaten, Disconnected, Reason::NotProven);
+}
+
+#[test]
 fn f20_a_claim_that_was_never_used_fences_nobody() {
     let facts = with(restart(), |f| seen(f).highest = claim(6, STRANGER, false));
     expect(&facts, Connected, Reason::Restarted);

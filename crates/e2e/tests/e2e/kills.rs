@@ -1,0 +1,212 @@
+//! kill -9 at every durable step, and at random: content equals the model afterwards, and the next pass succeeds (I-2, I-3).
+
+#[path = "kills/random.rs"]
+mod random;
+
+use crate::identity::await_state;
+use crate::seed::seed;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::fs;
+use stretch_core::steps::Step;
+use testkit::setup::{CREDENTIAL, drain, enable_database, enable_table};
+use testkit::{Client, Cluster, Endpoint, PATIENCE, digest, wait_until};
+
+/// Who dies at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    /// The process that reached it.
+    Itself,
+    /// The postmaster, with it.
+    Postmaster,
+}
+
+/// A server with the tables `t` (stretched: rows below 5000 are cold) and `plain`, which every transaction changes alike.
+struct Bench {
+    cluster: Cluster,
+    endpoint: Endpoint,
+    next_id: u32,
+}
+
+impl Bench {
+    /// `max_batch_age`: after how long the worker moves a few rows without being asked.
+    fn new(name: &str, max_batch_age: &str) -> Self {
+        let cluster = Cluster::builder(name)
+            .conf("stretch.naptime", "100ms")
+            .conf("stretch.max_batch_age", max_batch_age)
+            .conf("autovacuum", "off")
+            .start();
+        let endpoint = Endpoint::new();
+        let db = cluster.connect("postgres");
+        enable_database(&db, &endpoint.url());
+        for table in ["t", "plain"] {
+            db.sql(&format!(
+                "CREATE TABLE {table} (id int PRIMARY KEY, cold boolean NOT NULL, n int NOT NULL);
+                 INSERT INTO {table} SELECT g, g < 5000, g FROM generate_series(1, 6000) g"
+            ));
+        }
+        enable_table(&db, "t", "cold");
+        assert_eq!(drain(&db, "t"), 4999);
+        Self {
+            cluster,
+            endpoint,
+            next_id: 6001,
+        }
+    }
+
+    /// Fifty new rows, all to be moved.
+    fn insert(&mut self, db: &Client) {
+        for table in ["t", "plain"] {
+            db.sql(&format!(
+                "INSERT INTO {table} SELECT g, true, g FROM generate_series({0}, {0} + 49) g",
+                self.next_id
+            ));
+        }
+        self.next_id += 50;
+    }
+
+    fn uploaded(&self, db: &Client) {
+        wait_until("the uploads", PATIENCE, || {
+            db.int("SELECT count(*) FROM stretch.segment WHERE NOT retired AND object_key IS NULL") == 0
+        });
+    }
+
+    /// Brings the server to the place just before a step; the statement returned, or what the worker does after it, reaches it.
+    fn prepare(&mut self, step: Step, db: &Client, rng: &mut StdRng) -> String {
+        use Step::*;
+        match step {
+            BatchRecorded | BatchDeleted | BatchCommitted | UploadBegun | UploadReadBack | UploadRecorded
+            | UploadCommitted => {
+                self.uploaded(db);
+                self.insert(db);
+                "SELECT stretch.drain('t')".into()
+            }
+            PurgeListed | PurgeRecorded | PurgeCommitted => {
+                self.insert(db);
+                drain(db, "t");
+                self.uploaded(db);
+                "SELECT stretch.purge_staged('t')".into()
+            }
+            FoldDeleted | FoldRecorded | FoldCommitted => {
+                let delete = |table: &str| {
+                    format!(
+                        "DO $$ DECLARE i int; BEGIN
+                             FOR i IN SELECT id FROM plain_cold ORDER BY id LIMIT 300 LOOP DELETE FROM {table} WHERE id = i; END LOOP;
+                         END $$"
+                    )
+                };
+                db.sql("DROP TABLE IF EXISTS plain_cold; CREATE TABLE plain_cold AS SELECT id FROM plain WHERE cold AND id < 5000");
+                format!("BEGIN; {}; {}; COMMIT", delete("t"), delete("plain"))
+            }
+            ReauthorizeChosen | ReauthorizePinned | ReauthorizeClaimed | ReauthorizeRecorded | ReauthorizeCommitted => {
+                db.sql("SELECT stretch.deauthorize()");
+                await_state(db, "disconnected");
+                format!("SELECT * FROM stretch.reauthorize('{CREDENTIAL}')")
+            }
+            RefillRecorded | RefillCommitted => {
+                self.insert(db);
+                drain(db, "t");
+                self.uploaded(db);
+                let key = db.text("SELECT object_key FROM stretch.segment WHERE staged AND NOT retired ORDER BY segment_id DESC LIMIT 1");
+                let object = self
+                    .endpoint
+                    .segments()
+                    .into_iter()
+                    .find(|path| path.ends_with(&key))
+                    .expect("it is there");
+                self.endpoint.remove(&object);
+                "SELECT * FROM stretch.reconcile()".into()
+            }
+            TombstoneWritten => {
+                let id = rng.random_range(2000..5000);
+                format!(
+                    "BEGIN; UPDATE plain SET n = n + 1 WHERE id = {id}; UPDATE t SET n = n + 1 WHERE id = {id}; COMMIT"
+                )
+            }
+        }
+    }
+
+    /// Arms the step, goes there, and has the server back.
+    fn kill_at(&mut self, step: Step, victim: Victim, rng: &mut StdRng) {
+        let db = self.cluster.connect("postgres");
+        let statement = self.prepare(step, &db, rng);
+        let order = self.cluster.data().join("pg_stretch.kill");
+        let pids = self.cluster.processes();
+        let whom = match victim {
+            Victim::Itself => "self",
+            Victim::Postmaster => "postmaster",
+        };
+        fs::write(&order, format!("{} {whom}", step.name())).expect("writable");
+        let told = db.try_sql(&statement);
+        wait_until(&format!("a kill at {step:?} ({told:?})"), PATIENCE, || !order.exists());
+        match victim {
+            Victim::Itself => {
+                // The death of any process makes the postmaster restart all others.
+                wait_until("the end of the sessions", PATIENCE, || db.try_sql("SELECT 1").is_err());
+            }
+            Victim::Postmaster => {
+                self.cluster.bury(&pids);
+                self.cluster.start();
+            }
+        }
+    }
+
+    /// The content is the model's, now and when everything has settled; what was cut short is done again.
+    fn check(&self, what: &str) {
+        let db = self.cluster.wait_ready("postgres");
+        let same = |when: &str| {
+            assert_eq!(
+                digest::table_digest(&db, "t", "id"),
+                digest::table_digest(&db, "plain", "id"),
+                "{what}, {when}"
+            );
+        };
+        let known = ["connected", "disconnected"];
+        wait_until("a verdict", PATIENCE, || {
+            known.contains(&db.text("SELECT state FROM stretch.status").as_str())
+        });
+        if db.text("SELECT state FROM stretch.status") == "disconnected" {
+            db.sql(&format!("SELECT * FROM stretch.reauthorize('{CREDENTIAL}')"));
+        }
+        same("at once");
+        drain(&db, "t");
+        self.uploaded(&db);
+        same("after the next pass");
+        assert_eq!(
+            db.int("SELECT count(*) FROM ONLY t WHERE cold"),
+            0,
+            "{what}: all is moved"
+        );
+        assert_eq!(
+            db.int(
+                "SELECT count(*) FROM stretch.staged_chunk c
+                 WHERE NOT EXISTS (SELECT FROM stretch.segment s WHERE s.segment_id = c.segment_id AND s.staged)"
+            ),
+            0,
+            "{what}: nothing is left in staging"
+        );
+        assert_eq!(
+            db.lines("SELECT missing, corrupt FROM stretch.verify('t')"),
+            ["0|0"],
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn kills_at_every_step_lose_nothing() {
+    let seed = seed();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut bench = Bench::new("kills-steps", "1d");
+    let mut kills = BTreeMap::new();
+    let first = rng.random_range(0..2);
+    for (number, step) in Step::ALL.into_iter().enumerate() {
+        let victim = [Victim::Itself, Victim::Postmaster][(number + first) % 2];
+        bench.kill_at(step, victim, &mut rng);
+        bench.check(&format!("{step:?} {victim:?}"));
+        *kills.entry(format!("{victim:?}")).or_insert(0) += 1;
+    }
+    println!("kills: {} steps, {kills:?}", Step::ALL.len());
+    assert!(kills.values().sum::<u32>() >= 20);
+}
