@@ -108,13 +108,24 @@ impl Bench {
                 self.insert(db);
                 drain(db, "t");
                 self.uploaded(db);
-                let key = db.text("SELECT object_key FROM stretch.segment WHERE staged AND NOT retired ORDER BY segment_id DESC LIMIT 1");
-                let object = self
-                    .endpoint
-                    .segments()
-                    .into_iter()
-                    .find(|path| path.ends_with(&key))
-                    .expect("it is there");
+                // A verification under way would find the loss before reconcile does.
+                wait_until("the verifications", PATIENCE, || {
+                    db.int(
+                        "SELECT count(*) FROM stretch.segment WHERE staged AND NOT retired
+                             AND verified_generation IS DISTINCT FROM (SELECT generation FROM stretch.binding)",
+                    ) == 0
+                });
+                // A kill during an upload leaves a second object with the same bytes, which reconcile would take.
+                let ids = db.lines("SELECT segment_id FROM stretch.segment WHERE staged AND NOT retired");
+                let objects = self.endpoint.segments();
+                let of = |id: &String| {
+                    objects
+                        .iter()
+                        .filter(|path| path.contains(id.as_str()))
+                        .collect::<Vec<_>>()
+                };
+                let object = ids.iter().map(of).find(|paths| paths.len() == 1);
+                let object = object.expect("a segment with one object")[0].clone();
                 self.endpoint.remove(&object);
                 "SELECT * FROM stretch.reconcile()".into()
             }
