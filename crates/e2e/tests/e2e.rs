@@ -14,6 +14,8 @@ mod disable;
 mod guard_types;
 #[path = "e2e/guards.rs"]
 mod guards;
+#[path = "e2e/history.rs"]
+mod history;
 #[path = "e2e/identity.rs"]
 mod identity;
 #[path = "e2e/isolation.rs"]

@@ -1,0 +1,176 @@
+//! Histories of concurrent transactions on a table whose rows move all the time show nothing that a plain table would not.
+//!
+//! Each isolation level has its run, first on a plain twin, then on a stretched table with tiny batches while another role
+//! loosens the filter, pauses and resumes. `STRETCH_TRANSACTIONS` says how many per level, `STRETCH_SEED` replays the choice of
+//! statements (not the order in which the server runs them).
+
+#[path = "history/check.rs"]
+mod check;
+#[path = "history/workload.rs"]
+mod workload;
+
+use crate::seed::seed;
+use check::Level;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use testkit::setup::{enable_database, enable_table};
+use testkit::{Client, Cluster, Endpoint};
+use workload::{BANDS, Seen};
+
+/// Transactions per level for which the counts of a whole run are demanded.
+const WHOLE_RUN: u64 = 7_000;
+
+#[test]
+fn histories_show_what_a_plain_table_shows() {
+    let seed = seed();
+    let transactions = std::env::var("STRETCH_TRANSACTIONS").map_or(1_000, |text| text.parse().expect("a number"));
+    let cluster = Cluster::builder("history")
+        .conf("stretch.naptime", "50ms")
+        .conf("stretch.batch_rows", "8")
+        .conf("stretch.max_batch_age", "0")
+        .conf("deadlock_timeout", "50ms")
+        .start();
+    let endpoint = Endpoint::new();
+    let mut total = Counts::default();
+    for level in Level::ALL {
+        let database = format!("{level:?}").to_lowercase();
+        for stretched in [false, true] {
+            let name = format!("{database}_{}", if stretched { "stretched" } else { "plain" });
+            cluster.create_database(&name);
+            let db = cluster.connect(&name);
+            db.sql(workload::TABLE);
+            let stop = AtomicBool::new(false);
+            let seen = if stretched {
+                enable_database(&db, &endpoint.url());
+                enable_table(&db, "work", "cold AND band < 20");
+                let seen = std::thread::scope(|scope| {
+                    scope.spawn(|| migrator(&cluster.connect(&name), &stop));
+                    scope.spawn(|| keeper(&cluster, &name, seed, &stop));
+                    let _stopped = StopAtEnd(&stop);
+                    workload::run(&cluster, &name, level, transactions, seed, &stop)
+                });
+                total.add(&seen, &db);
+                seen
+            } else {
+                workload::run(&cluster, &name, level, transactions, seed, &stop)
+            };
+            let history = seen.history.into_inner().expect("no panic");
+            let mut wrong = seen.wrong.into_inner().expect("no panic");
+            wrong.extend(check::anomalies(&history, &lists(&db), level));
+            let shown = wrong.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+            assert!(wrong.is_empty(), "{name}: {} anomalies:\n{shown}", wrong.len());
+            println!(
+                "history: {name}: {} transactions, {} conflicts",
+                history.iter().filter(|txn| txn.committed).count(),
+                seen.conflicts.load(Ordering::Relaxed)
+            );
+        }
+    }
+    total.print_and_demand(transactions);
+}
+
+/// One batch after the other.
+fn migrator(db: &Client, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        match db.try_sql("SELECT stretch.migrate('work')") {
+            Ok(()) => {}
+            // Paused, or in the way of others: next time.
+            Err(error) if ["55000", "55P03", "40001"].contains(&error.code.as_str()) => {}
+            Err(error) => panic!("migrate: {error}"),
+        }
+    }
+}
+
+/// Loosens the filter step by step, pauses and resumes.
+fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let db = cluster.connect(database);
+    let mut band = 20;
+    while !stop.load(Ordering::Relaxed) {
+        // Moments that no event has chosen.
+        std::thread::sleep(Duration::from_millis(rng.random_range(20..200)));
+        let statement = if band < BANDS && rng.random_bool(0.3) {
+            band += 5;
+            format!("SELECT stretch.set_filter('work', 'cold AND band < {band}')")
+        } else {
+            let state = ["paused", "outbound"][usize::from(rng.random_bool(0.8))];
+            format!("SELECT stretch.set_migration_state('work', '{state}')")
+        };
+        match db.try_sql(&statement) {
+            Ok(()) => {}
+            Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => {}
+            Err(error) => panic!("{statement}: {error}"),
+        }
+    }
+}
+
+/// Every list as it is now.
+fn lists(db: &Client) -> BTreeMap<u32, Vec<u64>> {
+    let rows = db.rows(&format!(
+        "SELECT id, array_to_string(list, ',') FROM work WHERE id < {}",
+        workload::KEYS
+    ));
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    rows.into_iter()
+        .map(|row| {
+            let [Some(id), Some(list)] = row.as_slice() else {
+                panic!("{row:?}")
+            };
+            let values = list.split(',').filter(|text| !text.is_empty()).map(number).collect();
+            (number(id) as u32, values)
+        })
+        .collect()
+}
+
+#[derive(Default)]
+struct Counts {
+    committed: u64,
+    conflicts: u64,
+    moved: u64,
+    reads: u64,
+    cold_reads: u64,
+    batches: i64,
+}
+
+impl Counts {
+    fn add(&mut self, seen: &Seen, db: &Client) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let history = seen.history.lock().expect("no panic");
+        self.committed += history.iter().filter(|txn| txn.committed).count() as u64;
+        self.conflicts += of(&seen.conflicts);
+        self.moved += of(&seen.moved);
+        self.reads += of(&seen.reads);
+        self.cold_reads += of(&seen.cold_reads);
+        self.batches += db.int("SELECT count(*) FROM stretch.segment");
+    }
+
+    /// A run in which nothing interesting happened proves nothing.
+    fn print_and_demand(&self, transactions: u64) {
+        println!(
+            "history: {} transactions on stretched tables, {} batches, {} of {} reads cold, {} conflicts ({:.1} %), {} of them with rows that moved",
+            self.committed,
+            self.batches,
+            self.cold_reads,
+            self.reads,
+            self.conflicts,
+            100.0 * self.conflicts as f64 / self.committed as f64,
+            self.moved
+        );
+        let share = transactions.min(WHOLE_RUN) as f64 / WHOLE_RUN as f64;
+        assert!(self.batches as f64 >= 500.0 * share, "too few batches");
+        assert!(self.moved as f64 >= 100.0 * share, "too few conflicts with moving rows");
+        assert!(self.cold_reads as f64 >= 0.3 * self.reads as f64, "too few cold reads");
+    }
+}
+
+/// Also when something fails, the other threads end.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,207 @@
+//! Clients that append to lists, transfer, insert and delete in transactions, and write down what they did and saw.
+
+use super::check::{Level, Op, Txn};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use testkit::{Client, Cluster, SqlError};
+
+/// Rows with a list and a balance each; the sum of all balances is 0 at all times.
+pub const KEYS: u32 = 60;
+/// Rows of bands below the filter's may be moved; bands are 0 to 59.
+pub const BANDS: u32 = 60;
+/// Clients at the same time.
+pub const CLIENTS: u64 = 8;
+
+/// The table, filled.
+pub const TABLE: &str = "CREATE TABLE work (id int PRIMARY KEY, band int NOT NULL, cold boolean NOT NULL, balance bigint NOT NULL, list bigint[] NOT NULL);
+     INSERT INTO work SELECT n, n, true, 0, '{}' FROM generate_series(0, 59) n";
+
+/// What a run has done.
+#[derive(Default)]
+pub struct Seen {
+    pub history: Mutex<Vec<Txn>>,
+    /// What no transaction may see, whatever the level.
+    pub wrong: Mutex<Vec<String>>,
+    pub reads: AtomicU64,
+    pub cold_reads: AtomicU64,
+    pub conflicts: AtomicU64,
+    /// Conflicts with a row that became cold.
+    pub moved: AtomicU64,
+    begun: AtomicU64,
+    value: AtomicU64,
+}
+
+/// Runs `transactions` of them over all clients; ends early when `stop` is set.
+pub fn run(cluster: &Cluster, database: &str, level: Level, transactions: u64, seed: u64, stop: &AtomicBool) -> Seen {
+    let seen = Seen::default();
+    std::thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let seen = &seen;
+            scope.spawn(move || {
+                let mut client = Work {
+                    db: cluster.connect(database),
+                    rng: StdRng::seed_from_u64(seed ^ (number << 32)),
+                    own: Vec::new(),
+                    next_own: 1000 + (number as u32) * 1_000_000,
+                    seen,
+                };
+                while seen.begun.fetch_add(1, Ordering::Relaxed) < transactions && !stop.load(Ordering::Relaxed) {
+                    client.transaction(level);
+                }
+                client.compare_own();
+            });
+        }
+    });
+    seen
+}
+
+struct Work<'a> {
+    db: Client,
+    rng: StdRng,
+    /// Rows that only this client inserts and deletes.
+    own: Vec<u32>,
+    next_own: u32,
+    seen: &'a Seen,
+}
+
+impl Work<'_> {
+    /// One transaction, tried again after a serialization failure as applications do.
+    fn transaction(&mut self, level: Level) {
+        let seed = self.rng.random();
+        loop {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let own = self.own.clone();
+            let mut ops = Vec::new();
+            let outcome = self.attempt(level, &mut rng, &mut ops);
+            let committed = outcome.is_ok();
+            self.seen.history.lock().expect("no panic").push(Txn { ops, committed });
+            let Err(error) = outcome else { return };
+            assert!(["40001", "40P01"].contains(&error.code.as_str()), "{error}");
+            self.own = own;
+            self.seen.conflicts.fetch_add(1, Ordering::Relaxed);
+            let moved = ["another partition", "became cold", "cold row"];
+            if moved.iter().any(|text| error.message.contains(text)) {
+                self.seen.moved.fetch_add(1, Ordering::Relaxed);
+            }
+            self.db.sql("ROLLBACK");
+        }
+    }
+
+    fn attempt(&mut self, level: Level, rng: &mut StdRng, ops: &mut Vec<Op>) -> Result<(), SqlError> {
+        self.db.try_sql(&format!("BEGIN ISOLATION LEVEL {}", level.sql()))?;
+        if rng.random_bool(0.1) {
+            self.total()?;
+        }
+        for _ in 0..rng.random_range(1..=4) {
+            let key = rng.random_range(0..KEYS);
+            match rng.random_range(0..20) {
+                0..=6 => self.append(key, rng, ops)?,
+                7..=14 => self.read(key, ops)?,
+                15..=16 => self.transfer(key, rng)?,
+                17..=18 => self.insert()?,
+                _ => self.delete()?,
+            }
+        }
+        self.db.try_sql("COMMIT")
+    }
+
+    fn wrong(&self, what: String) {
+        self.seen.wrong.lock().expect("no panic").push(what);
+    }
+
+    fn append(&mut self, key: u32, rng: &mut StdRng, ops: &mut Vec<Op>) -> Result<(), SqlError> {
+        let value = self.seen.value.fetch_add(1, Ordering::Relaxed);
+        ops.push(Op::Append(key, value));
+        let cold = rng.random_bool(0.7);
+        self.one_row(&format!(
+            "UPDATE work SET list = list || {value}::bigint, cold = {cold} WHERE id = {key} RETURNING 1"
+        ))
+        .map(drop)
+    }
+
+    fn read(&mut self, key: u32, ops: &mut Vec<Op>) -> Result<(), SqlError> {
+        let row = self.one_row(&format!(
+            "SELECT array_to_string(list, ','), tableoid <> 'work'::regclass FROM work WHERE id = {key}"
+        ))?;
+        let Some([list, cold]) = row.as_deref() else {
+            return Ok(());
+        };
+        let list = list.as_deref().unwrap_or_default();
+        let values = list.split(',').filter(|text| !text.is_empty());
+        ops.push(Op::Read(
+            key,
+            values.map(|text| text.parse().expect("a number")).collect(),
+        ));
+        self.seen.reads.fetch_add(1, Ordering::Relaxed);
+        let cold = cold.as_deref() == Some("t");
+        self.seen.cold_reads.fetch_add(cold.into(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn transfer(&mut self, from: u32, rng: &mut StdRng) -> Result<(), SqlError> {
+        let to = rng.random_range(0..KEYS);
+        let amount = rng.random_range(1..100);
+        for (key, change) in [(from, -amount), (to, amount)] {
+            let cold = rng.random_bool(0.7);
+            self.one_row(&format!(
+                "UPDATE work SET balance = balance + ({change}), cold = {cold} WHERE id = {key} RETURNING 1"
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// Sees each row once, and no transfer halfway.
+    fn total(&mut self) -> Result<(), SqlError> {
+        let row = self.one_row(&format!("SELECT sum(balance), count(*) FROM work WHERE id < {KEYS}"))?;
+        let expected = ["0".to_string(), KEYS.to_string()].map(Some);
+        if row.as_deref() != Some(&expected) {
+            self.wrong(format!("the total is {row:?}"));
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self) -> Result<(), SqlError> {
+        let id = self.next_own;
+        self.next_own += 1;
+        self.own.push(id);
+        self.db.try_sql(&format!(
+            "INSERT INTO work VALUES ({id}, {}, true, 0, '{{}}')",
+            id % BANDS
+        ))
+    }
+
+    fn delete(&mut self) -> Result<(), SqlError> {
+        if self.own.is_empty() {
+            return Ok(());
+        }
+        let id = self.own.swap_remove(0);
+        self.one_row(&format!("DELETE FROM work WHERE id = {id} RETURNING 1"))
+            .map(drop)
+    }
+
+    /// The only row of a statement; that there is another number of them is written down.
+    fn one_row(&mut self, statement: &str) -> Result<Option<Vec<Option<String>>>, SqlError> {
+        let mut rows = self.db.try_rows(statement)?;
+        if rows.len() != 1 {
+            self.wrong(format!("{} rows of {statement}", rows.len()));
+            return Ok(None);
+        }
+        Ok(rows.pop())
+    }
+
+    /// In the end the rows that only this client changed are those that it left.
+    fn compare_own(&mut self) {
+        let first = self.next_own - self.next_own % 1_000_000;
+        let there = self.db.lines(&format!(
+            "SELECT id FROM work WHERE id >= 1000 AND id >= {first} AND id < {} ORDER BY id",
+            first + 1_000_000
+        ));
+        self.own.sort_unstable();
+        let own: Vec<String> = self.own.iter().map(u32::to_string).collect();
+        if there != own {
+            self.wrong(format!("rows {there:?} are there instead of {own:?}"));
+        }
+    }
+}
