@@ -8,6 +8,7 @@ mod prepare;
 mod rules;
 mod sh;
 mod suite;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,7 @@ cargo xtask COMMAND
   test [FILTER]                         unit tests, then end-to-end tests against a private PostgreSQL
   ci                                    format, lints, rules of the repository, then the tests
   mutants [NAME]                        plant one bug after the other and name the test that catches it
+  torture --minutes N [--seed S]        kills, histories and restores with new seeds, and a summary
   demo [--keep] [--tsql]                the whole story on real data, in a private PostgreSQL
 ";
 
@@ -47,6 +49,7 @@ fn run(args: &[String]) -> Result<(), String> {
         "ci" => no_arguments(rest).and_then(|()| ci::run()),
         "demo" => demo(rest),
         "mutants" => mutants::run(rest),
+        "torture" => torture::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

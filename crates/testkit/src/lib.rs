@@ -75,3 +75,8 @@ pub fn dir_size(dir: &Path) -> u64 {
         .map(|meta| meta.len())
         .sum()
 }
+
+/// Says that something happened `count` times; `cargo xtask torture` adds such lines up.
+pub fn tally(what: &str, count: u64) {
+    println!("tally: {count} {what}");
+}

@@ -26,7 +26,7 @@ const WHOLE_RUN: u64 = 7_000;
 #[test]
 fn histories_show_what_a_plain_table_shows() {
     let seed = seed();
-    let transactions = std::env::var("STRETCH_TRANSACTIONS").map_or(1_000, |text| text.parse().expect("a number"));
+    let transactions = std::env::var("STRETCH_TRANSACTIONS").map_or(400, |text| text.parse().expect("a number"));
     let cluster = Cluster::builder("history")
         .conf("stretch.naptime", "50ms")
         .conf("stretch.batch_rows", "8")
@@ -159,6 +159,13 @@ impl Counts {
             100.0 * self.conflicts as f64 / self.committed as f64,
             self.moved
         );
+        testkit::tally("transactions in histories of stretched tables", self.committed);
+        testkit::tally("tries in them that got 40001 or 40P01", self.conflicts);
+        testkit::tally("such conflicts with rows that moved", self.moved);
+        testkit::tally("batches under histories", self.batches as u64);
+        testkit::tally("reads in histories", self.reads);
+        testkit::tally("reads of cold rows in histories", self.cold_reads);
+        testkit::tally("histories checked, with their twins", 2 * Level::ALL.len() as u64);
         let share = transactions.min(WHOLE_RUN) as f64 / WHOLE_RUN as f64;
         assert!(self.batches as f64 >= 500.0 * share, "too few batches");
         assert!(self.moved as f64 >= 100.0 * share, "too few conflicts with moving rows");

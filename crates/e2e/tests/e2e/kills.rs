@@ -216,6 +216,7 @@ fn kills_at_every_step_lose_nothing() {
         let victim = [Victim::Itself, Victim::Postmaster][(number + first) % 2];
         bench.kill_at(step, victim, &mut rng);
         bench.check(&format!("{step:?} {victim:?}"));
+        testkit::tally(&format!("kills at {step:?}"), 1);
         *kills.entry(format!("{victim:?}")).or_insert(0) += 1;
     }
     println!("kills: {} steps, {kills:?}", Step::ALL.len());

@@ -138,6 +138,7 @@ fn restores_to_drawn_moments_give_back_what_was_there() {
                 original,
                 "the original, after {target:?} was restored beside it"
             );
+            testkit::tally("restore points compared", 1);
             step("restored and compared");
         }
     }

@@ -116,6 +116,11 @@ fn kills_at_random_lose_nothing() {
     bench.check("after all kills");
     let db = cluster.connect("postgres");
     let migrated = db.int(migrations) - before;
+    testkit::tally("kills at random", kills.into());
+    testkit::tally(
+        "transactions under random kills",
+        counts.committed.load(Ordering::Relaxed),
+    );
     println!(
         "kills: {kills} at random, {} transactions, {} retried, {} wrote cold rows, {} connections lost, {migrated} batches",
         counts.committed.load(Ordering::Relaxed),
