@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use testkit::setup::{drain, enable_database};
-use testkit::{Cluster, Endpoint, tree::Tree};
+use testkit::{Client, Cluster, Endpoint, tree::Tree};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/isolation")
@@ -22,14 +22,10 @@ fn names(of: &str) -> Vec<String> {
     names
 }
 
-/// `STRETCH_WRITE_EXPECTED=1` writes the expected files instead of comparing them; `STRETCH_SPEC` picks one.
-#[test]
-fn isolation_specs_give_what_is_expected() {
-    let write = std::env::var_os("STRETCH_WRITE_EXPECTED").is_some();
-    let only = std::env::var("STRETCH_SPEC").ok();
-    let cluster = Cluster::builder("isolation")
+/// A server whose worker moves rows only when it is asked, with a batch and a fold as functions.
+fn server(name: &str) -> (Cluster, Endpoint, Client) {
+    let cluster = Cluster::builder(name)
         .conf("autovacuum", "off")
-        // The worker leaves everything to the sessions of the specs.
         .conf("stretch.naptime", "1h")
         .conf("stretch_test.moves_when_asked_only", "on")
         .start();
@@ -45,6 +41,24 @@ fn isolation_specs_give_what_is_expected() {
              END LOOP;
          END$$",
     );
+    (cluster, endpoint, db)
+}
+
+/// Six rows, three of which are to be moved.
+fn table(db: &Client) {
+    db.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, done boolean NOT NULL, note text);
+         INSERT INTO t SELECT n, n <= 3, 'row' FROM generate_series(1, 6) n",
+    );
+    db.sql("SELECT stretch.enable_table('t', 'done')");
+}
+
+/// `STRETCH_WRITE_EXPECTED=1` writes the expected files instead of comparing them; `STRETCH_SPEC` picks one.
+#[test]
+fn isolation_specs_give_what_is_expected() {
+    let write = std::env::var_os("STRETCH_WRITE_EXPECTED").is_some();
+    let only = std::env::var("STRETCH_SPEC").ok();
+    let (cluster, _endpoint, _db) = server("isolation");
     let mut differ = Vec::new();
     let mut permutations = 0;
     for name in names("specs") {
@@ -97,10 +111,7 @@ fn run(cluster: &Cluster, spec: &str) -> String {
 /// isolationtester cannot carry a snapshot's name from one session to another.
 #[test]
 fn exported_snapshots_see_each_row_once() {
-    let cluster = Cluster::builder("isolation-export").start();
-    let endpoint = Endpoint::new();
-    let db = cluster.connect("postgres");
-    enable_database(&db, &endpoint.url());
+    let (cluster, _endpoint, db) = server("isolation-export");
     db.sql("CREATE TABLE t (id int PRIMARY KEY, done boolean NOT NULL); INSERT INTO t SELECT n, n <= 300 FROM generate_series(1, 600) n");
     db.sql("SELECT stretch.enable_table('t', 'done')");
     let (exporter, importer) = (cluster.connect("postgres"), cluster.connect("postgres"));
@@ -116,4 +127,54 @@ fn exported_snapshots_see_each_row_once() {
     assert_eq!(exporter.lines(counts), ["600|600|600"]);
     importer.fails("DELETE FROM t WHERE id = 1", "40001");
     assert_eq!(db.lines(counts), ["400|400|200"]);
+}
+
+/// The spec `doctors` with a batch of the worker: it is SERIALIZABLE like that of the spec (F29).
+#[test]
+fn serializable_transactions_see_the_workers_batches() {
+    let (cluster, _endpoint, db) = server("isolation-worker");
+    table(&db);
+    let (a, b) = (cluster.connect("postgres"), cluster.connect("postgres"));
+    let begin = |session: &Client| {
+        session.sql("BEGIN ISOLATION LEVEL SERIALIZABLE");
+        assert_eq!(session.int("SELECT count(*) FROM t WHERE note = 'row'"), 6);
+    };
+    begin(&a);
+    assert_eq!(drain(&db, "t"), 3);
+    begin(&b);
+    b.sql("UPDATE t SET note = 'left' WHERE id = 2; COMMIT");
+    a.fails("UPDATE t SET note = 'left' WHERE id = 5; COMMIT", "40001");
+}
+
+/// Neither does the worker wait for an administrator's lock, nor does anybody wait behind it (F38).
+#[test]
+fn a_batch_never_queues_for_the_tables_lock() {
+    let (cluster, _endpoint, db) = server("isolation-lock");
+    table(&db);
+    let administrator = cluster.connect("postgres");
+    administrator.sql("BEGIN; LOCK TABLE t IN SHARE MODE");
+    db.sql("SET statement_timeout = '60s'");
+    let error = db.fails("SELECT stretch.migrate('t')", "55P03");
+    assert!(error.message.contains("locked by another session"), "{error}");
+    administrator.sql("COMMIT");
+    assert_eq!(db.int("SELECT stretch.migrate('t')"), 3);
+}
+
+/// A session keeps the segments of the table's version that it read last. The version of a batch that was rolled back is not
+/// that of the batch that came instead, although both are the first (F12).
+#[test]
+fn versions_of_the_same_length_are_told_apart() {
+    let (cluster, _endpoint, db) = server("isolation-cache");
+    table(&db);
+    let reader = cluster.connect("postgres");
+    reader.sql("BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE t IN ROW EXCLUSIVE MODE NOWAIT");
+    assert_eq!(reader.int("SELECT batch('t')"), 3);
+    assert_eq!(reader.int("SELECT sum(id) FROM t"), 21);
+    reader.sql("ROLLBACK");
+    db.sql("UPDATE t SET id = id + 10 WHERE id <= 3");
+    assert_eq!(drain(&db, "t"), 3);
+    assert_eq!(
+        reader.lines("SELECT id FROM t WHERE done ORDER BY id"),
+        ["11", "12", "13"]
+    );
 }
