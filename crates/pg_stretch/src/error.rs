@@ -1,6 +1,6 @@
 //! Errors on their way to PostgreSQL: a definition of the error table plus message, detail and hint, raised as an ereport.
 
-use crate::sqlstate;
+use crate::{error_fields, sqlstate};
 use pgrx::pg_sys;
 use std::ffi::CString;
 use stretch_core::errors::{self, ErrorDef};
@@ -32,6 +32,8 @@ pub struct Error {
     pub detail: Option<String>,
     /// The way out.
     pub hint: Option<String>,
+    /// The constraint that it is about: schema, table, name.
+    pub constraint: Option<Box<[String; 3]>>,
 }
 
 impl Error {
@@ -43,6 +45,7 @@ impl Error {
             message: message.into(),
             detail: None,
             hint,
+            constraint: None,
         }
     }
 
@@ -58,6 +61,12 @@ impl Error {
         self
     }
 
+    /// Names the constraint, as PostgreSQL does for its own.
+    pub fn constraint(mut self, schema: String, table: String, name: &str) -> Self {
+        self.constraint = Some(Box::new([schema, table, name.to_string()]));
+        self
+    }
+
     /// An argument that makes no sense (22023).
     pub fn argument(message: impl Into<String>) -> Self {
         Self::new(&errors::BAD_ARGUMENT, message).without_hint()
@@ -70,6 +79,7 @@ impl Error {
             message: message.into(),
             detail: None,
             hint: None,
+            constraint: None,
         }
     }
 
@@ -87,13 +97,9 @@ impl Error {
 
     /// Reports it at a level (`pg_sys::WARNING`, `LOG`, `NOTICE` …); returns for levels below ERROR.
     pub fn report(&self, level: i32) {
-        report(
-            level,
-            &self.sqlstate,
-            &self.message,
-            self.detail.as_deref(),
-            self.hint.as_deref(),
-        );
+        let (detail, hint) = (self.detail.as_deref(), self.hint.as_deref());
+        let constraint = self.constraint.as_deref();
+        report_about(level, &self.sqlstate, &self.message, detail, hint, constraint);
     }
 }
 
@@ -125,10 +131,22 @@ impl<T> OrRaise<T> for Result<T> {
 
 /// Reports a message at `level` with a SQLSTATE of five characters.
 pub fn report(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) {
+    report_about(level, sqlstate, message, detail, hint, None);
+}
+
+fn report_about(
+    level: i32,
+    sqlstate: &str,
+    message: &str,
+    detail: Option<&str>,
+    hint: Option<&str>,
+    constraint: Option<&[String; 3]>,
+) {
     let c = |text: &str| CString::new(text.replace('\0', "")).unwrap_or_default();
     let message = c(message);
     let detail = detail.map(c);
     let hint = hint.map(c);
+    let constraint = constraint.map(|names| names.each_ref().map(|name| c(name)));
     let domain = sqlstate::domain(sqlstate).map_or(std::ptr::null(), |domain| domain.as_ptr());
     // SAFETY: errstart … errfinish is PostgreSQL's protocol for a report; every text is a NUL-terminated string that
     // outlives the calls, passed through "%s" so that no character of it is a format.
@@ -143,6 +161,9 @@ pub fn report(level: i32, sqlstate: &str, message: &str, detail: Option<&str>, h
         }
         if let Some(hint) = &hint {
             errhint(c"%s".as_ptr(), hint.as_ptr());
+        }
+        if let Some([schema, table, name]) = &constraint {
+            error_fields::name_constraint(schema, table, name);
         }
         // The boundary turns the jump of an ERROR into an unwind, so that destructors run.
         pg_sys::ffi::pg_guard_ffi_boundary(|| errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null()));

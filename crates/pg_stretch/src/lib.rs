@@ -9,6 +9,7 @@ mod catalog;
 mod cold_write;
 mod enable;
 mod error;
+mod error_fields;
 mod fdw;
 mod guard;
 mod gucs;

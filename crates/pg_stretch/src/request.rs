@@ -173,6 +173,7 @@ pub fn no_worker() -> Error {
 fn failure(text: &str) -> Error {
     match serde_json::from_str::<Failure>(text) {
         Ok(f) => Error {
+            constraint: None,
             sqlstate: f.sqlstate,
             message: f.message,
             detail: f.detail,

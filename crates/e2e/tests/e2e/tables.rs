@@ -251,15 +251,129 @@ fn cold_keys_stay_unique() {
         "orders_pkey",
     );
     db.sql("RESET session_replication_role");
-    for action in ["NOTHING", "UPDATE SET note = 'x'"] {
-        let sql = format!("INSERT INTO orders VALUES (5, '2026-01-01', 'new', 5000) ON CONFLICT (id) DO {action}");
-        db.fails(&sql, "ST015");
-    }
+    db.fails(
+        "INSERT INTO orders VALUES (5, '2026-01-01', 'new', 5000) ON CONFLICT (id) DO UPDATE SET note = 'x'",
+        "ST015",
+    );
     // What is new stays possible, with and without ON CONFLICT, and null is not equal to null in a plain key.
     db.sql("INSERT INTO orders VALUES (5000, '2024-01-08', NULL, 5000), (5001, '2024-01-08', NULL, 5001)");
     db.sql("INSERT INTO orders VALUES (5000, '2026-01-01', 'x', 5002) ON CONFLICT (id) DO UPDATE SET note = 'y'");
     db.sql("UPDATE orders SET id = 6000, note = 'z' WHERE id = 900");
     assert_eq!(db.int("SELECT count(*) FROM orders"), 1002);
+}
+
+/// Rows with a cold key are skipped like those with a hot one, and those alone.
+#[test]
+fn on_conflict_do_nothing_skips_cold_keys() {
+    let (_cluster, _endpoint, db) = stretched("tables-skip");
+    enable_orders(&db);
+    drain(&db, "orders");
+    let inserted = |target: &str| {
+        let sql = format!(
+            "INSERT INTO orders SELECT n, date '2030-01-01' + n, 'new', 9000 + n FROM generate_series(360, 1005) n
+             ON CONFLICT {target} DO NOTHING RETURNING id"
+        );
+        db.lines(&sql)
+    };
+    assert_eq!(inserted("(id)"), ["1001", "1002", "1003", "1004", "1005"]);
+    assert!(inserted("").is_empty());
+    // Any key counts without a target; with one, the others are errors.
+    let other_key = "VALUES (7000, date '2024-01-08', 'note', 7000)";
+    assert!(
+        db.lines(&format!(
+            "INSERT INTO orders {other_key} ON CONFLICT DO NOTHING RETURNING 1"
+        ))
+        .is_empty()
+    );
+    db.fails(
+        &format!("INSERT INTO orders {other_key} ON CONFLICT (id) DO NOTHING"),
+        "ST015",
+    );
+    // Null is equal to null in the key that says so, and in no other.
+    let null = "VALUES (7001, date '2024-01-08', NULL, NULL)";
+    assert!(
+        db.lines(&format!("INSERT INTO orders {null} ON CONFLICT DO NOTHING RETURNING 1"))
+            .is_empty()
+    );
+    // Prepared, in a WITH clause, and under EXPLAIN ANALYZE.
+    db.sql("PREPARE add(int) AS INSERT INTO orders VALUES ($1, '2031-01-01', $1::text, 20000 + $1) ON CONFLICT DO NOTHING RETURNING id");
+    assert_eq!(db.lines("EXECUTE add(2000)"), ["2000"]);
+    for _ in 0..7 {
+        assert!(db.lines("EXECUTE add(7)").is_empty());
+    }
+    let with = "WITH added AS (INSERT INTO orders SELECT n, '2032-01-01', n::text, 30000 + n FROM generate_series(1, 3000, 999) n
+                 ON CONFLICT DO NOTHING RETURNING id) SELECT array_agg(id ORDER BY id) FROM added";
+    assert_eq!(db.text(with), "{1999,2998}");
+    db.sql("EXPLAIN ANALYZE INSERT INTO orders VALUES (8, '2033-01-01', 'x', 40000) ON CONFLICT DO NOTHING");
+    // A cold row that is deleted frees its key.
+    db.sql("DELETE FROM orders WHERE id = 8");
+    assert_eq!(
+        db.lines("INSERT INTO orders VALUES (8, '2033-01-01', 'x', 40000) ON CONFLICT DO NOTHING RETURNING id"),
+        ["8"]
+    );
+    assert_eq!(db.int("SELECT count(*) - count(DISTINCT id) FROM orders"), 0);
+    assert_eq!(db.int("SELECT count(*) FROM orders"), 1000 + 5 + 1 + 2);
+}
+
+/// Applications read names of constraints from errors: those of our own, and those of the server that pass our hooks.
+#[test]
+fn errors_keep_their_fields() {
+    let (cluster, _endpoint, db) = stretched("tables-fields");
+    enable_orders(&db);
+    drain(&db, "orders");
+    db.sql(
+        "CREATE TABLE plain (id int PRIMARY KEY, n int NOT NULL CHECK (n > 0)); INSERT INTO plain VALUES (1, 1);
+         CREATE FUNCTION inner_one() RETURNS void LANGUAGE plpgsql AS 'BEGIN INSERT INTO plain VALUES (1, 1); END';
+         CREATE FUNCTION outer_one() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM inner_one(); END'",
+    );
+    let shown = |statement: &str| {
+        let script = format!("\\set VERBOSITY verbose\n{statement}");
+        let output = testkit::os::run(
+            cluster
+                .command("psql")
+                .args(["-X", "-q"])
+                .args(script.lines().flat_map(|line| ["-c", line]).collect::<Vec<_>>()),
+        );
+        output.expect_err("the statement fails")
+    };
+    for (statement, expected) in [
+        (
+            "INSERT INTO plain VALUES (1, 1)",
+            vec![
+                "23505",
+                "SCHEMA NAME:  public",
+                "TABLE NAME:  plain",
+                "CONSTRAINT NAME:  plain_pkey",
+            ],
+        ),
+        (
+            "INSERT INTO plain VALUES (2, 0)",
+            vec!["23514", "CONSTRAINT NAME:  plain_n_check"],
+        ),
+        ("INSERT INTO plain VALUES (2, NULL)", vec!["23502", "COLUMN NAME:  n"]),
+        (
+            "INSERT INTO orders VALUES (5, '2026-01-01', 'new', 5000)",
+            vec![
+                "23505",
+                "SCHEMA NAME:  public",
+                "TABLE NAME:  orders",
+                "CONSTRAINT NAME:  orders_pkey",
+            ],
+        ),
+        (
+            "SELECT outer_one()",
+            vec![
+                "CONSTRAINT NAME:  plain_pkey",
+                "PL/pgSQL function inner_one() line 1 at SQL statement",
+                "PL/pgSQL function outer_one() line 1 at PERFORM",
+            ],
+        ),
+    ] {
+        let text = shown(statement);
+        for part in expected {
+            assert_eq!(text.matches(part).count(), 1, "{part} in: {text}");
+        }
+    }
 }
 
 #[test]

@@ -229,7 +229,7 @@ pub fn refused(what: &str, relation: pg_sys::Oid) -> Error {
 }
 
 /// What an identity in a plan's row says.
-fn identity_of(tid: pg_sys::ItemPointerData) -> Result<(usize, u32)> {
+pub fn identity_of(tid: pg_sys::ItemPointerData) -> Result<(usize, u32)> {
     let block = (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo);
     cold_row(block, tid.ip_posid).ok_or_else(|| Error::internal("the identity of a cold row is that of a hot one"))
 }

@@ -141,7 +141,8 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
             quals: quals::unflatten(&private(plan, PRIVATE_QUALS)),
             at_cursor: at_cursor.then(|| list::nth((*plan).fdw_exprs, list::length((*plan).fdw_exprs) - 1)),
             expressions: pg_sys::ExecInitExprList((*plan).fdw_exprs, (&raw mut (*node).ss.ps).cast()),
-            shows_system: system,
+            // The look for a key takes the row identity for itself.
+            shows_system: system && !unique::probing(),
             secured,
             owner: user::relation_owner(shown),
             slice_context: context((*state).es_query_cxt, c"pg_stretch rows"),

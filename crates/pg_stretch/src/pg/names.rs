@@ -31,6 +31,12 @@ pub fn bare_relation(oid: pg_sys::Oid) -> String {
     text(unsafe { pg_sys::get_rel_name(oid) })
 }
 
+/// Name of the relation's schema; empty when it is gone.
+pub fn schema(oid: pg_sys::Oid) -> String {
+    // SAFETY: syscache look-ups by OID; NULL is handled by `text`.
+    text(unsafe { pg_sys::get_namespace_name(pg_sys::get_rel_namespace(oid)) })
+}
+
 /// A quoted identifier.
 pub fn quote_ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

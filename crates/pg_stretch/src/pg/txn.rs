@@ -78,6 +78,7 @@ pub fn from_caught(caught: CaughtError) -> Error {
             message: report.message().to_string(),
             detail: report.detail().map(str::to_string),
             hint: report.hint().map(str::to_string),
+            constraint: None,
         },
     }
 }

@@ -6,7 +6,7 @@
 
 pub mod fold;
 mod pending;
-mod segment;
+pub mod segment;
 mod write;
 
 pub use pending::{Pending, Verdict, flush, join};

@@ -158,6 +158,7 @@ fn from_parser(error: &stretch_tsql::Error) -> Error {
         Kind::Replacement => errors::FILTER_NOT_LOOSER.sqlstate,
     };
     Error {
+        constraint: None,
         sqlstate: sqlstate.into(),
         message: error.to_string(),
         detail: Some(format!("Microsoft error number {}.", error.number)),

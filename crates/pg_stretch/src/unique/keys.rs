@@ -23,6 +23,8 @@ pub struct Part {
 
 /// One unique index.
 pub struct Key {
+    /// The index.
+    pub index: pg_sys::Oid,
     /// Name of the index, which is that of its constraint.
     pub name: String,
     pub parts: Vec<Part>,
@@ -87,6 +89,7 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
             });
         }
         Ok(Key {
+            index: (*index).rd_id,
             name: names::text((*(*index).rd_rel).relname.data.as_ptr()),
             parts,
             nulls_not_distinct: form.indnullsnotdistinct,

@@ -6,13 +6,19 @@
 mod finish;
 mod keys;
 mod probe;
-
-pub use finish::install;
+mod search;
+mod skip;
 
 use crate::error::{OrRaise, Result};
 use crate::guard;
 use crate::pg::names;
 use pgrx::prelude::*;
+
+/// Puts the hooks of this module in place; in the postmaster only.
+pub fn install() {
+    finish::install();
+    skip::install();
+}
 
 /// Tells the server that `stretch_unique_probe` is a version 1 function.
 #[unsafe(no_mangle)]

@@ -3,13 +3,13 @@
 
 use super::finish;
 use super::keys::{self, Key, Part};
+use super::search::{Argument, Purpose, Search, Session, finds, finds_under, first_row};
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result};
-use crate::pg::{names, path, user};
+use crate::pg::names;
 use crate::stretched;
 use pgrx::prelude::*;
-use std::ffi::CString;
 use stretch_core::errors;
 
 // Missing in the bindings; compares bytes, detoasts nothing, raises nothing.
@@ -19,9 +19,6 @@ unsafe extern "C-unwind" {
 
 /// The transition table of the INSERT trigger.
 const NEW: &str = "stretch_new";
-
-/// A statement's parameter: type, value, null.
-type Argument = (pg_sys::Oid, pg_sys::Datum, bool);
 
 /// Looks for the new keys of one trigger call.
 ///
@@ -44,58 +41,26 @@ pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
             }
         }
         let keys = keys::of(table)?;
-        let child = names::relation(info.child);
-        let _owner = Owner::new(user::relation_owner(info.relation));
-        let _path = path::Pinned::new();
-        let _probing = super::Probing::begin();
-        pg_sys::SPI_connect();
+        let _session = Session::begin(&info);
         if data.tg_newtable.is_null() {
-            changed_row(data, &keys, &child, info.relation)?;
-        } else {
-            pg_sys::SPI_register_trigger_data(data);
-            for key in &keys {
-                inserted(key, &child, info.relation)?;
-            }
+            return changed_row(data, &keys, &info);
         }
-        pg_sys::SPI_finish();
-        Ok(())
-    }
-}
-
-/// The table's owner, past FORCE ROW LEVEL SECURITY, as foreign keys are checked.
-struct Owner {
-    user: pg_sys::Oid,
-    context: i32,
-}
-
-impl Owner {
-    fn new(owner: pg_sys::Oid) -> Self {
-        let (mut user, mut context) = (pg_sys::InvalidOid, 0);
-        let flags = (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_NOFORCE_RLS) as i32;
-        // SAFETY: saves and replaces the identity; `drop` puts it back.
-        unsafe {
-            pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-            pg_sys::SetUserIdAndSecContext(owner, context | flags);
-        }
-        Self { user, context }
-    }
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        // SAFETY: restores what `new` saved.
-        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
+        pg_sys::SPI_register_trigger_data(data);
+        keys.iter().try_for_each(|key| inserted(key, &info))
     }
 }
 
 /// All rows of an INSERT or COPY at once, from the transition table.
-unsafe fn inserted(key: &Key, child: &str, relation: pg_sys::Oid) -> Result<()> {
+unsafe fn inserted(key: &Key, info: &stretched::Info) -> Result<()> {
     let columns: Vec<String> = key.parts.iter().map(bounds).collect();
     // SAFETY: inside SPI, with the transition table registered.
     unsafe {
-        let Some(row) = first_row(&format!("SELECT {}", columns.join(", ")), &[], None, columns.len() * 3) else {
+        let latest = Latest::take();
+        let text = format!("SELECT {}", columns.join(", "));
+        let Some(row) = first_row(&text, &[], latest.get(), columns.len() * 3) else {
             return Ok(());
         };
+        drop(latest);
         let mut conditions = Vec::new();
         let mut arguments = Vec::new();
         for (part, bounds) in key.parts.iter().zip(row.chunks(3)) {
@@ -122,9 +87,43 @@ unsafe fn inserted(key: &Key, child: &str, relation: pg_sys::Oid) -> Result<()> 
             .map(|part| same(part, key.nulls_not_distinct))
             .collect();
         conditions.push(format!("EXISTS (SELECT FROM {NEW} n WHERE {})", equal.join(" AND ")));
-        let sql = format!("SELECT 1 FROM {child} c WHERE {} LIMIT 1", conditions.join(" AND "));
-        judge(&sql, &arguments, key, relation)
+        judge(&search(info, &conditions, arguments), key)
     }
+}
+
+fn search<'a>(info: &'a stretched::Info, conditions: &[String], arguments: Vec<Argument>) -> Search<'a> {
+    let child = names::relation(info.child);
+    Search {
+        sql: format!(
+            "SELECT c.ctid FROM {child} c WHERE {} LIMIT 1",
+            conditions.join(" AND ")
+        ),
+        arguments,
+        info,
+    }
+}
+
+/// The look for one row's key; `None` when no other row can have it, for it has a null.
+pub fn by_value<'a>(
+    key: &Key,
+    info: &'a stretched::Info,
+    value: impl Fn(i16) -> Option<(pg_sys::Datum, bool)>,
+) -> Option<Search<'a>> {
+    let mut conditions = Vec::new();
+    let mut arguments = Vec::new();
+    for part in &key.parts {
+        let (value, null) = value(part.column)?;
+        if !null {
+            arguments.push((part.type_id, value, false));
+            let number = arguments.len();
+            conditions.push(format!("c.{}{} {} ${number}", part.name, part.collate, part.equal));
+        } else if key.nulls_not_distinct {
+            conditions.push(format!("c.{} IS NULL", part.name));
+        } else {
+            return None;
+        }
+    }
+    Some(search(info, &conditions, arguments))
 }
 
 /// Least and greatest new value and whether there is a null; types like uuid have an order but no min().
@@ -151,7 +150,7 @@ fn same(part: &Part, nulls_not_distinct: bool) -> String {
 }
 
 /// One row of an UPDATE, for each key that changed.
-unsafe fn changed_row(data: &pg_sys::TriggerData, keys: &[Key], child: &str, relation: pg_sys::Oid) -> Result<()> {
+unsafe fn changed_row(data: &pg_sys::TriggerData, keys: &[Key], info: &stretched::Info) -> Result<()> {
     // SAFETY: an AFTER UPDATE row trigger has both tuples, of the relation's descriptor.
     unsafe {
         if data.tg_newtuple.is_null() {
@@ -168,24 +167,11 @@ unsafe fn changed_row(data: &pg_sys::TriggerData, keys: &[Key], child: &str, rel
                 old[at].1 != new[at].1
                     || (!new[at].1 && !datumIsEqual(old[at].0, new[at].0, by_value, i32::from(length)))
             });
-            let has_null = key.parts.iter().any(|part| new[part.column as usize - 1].1);
-            if !changed || (has_null && !key.nulls_not_distinct) {
-                continue;
+            if let Some(search) =
+                by_value(key, info, |column| new.get(column as usize - 1).copied()).filter(|_| changed)
+            {
+                judge(&search, key)?;
             }
-            let mut conditions = Vec::new();
-            let mut arguments = Vec::new();
-            for part in &key.parts {
-                let (value, null) = new[part.column as usize - 1];
-                if null {
-                    conditions.push(format!("c.{} IS NULL", part.name));
-                } else {
-                    arguments.push((part.type_id, value, false));
-                    let number = arguments.len();
-                    conditions.push(format!("c.{}{} {} ${number}", part.name, part.collate, part.equal));
-                }
-            }
-            let sql = format!("SELECT 1 FROM {child} c WHERE {} LIMIT 1", conditions.join(" AND "));
-            judge(&sql, &arguments, key, relation)?;
         }
         Ok(())
     }
@@ -204,77 +190,34 @@ unsafe fn deform(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Ve
 
 /// 23505 when the query finds a cold row. An ON CONFLICT clause cannot act on it: ST015 when the row was cold before the
 /// statement began, 40001 when it became cold meanwhile, so that running it again finds it cold or hot (F28).
-unsafe fn judge(sql: &str, arguments: &[Argument], key: &Key, relation: pg_sys::Oid) -> Result<()> {
-    // SAFETY: inside SPI.
-    unsafe {
-        if first_row(sql, arguments, None, 1).is_none() {
-            return Ok(());
-        }
-        let table = names::relation(relation);
-        if !finish::on_conflict() {
-            return Err(Error::new(
-                &errors::KEY_IS_COLD,
-                format!("duplicate key value violates unique constraint \"{}\"", key.name),
-            )
-            .detail(format!("A cold row of table {table} has this key.")));
-        }
-        let before = pg_sys::GetActiveSnapshot();
-        if first_row(sql, arguments, Some(before), 1).is_some() {
-            return Err(Error::new(
-                &errors::COLD_ROWS_REFUSED,
-                format!("INSERT … ON CONFLICT meets a cold row of table {table}"),
-            )
-            .detail(format!("The key of \"{}\" belongs to a cold row.", key.name)));
-        }
-        Err(Error::new(
-            &errors::MOVED,
-            format!("could not serialize access: a row of table {table} became cold meanwhile"),
-        )
-        .detail(format!("The key of \"{}\" belongs to it.", key.name)))
+fn judge(search: &Search, key: &Key) -> Result<()> {
+    if !finds(search, Purpose::Refuse)? {
+        return Ok(());
     }
-}
-
-/// First row of a query under `snapshot`, or under one taken now; copied datums stay valid until SPI ends.
-unsafe fn first_row(
-    sql: &str,
-    arguments: &[Argument],
-    snapshot: Option<pg_sys::Snapshot>,
-    width: usize,
-) -> Option<Vec<(pg_sys::Datum, bool)>> {
-    let text = CString::new(sql).ok()?;
-    let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|argument| argument.0).collect();
-    let mut values: Vec<pg_sys::Datum> = arguments.iter().map(|argument| argument.1).collect();
-    // SAFETY: inside SPI; the arrays outlive the calls; errors of SPI that are no ERROR give no plan or no table.
-    unsafe {
-        let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as i32, types.as_mut_ptr());
-        if plan.is_null() {
-            Error::internal("a uniqueness probe could not be prepared").raise();
-        }
-        let latest = Latest::take();
-        let snapshot = snapshot.unwrap_or(latest.get());
-        pg_sys::SPI_execute_snapshot(
-            plan,
-            values.as_mut_ptr(),
-            std::ptr::null(),
-            snapshot,
-            std::ptr::null_mut(),
-            true,
-            false,
-            1,
-        );
-        let table = pg_sys::SPI_tuptable;
-        if pg_sys::SPI_processed == 0 || table.is_null() {
-            return None;
-        }
-        let row = *(*table).vals;
-        Some(
-            (1..=width as i32)
-                .map(|number| {
-                    let mut null = false;
-                    let value = pg_sys::SPI_getbinval(row, (*table).tupdesc, number, &mut null);
-                    (value, null)
-                })
-                .collect(),
+    let table = names::relation(search.info.relation);
+    if !finish::on_conflict() {
+        return Err(Error::new(
+            &errors::KEY_IS_COLD,
+            format!("duplicate key value violates unique constraint \"{}\"", key.name),
         )
+        .detail(format!("A cold row of table {table} has this key."))
+        .constraint(
+            names::schema(search.info.relation),
+            names::bare_relation(search.info.relation),
+            &key.name,
+        ));
     }
+    // SAFETY: a trigger runs under an active snapshot.
+    if finds_under(search, unsafe { pg_sys::GetActiveSnapshot() }) {
+        return Err(Error::new(
+            &errors::COLD_ROWS_REFUSED,
+            format!("INSERT … ON CONFLICT meets a cold row of table {table}"),
+        )
+        .detail(format!("The key of \"{}\" belongs to a cold row.", key.name)));
+    }
+    Err(Error::new(
+        &errors::MOVED,
+        format!("could not serialize access: a row of table {table} became cold meanwhile"),
+    )
+    .detail(format!("The key of \"{}\" belongs to it.", key.name)))
 }

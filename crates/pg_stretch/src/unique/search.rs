@@ -1,0 +1,198 @@
+//! Looks for a cold row with a given key, as it is now. A transaction that deletes the row found is waited for, as an index of
+//! the heap waits (F28).
+
+use crate::catalog::scan::Latest;
+use crate::catalog::tables;
+use crate::cold_write::identity_of;
+use crate::error::{Error, Result};
+use crate::fdw::cold;
+use crate::pg::{path, user};
+use crate::stretched;
+use crate::tombstone::segment::{self, Strength};
+use pgrx::pg_sys;
+use std::ffi::CString;
+use stretch_core::ids::SegmentId;
+
+/// A statement's parameter: type, value, null.
+pub type Argument = (pg_sys::Oid, pg_sys::Datum, bool);
+
+/// A query that gives the `ctid` of cold rows.
+pub struct Search<'a> {
+    pub sql: String,
+    pub arguments: Vec<Argument>,
+    pub info: &'a stretched::Info,
+}
+
+/// What follows from a row found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// An error: whoever deletes the row, by itself or with many others, is waited for.
+    Refuse,
+    /// The new row is left out: then only a deletion of that row alone is waited for.
+    Skip,
+}
+
+/// As the table's owner inside SPI, past row level security and query modes; ends when dropped.
+pub struct Session {
+    _owner: Owner,
+    _path: path::Pinned,
+    _probing: super::Probing,
+}
+
+impl Session {
+    /// Begins it for a stretched table.
+    pub fn begin(info: &stretched::Info) -> Self {
+        let session = Self {
+            _owner: Owner::new(user::relation_owner(info.relation)),
+            _path: path::Pinned::new(),
+            _probing: super::Probing::begin(),
+        };
+        // SAFETY: `drop` finishes; an ERROR between ends SPI with the transaction.
+        unsafe { pg_sys::SPI_connect() };
+        session
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: connected by `begin`.
+            unsafe { pg_sys::SPI_finish() };
+        }
+    }
+}
+
+/// The table's owner, past FORCE ROW LEVEL SECURITY, as foreign keys are checked.
+struct Owner {
+    user: pg_sys::Oid,
+    context: i32,
+}
+
+impl Owner {
+    fn new(owner: pg_sys::Oid) -> Self {
+        let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+        let flags = (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_NOFORCE_RLS) as i32;
+        // SAFETY: saves and replaces the identity; `drop` puts it back.
+        unsafe {
+            pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+            pg_sys::SetUserIdAndSecContext(owner, context | flags);
+        }
+        Self { user, context }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // SAFETY: restores what `new` saved.
+        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
+    }
+}
+
+/// Whether a cold row is found; inside a [`Session`].
+pub fn finds(search: &Search, purpose: Purpose) -> Result<bool> {
+    let mut locked = None;
+    loop {
+        let latest = Latest::take();
+        // SAFETY: inside SPI, as the caller promises.
+        let Some(row) = (unsafe { first_row(&search.sql, &search.arguments, latest.get(), 1) }) else {
+            return Ok(false);
+        };
+        // SAFETY: a ctid is an ItemPointerData.
+        let (number, row) = identity_of(unsafe { *row[0].0.cast_mut_ptr::<pg_sys::ItemPointerData>() })?;
+        let segment = segment_at(search.info, number, latest.get())?;
+        drop(latest);
+        if wait_for_deleter(&segment, row)? {
+            continue;
+        }
+        if purpose == Purpose::Skip || locked == Some(segment) {
+            return Ok(true);
+        }
+        // Who deletes many rows at once holds the segment: after the lock the bitmap is final.
+        segment::lock(&segment, Strength::Shared)?;
+        locked = Some(segment);
+    }
+}
+
+/// Whether a cold row is found under a snapshot.
+pub fn finds_under(search: &Search, snapshot: pg_sys::Snapshot) -> bool {
+    // SAFETY: inside SPI, as the caller promises.
+    unsafe { first_row(&search.sql, &search.arguments, snapshot, 1).is_some() }
+}
+
+/// The segment that a row identity means under the snapshot that gave it.
+fn segment_at(info: &stretched::Info, number: usize, snapshot: pg_sys::Snapshot) -> Result<SegmentId> {
+    let lost = || Error::internal("a row of no segment was found");
+    let table = tables::by_child(info.child, snapshot)?.ok_or_else(lost)?;
+    let segments = cold::segments(&table, snapshot)?;
+    segments.get(number).map(|segment| segment.segment_id).ok_or_else(lost)
+}
+
+/// Waits for the end of another transaction that has written a tombstone for the row; false when there is none.
+fn wait_for_deleter(segment: &SegmentId, row: u32) -> Result<bool> {
+    let mut dirty = pg_sys::SnapshotData {
+        snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY,
+        ..pg_sys::SnapshotData::default()
+    };
+    let Some(writer) = tables::tombstone_writer(segment, row, &mut dirty)? else {
+        return Ok(false);
+    };
+    // SAFETY: a transaction id of a tuple; the wait obeys cancel and timeouts.
+    unsafe {
+        if pg_sys::TransactionIdIsCurrentTransactionId(writer) || !pg_sys::TransactionIdIsInProgress(writer) {
+            return Ok(false);
+        }
+        pg_sys::XactLockTableWait(
+            writer,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            pg_sys::XLTW_Oper::XLTW_None,
+        );
+    }
+    Ok(true)
+}
+
+/// First row of a query under `snapshot`; copied datums stay valid until SPI ends.
+///
+/// # Safety
+/// Inside SPI; the arguments fit the query.
+pub unsafe fn first_row(
+    sql: &str,
+    arguments: &[Argument],
+    snapshot: pg_sys::Snapshot,
+    width: usize,
+) -> Option<Vec<(pg_sys::Datum, bool)>> {
+    let text = CString::new(sql).ok()?;
+    let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|argument| argument.0).collect();
+    let mut values: Vec<pg_sys::Datum> = arguments.iter().map(|argument| argument.1).collect();
+    // SAFETY: inside SPI; the arrays outlive the calls; errors of SPI that are no ERROR give no plan or no table.
+    unsafe {
+        let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as i32, types.as_mut_ptr());
+        if plan.is_null() {
+            Error::internal("a uniqueness probe could not be prepared").raise();
+        }
+        pg_sys::SPI_execute_snapshot(
+            plan,
+            values.as_mut_ptr(),
+            std::ptr::null(),
+            snapshot,
+            std::ptr::null_mut(),
+            true,
+            false,
+            1,
+        );
+        let table = pg_sys::SPI_tuptable;
+        if pg_sys::SPI_processed == 0 || table.is_null() {
+            return None;
+        }
+        let row = *(*table).vals;
+        Some(
+            (1..=width as i32)
+                .map(|number| {
+                    let mut null = false;
+                    let value = pg_sys::SPI_getbinval(row, (*table).tupdesc, number, &mut null);
+                    (value, null)
+                })
+                .collect(),
+        )
+    }
+}

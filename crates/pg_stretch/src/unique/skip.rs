@@ -1,0 +1,166 @@
+//! INSERT … ON CONFLICT DO NOTHING leaves out rows whose key is cold: they are taken out of what the statement is about to insert.
+//!
+//! The heap's indexes judge hot rows afterwards. What a BEFORE trigger gives another key is met by the AFTER trigger instead,
+//! and is an error there.
+
+use super::keys::{self, Key};
+use super::probe;
+use super::search::{self, Purpose, Session};
+use crate::error::{Error, OrRaise, Result};
+use crate::pg::{list, names};
+use crate::stretched;
+use pgrx::prelude::*;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use stretch_core::errors;
+
+static mut PREVIOUS: pg_sys::ExecutorStart_hook_type = None;
+
+/// The source of rows of one INSERT.
+struct Source {
+    next: unsafe extern "C-unwind" fn(*mut pg_sys::PlanState) -> *mut pg_sys::TupleTableSlot,
+    info: Arc<stretched::Info>,
+    /// The keys whose conflicts the statement skips.
+    keys: Vec<Key>,
+}
+
+thread_local! {
+    /// By their plan nodes, until the statement's memory goes.
+    static SOURCES: RefCell<HashMap<usize, Rc<Source>>> = RefCell::new(HashMap::new());
+}
+
+/// Puts the hook in front of those of other libraries; in the postmaster only.
+pub fn install() {
+    // SAFETY: hook chaining in the single-threaded postmaster.
+    unsafe {
+        PREVIOUS = pg_sys::ExecutorStart_hook;
+        pg_sys::ExecutorStart_hook = Some(start);
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: i32) {
+    // SAFETY: PostgreSQL passes a query that is about to start.
+    unsafe {
+        match PREVIOUS {
+            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, flags)),
+            None => pg_sys::standard_ExecutorStart(query, flags),
+        }
+        let mut nodes = list::pointers::<pg_sys::PlanState>((*(*query).estate).es_auxmodifytables);
+        nodes.push((*query).planstate);
+        for node in nodes {
+            if !node.is_null() && (*node).type_ == pg_sys::NodeTag::T_ModifyTableState {
+                watch(&mut *node.cast(), (*query).estate).or_raise();
+            }
+        }
+    }
+}
+
+/// Puts the filter in front of the rows of an INSERT … ON CONFLICT DO NOTHING into a stretched table.
+unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState) -> Result<()> {
+    // SAFETY: an initialized node with its plan, targets and source of rows.
+    unsafe {
+        let plan = &*node.ps.plan.cast::<pg_sys::ModifyTable>();
+        if node.operation != pg_sys::CmdType::CMD_INSERT
+            || plan.onConflictAction != pg_sys::OnConflictAction::ONCONFLICT_NOTHING
+        {
+            return Ok(());
+        }
+        let table = (*node.resultRelInfo).ri_RelationDesc;
+        let source = node.ps.lefttree;
+        let Some(info) = stretched::lookup((*table).rd_id)? else {
+            return Ok(());
+        };
+        if source.is_null() || !(*node.resultRelInfo).ri_projectNew.is_null() {
+            return Ok(());
+        }
+        let mut keys = keys::of(table)?;
+        let arbiters = list::oids(plan.arbiterIndexes);
+        keys.retain(|key| arbiters.is_empty() || arbiters.contains(&key.index));
+        let Some(next) = (*source).ExecProcNodeReal else {
+            return Ok(());
+        };
+        let place = source as usize;
+        SOURCES.with_borrow_mut(|sources| sources.insert(place, Rc::new(Source { next, info, keys })));
+        let callback =
+            pg_sys::MemoryContextAllocZero((*estate).es_query_cxt, size_of::<pg_sys::MemoryContextCallback>())
+                .cast::<pg_sys::MemoryContextCallback>();
+        (*callback).func = Some(forget);
+        (*callback).arg = source.cast();
+        pg_sys::MemoryContextRegisterResetCallback((*estate).es_query_cxt, callback);
+        (*source).ExecProcNodeReal = Some(next_row);
+        if (*source)
+            .ExecProcNode
+            .is_some_and(|now| std::ptr::fn_addr_eq(now, next))
+        {
+            (*source).ExecProcNode = Some(next_row);
+        }
+        Ok(())
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn forget(source: *mut std::ffi::c_void) {
+    SOURCES.with_borrow_mut(|sources| sources.remove(&(source as usize)));
+}
+
+/// The next row whose keys are not cold.
+#[pg_guard]
+unsafe extern "C-unwind" fn next_row(node: *mut pg_sys::PlanState) -> *mut pg_sys::TupleTableSlot {
+    let source = SOURCES.with_borrow(|sources| sources.get(&(node as usize)).cloned());
+    let Some(source) = source else {
+        Error::internal("the rows of an INSERT have no source").raise();
+    };
+    loop {
+        // SAFETY: calls what the executor would have called; a slot or null.
+        let slot = unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| (source.next)(node)) };
+        // SAFETY: as above; TTS_FLAG_EMPTY is 2.
+        if slot.is_null() || unsafe { (*slot).tts_flags } & 2 != 0 {
+            return slot;
+        }
+        // SAFETY: a filled slot with the columns of the table.
+        if !unsafe { is_cold(&source, slot) }.or_raise() {
+            return slot;
+        }
+        pgrx::check_for_interrupts!();
+    }
+}
+
+/// Whether a cold row has one of the keys. One that became cold behind the statement's snapshot is 40001 from REPEATABLE READ on,
+/// as for hot rows.
+unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<bool> {
+    // SAFETY: the caller's promise; the values live as long as the slot is not touched.
+    unsafe {
+        let width = (*(*slot).tts_tupleDescriptor).natts;
+        if i32::from((*slot).tts_nvalid) < width {
+            pg_sys::slot_getsomeattrs_int(slot, width);
+        }
+        let value = |column: i16| {
+            let at = column as usize - 1;
+            (at < width as usize).then(|| (*(*slot).tts_values.add(at), *(*slot).tts_isnull.add(at)))
+        };
+        let _session = Session::begin(&source.info);
+        for key in &source.keys {
+            let Some(search) = probe::by_value(key, &source.info, value) else {
+                continue;
+            };
+            if !search::finds(&search, Purpose::Skip)? {
+                continue;
+            }
+            let fixed = pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32;
+            if fixed && !search::finds_under(&search, pg_sys::GetActiveSnapshot()) {
+                return Err(Error::new(
+                    &errors::MOVED,
+                    format!(
+                        "could not serialize access: a key of table {} became that of a cold row",
+                        names::relation(source.info.relation)
+                    ),
+                ));
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
