@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The tests that can run for any length, with what makes them long.
-const TESTS: [(&str, &[(&str, &str)]); 4] = [
+const TESTS: [(&str, &[(&str, &str)]); 5] = [
     (
         "history::histories_show_what_a_plain_table_shows",
         &[("STRETCH_TRANSACTIONS", "2500")],
@@ -16,6 +16,10 @@ const TESTS: [(&str, &[(&str, &str)]); 4] = [
     (
         "kills::random::kills_at_random_lose_nothing",
         &[("STRETCH_KILLS", "60")],
+    ),
+    (
+        "pitr_load::restores_under_load_give_back_both_twins",
+        &[("STRETCH_POINTS", "10")],
     ),
     ("pitr::restores_to_drawn_moments_give_back_what_was_there", &[]),
 ];

@@ -28,6 +28,8 @@ mod kit;
 mod migration;
 #[path = "e2e/pitr.rs"]
 mod pitr;
+#[path = "e2e/pitr_load.rs"]
+mod pitr_load;
 #[path = "e2e/reconcile.rs"]
 mod reconcile;
 #[path = "e2e/rights.rs"]
@@ -50,3 +52,5 @@ mod tables;
 mod trouble;
 #[path = "e2e/tsql.rs"]
 mod tsql;
+#[path = "e2e/twins.rs"]
+mod twins;

@@ -15,6 +15,8 @@ pub enum Target {
     Lsn(String),
     /// A point in time.
     Time(String),
+    /// The commit of a transaction, by its number.
+    Xid(String),
     /// As soon as the backup is consistent.
     Immediate,
     /// All of the archived write-ahead log.
@@ -78,15 +80,32 @@ impl Cluster {
         if self.is_running() {
             self.archive_now();
         }
+        self.prepare_restore_through(name, backup, target, &[self])
+    }
+
+    /// The same with the archives of several servers, each of which went on where another was restored to: the newest timeline
+    /// that they lead to is followed.
+    pub fn prepare_restore_through(
+        &self,
+        name: &str,
+        backup: &BaseBackup,
+        target: &Target,
+        archives: &[&Cluster],
+    ) -> Cluster {
         let restored = self.copy_of(name, &backup.path);
+        // A server that was restored itself still has its own target.
+        restored.drop_conf("recovery_target");
         restored.set_archiving();
+        let copy = |from: &&Cluster| format!("cp {}/%f %p", from.archive().display());
+        let command: Vec<String> = archives.iter().map(copy).collect();
         restored.set_conf(&[
-            ("restore_command", &format!("cp {}/%f %p", self.archive().display())),
+            ("restore_command", &command.join(" 2> /dev/null || ")),
             ("recovery_target_action", "promote"),
         ]);
         match target {
             Target::Name(name) => restored.set_conf(&[("recovery_target_name", name)]),
             Target::Lsn(lsn) => restored.set_conf(&[("recovery_target_lsn", lsn)]),
+            Target::Xid(xid) => restored.set_conf(&[("recovery_target_xid", xid)]),
             Target::Time(time) => restored.set_conf(&[("recovery_target_time", time)]),
             Target::Immediate => restored.set_conf(&[("recovery_target", "immediate")]),
             Target::End => {}

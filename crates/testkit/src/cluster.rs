@@ -163,6 +163,14 @@ impl Cluster {
         }
     }
 
+    /// Removes every setting whose name begins so.
+    pub(crate) fn drop_conf(&self, beginning: &str) {
+        let path = self.data().join("postgresql.conf");
+        let text = fs::read_to_string(&path).expect("the settings are there");
+        let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with(beginning)).collect();
+        fs::write(&path, kept.join("\n") + "\n").expect("settings are written");
+    }
+
     /// What depends on the folder, and so changes in a copy.
     pub(crate) fn set_place(&self) {
         self.set_conf(&[("unix_socket_directories", &self.dir.to_string_lossy())]);

@@ -5,12 +5,13 @@ mod random;
 
 use crate::identity::await_state;
 use crate::seed::seed;
+use crate::twins;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::fs;
 use stretch_core::steps::Step;
-use testkit::setup::{CREDENTIAL, drain, enable_database, enable_table};
+use testkit::setup::{CREDENTIAL, drain};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, digest, wait_until};
 
 /// Who dies at a step.
@@ -39,15 +40,7 @@ impl Bench {
             .start();
         let endpoint = Endpoint::new();
         let db = cluster.connect("postgres");
-        enable_database(&db, &endpoint.url());
-        for table in ["t", "plain"] {
-            db.sql(&format!(
-                "CREATE TABLE {table} (id int PRIMARY KEY, cold boolean NOT NULL, n int NOT NULL);
-                 INSERT INTO {table} SELECT g, g < 5000, g FROM generate_series(1, 6000) g"
-            ));
-        }
-        enable_table(&db, "t", "cold");
-        assert_eq!(drain(&db, "t"), 4999);
+        twins::make(&db, &endpoint.url());
         Self {
             cluster,
             endpoint,
