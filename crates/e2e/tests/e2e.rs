@@ -46,6 +46,8 @@ mod seed;
 mod sizes;
 #[path = "e2e/smoke.rs"]
 mod smoke;
+#[path = "e2e/standby.rs"]
+mod standby;
 #[path = "e2e/tables.rs"]
 mod tables;
 #[path = "e2e/trouble.rs"]
