@@ -24,6 +24,8 @@ mod isolation;
 mod kills;
 #[path = "e2e/kit.rs"]
 mod kit;
+#[path = "e2e/limits.rs"]
+mod limits;
 #[path = "e2e/migration.rs"]
 mod migration;
 #[path = "e2e/pitr.rs"]

@@ -36,11 +36,12 @@ fn border(db: &Client, rows: u64) -> String {
     panic!("the lines have too few dates");
 }
 
-/// The largest resident memory of the process, as Linux knows it.
-fn peak_memory(pid: i64) -> String {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+/// The largest resident memory of the process in kB, as Linux knows it.
+pub fn peak_memory_kb(pid: i64) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.unwrap_or("unknown").trim().to_owned()
+    let number = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
+    number.and_then(|text| text.parse().ok()).expect("a number of kB")
 }
 
 #[test]
@@ -80,10 +81,10 @@ fn backups_of_a_stretched_gigabyte_are_small() {
     let worker =
         db.int("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_stretch worker' AND datname = 'postgres'");
     println!(
-        "        {cold} rows migrated: {:.1} s per million; {} bytes at the endpoint; the worker used at most {}",
+        "        {cold} rows migrated: {:.1} s per million; {} bytes at the endpoint; the worker used at most {} kB",
         seconds * 1e6 / cold as f64,
         endpoint.size(),
-        peak_memory(worker)
+        peak_memory_kb(worker)
     );
     step("drained");
     db.sql("SELECT stretch.purge_staged()");
