@@ -22,6 +22,7 @@ cargo xtask COMMAND
   ci                                    format, lints, rules of the repository, then the tests
   mutants [NAME]                        plant one bug after the other and name the test that catches it
   torture --minutes N [--seed S]        kills, histories and restores with new seeds, and a summary
+  bench                                 what stretching costs, as ratios measured side by side
   demo [--keep] [--tsql]                the whole story on real data, in a private PostgreSQL
 ";
 
@@ -47,7 +48,8 @@ fn run(args: &[String]) -> Result<(), String> {
         "install" => install::run(rest),
         "test" => suite::run(rest),
         "ci" => no_arguments(rest).and_then(|()| ci::run()),
-        "demo" => demo(rest),
+        "demo" => program("demo", rest),
+        "bench" => no_arguments(rest).and_then(|()| program("bench", rest)),
         "mutants" => mutants::run(rest),
         "torture" => torture::run(rest),
         "help" | "--help" | "-h" => {
@@ -70,10 +72,10 @@ fn build() -> Result<(), String> {
     cargo::build_all().map(|_| ())
 }
 
-/// Prepares, builds, and hands every argument to the demo itself.
-fn demo(args: &[String]) -> Result<(), String> {
+/// Prepares, builds, and hands every argument to a program of the testkit.
+fn program(name: &str, args: &[String]) -> Result<(), String> {
     prepare::to_build()?;
     cargo::build_all()?;
-    let demo = sh::target_dir().join("debug/demo");
-    sh::run(std::process::Command::new(demo).args(args))
+    let path = sh::target_dir().join("debug").join(name);
+    sh::run(std::process::Command::new(path).args(args))
 }

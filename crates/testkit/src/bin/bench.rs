@@ -1,0 +1,87 @@
+//! `cargo xtask bench`: what stretching costs, as ratios to a plain table measured side by side in one run.
+
+use std::time::Instant;
+use testkit::setup::{drain, enable_database, enable_table};
+use testkit::{Client, Cluster, Endpoint};
+
+/// Segments of the stretched table.
+const SEGMENTS: u32 = 1000;
+/// Rows of a segment.
+const ROWS: u32 = 50;
+/// Times that each statement runs on each table.
+const ROUNDS: usize = 15;
+
+fn main() {
+    let cluster = Cluster::builder("bench")
+        .conf("stretch.batch_rows", &ROWS.to_string())
+        .conf("stretch.naptime", "1h")
+        .conf("autovacuum", "off")
+        .conf("synchronous_commit", "off")
+        .start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    for (name, key) in [("increasing", "bigint"), ("random", "uuid")] {
+        unique_keys(&db, name, key);
+    }
+}
+
+/// INSERT and COPY into a table with a primary key, against a plain one of the same rows.
+fn unique_keys(db: &Client, name: &str, key: &str) {
+    let rows = SEGMENTS * ROWS;
+    let value = |n: &str| match key {
+        "uuid" => format!("md5({n}::text)::uuid"),
+        _ => format!("{n}::bigint"),
+    };
+    let (plain, stretched) = (format!("{name}_plain"), format!("{name}_stretched"));
+    for table in [&plain, &stretched] {
+        db.sql(&format!(
+            "CREATE TABLE {table} (id {key} PRIMARY KEY, cold boolean NOT NULL, note text);
+             INSERT INTO {table} SELECT {}, true, 'note ' || g FROM generate_series(1, {rows}) g; ANALYZE {table}",
+            value("g")
+        ));
+    }
+    enable_table(db, &stretched, "cold");
+    drain(db, &stretched);
+    let segments = db.int(&format!(
+        "SELECT count(*) FROM stretch.segments WHERE relation = '{stretched}'::regclass"
+    ));
+    let mut next = 1_000_000;
+    for (what, count) in [("INSERT of 1,000 rows", 1000), ("COPY of 20,000 rows", 20_000)] {
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            for (table, times) in [&plain, &stretched].into_iter().zip(&mut times) {
+                next += count;
+                let source = format!(
+                    "SELECT {}, false, 'note ' || g FROM generate_series({next}, {next} + {count} - 1) g",
+                    value("g")
+                );
+                let copied = count > 1000;
+                let bytes = if copied {
+                    db.copy_out(&format!("COPY ({source}) TO STDOUT"))
+                } else {
+                    Vec::new()
+                };
+                let began = Instant::now();
+                if copied {
+                    db.copy_in(&format!("COPY {table} FROM STDIN"), bytes.as_slice());
+                } else {
+                    db.sql(&format!("INSERT INTO {table} {source}"));
+                }
+                times.push(began.elapsed().as_secs_f64());
+            }
+        }
+        let [plain, stretched] = times.map(median);
+        println!(
+            "{what}, {name} keys, {segments} segments: {:.2} ms plain, {:.2} ms stretched, {:+.1} %",
+            plain * 1e3,
+            stretched * 1e3,
+            100.0 * (stretched / plain - 1.0)
+        );
+    }
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
