@@ -4,6 +4,9 @@ use crate::error::{Error, Result};
 use crate::pg::{list, names};
 use pgrx::pg_sys;
 
+/// Number of the function of a btree operator class that orders two values (nbtree.h).
+const BTORDER_PROC: i16 = 1;
+
 /// One column of a key.
 pub struct Part {
     /// Column number in the table.
@@ -12,11 +15,12 @@ pub struct Part {
     pub name: String,
     /// Declared type.
     pub type_id: pg_sys::Oid,
-    pub less: String,
+    /// The function that orders two values, and the collation it takes.
+    pub compare: pg_sys::Oid,
+    pub collation: pg_sys::Oid,
     pub less_or_equal: String,
     pub equal: String,
     pub greater_or_equal: String,
-    pub greater: String,
     /// ` COLLATE …` of the index, or nothing.
     pub collate: String,
 }
@@ -76,11 +80,11 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
                 column: *column,
                 name: names::text(pg_sys::quote_identifier(name)),
                 type_id: pg_sys::get_atttype((*table).rd_id, *column),
-                less: operator(pg_sys::BTLessStrategyNumber)?,
+                compare: pg_sys::get_opfamily_proc(family, kind, kind, BTORDER_PROC),
+                collation,
                 less_or_equal: operator(pg_sys::BTLessEqualStrategyNumber)?,
                 equal: operator(pg_sys::BTEqualStrategyNumber)?,
                 greater_or_equal: operator(pg_sys::BTGreaterEqualStrategyNumber)?,
-                greater: operator(pg_sys::BTGreaterStrategyNumber)?,
                 collate: if collation == pg_sys::InvalidOid {
                     String::new()
                 } else {

@@ -6,6 +6,7 @@
 mod finish;
 mod keys;
 mod probe;
+mod range;
 mod search;
 mod skip;
 

@@ -3,7 +3,8 @@
 
 use super::finish;
 use super::keys::{self, Key, Part};
-use super::search::{Argument, Purpose, Search, Session, finds, finds_under, first_row};
+use super::range::{self, Range};
+use super::search::{Argument, Purpose, Search, Session, finds, finds_under};
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result};
@@ -46,49 +47,42 @@ pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
             return changed_row(data, &keys, &info);
         }
         pg_sys::SPI_register_trigger_data(data);
-        keys.iter().try_for_each(|key| inserted(key, &info))
+        let ranges = range::of(data, &keys)?;
+        keys.iter()
+            .zip(&ranges)
+            .try_for_each(|(key, ranges)| inserted(key, ranges, &info))
     }
 }
 
-/// All rows of an INSERT or COPY at once, from the transition table.
-unsafe fn inserted(key: &Key, info: &stretched::Info) -> Result<()> {
-    let columns: Vec<String> = key.parts.iter().map(bounds).collect();
-    // SAFETY: inside SPI, with the transition table registered.
-    unsafe {
-        let latest = Latest::take();
-        let text = format!("SELECT {}", columns.join(", "));
-        let Some(row) = first_row(&text, &[], latest.get(), columns.len() * 3) else {
+/// All rows of an INSERT or COPY at once, from the transition table; inside SPI, where it is registered.
+fn inserted(key: &Key, ranges: &[Range], info: &stretched::Info) -> Result<()> {
+    let mut conditions = Vec::new();
+    let mut arguments = Vec::new();
+    for (part, range) in key.parts.iter().zip(ranges) {
+        if key.nulls_not_distinct && range.has_null {
+            continue;
+        }
+        let Some((low, high)) = range.bounds else {
+            // Only nulls, or no row at all: nothing can be equal.
             return Ok(());
         };
-        drop(latest);
-        let mut conditions = Vec::new();
-        let mut arguments = Vec::new();
-        for (part, bounds) in key.parts.iter().zip(row.chunks(3)) {
-            let [low, high, nulls] = bounds else { continue };
-            let has_null = !nulls.1 && nulls.0.value() != 0;
-            if !key.nulls_not_distinct || !has_null {
-                if low.1 {
-                    // Only nulls, or no row at all: nothing can be equal.
-                    return Ok(());
-                }
-                let (from, to) = (arguments.len() + 1, arguments.len() + 2);
-                conditions.push(format!(
-                    "c.{}{} {} ${from}",
-                    part.name, part.collate, part.greater_or_equal
-                ));
-                conditions.push(format!("c.{}{} {} ${to}", part.name, part.collate, part.less_or_equal));
-                arguments.push((part.type_id, low.0, false));
-                arguments.push((part.type_id, high.0, false));
-            }
+        for (operator, value) in [(&part.greater_or_equal, low), (&part.less_or_equal, high)] {
+            arguments.push((part.type_id, value));
+            conditions.push(format!(
+                "c.{}{} {operator} ${}",
+                part.name,
+                part.collate,
+                arguments.len()
+            ));
         }
-        let equal: Vec<String> = key
-            .parts
-            .iter()
-            .map(|part| same(part, key.nulls_not_distinct))
-            .collect();
-        conditions.push(format!("EXISTS (SELECT FROM {NEW} n WHERE {})", equal.join(" AND ")));
-        judge(&search(info, &conditions, arguments), key)
     }
+    let equal: Vec<String> = key
+        .parts
+        .iter()
+        .map(|part| same(part, key.nulls_not_distinct))
+        .collect();
+    conditions.push(format!("EXISTS (SELECT FROM {NEW} n WHERE {})", equal.join(" AND ")));
+    judge(&search(info, &conditions, arguments), key)
 }
 
 fn search<'a>(info: &'a stretched::Info, conditions: &[String], arguments: Vec<Argument>) -> Search<'a> {
@@ -114,7 +108,7 @@ pub fn by_value<'a>(
     for part in &key.parts {
         let (value, null) = value(part.column)?;
         if !null {
-            arguments.push((part.type_id, value, false));
+            arguments.push((part.type_id, value));
             let number = arguments.len();
             conditions.push(format!("c.{}{} {} ${number}", part.name, part.collate, part.equal));
         } else if key.nulls_not_distinct {
@@ -124,19 +118,6 @@ pub fn by_value<'a>(
         }
     }
     Some(search(info, &conditions, arguments))
-}
-
-/// Least and greatest new value and whether there is a null; types like uuid have an order but no min().
-fn bounds(part: &Part) -> String {
-    let (name, collate) = (&part.name, &part.collate);
-    let end = |operator: &str| {
-        format!("(SELECT {name} FROM {NEW} WHERE {name} IS NOT NULL ORDER BY {name}{collate} USING {operator} LIMIT 1)")
-    };
-    format!(
-        "{}, {}, EXISTS (SELECT FROM {NEW} WHERE {name} IS NULL)",
-        end(&part.less),
-        end(&part.greater)
-    )
 }
 
 fn same(part: &Part, nulls_not_distinct: bool) -> String {

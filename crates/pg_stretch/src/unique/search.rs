@@ -13,8 +13,8 @@ use pgrx::pg_sys;
 use std::ffi::CString;
 use stretch_core::ids::SegmentId;
 
-/// A statement's parameter: type, value, null.
-pub type Argument = (pg_sys::Oid, pg_sys::Datum, bool);
+/// A parameter of a query: type and value, which is not null.
+pub type Argument = (pg_sys::Oid, pg_sys::Datum);
 
 /// A query that gives the `ctid` of cold rows.
 pub struct Search<'a> {
@@ -94,11 +94,11 @@ pub fn finds(search: &Search, purpose: Purpose) -> Result<bool> {
     loop {
         let latest = Latest::take();
         // SAFETY: inside SPI, as the caller promises.
-        let Some(row) = (unsafe { first_row(&search.sql, &search.arguments, latest.get(), 1) }) else {
+        let Some(found) = (unsafe { first(search, latest.get()) }) else {
             return Ok(false);
         };
         // SAFETY: a ctid is an ItemPointerData.
-        let (number, row) = identity_of(unsafe { *row[0].0.cast_mut_ptr::<pg_sys::ItemPointerData>() })?;
+        let (number, row) = identity_of(unsafe { *found.cast_mut_ptr::<pg_sys::ItemPointerData>() })?;
         let segment = segment_at(search.info, number, latest.get())?;
         drop(latest);
         if wait_for_deleter(&segment, row)? {
@@ -116,7 +116,7 @@ pub fn finds(search: &Search, purpose: Purpose) -> Result<bool> {
 /// Whether a cold row is found under a snapshot.
 pub fn finds_under(search: &Search, snapshot: pg_sys::Snapshot) -> bool {
     // SAFETY: inside SPI, as the caller promises.
-    unsafe { first_row(&search.sql, &search.arguments, snapshot, 1).is_some() }
+    unsafe { first(search, snapshot).is_some() }
 }
 
 /// The segment that a row identity means under the snapshot that gave it.
@@ -151,19 +151,14 @@ fn wait_for_deleter(segment: &SegmentId, row: u32) -> Result<bool> {
     Ok(true)
 }
 
-/// First row of a query under `snapshot`; copied datums stay valid until SPI ends.
+/// The `ctid` of the first row found under `snapshot`; it lives until SPI ends.
 ///
 /// # Safety
-/// Inside SPI; the arguments fit the query.
-pub unsafe fn first_row(
-    sql: &str,
-    arguments: &[Argument],
-    snapshot: pg_sys::Snapshot,
-    width: usize,
-) -> Option<Vec<(pg_sys::Datum, bool)>> {
-    let text = CString::new(sql).ok()?;
-    let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|argument| argument.0).collect();
-    let mut values: Vec<pg_sys::Datum> = arguments.iter().map(|argument| argument.1).collect();
+/// Inside SPI.
+unsafe fn first(search: &Search, snapshot: pg_sys::Snapshot) -> Option<pg_sys::Datum> {
+    let text = CString::new(search.sql.as_str()).ok()?;
+    let mut types: Vec<pg_sys::Oid> = search.arguments.iter().map(|argument| argument.0).collect();
+    let mut values: Vec<pg_sys::Datum> = search.arguments.iter().map(|argument| argument.1).collect();
     // SAFETY: inside SPI; the arrays outlive the calls; errors of SPI that are no ERROR give no plan or no table.
     unsafe {
         let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as i32, types.as_mut_ptr());
@@ -184,15 +179,8 @@ pub unsafe fn first_row(
         if pg_sys::SPI_processed == 0 || table.is_null() {
             return None;
         }
-        let row = *(*table).vals;
-        Some(
-            (1..=width as i32)
-                .map(|number| {
-                    let mut null = false;
-                    let value = pg_sys::SPI_getbinval(row, (*table).tupdesc, number, &mut null);
-                    (value, null)
-                })
-                .collect(),
-        )
+        let mut null = false;
+        let value = pg_sys::SPI_getbinval(*(*table).vals, (*table).tupdesc, 1, &mut null);
+        (!null).then_some(value)
     }
 }
