@@ -138,3 +138,31 @@ fn tables_of_very_many_and_of_no_columns_move() {
     db.sql("DELETE FROM dropped");
     assert_eq!(db.int("SELECT count(*) FROM dropped"), 0);
 }
+
+/// A value that no longer passes its own type's input stays hot, by itself, and is named in the log; drain ends (F44).
+#[test]
+fn rows_that_can_never_move_stay_hot() {
+    let (cluster, _endpoint, db) = server("limits-unmovable", &[]);
+    db.sql(
+        "CREATE DOMAIN small AS int; CREATE TYPE pair AS (a small, b text);
+         CREATE TABLE t (id int NOT NULL, p pair); INSERT INTO t SELECT g, ROW(g, 'x')::pair FROM generate_series(1, 100) g;
+         ALTER DOMAIN small ADD CHECK (VALUE <= 97) NOT VALID",
+    );
+    enable_table(&db, "t", "id > 0");
+    assert_eq!(drain(&db, "t"), 97);
+    assert_eq!(db.lines("SELECT id FROM ONLY t ORDER BY id"), ["98", "99", "100"]);
+    assert_eq!(db.lines("SELECT count(*), sum(id) FROM t"), ["100|5050"]);
+    assert!(
+        cluster
+            .log()
+            .matches("does not survive the round trip and stays hot")
+            .count()
+            >= 3
+    );
+    // They are no obstacle to what comes behind them, and move when they can.
+    db.sql("INSERT INTO t VALUES (101, ROW(1, 'y'))");
+    assert_eq!(drain(&db, "t"), 1);
+    db.sql("ALTER DOMAIN small DROP CONSTRAINT small_check");
+    assert_eq!(drain(&db, "t"), 3);
+    assert_eq!(db.lines("SELECT count(*), sum((p).a) FROM t"), ["101|5051"]);
+}
