@@ -21,6 +21,7 @@ pub mod prune;
 mod reader;
 mod schema;
 mod stats;
+mod summary;
 mod types;
 
 pub use batch::BatchBuilder;
@@ -33,6 +34,7 @@ pub use order::SortKey;
 pub use prune::{CompareOp, Predicate, may_match};
 pub use reader::SegmentReader;
 pub use stats::{Bound, ColumnStats};
+pub use summary::Summary;
 pub use types::{ColumnSpec, ColumnType, StoredType, ValueForm};
 
 #[cfg(test)]

@@ -11,12 +11,12 @@ use crate::pg::{names, user};
 use crate::stretched;
 use pgrx::pg_sys;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use stretch_core::errors;
 use stretch_core::ids::{SegmentId, TableId};
 use stretch_core::manifest::{LiveSegment, Totals};
-use stretch_segment::{SegmentDetail, SegmentReader};
+use stretch_segment::{SegmentDetail, SegmentReader, Summary};
 
 /// Bytes of encoded details that one backend keeps, before it starts anew.
 const MAX_DETAIL_BYTES: usize = 64 << 20;
@@ -26,6 +26,7 @@ const MAX_TABLES: usize = 256;
 #[derive(Default)]
 struct Cache {
     tables: HashMap<TableId, (Manifest, Rc<Vec<Segment>>)>,
+    overviews: HashMap<TableId, (Manifest, Rc<Overview>)>,
     readers: HashMap<SegmentId, SegmentReader>,
     detail_bytes: usize,
 }
@@ -116,6 +117,40 @@ fn live(segment: &Segment) -> LiveSegment {
         row_count: segment.row_count as u64,
         sha256: segment.sha256,
     }
+}
+
+/// All segments of a version of a table together.
+pub struct Overview {
+    pub summary: Summary,
+    /// Encodings of the servers that wrote them.
+    pub encodings: BTreeSet<String>,
+}
+
+/// The overview of what [`segments`] gave under the same snapshot. Costs a look at each segment once per version and backend.
+pub fn overview(table: &StretchedTable, list: &[Segment], snapshot: pg_sys::Snapshot) -> Result<Rc<Overview>> {
+    let Some(manifest) = tables::manifest(&table.table_id, snapshot)? else {
+        return Err(Error::internal("the manifest vanished"));
+    };
+    let cached = CACHE.with_borrow(|cache| {
+        let (known, overview) = cache.overviews.get(&table.table_id)?;
+        same(known, &manifest).then(|| overview.clone())
+    });
+    if let Some(overview) = cached {
+        return Ok(overview);
+    }
+    let mut summary = Summary::default();
+    for segment in list {
+        summary.add(reader(segment, snapshot)?.detail());
+    }
+    let encodings = list.iter().map(|segment| segment.server_encoding.clone()).collect();
+    let overview = Rc::new(Overview { summary, encodings });
+    CACHE.with_borrow_mut(|cache| {
+        if cache.overviews.len() >= MAX_TABLES {
+            cache.overviews.clear();
+        }
+        cache.overviews.insert(table.table_id, (manifest, overview.clone()));
+    });
+    Ok(overview)
 }
 
 /// The manifest's totals; an empty digest stands for the empty table.

@@ -4,7 +4,7 @@ use super::quals::{Kind, Qual};
 use crate::pg::list;
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
-use stretch_segment::{Bound, CompareOp, Predicate, SegmentDetail, may_match, numeric};
+use stretch_segment::{Bound, CompareOp, Predicate, SegmentDetail, Summary, may_match, numeric};
 
 /// A condition with its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,6 +184,25 @@ unsafe fn payload(value: pg_sys::Datum) -> Vec<u8> {
         let plain = pg_sys::pg_detoast_datum(value.cast_mut_ptr());
         pgrx::varlena_to_byte_slice(plain).to_vec()
     }
+}
+
+/// May any of the segments hold a matching row? `field_of` gives the field of an attribute; `text_comparable` is as in [`Choice`], for
+/// all segments.
+pub fn may_match_any(
+    summary: &Summary,
+    conditions: &[Condition],
+    field_of: &dyn Fn(i16) -> Option<i32>,
+    text_comparable: bool,
+) -> bool {
+    conditions
+        .iter()
+        .filter(|condition| text_comparable || !condition.text)
+        .all(
+            |condition| match field_of(condition.attribute).and_then(|field| summary.find(field)) {
+                Some(place) => may_match(summary.stats(), summary.rows(), &condition.predicate(place)),
+                None => condition.may_match_null(),
+            },
+        )
 }
 
 /// Whether a segment may hold a matching row, and which of its row groups.

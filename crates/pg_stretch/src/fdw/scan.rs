@@ -22,6 +22,9 @@ use stretch_core::dead_rows::DeadRows;
 use stretch_core::errors;
 use stretch_segment::{SegmentError, SegmentReader};
 
+/// Up to so many segments are looked at one by one at once.
+const FEW_SEGMENTS: usize = 8;
+
 /// How queries treat cold rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -294,7 +297,23 @@ impl ColdScan {
         let (mut open, mut wants) = (Vec::new(), Vec::new());
         let mut left_out = 0;
         let encoding = database_encoding();
-        for (number, segment) in cold::segments(table, self.snapshot)?.iter().enumerate() {
+        let segments = cold::segments(table, self.snapshot)?;
+        if segments.len() > FEW_SEGMENTS && !conditions.is_empty() {
+            let overview = cold::overview(table, &segments, self.snapshot)?;
+            let field_of = |attribute: i16| {
+                let target = self.targets.iter().find(|target| target.attribute == attribute)?;
+                Some(target.field_id)
+            };
+            let text = overview.encodings.iter().all(|written| comparable(&encoding, written));
+            if !prune::may_match_any(&overview.summary, &conditions, &field_of, text) {
+                self.counters.segments += segments.len() as u64;
+                self.counters.segments_pruned += segments.len() as u64;
+                self.counters.row_groups_pruned += overview.summary.row_groups();
+                self.begin_again(Vec::new(), Vec::new());
+                return Ok(());
+            }
+        }
+        for (number, segment) in segments.iter().enumerate() {
             pgrx::check_for_interrupts!();
             let reader = cold::reader(segment, self.snapshot)?;
             self.counters.segments += 1;
