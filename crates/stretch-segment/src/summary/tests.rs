@@ -14,8 +14,11 @@ fn column(field_id: i32) -> ColumnDetail {
     }
 }
 
-/// A segment of 10 rows; per column its field, bounds and number of nulls.
-fn segment(columns: &[(i32, Option<(i64, i64)>, u64)]) -> SegmentDetail {
+/// Field, bounds and number of nulls of a column.
+type Column = (i32, Option<(i64, i64)>, u64);
+
+/// A segment of 10 rows.
+fn segment(columns: &[Column]) -> SegmentDetail {
     SegmentDetail {
         columns: columns.iter().map(|(field_id, ..)| column(*field_id)).collect(),
         stats: columns
