@@ -402,3 +402,30 @@ fn readers_lend_no_rights_and_policies_hold() {
     let plan = db.lines("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT id FROM t WHERE b = 1000");
     assert!(!plan.iter().any(|line| line.contains("Pruned")), "{plan:#?}");
 }
+
+/// From a few segments on, one look at their statistics together comes first. It follows the versions of the table.
+#[test]
+fn many_segments_are_ruled_out_together() {
+    let (_cluster, _endpoint, db) = server("cold-many");
+    db.sql("CREATE TABLE m (id int PRIMARY KEY, part int); CREATE TABLE m_plain (LIKE m)");
+    enable_table(&db, "m", "id > 0");
+    for first in (0..12).map(|number| number * 100) {
+        for table in ["m", "m_plain"] {
+            db.sql(&format!(
+                "INSERT INTO {table} SELECT g, CASE WHEN g > 1100 THEN g END FROM generate_series({first} + 1, {first} + 100) g"
+            ));
+        }
+        drain(&db, "m");
+        for (condition, pruned) in [
+            (format!("id > {}", first + 100), first / 100 + 1),
+            (format!("id = {}", first + 100), first / 100),
+            ("id = 1".into(), first / 100),
+            ("part IS NULL".into(), first / 1100),
+        ] {
+            let count = |table: &str| db.int(&format!("SELECT count(*) FROM {table} WHERE {condition}"));
+            assert_eq!(count("m"), count("m_plain"), "{condition}");
+            let query = format!("SELECT id FROM m WHERE {condition}");
+            assert_eq!(counter(&db, &query, "Segments Pruned"), pruned, "{condition}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod check;
 mod workload;
 
 use crate::seed::seed;
+use crate::twins::StopAtEnd;
 use check::Level;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -170,14 +171,5 @@ impl Counts {
         assert!(self.batches as f64 >= 500.0 * share, "too few batches");
         assert!(self.moved as f64 >= 100.0 * share, "too few conflicts with moving rows");
         assert!(self.cold_reads as f64 >= 0.3 * self.reads as f64, "too few cold reads");
-    }
-}
-
-/// Also when something fails, the other threads end.
-struct StopAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }

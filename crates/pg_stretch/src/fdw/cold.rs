@@ -26,7 +26,8 @@ const MAX_TABLES: usize = 256;
 #[derive(Default)]
 struct Cache {
     tables: HashMap<TableId, (Manifest, Rc<Vec<Segment>>)>,
-    overviews: HashMap<TableId, (Manifest, Rc<Overview>)>,
+    /// With the list that each was made of.
+    overviews: HashMap<TableId, (Rc<Vec<Segment>>, Rc<Overview>)>,
     readers: HashMap<SegmentId, SegmentReader>,
     detail_bytes: usize,
 }
@@ -126,20 +127,17 @@ pub struct Overview {
     pub encodings: BTreeSet<String>,
 }
 
-/// The overview of what [`segments`] gave under the same snapshot. Costs a look at each segment once per version and backend.
-pub fn overview(table: &StretchedTable, list: &[Segment], snapshot: pg_sys::Snapshot) -> Result<Rc<Overview>> {
-    let Some(manifest) = tables::manifest(&table.table_id, snapshot)? else {
-        return Err(Error::internal("the manifest vanished"));
-    };
+/// The overview of a list that [`segments`] gave. Costs a look at each segment once per version and backend.
+pub fn overview(table: &StretchedTable, list: &Rc<Vec<Segment>>, snapshot: pg_sys::Snapshot) -> Result<Rc<Overview>> {
     let cached = CACHE.with_borrow(|cache| {
         let (known, overview) = cache.overviews.get(&table.table_id)?;
-        same(known, &manifest).then(|| overview.clone())
+        Rc::ptr_eq(known, list).then(|| overview.clone())
     });
     if let Some(overview) = cached {
         return Ok(overview);
     }
     let mut summary = Summary::default();
-    for segment in list {
+    for segment in list.iter() {
         summary.add(reader(segment, snapshot)?.detail());
     }
     let encodings = list.iter().map(|segment| segment.server_encoding.clone()).collect();
@@ -148,7 +146,7 @@ pub fn overview(table: &StretchedTable, list: &[Segment], snapshot: pg_sys::Snap
         if cache.overviews.len() >= MAX_TABLES {
             cache.overviews.clear();
         }
-        cache.overviews.insert(table.table_id, (manifest, overview.clone()));
+        cache.overviews.insert(table.table_id, (list.clone(), overview.clone()));
     });
     Ok(overview)
 }

@@ -73,7 +73,7 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
         let Some(info) = stretched::lookup((*table).rd_id)? else {
             return Ok(());
         };
-        if source.is_null() || !(*node.resultRelInfo).ri_projectNew.is_null() {
+        if source.is_null() {
             return Ok(());
         }
         let mut keys = keys::of(table)?;
