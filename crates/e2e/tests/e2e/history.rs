@@ -27,7 +27,7 @@ const WHOLE_RUN: u64 = 7_000;
 #[test]
 fn histories_show_what_a_plain_table_shows() {
     let seed = seed();
-    let transactions = std::env::var("STRETCH_TRANSACTIONS").map_or(400, |text| text.parse().expect("a number"));
+    let transactions = std::env::var("STRETCH_TRANSACTIONS").map_or(600, |text| text.parse().expect("a number"));
     let cluster = Cluster::builder("history")
         .conf("stretch.naptime", "50ms")
         .conf("stretch.batch_rows", "8")
@@ -46,7 +46,7 @@ fn histories_show_what_a_plain_table_shows() {
             let stop = AtomicBool::new(false);
             let seen = if stretched {
                 enable_database(&db, &endpoint.url());
-                enable_table(&db, "work", "cold AND band < 20");
+                enable_table(&db, "work", "cold AND band < 40");
                 let seen = std::thread::scope(|scope| {
                     scope.spawn(|| migrator(&cluster.connect(&name), &stop));
                     scope.spawn(|| keeper(&cluster, &name, seed, &stop));
@@ -89,7 +89,7 @@ fn migrator(db: &Client, stop: &AtomicBool) {
 fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
     let mut rng = StdRng::seed_from_u64(seed);
     let db = cluster.connect(database);
-    let mut band = 20;
+    let mut band = 40;
     while !stop.load(Ordering::Relaxed) {
         // Moments that no event has chosen.
         std::thread::sleep(Duration::from_millis(rng.random_range(20..200)));
