@@ -91,11 +91,12 @@ CREATE INDEX segment_table ON stretch.segment (table_id);
 COMMENT ON TABLE stretch.segment IS 'One row per live or retired segment: an immutable Parquet object of cold rows';
 
 CREATE TABLE stretch.segment_detail (
-    segment_id uuid  PRIMARY KEY,
-    detail     bytea NOT NULL
+    segment_id  uuid  PRIMARY KEY,
+    detail      bytea NOT NULL,
+    key_filters bytea
 );
-ALTER TABLE stretch.segment_detail ALTER COLUMN detail SET STORAGE EXTENDED;
-COMMENT ON TABLE stretch.segment_detail IS 'Per segment: Parquet footer, statistics and one checksum per column chunk';
+ALTER TABLE stretch.segment_detail ALTER COLUMN detail SET STORAGE EXTENDED, ALTER COLUMN key_filters SET STORAGE EXTERNAL;
+COMMENT ON TABLE stretch.segment_detail IS 'Per segment: Parquet footer, statistics, one checksum per column chunk, and hashes of its unique keys';
 
 CREATE TABLE stretch.staged_chunk (
     segment_id uuid    NOT NULL,

@@ -15,6 +15,7 @@ mod guard;
 mod gucs;
 mod identity;
 mod io;
+mod key_filter;
 mod migrate;
 mod pg;
 mod planner;

@@ -2,6 +2,7 @@
 //!
 //! The answer is only ever used to refuse or to look closer; which rows a query returns is decided under its snapshot.
 
+use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::{scan, tables};
 use crate::error::Result;
 use pgrx::prelude::*;
@@ -28,6 +29,19 @@ pub struct Info {
     pub relation: pg_sys::Oid,
     /// The foreign table that is its cold side.
     pub child: pg_sys::Oid,
+    /// Its columns by name.
+    pub columns: Vec<Column>,
+}
+
+impl From<StretchedTable> for Info {
+    fn from(table: StretchedTable) -> Self {
+        Self {
+            table_id: table.table_id,
+            relation: table.relation,
+            child: table.child,
+            columns: table.columns,
+        }
+    }
 }
 
 type Known = Option<Arc<Info>>;
@@ -114,13 +128,7 @@ fn find(oid: pg_sys::Oid) -> Result<Known> {
         Some(row) => Some(row),
         None => tables::by_child(oid, latest)?,
     };
-    Ok(row.map(|row| {
-        Arc::new(Info {
-            table_id: row.table_id,
-            relation: row.relation,
-            child: row.child,
-        })
-    }))
+    Ok(row.map(|row| Arc::new(row.into())))
 }
 
 /// True when `stretch.stretched_table` exists and belongs to our extension, not to somebody's schema of that name.

@@ -14,6 +14,8 @@ pub mod detail;
 mod encode;
 mod epoch;
 mod error;
+pub mod key_filter;
+pub mod key_run;
 pub mod limits;
 pub mod numeric;
 mod order;

@@ -90,7 +90,7 @@ fn stretch_verify(relation: Option<pg_sys::Oid>) -> Rows {
 
 fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<Findings> {
     let mut findings = Findings::default();
-    for segment in cold::segments(table, snapshot)?.iter() {
+    for segment in cold::segments(&table.table_id, table.relation, snapshot)?.iter() {
         pgrx::check_for_interrupts!();
         findings.segments += 1;
         match content(segment, snapshot)? {

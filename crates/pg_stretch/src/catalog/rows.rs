@@ -91,5 +91,7 @@ pub struct Segment {
     pub object_key: Option<String>,
     pub lost: bool,
     pub server_encoding: String,
+    /// Microseconds since 2000.
+    pub migrated_at: i64,
     pub retired: bool,
 }

@@ -225,6 +225,7 @@ fn segment(row: &Row) -> Result<Segment> {
         object_key: row.get(6),
         lost: row.get(9).unwrap_or(false),
         server_encoding: row.get(10).unwrap_or_default(),
+        migrated_at: row.get(12).unwrap_or_default(),
         retired: row.get(17).unwrap_or(false),
     })
 }
@@ -238,6 +239,18 @@ pub fn segment_detail(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result
         snapshot,
         |row| row.bytes(2).ok_or_else(|| missing("detail")),
     )
+}
+
+/// The stored key filters of a segment (`stretch_segment::key_filter`); `None` where it has none.
+pub fn key_filters(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<Vec<u8>>> {
+    let found = one(
+        c"segment_detail",
+        c"segment_detail_pkey",
+        &by_uuid(segment.as_bytes()),
+        snapshot,
+        |row| Ok(row.bytes(3)),
+    )?;
+    Ok(found.flatten())
 }
 
 /// One staged piece of a segment; `None` when it is not there (any more).

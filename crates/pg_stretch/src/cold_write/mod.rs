@@ -179,7 +179,7 @@ impl ColdWrite {
             let is_delete = (*self.node).operation == pg_sys::CmdType::CMD_DELETE;
             let keeps = is_delete && !self.volatile && !heap.has_row_triggers();
             Ok(Met {
-                segments: cold::segments(&table, snapshot)?,
+                segments: cold::segments(&table.table_id, table.relation, snapshot)?,
                 table,
                 heap,
                 pending: tombstone::join(self.statement, self.child, keeps)?,

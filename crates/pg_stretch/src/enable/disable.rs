@@ -42,11 +42,8 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
         for trigger in guard::TRIGGERS {
             child::utility(&format!("DROP TRIGGER IF EXISTS {trigger} ON {name}"))?;
         }
-        retire(&Info {
-            table_id: table.table_id,
-            relation,
-            child: table.child,
-        })?;
+        let table = Info::from(table);
+        retire(&table)?;
         child::utility(&format!("DROP FOREIGN TABLE {}", names::relation(table.child)))?;
     }
     if left > 0 {

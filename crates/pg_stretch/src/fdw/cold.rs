@@ -71,28 +71,27 @@ pub fn registered(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Opti
 
 /// The live segments of a table under a snapshot, proven complete by the manifest (F23). Of each, only the immutable
 /// facts may be used.
-pub fn segments(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<Rc<Vec<Segment>>> {
+pub fn segments(table: &TableId, relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Rc<Vec<Segment>>> {
     let broken = |why: String| {
         Error::new(
             &errors::SEGMENT_LOST,
             format!(
                 "the catalog of cold rows of table {} is incomplete",
-                names::relation(table.relation)
+                names::relation(relation)
             ),
         )
         .detail(why)
         .hint("Restore the catalog (schema stretch) from a complete backup.")
     };
-    let manifest =
-        tables::manifest(&table.table_id, snapshot)?.ok_or_else(|| broken("The manifest is missing.".into()))?;
+    let manifest = tables::manifest(table, snapshot)?.ok_or_else(|| broken("The manifest is missing.".into()))?;
     let cached = CACHE.with_borrow(|cache| {
-        let (known, list) = cache.tables.get(&table.table_id)?;
+        let (known, list) = cache.tables.get(table)?;
         same(known, &manifest).then(|| list.clone())
     });
     if let Some(list) = cached {
         return Ok(list);
     }
-    let list = tables::live_segments(&table.table_id, snapshot)?;
+    let list = tables::live_segments(table, snapshot)?;
     let live: Vec<LiveSegment> = list.iter().map(live).collect();
     totals(&manifest)
         .ok_or_else(|| broken("The manifest is damaged.".into()))?
@@ -103,7 +102,7 @@ pub fn segments(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<Rc
         if cache.tables.len() >= MAX_TABLES {
             cache.tables.clear();
         }
-        cache.tables.insert(table.table_id, (manifest, list.clone()));
+        cache.tables.insert(*table, (manifest, list.clone()));
     });
     Ok(list)
 }
@@ -128,9 +127,9 @@ pub struct Overview {
 }
 
 /// The overview of a list that [`segments`] gave. Costs a look at each segment once per version and backend.
-pub fn overview(table: &StretchedTable, list: &Rc<Vec<Segment>>, snapshot: pg_sys::Snapshot) -> Result<Rc<Overview>> {
+pub fn overview(table: &TableId, list: &Rc<Vec<Segment>>, snapshot: pg_sys::Snapshot) -> Result<Rc<Overview>> {
     let cached = CACHE.with_borrow(|cache| {
-        let (known, overview) = cache.overviews.get(&table.table_id)?;
+        let (known, overview) = cache.overviews.get(table)?;
         Rc::ptr_eq(known, list).then(|| overview.clone())
     });
     if let Some(overview) = cached {
@@ -146,7 +145,7 @@ pub fn overview(table: &StretchedTable, list: &Rc<Vec<Segment>>, snapshot: pg_sy
         if cache.overviews.len() >= MAX_TABLES {
             cache.overviews.clear();
         }
-        cache.overviews.insert(table.table_id, (list.clone(), overview.clone()));
+        cache.overviews.insert(*table, (list.clone(), overview.clone()));
     });
     Ok(overview)
 }

@@ -11,7 +11,7 @@ mod explain;
 mod fetch;
 mod modify;
 mod plan;
-mod prune;
+pub mod prune;
 mod quals;
 mod rows;
 mod scan;

@@ -1,7 +1,7 @@
 //! Conditions with their values at execution, and which segments and row groups they leave (F12, F13).
 
 use super::quals::{Kind, Qual};
-use crate::pg::list;
+use crate::pg::{list, names};
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
 use stretch_segment::{Bound, CompareOp, Predicate, SegmentDetail, Summary, may_match, numeric};
@@ -154,7 +154,10 @@ unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<Vec<Bou
 }
 
 /// The value as statistics hold it; `None` when they cannot.
-unsafe fn bound(value: pg_sys::Datum, value_type: pg_sys::Oid) -> Option<Bound> {
+///
+/// # Safety
+/// A value of that type, not NULL.
+pub unsafe fn bound(value: pg_sys::Datum, value_type: pg_sys::Oid) -> Option<Bound> {
     // SAFETY: the datum is not NULL and has the type given.
     unsafe {
         match value_type {
@@ -184,6 +187,18 @@ unsafe fn payload(value: pg_sys::Datum) -> Vec<u8> {
         let plain = pg_sys::pg_detoast_datum(value.cast_mut_ptr());
         pgrx::varlena_to_byte_slice(plain).to_vec()
     }
+}
+
+/// The database's encoding.
+pub fn database_encoding() -> String {
+    // SAFETY: plain getter of a static string.
+    names::text(unsafe { pg_sys::GetDatabaseEncodingName() })
+}
+
+/// Statistics of text are bytes of UTF-8, or of the server's encoding where that is SQL_ASCII; conditions are in the
+/// server's encoding (F13).
+pub fn comparable(database: &str, segment: &str) -> bool {
+    database == segment && matches!(database, "UTF8" | "SQL_ASCII")
 }
 
 /// May any of the segments hold a matching row? `field_of` gives the field of an attribute; `text_comparable` is as in [`Choice`], for

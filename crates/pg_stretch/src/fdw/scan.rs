@@ -296,15 +296,18 @@ impl ColdScan {
         let conditions = unsafe { prune::evaluate(&self.quals, self.expressions, expressions) };
         let (mut open, mut wants) = (Vec::new(), Vec::new());
         let mut left_out = 0;
-        let encoding = database_encoding();
-        let segments = cold::segments(table, self.snapshot)?;
+        let encoding = prune::database_encoding();
+        let segments = cold::segments(&table.table_id, table.relation, self.snapshot)?;
         if segments.len() > FEW_SEGMENTS && !conditions.is_empty() {
-            let overview = cold::overview(table, &segments, self.snapshot)?;
+            let overview = cold::overview(&table.table_id, &segments, self.snapshot)?;
             let field_of = |attribute: i16| {
                 let target = self.targets.iter().find(|target| target.attribute == attribute)?;
                 Some(target.field_id)
             };
-            let text = overview.encodings.iter().all(|written| comparable(&encoding, written));
+            let text = overview
+                .encodings
+                .iter()
+                .all(|written| prune::comparable(&encoding, written));
             if !prune::may_match_any(&overview.summary, &conditions, &field_of, text) {
                 self.counters.segments += segments.len() as u64;
                 self.counters.segments_pruned += segments.len() as u64;
@@ -315,6 +318,9 @@ impl ColdScan {
         }
         for (number, segment) in segments.iter().enumerate() {
             pgrx::check_for_interrupts!();
+            if unique::is_ruled_out(&segment.segment_id) {
+                continue;
+            }
             let reader = cold::reader(segment, self.snapshot)?;
             self.counters.segments += 1;
             let all = reader.row_groups().len() as u64;
@@ -325,7 +331,7 @@ impl ColdScan {
             let choice = Choice {
                 detail: reader.detail(),
                 column_of: &column_of,
-                text_comparable: comparable(&encoding, &segment.server_encoding),
+                text_comparable: prune::comparable(&encoding, &segment.server_encoding),
             };
             let Some(groups) = choice.row_groups(&conditions).filter(|groups| !groups.is_empty()) else {
                 self.counters.segments_pruned += 1;
@@ -486,17 +492,6 @@ pub fn damaged(
 fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {
     let chunk = reader.chunk(row_group, column);
     chunk.offset..chunk.offset + chunk.len
-}
-
-fn database_encoding() -> String {
-    // SAFETY: plain getter of a static string.
-    names::text(unsafe { pg_sys::GetDatabaseEncodingName() })
-}
-
-/// Statistics of text are bytes of UTF-8, or of the server's encoding where that is SQL_ASCII; conditions are in the
-/// server's encoding (F13).
-fn comparable(database: &str, segment: &str) -> bool {
-    database == segment && matches!(database, "UTF8" | "SQL_ASCII")
 }
 
 fn warn_left_out(table: &StretchedTable, rows: i64) {

@@ -1,6 +1,7 @@
 //! One migration batch: Appendix 1 of the findings, step by step, in one local transaction without network.
 
 use super::encode::{Encoder, Unfit};
+use super::keys::Keys;
 use super::{Progress, delete, order, record, scan};
 use crate::catalog::{self, rows::StretchedTable, scan::relation_oid};
 use crate::error::{Error, Result};
@@ -62,6 +63,7 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
     check_allowed(&table)?;
     let relation = OpenRelation::open(order.relation)?;
     let encoders = encoders(&table, &relation, progress)?;
+    let keys = Keys::of(&table, relation.0)?;
     let request = scan::ScanRequest {
         table: &table,
         encoders: &encoders,
@@ -69,7 +71,7 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
         from_block: progress.next_block,
         unfit: &progress.unfit,
     };
-    let scanned = scan::run(&request, snapshot, at)?;
+    let scanned = scan::run(&request, keys, snapshot, at)?;
     let rows = scanned.tids.len() as u64;
     let (reached_end, next_block) = (scanned.resume.is_none(), scanned.resume.unwrap_or(0));
     let fill = batch::Fill {
@@ -98,7 +100,7 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
         .batch
         .finish(&keys, &EncodeOptions::default())
         .map_err(|error| Error::internal(error.to_string()))?;
-    let segment_id = record::segment(&table, &segment)?;
+    let segment_id = record::segment(&table, &segment, scanned.keys.filters()?)?;
     record::manifest(&table.table_id, segment_id, &segment, snapshot)?;
     record::attempt(
         &table.table_id,

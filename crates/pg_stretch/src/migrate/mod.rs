@@ -3,6 +3,7 @@
 mod batch;
 mod delete;
 mod encode;
+mod keys;
 pub mod order;
 pub mod record;
 mod scan;

@@ -18,7 +18,7 @@ pub fn uuid_arg<'a>(id: &[u8; 16]) -> DatumWithOid<'a> {
 }
 
 /// Writes an encoded segment with its staged bytes (step 2 of Appendix 1).
-pub fn segment(table: &StretchedTable, segment: &EncodedSegment) -> Result<SegmentId> {
+pub fn segment(table: &StretchedTable, segment: &EncodedSegment, key_filters: Option<Vec<u8>>) -> Result<SegmentId> {
     let id = SegmentId::from_bytes(secrets::random()?);
     for (number, piece) in segment.bytes.chunks(CHUNK_BYTES).enumerate() {
         let args = [uuid_arg(id.as_bytes()), (number as i32).into(), piece.to_vec().into()];
@@ -39,8 +39,12 @@ pub fn segment(table: &StretchedTable, segment: &EncodedSegment) -> Result<Segme
         ],
     )?;
     spi::execute(
-        "INSERT INTO stretch.segment_detail (segment_id, detail) VALUES ($1, $2)",
-        &[uuid_arg(id.as_bytes()), segment.detail.to_bytes().into()],
+        "INSERT INTO stretch.segment_detail (segment_id, detail, key_filters) VALUES ($1, $2, $3)",
+        &[
+            uuid_arg(id.as_bytes()),
+            segment.detail.to_bytes().into(),
+            key_filters.into(),
+        ],
     )?;
     Ok(id)
 }

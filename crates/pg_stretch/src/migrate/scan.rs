@@ -2,13 +2,16 @@
 //! run under the batch's snapshot, encoding each row as it comes.
 
 use super::encode::{Encoder, Unfit};
+use super::keys::Keys;
 use crate::catalog::rows::StretchedTable;
 use crate::error::{Error, Result};
 use crate::pg::names::quote_ident;
+use crate::pg::scratch::Scratch;
 use crate::pg::user::ActAs;
 use pgrx::prelude::*;
 use std::collections::HashSet;
 use std::ffi::CString;
+use std::rc::Rc;
 use std::time::Instant;
 use stretch_core::batch::{self, Fill, Limits};
 use stretch_core::errors;
@@ -23,6 +26,8 @@ const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
 /// What a scan found.
 pub struct Scanned {
     pub batch: BatchBuilder,
+    /// The hashes of the batch's keys.
+    pub keys: Keys,
     /// Row identities in the order of the batch's rows: block and offset.
     pub tids: Vec<(u32, u16)>,
     /// Block from which the next scan goes on; `None`: the scan reached the end of the table.
@@ -49,11 +54,12 @@ struct Sink<'a> {
     receiver: pg_sys::DestReceiver,
     request: &'a ScanRequest<'a>,
     batch: BatchBuilder,
+    keys: Keys,
     tids: Vec<(u32, u16)>,
     skipped: u64,
     started: Instant,
     looked: Instant,
-    row_context: pg_sys::MemoryContext,
+    scratch: Rc<Scratch>,
     full: bool,
     failure: Option<Error>,
     /// The value being encoded, for the report after an ERROR in a type's function.
@@ -64,6 +70,7 @@ struct Sink<'a> {
 /// function `at` names the column and the row.
 pub fn run(
     request: &ScanRequest<'_>,
+    keys: Keys,
     snapshot: pg_sys::Snapshot,
     at: &std::cell::Cell<Option<Unfit>>,
 ) -> Result<Scanned> {
@@ -72,13 +79,6 @@ pub fn run(
     // SAFETY: everything lives in the transaction; the receiver outlives the executor runs.
     unsafe {
         let nest = pg_sys::NewGUCNestLevel();
-        let row_context = pg_sys::AllocSetContextCreateInternal(
-            pg_sys::CurrentMemoryContext,
-            c"pg_stretch row".as_ptr(),
-            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-        );
         let mut sink = Sink {
             receiver: pg_sys::DestReceiver {
                 receiveSlot: Some(receive),
@@ -89,20 +89,21 @@ pub fn run(
             },
             request,
             batch: BatchBuilder::new(request.encoders.iter().map(Encoder::spec).collect()),
+            keys,
             tids: Vec::new(),
             skipped: 0,
             started: Instant::now(),
             looked: Instant::now(),
-            row_context,
+            scratch: Rc::new(Scratch::new(c"pg_stretch row")),
             full: false,
             failure: None,
             at,
         };
         let resume = windows(&mut sink, snapshot)?;
-        pg_sys::MemoryContextDelete(row_context);
         pg_sys::AtEOXact_GUC(true, nest);
         Ok(Scanned {
             batch: sink.batch,
+            keys: sink.keys,
             tids: sink.tids,
             resume,
             skipped: sink.skipped,
@@ -288,27 +289,19 @@ impl Sink<'_> {
         Ok(true)
     }
 
-    /// Pushes every column of the row; scratch memory of type functions goes away with the row.
+    /// Pushes every column of the row, and its keys; scratch memory of type functions goes away with the row.
     fn encode(&mut self, tid: (u32, u16), values: &[pg_sys::Datum], nulls: &[bool]) -> Result<()> {
-        // SAFETY: switches to a context of our own and back, whatever the outcome.
-        let outer = unsafe { pg_sys::MemoryContextSwitchTo(self.row_context) };
-        let mut outcome = Ok(());
-        for (index, encoder) in self.request.encoders.iter().enumerate() {
-            self.at.set(Some(Unfit { column: index, tid }));
-            outcome = encoder.push(&mut self.batch, index, values[index + 1], nulls[index + 1]);
-            if outcome.is_err() {
-                break;
+        let scratch = self.scratch.clone();
+        scratch.run(|| {
+            for (index, encoder) in self.request.encoders.iter().enumerate() {
+                self.at.set(Some(Unfit { column: index, tid }));
+                encoder.push(&mut self.batch, index, values[index + 1], nulls[index + 1])?;
             }
-        }
-        if outcome.is_ok() {
             self.at.set(None);
-        }
-        // SAFETY: everything allocated for the row has been copied.
-        unsafe {
-            pg_sys::MemoryContextSwitchTo(outer);
-            pg_sys::MemoryContextReset(self.row_context);
-        }
-        outcome
+            // SAFETY: the values of a row of the heap, after the ctid.
+            unsafe { self.keys.add(&values[1..], &nulls[1..]) };
+            Ok(())
+        })
     }
 
     /// Rolls the batch back when somebody waits for a lock that conflicts with ours. Looks at most four times a second.

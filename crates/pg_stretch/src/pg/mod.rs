@@ -3,6 +3,8 @@
 pub mod list;
 pub mod names;
 pub mod path;
+pub mod raw;
+pub mod scratch;
 pub mod spi;
 pub mod txn;
 pub mod user;

@@ -11,10 +11,15 @@ const BTORDER_PROC: i16 = 1;
 pub struct Part {
     /// Column number in the table.
     pub column: i16,
+    pub bare_name: String,
     /// Quoted name.
     pub name: String,
     /// Declared type.
     pub type_id: pg_sys::Oid,
+    /// The type that the operator class compares, to which the declared one is binary-compatible.
+    pub operand: pg_sys::Oid,
+    /// The operator of equality.
+    pub equality: pg_sys::Oid,
     /// The function that orders two values, and the collation it takes.
     pub compare: pg_sys::Oid,
     pub collation: pg_sys::Oid,
@@ -58,6 +63,15 @@ pub unsafe fn of(table: pg_sys::Relation) -> Result<Vec<Key>> {
     Ok(keys)
 }
 
+/// The last column that one of the keys has; 1 without keys.
+pub fn last_column(keys: &[Key]) -> i16 {
+    keys.iter()
+        .flat_map(|key| &key.parts)
+        .map(|part| part.column)
+        .max()
+        .unwrap_or(1)
+}
+
 unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
     // SAFETY: as in `of`.
     unsafe {
@@ -74,12 +88,16 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
             }
             let family = *(*index).rd_opfamily.add(i);
             let kind = *(*index).rd_opcintype.add(i);
-            let operator = |strategy: u32| named(pg_sys::get_opfamily_member(family, kind, kind, strategy as i16));
+            let member = |strategy: u32| pg_sys::get_opfamily_member(family, kind, kind, strategy as i16);
+            let operator = |strategy: u32| named(member(strategy));
             let collation = *(*index).rd_indcollation.add(i);
             parts.push(Part {
                 column: *column,
+                bare_name: names::text(name),
                 name: names::text(pg_sys::quote_identifier(name)),
                 type_id: pg_sys::get_atttype((*table).rd_id, *column),
+                operand: kind,
+                equality: member(pg_sys::BTEqualStrategyNumber),
                 compare: pg_sys::get_opfamily_proc(family, kind, kind, BTORDER_PROC),
                 collation,
                 less_or_equal: operator(pg_sys::BTLessEqualStrategyNumber)?,

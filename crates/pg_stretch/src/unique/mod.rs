@@ -4,7 +4,9 @@
 //! left is to look at the cold side with a snapshot taken now.
 
 mod finish;
-mod keys;
+pub mod keys;
+mod narrow;
+mod new_rows;
 mod probe;
 mod range;
 mod search;
@@ -14,6 +16,10 @@ use crate::error::{OrRaise, Result};
 use crate::guard;
 use crate::pg::names;
 use pgrx::prelude::*;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::rc::Rc;
+use stretch_core::ids::SegmentId;
 
 /// Puts the hooks of this module in place; in the postmaster only.
 pub fn install() {
@@ -54,12 +60,23 @@ unsafe fn trigger_data<'a>(call: pg_sys::FunctionCallInfo) -> Result<&'a mut pg_
 }
 
 thread_local! {
-    static PROBING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    static PROBING: Cell<bool> = const { Cell::new(false) };
+    static RULED_OUT: RefCell<Rc<HashSet<SegmentId>>> = RefCell::default();
 }
 
 /// True while this session looks for keys in a cold side: query modes do not hide rows from that (F36).
 pub fn probing() -> bool {
     PROBING.get()
+}
+
+/// True for a segment that a look for keys need not read.
+pub fn is_ruled_out(segment: &SegmentId) -> bool {
+    PROBING.get() && RULED_OUT.with_borrow(|ruled_out| ruled_out.contains(segment))
+}
+
+/// Leaves these segments out until the look for keys ends.
+fn rule_out(segments: &Rc<HashSet<SegmentId>>) {
+    RULED_OUT.set(segments.clone());
 }
 
 /// Marks a probe until dropped, also when an error unwinds.
@@ -75,6 +92,7 @@ impl Probing {
 impl Drop for Probing {
     fn drop(&mut self) {
         PROBING.set(false);
+        RULED_OUT.take();
     }
 }
 

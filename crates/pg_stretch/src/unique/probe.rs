@@ -3,15 +3,21 @@
 
 use super::finish;
 use super::keys::{self, Key, Part};
+use super::narrow::ColdSide;
+use super::new_rows;
 use super::range::{self, Range};
 use super::search::{Argument, Purpose, Search, Session, finds, finds_under};
-use crate::catalog::scan::Latest;
-use crate::catalog::tables;
 use crate::error::{Error, Result};
+use crate::key_filter::Hasher;
 use crate::pg::names;
+use crate::pg::scratch::Scratch;
 use crate::stretched;
 use pgrx::prelude::*;
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::rc::Rc;
 use stretch_core::errors;
+use stretch_core::ids::SegmentId;
 
 // Missing in the bindings; compares bytes, detoasts nothing, raises nothing.
 unsafe extern "C-unwind" {
@@ -34,28 +40,60 @@ pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
         };
         // Rows that this statement deleted on the cold side count as gone.
         pg_sys::CommandCounterIncrement();
-        {
-            let latest = Latest::take();
-            let manifest = tables::manifest(&info.table_id, latest.get())?;
-            if manifest.is_some_and(|manifest| manifest.segments == 0) {
-                return Ok(());
-            }
-        }
+        let Some(cold) = ColdSide::now(&info)? else {
+            return Ok(());
+        };
         let keys = keys::of(table)?;
-        let _session = Session::begin(&info);
         if data.tg_newtable.is_null() {
-            return changed_row(data, &keys, &info);
+            return changed_row(data, &keys, &cold);
         }
-        pg_sys::SPI_register_trigger_data(data);
-        let ranges = range::of(data, &keys)?;
-        keys.iter()
-            .zip(&ranges)
-            .try_for_each(|(key, ranges)| inserted(key, ranges, &info))
+        let trigger: *mut pg_sys::TriggerData = data;
+        let data = &*trigger;
+        let first = range::of(data, &keys, 1);
+        let all = OnceCell::new();
+        let all = |at: usize| &all.get_or_init(|| range::of(data, &keys, u64::MAX))[at];
+        let mut session = None;
+        for (at, key) in keys.iter().enumerate() {
+            let hasher = Hasher::new(key, &info.columns);
+            // Where the first key is among the cold ones, so is the range of all, and the hashes say more.
+            let scattered = hasher.is_some() && cold.may_hold(key, &first[at])?;
+            if !scattered && !cold.may_hold(key, all(at))? {
+                continue;
+            }
+            let ruled_out = match hasher {
+                Some(hasher) => match cold.ruled_out(&hasher.id.clone(), &mut hashes(data, key, hasher))? {
+                    Some(segments) => segments,
+                    None => continue,
+                },
+                None => HashSet::new(),
+            };
+            session.get_or_insert_with(|| {
+                let session = Session::begin(&info);
+                pg_sys::SPI_register_trigger_data(trigger);
+                session
+            });
+            inserted(key, all(at), &info, ruled_out)?;
+        }
+        Ok(())
     }
 }
 
+/// The hashes of the new rows' keys.
+unsafe fn hashes(data: &pg_sys::TriggerData, key: &Key, mut hasher: Hasher) -> Vec<u64> {
+    let scratch = Scratch::new(c"pg_stretch new keys");
+    let mut hashes = Vec::new();
+    // SAFETY: the values of the key's columns; the loop owns nothing.
+    unsafe {
+        new_rows::each(data, keys::last_column(std::slice::from_ref(key)), |row| {
+            hashes.extend(scratch.run_unguarded(|| hasher.hash_unguarded(|column| row.get(column))));
+            true
+        });
+    }
+    hashes
+}
+
 /// All rows of an INSERT or COPY at once, from the transition table; inside SPI, where it is registered.
-fn inserted(key: &Key, ranges: &[Range], info: &stretched::Info) -> Result<()> {
+fn inserted(key: &Key, ranges: &[Range], info: &stretched::Info, ruled_out: HashSet<SegmentId>) -> Result<()> {
     let mut conditions = Vec::new();
     let mut arguments = Vec::new();
     for (part, range) in key.parts.iter().zip(ranges) {
@@ -63,7 +101,6 @@ fn inserted(key: &Key, ranges: &[Range], info: &stretched::Info) -> Result<()> {
             continue;
         }
         let Some((low, high)) = range.bounds else {
-            // Only nulls, or no row at all: nothing can be equal.
             return Ok(());
         };
         for (operator, value) in [(&part.greater_or_equal, low), (&part.less_or_equal, high)] {
@@ -82,10 +119,15 @@ fn inserted(key: &Key, ranges: &[Range], info: &stretched::Info) -> Result<()> {
         .map(|part| same(part, key.nulls_not_distinct))
         .collect();
     conditions.push(format!("EXISTS (SELECT FROM {NEW} n WHERE {})", equal.join(" AND ")));
-    judge(&search(info, &conditions, arguments), key)
+    judge(&search(info, &conditions, arguments, ruled_out), key)
 }
 
-fn search<'a>(info: &'a stretched::Info, conditions: &[String], arguments: Vec<Argument>) -> Search<'a> {
+fn search<'a>(
+    info: &'a stretched::Info,
+    conditions: &[String],
+    arguments: Vec<Argument>,
+    ruled_out: HashSet<SegmentId>,
+) -> Search<'a> {
     let child = names::relation(info.child);
     Search {
         sql: format!(
@@ -93,31 +135,46 @@ fn search<'a>(info: &'a stretched::Info, conditions: &[String], arguments: Vec<A
             conditions.join(" AND ")
         ),
         arguments,
+        ruled_out: Rc::new(ruled_out),
         info,
     }
 }
 
-/// The look for one row's key; `None` when no other row can have it, for it has a null.
-pub fn by_value<'a>(
+/// The look for one row's key; `None` when no cold row has it. `hasher` is that of the key, if there is one.
+///
+/// # Safety
+/// The values are of the columns' types; `None` stands for NULL.
+pub unsafe fn by_value<'a>(
     key: &Key,
-    info: &'a stretched::Info,
-    value: impl Fn(i16) -> Option<(pg_sys::Datum, bool)>,
-) -> Option<Search<'a>> {
+    hasher: Option<&mut Hasher>,
+    cold: &ColdSide<'a>,
+    value: impl Fn(i16) -> Option<pg_sys::Datum>,
+) -> Result<Option<Search<'a>>> {
+    let mut ruled_out = HashSet::new();
+    if let Some(hasher) = hasher {
+        // SAFETY: the caller's promise.
+        let Some(hash) = (unsafe { hasher.hash(&value) }) else {
+            return Ok(None);
+        };
+        match cold.ruled_out(&hasher.id, &mut [hash])? {
+            Some(segments) => ruled_out = segments,
+            None => return Ok(None),
+        }
+    }
     let mut conditions = Vec::new();
     let mut arguments = Vec::new();
     for part in &key.parts {
-        let (value, null) = value(part.column)?;
-        if !null {
+        if let Some(value) = value(part.column) {
             arguments.push((part.type_id, value));
             let number = arguments.len();
             conditions.push(format!("c.{}{} {} ${number}", part.name, part.collate, part.equal));
         } else if key.nulls_not_distinct {
             conditions.push(format!("c.{} IS NULL", part.name));
         } else {
-            return None;
+            return Ok(None);
         }
     }
-    Some(search(info, &conditions, arguments))
+    Ok(Some(search(cold.info, &conditions, arguments, ruled_out)))
 }
 
 fn same(part: &Part, nulls_not_distinct: bool) -> String {
@@ -131,7 +188,7 @@ fn same(part: &Part, nulls_not_distinct: bool) -> String {
 }
 
 /// One row of an UPDATE, for each key that changed.
-unsafe fn changed_row(data: &pg_sys::TriggerData, keys: &[Key], info: &stretched::Info) -> Result<()> {
+unsafe fn changed_row(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide) -> Result<()> {
     // SAFETY: an AFTER UPDATE row trigger has both tuples, of the relation's descriptor.
     unsafe {
         if data.tg_newtuple.is_null() {
@@ -148,9 +205,17 @@ unsafe fn changed_row(data: &pg_sys::TriggerData, keys: &[Key], info: &stretched
                 old[at].1 != new[at].1
                     || (!new[at].1 && !datumIsEqual(old[at].0, new[at].0, by_value, i32::from(length)))
             });
-            if let Some(search) =
-                by_value(key, info, |column| new.get(column as usize - 1).copied()).filter(|_| changed)
-            {
+            if !changed {
+                continue;
+            }
+            let mut hasher = Hasher::new(key, &cold.info.columns);
+            let value = |column: i16| {
+                new.get(column as usize - 1)
+                    .filter(|value| !value.1)
+                    .map(|value| value.0)
+            };
+            if let Some(search) = by_value(key, hasher.as_mut(), cold, value)? {
+                let _session = Session::begin(cold.info);
                 judge(&search, key)?;
             }
         }

@@ -10,7 +10,9 @@ use crate::pg::{path, user};
 use crate::stretched;
 use crate::tombstone::segment::{self, Strength};
 use pgrx::pg_sys;
+use std::collections::HashSet;
 use std::ffi::CString;
+use std::rc::Rc;
 use stretch_core::ids::SegmentId;
 
 /// A parameter of a query: type and value, which is not null.
@@ -20,6 +22,8 @@ pub type Argument = (pg_sys::Oid, pg_sys::Datum);
 pub struct Search<'a> {
     pub sql: String,
     pub arguments: Vec<Argument>,
+    /// Segments that hold no such row.
+    pub ruled_out: Rc<HashSet<SegmentId>>,
     pub info: &'a stretched::Info,
 }
 
@@ -122,8 +126,7 @@ pub fn finds_under(search: &Search, snapshot: pg_sys::Snapshot) -> bool {
 /// The segment that a row identity means under the snapshot that gave it.
 fn segment_at(info: &stretched::Info, number: usize, snapshot: pg_sys::Snapshot) -> Result<SegmentId> {
     let lost = || Error::internal("a row of no segment was found");
-    let table = tables::by_child(info.child, snapshot)?.ok_or_else(lost)?;
-    let segments = cold::segments(&table, snapshot)?;
+    let segments = cold::segments(&info.table_id, info.relation, snapshot)?;
     segments.get(number).map(|segment| segment.segment_id).ok_or_else(lost)
 }
 
@@ -159,6 +162,7 @@ unsafe fn first(search: &Search, snapshot: pg_sys::Snapshot) -> Option<pg_sys::D
     let text = CString::new(search.sql.as_str()).ok()?;
     let mut types: Vec<pg_sys::Oid> = search.arguments.iter().map(|argument| argument.0).collect();
     let mut values: Vec<pg_sys::Datum> = search.arguments.iter().map(|argument| argument.1).collect();
+    super::rule_out(&search.ruled_out);
     // SAFETY: inside SPI; the arrays outlive the calls; errors of SPI that are no ERROR give no plan or no table.
     unsafe {
         let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as i32, types.as_mut_ptr());

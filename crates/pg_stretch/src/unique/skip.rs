@@ -4,9 +4,12 @@
 //! and is an error there.
 
 use super::keys::{self, Key};
+use super::narrow::ColdSide;
 use super::probe;
 use super::search::{self, Purpose, Session};
 use crate::error::{Error, OrRaise, Result};
+use crate::key_filter::Hasher;
+use crate::pg::scratch::Scratch;
 use crate::pg::{list, names};
 use crate::stretched;
 use pgrx::prelude::*;
@@ -23,7 +26,8 @@ struct Source {
     next: unsafe extern "C-unwind" fn(*mut pg_sys::PlanState) -> *mut pg_sys::TupleTableSlot,
     info: Arc<stretched::Info>,
     /// The keys whose conflicts the statement skips.
-    keys: Vec<Key>,
+    keys: RefCell<Vec<(Key, Option<Hasher>)>>,
+    scratch: Scratch,
 }
 
 thread_local! {
@@ -83,7 +87,25 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
             return Ok(());
         };
         let place = source as usize;
-        SOURCES.with_borrow_mut(|sources| sources.insert(place, Rc::new(Source { next, info, keys })));
+        let keys = keys.into_iter().map(|key| {
+            let hasher = Hasher::new(&key, &info.columns);
+            (key, hasher)
+        });
+        let keys = RefCell::new(keys.collect());
+        let outer = pg_sys::MemoryContextSwitchTo((*estate).es_query_cxt);
+        let scratch = Scratch::new(c"pg_stretch new keys");
+        pg_sys::MemoryContextSwitchTo(outer);
+        SOURCES.with_borrow_mut(|sources| {
+            sources.insert(
+                place,
+                Rc::new(Source {
+                    next,
+                    info,
+                    keys,
+                    scratch,
+                }),
+            )
+        });
         let callback =
             pg_sys::MemoryContextAllocZero((*estate).es_query_cxt, size_of::<pg_sys::MemoryContextCallback>())
                 .cast::<pg_sys::MemoryContextCallback>();
@@ -139,13 +161,19 @@ unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<
         }
         let value = |column: i16| {
             let at = column as usize - 1;
-            (at < width as usize).then(|| (*(*slot).tts_values.add(at), *(*slot).tts_isnull.add(at)))
+            (at < width as usize && !*(*slot).tts_isnull.add(at)).then(|| *(*slot).tts_values.add(at))
         };
-        let _session = Session::begin(&source.info);
-        for key in &source.keys {
-            let Some(search) = probe::by_value(key, &source.info, value) else {
+        let Some(cold) = ColdSide::now(&source.info)? else {
+            return Ok(false);
+        };
+        for (key, hasher) in source.keys.borrow_mut().iter_mut() {
+            let Some(search) = source
+                .scratch
+                .run(|| probe::by_value(key, hasher.as_mut(), &cold, value))?
+            else {
                 continue;
             };
+            let _session = Session::begin(&source.info);
             if !search::finds(&search, Purpose::Skip)? {
                 continue;
             }

@@ -1,5 +1,6 @@
 //! The worker of one database: serves requests, keeps claim and heartbeat, migrates, uploads and purges.
 
+use super::key_runs::KeyRuns;
 use super::tidy::Tidy;
 use crate::error::Result;
 use crate::identity::Identity;
@@ -38,6 +39,7 @@ pub struct Worker {
     /// Uploads and purges.
     pub uploader: Uploader,
     tidy: Tidy,
+    key_runs: KeyRuns,
 }
 
 /// Takes the slot; false when another worker has it.
@@ -99,8 +101,8 @@ impl Worker {
             }
             if needed() {
                 idle_rounds = 0;
-                let more = self.round();
-                super::nap(if more { Duration::ZERO } else { gucs::naptime() });
+                let nap = self.round();
+                super::nap(nap);
             } else {
                 // A caller may be about to enqueue; a worker without work leaves after a few empty rounds (F45).
                 idle_rounds = if served { 0 } else { idle_rounds + 1 };
@@ -113,23 +115,29 @@ impl Worker {
     }
 
     /// One round of everything that a stretched database needs; an error in one step is logged and does not stop the
-    /// others. True when there is more to do at once.
-    fn round(&mut self) -> bool {
+    /// others. Returns how long there is nothing to do.
+    fn round(&mut self) -> Duration {
         self.background();
-        let mut more = false;
+        let mut nap = gucs::naptime();
         if gucs::ENABLED.get() && self.identity.may_migrate() {
-            step("migration", || self.mover.round().map(|again| more = again));
+            step("migration", || {
+                if self.mover.round()? {
+                    nap = Duration::ZERO;
+                }
+                Ok(())
+            });
         }
         step("purge", || self.uploader.purge_due());
         step("tidying", || self.tidy.round());
-        more
+        self.key_runs.nap(nap)
     }
 
-    /// What goes on also while a long request is served: claim, heartbeat, uploads.
+    /// What goes on also while a long request is served: claim, heartbeat, uploads, key filters.
     pub fn background(&mut self) {
         step("identity", || self.identity.tick());
         // Each finished upload starts the next one; the job itself runs on the I/O thread.
         step("upload", || self.uploader.step().map(|_| ()));
+        step("key filters", || self.key_runs.round());
     }
 }
 

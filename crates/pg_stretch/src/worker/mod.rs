@@ -2,6 +2,7 @@
 
 mod calls;
 pub mod database;
+mod key_runs;
 pub mod launcher;
 pub mod serve;
 pub mod settings;

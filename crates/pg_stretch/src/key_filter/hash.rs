@@ -1,0 +1,137 @@
+//! Hashes of unique keys, by the hash functions that belong to the equality of their indexes (F13).
+//!
+//! Only for built-in types whose hash is the same in every database of one encoding: enums and what is made of other types
+//! hash by OIDs, which a dump does not keep.
+
+use crate::catalog::rows;
+use crate::pg::raw;
+use crate::unique::keys::{Key, Part};
+use pgrx::pg_sys;
+use stretch_segment::key_filter::KeyId;
+
+/// Types whose hash functions are of use, as operator classes take them.
+const TYPES: [pg_sys::Oid; 21] = [
+    pg_sys::BOOLOID,
+    pg_sys::CHAROID,
+    pg_sys::INT2OID,
+    pg_sys::INT4OID,
+    pg_sys::INT8OID,
+    pg_sys::FLOAT4OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::NUMERICOID,
+    pg_sys::TEXTOID,
+    pg_sys::BPCHAROID,
+    pg_sys::BYTEAOID,
+    pg_sys::DATEOID,
+    pg_sys::TIMEOID,
+    pg_sys::TIMETZOID,
+    pg_sys::TIMESTAMPOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::INTERVALOID,
+    pg_sys::UUIDOID,
+    pg_sys::INETOID,
+    pg_sys::MACADDROID,
+    pg_sys::MACADDR8OID,
+];
+
+/// What hashes depend on besides the keys: filters that were made in another environment are of no use.
+pub fn environment() -> String {
+    // SAFETY: a static string of the server.
+    let encoding = unsafe { std::ffi::CStr::from_ptr(pg_sys::GetDatabaseEncodingName()) };
+    let order = if cfg!(target_endian = "little") {
+        "little"
+    } else {
+        "big"
+    };
+    format!("{} {order}", encoding.to_string_lossy())
+}
+
+/// Hashes the values of one key.
+pub struct Hasher {
+    pub id: KeyId,
+    columns: Vec<Column>,
+}
+
+struct Column {
+    attribute: i16,
+    function: Box<pg_sys::FmgrInfo>,
+    collation: pg_sys::Oid,
+}
+
+impl Hasher {
+    /// `None` when one of the key's columns has no hash function of use, or no field id.
+    pub fn new(key: &Key, columns: &[rows::Column]) -> Option<Self> {
+        let id = KeyId {
+            fields: key
+                .parts
+                .iter()
+                .map(|part| field(part, columns))
+                .collect::<Option<_>>()?,
+            nulls_not_distinct: key.nulls_not_distinct,
+        };
+        let columns = key.parts.iter().map(column).collect::<Option<_>>()?;
+        Some(Self { id, columns })
+    }
+
+    /// The hash of a key; `value` gives a column's value by its number, or `None` for NULL. `None` when no other row can have
+    /// this key, for it has a NULL.
+    ///
+    /// # Safety
+    /// The values are of the columns' types. What detoasting takes stays in the current memory context.
+    pub unsafe fn hash(&mut self, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Option<u64> {
+        // SAFETY: the caller's promise; nothing is owned inside.
+        unsafe { raw::guarded(|| self.hash_unguarded(value)) }
+    }
+
+    /// The same inside a guard, see [`raw`].
+    ///
+    /// # Safety
+    /// As for [`Hasher::hash`]; `value` owns nothing.
+    pub unsafe fn hash_unguarded(&mut self, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Option<u64> {
+        let mut sum = 0u64;
+        for column in &mut self.columns {
+            let hash = match value(column.attribute) {
+                // SAFETY: an extended hash function takes a value and a seed.
+                Some(value) => unsafe {
+                    raw::FunctionCall2Coll(&mut *column.function, column.collation, value, pg_sys::Datum::from(0))
+                        .value() as u64
+                },
+                None if self.id.nulls_not_distinct => 0,
+                None => return None,
+            };
+            // Multiplying by an odd number loses nothing, and rotating tells (a, b) from (b, a).
+            sum = (sum.rotate_left(23) ^ hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+        Some(sum)
+    }
+}
+
+fn field(part: &Part, columns: &[rows::Column]) -> Option<i32> {
+    let named = |column: &&rows::Column| column.name == part.bare_name;
+    columns.iter().find(named).map(|column| column.field_id)
+}
+
+fn column(part: &Part) -> Option<Column> {
+    if !TYPES.contains(&part.operand) {
+        return None;
+    }
+    // SAFETY: cached look-ups of an existing type and collation; the FmgrInfo is boxed, so its address stays, and holds no more
+    // than the function needs.
+    unsafe {
+        if part.collation != pg_sys::InvalidOid && !pg_sys::get_collation_isdeterministic(part.collation) {
+            return None;
+        }
+        let flags = pg_sys::TYPECACHE_EQ_OPR | pg_sys::TYPECACHE_HASH_EXTENDED_PROC;
+        let entry = &*pg_sys::lookup_type_cache(part.operand, flags as i32);
+        if entry.hash_extended_proc == pg_sys::InvalidOid || entry.eq_opr != part.equality {
+            return None;
+        }
+        let mut function = Box::<pg_sys::FmgrInfo>::default();
+        pg_sys::fmgr_info_cxt(entry.hash_extended_proc, &mut *function, pg_sys::TopMemoryContext);
+        Some(Column {
+            attribute: part.column,
+            function,
+            collation: part.collation,
+        })
+    }
+}
