@@ -20,6 +20,8 @@ mod history;
 mod identity;
 #[path = "e2e/isolation.rs"]
 mod isolation;
+#[path = "e2e/keys.rs"]
+mod keys;
 #[path = "e2e/kills.rs"]
 mod kills;
 #[path = "e2e/kit.rs"]

@@ -4,11 +4,13 @@
 //! `cold` says under the query's snapshot which segments there are; `prune` leaves out what cannot match; `fetch` brings
 //! bytes from staging or the endpoint; `columns` and `values` turn them into datums; `modify` hands writes to `cold_write`.
 
+mod choose;
 pub mod cold;
 mod columns;
 mod current;
 mod explain;
 mod fetch;
+mod mode;
 mod modify;
 mod plan;
 pub mod prune;

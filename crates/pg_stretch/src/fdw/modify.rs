@@ -1,6 +1,6 @@
 //! Statements that change cold rows are handed to `cold_write`; those that lock them are an error at the first one (F42).
 
-use super::{cold, scan};
+use super::{cold, mode};
 use crate::catalog::tables;
 use crate::cold_write::{ColdWrite, refused};
 use crate::error::{Error, OrRaise, Result};
@@ -86,7 +86,7 @@ pub unsafe extern "C-unwind" fn begin(
     }
     // SAFETY: the executor hands over valid states.
     let (snapshot, child) = unsafe { ((*(*node).ps.state).es_snapshot, (*(*target).ri_RelationDesc).rd_id) };
-    if scan::query_mode(snapshot).or_raise() == scan::Mode::LocalOnly {
+    if mode::query_mode(snapshot).or_raise() == mode::Mode::LocalOnly {
         Error::new(
             &errors::COLD_ROWS_REFUSED,
             format!(

@@ -1,10 +1,11 @@
 //! Conditions with their values at execution, and which segments and row groups they leave (F12, F13).
 
+use super::cold::Overview;
 use super::quals::{Kind, Qual};
 use crate::pg::{list, names};
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
-use stretch_segment::{Bound, CompareOp, Predicate, SegmentDetail, Summary, may_match, numeric};
+use stretch_segment::{Bound, CompareOp, Predicate, SegmentDetail, may_match, numeric};
 
 /// A condition with its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,21 @@ pub enum Test {
     In(Vec<Bound>),
     IsNull,
     IsNotNull,
+}
+
+/// Values that a column must be equal to, of one type; they live as long as the expression's result does.
+#[derive(Debug, Clone)]
+pub struct Equal {
+    pub attribute: i16,
+    pub value_type: pg_sys::Oid,
+    pub values: Vec<pg_sys::Datum>,
+}
+
+/// What the conditions of a plan say.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions {
+    pub tests: Vec<Condition>,
+    pub equal: Vec<Equal>,
 }
 
 impl Condition {
@@ -50,7 +66,7 @@ impl Condition {
     }
 }
 
-/// Evaluates the conditions of a plan. A value that the statistics cannot be compared with gives no condition.
+/// Evaluates the conditions of a plan. A value that the statistics cannot be compared with gives no test.
 ///
 /// # Safety
 /// `expressions` holds one initialised `ExprState` per expression of the plan, `context` belongs to the same executor.
@@ -58,40 +74,60 @@ pub unsafe fn evaluate(
     quals: &[Qual],
     expressions: *mut pg_sys::List,
     context: *mut pg_sys::ExprContext,
-) -> Vec<Condition> {
-    quals
-        .iter()
-        .filter_map(|qual| {
-            let simple = |test| {
-                Some(Condition {
-                    attribute: qual.attribute,
-                    text: false,
-                    test,
-                })
-            };
-            match qual.kind {
-                Kind::IsNull => return simple(Test::IsNull),
-                Kind::IsNotNull => return simple(Test::IsNotNull),
-                Kind::True => return simple(Test::Compare(CompareOp::Eq, Bound::Int(1))),
-                Kind::False => return simple(Test::Compare(CompareOp::Eq, Bound::Int(0))),
-                Kind::Compare | Kind::In => {}
+) -> Conditions {
+    let mut found = Conditions::default();
+    for qual in quals {
+        let test = match qual.kind {
+            Kind::IsNull => Some(Test::IsNull),
+            Kind::IsNotNull => Some(Test::IsNotNull),
+            Kind::True => Some(Test::Compare(CompareOp::Eq, Bound::Int(1))),
+            Kind::False => Some(Test::Compare(CompareOp::Eq, Bound::Int(0))),
+            Kind::Compare | Kind::In => {
+                // SAFETY: as the caller promises.
+                let (value, is_null) = unsafe { value_of(expressions, qual.expression, context) };
+                // SAFETY: a value of the type that the planner saw.
+                unsafe { compared(qual, (!is_null).then_some(value), &mut found.equal) }
             }
-            // SAFETY: as the caller promises.
-            let (value, is_null) = unsafe { value_of(expressions, qual.expression, context) };
-            let test = match (qual.kind, is_null) {
-                (_, true) => Test::In(Vec::new()),
-                // SAFETY: the value is an array of the type that the planner saw.
-                (Kind::In, false) => Test::In(unsafe { elements(value, qual.value_type) }?),
-                // SAFETY: the value has the type that the planner saw.
-                _ => Test::Compare(operator(qual.strategy)?, unsafe { bound(value, qual.value_type) }?),
-            };
-            Some(Condition {
+        };
+        let value_type = if matches!(qual.kind, Kind::Compare | Kind::In) {
+            qual.value_type
+        } else {
+            pg_sys::InvalidOid
+        };
+        found.tests.extend(test.map(|test| Condition {
+            attribute: qual.attribute,
+            text: value_type == pg_sys::TEXTOID,
+            test,
+        }));
+    }
+    found
+}
+
+/// The test of a comparison, and the values of an equality.
+unsafe fn compared(qual: &Qual, value: Option<pg_sys::Datum>, equal: &mut Vec<Equal>) -> Option<Test> {
+    let Some(value) = value else {
+        return Some(Test::In(Vec::new()));
+    };
+    // SAFETY: the caller's promise; of an array these are the elements.
+    unsafe {
+        let (op, values) = match qual.kind {
+            Kind::In => (None, elements(value, qual.value_type)?),
+            _ => (Some(operator(qual.strategy)?), vec![value]),
+        };
+        let bounds: Option<Vec<Bound>> = values.iter().map(|value| bound(*value, qual.value_type)).collect();
+        if op.is_none_or(|op| op == CompareOp::Eq) {
+            equal.push(Equal {
                 attribute: qual.attribute,
-                text: qual.value_type == pg_sys::TEXTOID,
-                test,
-            })
-        })
-        .collect()
+                value_type: qual.value_type,
+                values,
+            });
+        }
+        let mut bounds = bounds?;
+        match op {
+            Some(op) => bounds.pop().map(|bound| Test::Compare(op, bound)),
+            None => Some(Test::In(bounds)),
+        }
+    }
 }
 
 unsafe fn value_of(
@@ -125,8 +161,8 @@ fn operator(strategy: i32) -> Option<CompareOp> {
     }
 }
 
-/// The elements of an array that are not NULL; `None` when one of them is of no use.
-unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<Vec<Bound>> {
+/// The elements of an array that are not NULL; `None` when they are of another type.
+unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<Vec<pg_sys::Datum>> {
     let (mut length, mut by_value, mut align) = (0, false, 0);
     let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
     // SAFETY: deconstructs a detoasted array of the element type that the operator takes.
@@ -146,10 +182,8 @@ unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<Vec<Bou
             &mut nulls,
             &mut count,
         );
-        (0..count as usize)
-            .filter(|i| !*nulls.add(*i))
-            .map(|i| bound(*values.add(i), element))
-            .collect()
+        let elements = (0..count as usize).filter(|i| !*nulls.add(*i));
+        Some(elements.map(|i| *values.add(i)).collect())
     }
 }
 
@@ -201,14 +235,11 @@ pub fn comparable(database: &str, segment: &str) -> bool {
     database == segment && matches!(database, "UTF8" | "SQL_ASCII")
 }
 
-/// May any of the segments hold a matching row? `field_of` gives the field of an attribute; `text_comparable` is as in [`Choice`], for
-/// all segments.
-pub fn may_match_any(
-    summary: &Summary,
-    conditions: &[Condition],
-    field_of: &dyn Fn(i16) -> Option<i32>,
-    text_comparable: bool,
-) -> bool {
+/// May any of the segments hold a matching row? `field_of` gives the field of an attribute.
+pub fn may_match_any(overview: &Overview, conditions: &[Condition], field_of: &dyn Fn(i16) -> Option<i32>) -> bool {
+    let encoding = database_encoding();
+    let text_comparable = overview.encodings.iter().all(|written| comparable(&encoding, written));
+    let summary = &overview.summary;
     conditions
         .iter()
         .filter(|condition| text_comparable || !condition.text)

@@ -1,13 +1,15 @@
 //! The executor's callbacks: registration and query mode at the start, pruning at the first row, then row group by row
 //! group. Everything is decided under the query's own snapshot; nothing here writes, so a parallel worker may do it.
 
+use super::choose::Scope;
 use super::cold;
 use super::columns::{self, Target};
 use super::current;
 use super::explain::Counters;
 use super::fetch::{Fetcher, Want};
+use super::mode::{Mode, query_mode};
 use super::plan::{PRIVATE_COLUMNS, PRIVATE_FLAGS, PRIVATE_QUALS, private};
-use super::prune::{self, Choice};
+use super::prune;
 use super::quals::{self, Qual};
 use super::rows::{Group, Source};
 use crate::catalog::rows::{Segment, StretchedTable};
@@ -21,34 +23,6 @@ use std::ops::Range;
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::errors;
 use stretch_segment::{SegmentError, SegmentReader};
-
-/// Up to so many segments are looked at one by one at once.
-const FEW_SEGMENTS: usize = 8;
-
-/// How queries treat cold rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    LocalAndRemote,
-    LocalOnly,
-    Disabled,
-}
-
-/// The database's query mode under a snapshot. Without a binding (a restored dump) nothing restricts it.
-pub fn query_mode(snapshot: pg_sys::Snapshot) -> Result<Mode> {
-    if unique::probing() {
-        return Ok(Mode::LocalAndRemote);
-    }
-    match tables::binding(snapshot)?.map(|binding| binding.query_mode).as_deref() {
-        None | Some("LOCAL_AND_REMOTE") => Ok(Mode::LocalAndRemote),
-        Some("LOCAL_ONLY") => Ok(Mode::LocalOnly),
-        Some("DISABLED") => Ok(Mode::Disabled),
-        // Less would be read than was asked for, or more than is allowed.
-        Some(other) => Err(Error::new(
-            &errors::UNSUPPORTED,
-            format!("query mode {other} is not supported"),
-        )),
-    }
-}
 
 /// A segment that is not pruned.
 struct Open {
@@ -294,58 +268,26 @@ impl ColdScan {
         }
         // SAFETY: expressions and context belong to this node.
         let conditions = unsafe { prune::evaluate(&self.quals, self.expressions, expressions) };
+        let scope = Scope {
+            table,
+            targets: &self.targets,
+            snapshot: self.snapshot,
+        };
+        // SAFETY: the conditions' values live until the context is reset.
+        let chosen = unsafe { scope.choose(&conditions, &mut self.counters)? };
         let (mut open, mut wants) = (Vec::new(), Vec::new());
         let mut left_out = 0;
-        let encoding = prune::database_encoding();
-        let segments = cold::segments(&table.table_id, table.relation, self.snapshot)?;
-        if segments.len() > FEW_SEGMENTS && !conditions.is_empty() {
-            let overview = cold::overview(&table.table_id, &segments, self.snapshot)?;
-            let field_of = |attribute: i16| {
-                let target = self.targets.iter().find(|target| target.attribute == attribute)?;
-                Some(target.field_id)
-            };
-            let text = overview
-                .encodings
-                .iter()
-                .all(|written| prune::comparable(&encoding, written));
-            if !prune::may_match_any(&overview.summary, &conditions, &field_of, text) {
-                self.counters.segments += segments.len() as u64;
-                self.counters.segments_pruned += segments.len() as u64;
-                self.counters.row_groups_pruned += overview.summary.row_groups();
-                self.begin_again(Vec::new(), Vec::new());
-                return Ok(());
-            }
-        }
-        for (number, segment) in segments.iter().enumerate() {
-            pgrx::check_for_interrupts!();
-            if unique::is_ruled_out(&segment.segment_id) {
+        for one in chosen {
+            if self.mode == Mode::LocalOnly && !tables::is_staged(&one.segment.segment_id, self.snapshot)? {
+                left_out += one.segment.row_count;
                 continue;
             }
-            let reader = cold::reader(segment, self.snapshot)?;
-            self.counters.segments += 1;
-            let all = reader.row_groups().len() as u64;
-            let column_of = |attribute: i16| {
-                let target = self.targets.iter().find(|target| target.attribute == attribute)?;
-                columns::find(reader.detail(), target.field_id)
-            };
-            let choice = Choice {
-                detail: reader.detail(),
-                column_of: &column_of,
-                text_comparable: prune::comparable(&encoding, &segment.server_encoding),
-            };
-            let Some(groups) = choice.row_groups(&conditions).filter(|groups| !groups.is_empty()) else {
-                self.counters.segments_pruned += 1;
-                self.counters.row_groups_pruned += all;
-                continue;
-            };
-            self.counters.row_groups_pruned += all - groups.len() as u64;
-            if self.mode == Mode::LocalOnly && !tables::is_staged(&segment.segment_id, self.snapshot)? {
-                left_out += segment.row_count;
-                continue;
-            }
-            let needed = self.needed(&reader);
-            for row_group in groups {
-                let ranges = needed.iter().map(|column| range(&reader, row_group, *column)).collect();
+            let needed = self.needed(&one.reader);
+            for row_group in one.row_groups {
+                let ranges = needed
+                    .iter()
+                    .map(|column| range(&one.reader, row_group, *column))
+                    .collect();
                 wants.push(Want {
                     segment: open.len(),
                     row_group,
@@ -353,9 +295,9 @@ impl ColdScan {
                 });
             }
             open.push(Open {
-                number,
-                segment: segment.clone(),
-                reader,
+                number: one.number,
+                segment: one.segment,
+                reader: one.reader,
                 dead: None,
             });
         }

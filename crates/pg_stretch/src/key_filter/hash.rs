@@ -69,8 +69,28 @@ impl Hasher {
                 .collect::<Option<_>>()?,
             nulls_not_distinct: key.nulls_not_distinct,
         };
+        let column = |part: &Part| Column::new(part.column, part.operand, part.collation, Some(part.equal));
         let columns = key.parts.iter().map(column).collect::<Option<_>>()?;
         Some(Self { id, columns })
+    }
+
+    /// For values of these types, numbered from 0, that are compared with a key by the operators of its types. Integers of
+    /// different widths and floats of different precisions hash alike, text under every deterministic collation.
+    pub fn of_types(types: &[pg_sys::Oid], nulls_not_distinct: bool) -> Option<Self> {
+        let column = |(place, operand): (usize, &pg_sys::Oid)| {
+            let collation = match *operand {
+                pg_sys::TEXTOID => pg_sys::C_COLLATION_OID,
+                _ => pg_sys::InvalidOid,
+            };
+            Column::new(i16::try_from(place).ok()?, *operand, collation, None)
+        };
+        Some(Self {
+            id: KeyId {
+                fields: Vec::new(),
+                nulls_not_distinct,
+            },
+            columns: types.iter().enumerate().map(column).collect::<Option<_>>()?,
+        })
     }
 
     /// The hash of a key; `value` gives a column's value by its number, or `None` for NULL. `None` when no other row can have
@@ -107,31 +127,41 @@ impl Hasher {
 }
 
 fn field(part: &Part, columns: &[rows::Column]) -> Option<i32> {
-    let named = |column: &&rows::Column| column.name == part.bare_name;
+    let named = |column: &&rows::Column| column.name == part.name;
     columns.iter().find(named).map(|column| column.field_id)
 }
 
-fn column(part: &Part) -> Option<Column> {
-    if !TYPES.contains(&part.operand) {
-        return None;
-    }
-    // SAFETY: cached look-ups of an existing type and collation; the FmgrInfo is boxed, so its address stays, and holds no more
-    // than the function needs.
-    unsafe {
-        if part.collation != pg_sys::InvalidOid && !pg_sys::get_collation_isdeterministic(part.collation) {
+impl Column {
+    /// `equality` is what the hash must belong to; `None`: the equality of the type.
+    fn new(
+        attribute: i16,
+        operand: pg_sys::Oid,
+        collation: pg_sys::Oid,
+        equality: Option<pg_sys::Oid>,
+    ) -> Option<Self> {
+        if !TYPES.contains(&operand) {
             return None;
         }
-        let flags = pg_sys::TYPECACHE_EQ_OPR | pg_sys::TYPECACHE_HASH_EXTENDED_PROC;
-        let entry = &*pg_sys::lookup_type_cache(part.operand, flags as i32);
-        if entry.hash_extended_proc == pg_sys::InvalidOid || entry.eq_opr != part.equality {
-            return None;
+        // SAFETY: cached look-ups of an existing type and collation; the FmgrInfo is boxed, so its address stays, and what the
+        // function keeps with it lives as long as the session.
+        unsafe {
+            if collation != pg_sys::InvalidOid && !pg_sys::get_collation_isdeterministic(collation) {
+                return None;
+            }
+            let flags = pg_sys::TYPECACHE_EQ_OPR | pg_sys::TYPECACHE_HASH_EXTENDED_PROC;
+            let entry = &*pg_sys::lookup_type_cache(operand, flags as i32);
+            if entry.hash_extended_proc == pg_sys::InvalidOid
+                || equality.is_some_and(|equality| entry.eq_opr != equality)
+            {
+                return None;
+            }
+            let mut function = Box::<pg_sys::FmgrInfo>::default();
+            pg_sys::fmgr_info_cxt(entry.hash_extended_proc, &mut *function, pg_sys::TopMemoryContext);
+            Some(Self {
+                attribute,
+                function,
+                collation,
+            })
         }
-        let mut function = Box::<pg_sys::FmgrInfo>::default();
-        pg_sys::fmgr_info_cxt(entry.hash_extended_proc, &mut *function, pg_sys::TopMemoryContext);
-        Some(Column {
-            attribute: part.column,
-            function,
-            collation: part.collation,
-        })
     }
 }

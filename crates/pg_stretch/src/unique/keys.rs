@@ -11,23 +11,19 @@ const BTORDER_PROC: i16 = 1;
 pub struct Part {
     /// Column number in the table.
     pub column: i16,
-    pub bare_name: String,
-    /// Quoted name.
+    /// Name, not quoted.
     pub name: String,
     /// Declared type.
     pub type_id: pg_sys::Oid,
     /// The type that the operator class compares, to which the declared one is binary-compatible.
     pub operand: pg_sys::Oid,
-    /// The operator of equality.
-    pub equality: pg_sys::Oid,
+    /// The operators `<=`, `=` and `>=`.
+    pub less_or_equal: pg_sys::Oid,
+    pub equal: pg_sys::Oid,
+    pub greater_or_equal: pg_sys::Oid,
     /// The function that orders two values, and the collation it takes.
     pub compare: pg_sys::Oid,
     pub collation: pg_sys::Oid,
-    pub less_or_equal: String,
-    pub equal: String,
-    pub greater_or_equal: String,
-    /// ` COLLATE …` of the index, or nothing.
-    pub collate: String,
 }
 
 /// One unique index.
@@ -89,25 +85,16 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
             let family = *(*index).rd_opfamily.add(i);
             let kind = *(*index).rd_opcintype.add(i);
             let member = |strategy: u32| pg_sys::get_opfamily_member(family, kind, kind, strategy as i16);
-            let operator = |strategy: u32| named(member(strategy));
-            let collation = *(*index).rd_indcollation.add(i);
             parts.push(Part {
                 column: *column,
-                bare_name: names::text(name),
-                name: names::text(pg_sys::quote_identifier(name)),
+                name: names::text(name),
                 type_id: pg_sys::get_atttype((*table).rd_id, *column),
                 operand: kind,
-                equality: member(pg_sys::BTEqualStrategyNumber),
+                less_or_equal: member(pg_sys::BTLessEqualStrategyNumber),
+                equal: member(pg_sys::BTEqualStrategyNumber),
+                greater_or_equal: member(pg_sys::BTGreaterEqualStrategyNumber),
                 compare: pg_sys::get_opfamily_proc(family, kind, kind, BTORDER_PROC),
-                collation,
-                less_or_equal: operator(pg_sys::BTLessEqualStrategyNumber)?,
-                equal: operator(pg_sys::BTEqualStrategyNumber)?,
-                greater_or_equal: operator(pg_sys::BTGreaterEqualStrategyNumber)?,
-                collate: if collation == pg_sys::InvalidOid {
-                    String::new()
-                } else {
-                    format!(" COLLATE {}", names::text(pg_sys::generate_collation_name(collation)))
-                },
+                collation: *(*index).rd_indcollation.add(i),
             });
         }
         Ok(Key {
@@ -116,28 +103,5 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
             parts,
             nulls_not_distinct: form.indnullsnotdistinct,
         })
-    }
-}
-
-/// `OPERATOR(schema.name)`, so that no search path decides which one is meant.
-fn named(operator: pg_sys::Oid) -> Result<String> {
-    if operator == pg_sys::InvalidOid {
-        return Err(Error::internal(
-            "the operator class of a unique index lacks an operator",
-        ));
-    }
-    let mut name = std::ptr::null_mut();
-    let mut arguments = std::ptr::null_mut();
-    // SAFETY: gives schema and name as two strings.
-    unsafe {
-        pg_sys::format_operator_parts(operator, &mut name, &mut arguments, true);
-        match list::pointers::<std::ffi::c_char>(name).as_slice() {
-            [schema, name] => Ok(format!(
-                "OPERATOR({}.{})",
-                names::text(pg_sys::quote_identifier(*schema)),
-                names::text(*name)
-            )),
-            _ => Err(Error::internal("an operator of a unique index is gone")),
-        }
     }
 }

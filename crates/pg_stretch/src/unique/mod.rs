@@ -11,6 +11,7 @@ mod probe;
 mod range;
 mod search;
 mod skip;
+mod sql;
 
 use crate::error::{OrRaise, Result};
 use crate::guard;

@@ -7,11 +7,12 @@ use crate::catalog::scan::Latest;
 use crate::error::Result;
 use crate::fdw::cold;
 use crate::fdw::prune::{self, Condition, Test};
-use crate::key_filter;
+use crate::key_filter::{self, Hasher};
 use crate::stretched;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 use stretch_core::ids::SegmentId;
 use stretch_segment::CompareOp;
 use stretch_segment::key_filter::KeyId;
@@ -23,14 +24,14 @@ unsafe extern "C-unwind" {
 
 /// The segments of a table under a snapshot taken when this was made.
 pub struct ColdSide<'a> {
-    pub info: &'a stretched::Info,
+    pub info: &'a Arc<stretched::Info>,
     segments: Rc<Vec<Segment>>,
     latest: Latest,
 }
 
 impl<'a> ColdSide<'a> {
     /// `None` when there is no cold row.
-    pub fn now(info: &'a stretched::Info) -> Result<Option<Self>> {
+    pub fn now(info: &'a Arc<stretched::Info>) -> Result<Option<Self>> {
         let latest = Latest::take();
         let segments = cold::segments(&info.table_id, info.relation, latest.get())?;
         Ok((!segments.is_empty()).then_some(Self { info, segments, latest }))
@@ -55,26 +56,49 @@ impl<'a> ColdSide<'a> {
         let overview = cold::overview(&self.info.table_id, &self.segments, self.latest.get())?;
         let field_of = |attribute: i16| {
             let part = key.parts.iter().find(|part| part.column == attribute)?;
-            let column = self.info.columns.iter().find(|column| column.name == part.bare_name)?;
+            let column = self.info.columns.iter().find(|column| column.name == part.name)?;
             Some(column.field_id)
         };
-        let text = overview
-            .encodings
-            .iter()
-            .all(|written| prune::comparable(&prune::database_encoding(), written));
-        Ok(prune::may_match_any(&overview.summary, &conditions, &field_of, text))
+        Ok(prune::may_match_any(&overview, &conditions, &field_of))
     }
 
-    /// The segments that hold none of the keys, by their hashes; `None` when no segment is left.
-    pub fn ruled_out(&self, key: &KeyId, hashes: &mut [u64]) -> Result<Option<HashSet<SegmentId>>> {
+    /// What the hashes of keys leave.
+    pub fn by_hashes(&self, key: &KeyId, hashes: &mut [u64]) -> Result<Look> {
         let search = key_filter::search(&self.info.table_id, &self.segments, key, self.latest.get())?;
         let left = search.find(hashes);
         if left.is_empty() {
-            return Ok(None);
+            return Ok(Look::Nowhere);
         }
         let ids = self.segments.iter().map(|segment| segment.segment_id);
-        Ok(Some(ids.filter(|id| !left.contains(id)).collect()))
+        Ok(Look::Except(ids.filter(|id| !left.contains(id)).collect()))
     }
+
+    /// What is known of one key. `hasher` is that of the key, if there is one.
+    ///
+    /// # Safety
+    /// The values are of the columns' types; `None` stands for NULL.
+    pub unsafe fn by_value(
+        &self,
+        hasher: Option<&mut Hasher>,
+        value: impl Fn(i16) -> Option<pg_sys::Datum>,
+    ) -> Result<Look> {
+        let Some(hasher) = hasher else {
+            return Ok(Look::Except(HashSet::new()));
+        };
+        // SAFETY: the caller's promise.
+        match unsafe { hasher.hash(value) } {
+            Some(hash) => self.by_hashes(&hasher.id, &mut [hash]),
+            None => Ok(Look::Nowhere),
+        }
+    }
+}
+
+/// How a look for one key goes on.
+pub enum Look {
+    /// No cold row has it.
+    Nowhere,
+    /// By a query, in all segments but these.
+    Except(HashSet<SegmentId>),
 }
 
 /// The condition as statistics are asked for it. Text is in their order only under collation C (F13).

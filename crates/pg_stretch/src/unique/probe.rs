@@ -2,11 +2,12 @@
 //! new keys so that zone maps answer the usual case without any I/O.
 
 use super::finish;
-use super::keys::{self, Key, Part};
-use super::narrow::ColdSide;
+use super::keys::{self, Key};
+use super::narrow::{ColdSide, Look};
 use super::new_rows;
-use super::range::{self, Range};
-use super::search::{Argument, Purpose, Search, Session, finds, finds_under};
+use super::range;
+use super::search::{Purpose, Search, Session, finds, finds_under};
+use super::sql;
 use crate::error::{Error, Result};
 use crate::key_filter::Hasher;
 use crate::pg::names;
@@ -15,17 +16,12 @@ use crate::stretched;
 use pgrx::prelude::*;
 use std::cell::OnceCell;
 use std::collections::HashSet;
-use std::rc::Rc;
 use stretch_core::errors;
-use stretch_core::ids::SegmentId;
 
 // Missing in the bindings; compares bytes, detoasts nothing, raises nothing.
 unsafe extern "C-unwind" {
     fn datumIsEqual(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: i32) -> bool;
 }
-
-/// The transition table of the INSERT trigger.
-const NEW: &str = "stretch_new";
 
 /// Looks for the new keys of one trigger call.
 ///
@@ -60,19 +56,21 @@ pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
             if !scattered && !cold.may_hold(key, all(at))? {
                 continue;
             }
-            let ruled_out = match hasher {
-                Some(hasher) => match cold.ruled_out(&hasher.id.clone(), &mut hashes(data, key, hasher))? {
-                    Some(segments) => segments,
-                    None => continue,
-                },
-                None => HashSet::new(),
+            let look = match hasher {
+                Some(hasher) => cold.by_hashes(&hasher.id.clone(), &mut hashes(data, key, hasher))?,
+                None => Look::Except(HashSet::new()),
             };
-            session.get_or_insert_with(|| {
+            let Look::Except(ruled_out) = look else {
+                continue;
+            };
+            let session = session.get_or_insert_with(|| {
                 let session = Session::begin(&info);
                 pg_sys::SPI_register_trigger_data(trigger);
                 session
             });
-            inserted(key, all(at), &info, ruled_out)?;
+            if let Some(search) = sql::by_ranges(session, key, all(at), ruled_out)? {
+                judge(&search, key)?;
+            }
         }
         Ok(())
     }
@@ -90,101 +88,6 @@ unsafe fn hashes(data: &pg_sys::TriggerData, key: &Key, mut hasher: Hasher) -> V
         });
     }
     hashes
-}
-
-/// All rows of an INSERT or COPY at once, from the transition table; inside SPI, where it is registered.
-fn inserted(key: &Key, ranges: &[Range], info: &stretched::Info, ruled_out: HashSet<SegmentId>) -> Result<()> {
-    let mut conditions = Vec::new();
-    let mut arguments = Vec::new();
-    for (part, range) in key.parts.iter().zip(ranges) {
-        if key.nulls_not_distinct && range.has_null {
-            continue;
-        }
-        let Some((low, high)) = range.bounds else {
-            return Ok(());
-        };
-        for (operator, value) in [(&part.greater_or_equal, low), (&part.less_or_equal, high)] {
-            arguments.push((part.type_id, value));
-            conditions.push(format!(
-                "c.{}{} {operator} ${}",
-                part.name,
-                part.collate,
-                arguments.len()
-            ));
-        }
-    }
-    let equal: Vec<String> = key
-        .parts
-        .iter()
-        .map(|part| same(part, key.nulls_not_distinct))
-        .collect();
-    conditions.push(format!("EXISTS (SELECT FROM {NEW} n WHERE {})", equal.join(" AND ")));
-    judge(&search(info, &conditions, arguments, ruled_out), key)
-}
-
-fn search<'a>(
-    info: &'a stretched::Info,
-    conditions: &[String],
-    arguments: Vec<Argument>,
-    ruled_out: HashSet<SegmentId>,
-) -> Search<'a> {
-    let child = names::relation(info.child);
-    Search {
-        sql: format!(
-            "SELECT c.ctid FROM {child} c WHERE {} LIMIT 1",
-            conditions.join(" AND ")
-        ),
-        arguments,
-        ruled_out: Rc::new(ruled_out),
-        info,
-    }
-}
-
-/// The look for one row's key; `None` when no cold row has it. `hasher` is that of the key, if there is one.
-///
-/// # Safety
-/// The values are of the columns' types; `None` stands for NULL.
-pub unsafe fn by_value<'a>(
-    key: &Key,
-    hasher: Option<&mut Hasher>,
-    cold: &ColdSide<'a>,
-    value: impl Fn(i16) -> Option<pg_sys::Datum>,
-) -> Result<Option<Search<'a>>> {
-    let mut ruled_out = HashSet::new();
-    if let Some(hasher) = hasher {
-        // SAFETY: the caller's promise.
-        let Some(hash) = (unsafe { hasher.hash(&value) }) else {
-            return Ok(None);
-        };
-        match cold.ruled_out(&hasher.id, &mut [hash])? {
-            Some(segments) => ruled_out = segments,
-            None => return Ok(None),
-        }
-    }
-    let mut conditions = Vec::new();
-    let mut arguments = Vec::new();
-    for part in &key.parts {
-        if let Some(value) = value(part.column) {
-            arguments.push((part.type_id, value));
-            let number = arguments.len();
-            conditions.push(format!("c.{}{} {} ${number}", part.name, part.collate, part.equal));
-        } else if key.nulls_not_distinct {
-            conditions.push(format!("c.{} IS NULL", part.name));
-        } else {
-            return Ok(None);
-        }
-    }
-    Ok(Some(search(cold.info, &conditions, arguments, ruled_out)))
-}
-
-fn same(part: &Part, nulls_not_distinct: bool) -> String {
-    let name = &part.name;
-    let equal = format!("n.{name}{} {} c.{name}", part.collate, part.equal);
-    if nulls_not_distinct {
-        format!("({equal} OR (n.{name} IS NULL AND c.{name} IS NULL))")
-    } else {
-        equal
-    }
 }
 
 /// One row of an UPDATE, for each key that changed.
@@ -214,8 +117,11 @@ unsafe fn changed_row(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide)
                     .filter(|value| !value.1)
                     .map(|value| value.0)
             };
-            if let Some(search) = by_value(key, hasher.as_mut(), cold, value)? {
-                let _session = Session::begin(cold.info);
+            let Look::Except(ruled_out) = cold.by_value(hasher.as_mut(), value)? else {
+                continue;
+            };
+            let session = Session::begin(cold.info);
+            if let Some(search) = sql::by_value(&session, key, value, ruled_out)? {
                 judge(&search, key)?;
             }
         }
@@ -240,7 +146,7 @@ fn judge(search: &Search, key: &Key) -> Result<()> {
     if !finds(search, Purpose::Refuse)? {
         return Ok(());
     }
-    let table = names::relation(search.info.relation);
+    let table = names::relation(search.session.info().relation);
     if !finish::on_conflict() {
         return Err(Error::new(
             &errors::KEY_IS_COLD,
@@ -248,8 +154,8 @@ fn judge(search: &Search, key: &Key) -> Result<()> {
         )
         .detail(format!("A cold row of table {table} has this key."))
         .constraint(
-            names::schema(search.info.relation),
-            names::bare_relation(search.info.relation),
+            names::schema(search.session.info().relation),
+            names::bare_relation(search.session.info().relation),
             &key.name,
         ));
     }

@@ -13,6 +13,7 @@ use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::rc::Rc;
+use std::sync::Arc;
 use stretch_core::ids::SegmentId;
 
 /// A parameter of a query: type and value, which is not null.
@@ -24,7 +25,7 @@ pub struct Search<'a> {
     pub arguments: Vec<Argument>,
     /// Segments that hold no such row.
     pub ruled_out: Rc<HashSet<SegmentId>>,
-    pub info: &'a stretched::Info,
+    pub session: &'a Session,
 }
 
 /// What follows from a row found.
@@ -38,6 +39,7 @@ pub enum Purpose {
 
 /// As the table's owner inside SPI, past row level security and query modes; ends when dropped.
 pub struct Session {
+    info: Arc<stretched::Info>,
     _owner: Owner,
     _path: path::Pinned,
     _probing: super::Probing,
@@ -45,8 +47,9 @@ pub struct Session {
 
 impl Session {
     /// Begins it for a stretched table.
-    pub fn begin(info: &stretched::Info) -> Self {
+    pub fn begin(info: &Arc<stretched::Info>) -> Self {
         let session = Self {
+            info: info.clone(),
             _owner: Owner::new(user::relation_owner(info.relation)),
             _path: path::Pinned::new(),
             _probing: super::Probing::begin(),
@@ -54,6 +57,13 @@ impl Session {
         // SAFETY: `drop` finishes; an ERROR between ends SPI with the transaction.
         unsafe { pg_sys::SPI_connect() };
         session
+    }
+}
+
+impl Session {
+    /// The table.
+    pub fn info(&self) -> &stretched::Info {
+        &self.info
     }
 }
 
@@ -92,7 +102,7 @@ impl Drop for Owner {
     }
 }
 
-/// Whether a cold row is found; inside a [`Session`].
+/// Whether a cold row is found.
 pub fn finds(search: &Search, purpose: Purpose) -> Result<bool> {
     let mut locked = None;
     loop {
@@ -103,7 +113,7 @@ pub fn finds(search: &Search, purpose: Purpose) -> Result<bool> {
         };
         // SAFETY: a ctid is an ItemPointerData.
         let (number, row) = identity_of(unsafe { *found.cast_mut_ptr::<pg_sys::ItemPointerData>() })?;
-        let segment = segment_at(search.info, number, latest.get())?;
+        let segment = segment_at(search.session.info(), number, latest.get())?;
         drop(latest);
         if wait_for_deleter(&segment, row)? {
             continue;

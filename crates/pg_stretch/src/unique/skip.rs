@@ -4,9 +4,9 @@
 //! and is an error there.
 
 use super::keys::{self, Key};
-use super::narrow::ColdSide;
-use super::probe;
+use super::narrow::{ColdSide, Look};
 use super::search::{self, Purpose, Session};
+use super::sql;
 use crate::error::{Error, OrRaise, Result};
 use crate::key_filter::Hasher;
 use crate::pg::scratch::Scratch;
@@ -167,13 +167,14 @@ unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<
             return Ok(false);
         };
         for (key, hasher) in source.keys.borrow_mut().iter_mut() {
-            let Some(search) = source
-                .scratch
-                .run(|| probe::by_value(key, hasher.as_mut(), &cold, value))?
-            else {
+            let look = source.scratch.run(|| cold.by_value(hasher.as_mut(), value))?;
+            let Look::Except(ruled_out) = look else {
                 continue;
             };
-            let _session = Session::begin(&source.info);
+            let session = Session::begin(&source.info);
+            let Some(search) = sql::by_value(&session, key, value, ruled_out)? else {
+                continue;
+            };
             if !search::finds(&search, Purpose::Skip)? {
                 continue;
             }
