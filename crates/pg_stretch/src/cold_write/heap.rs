@@ -97,7 +97,7 @@ impl Heap {
         self.triggers().iter().any(|trigger| {
             let name = names::text(trigger.tgname);
             let row = trigger.tgtype & ROW != 0;
-            row && !trigger.tgisinternal && !crate::guard::TRIGGERS.contains(&name.as_str())
+            row && !trigger.tgisinternal && !crate::guard::is_our_trigger(&name)
         })
     }
 

@@ -101,9 +101,67 @@ pub fn create_triggers(relation: pg_sys::Oid, keys: &[UniqueKey]) -> Result<()> 
         "CREATE TRIGGER stretch_unique_update AFTER UPDATE ON {table}
          FOR EACH ROW {condition} EXECUTE FUNCTION stretch.unique_probe()"
     ))?;
-    utility(&format!(
-        "ALTER TABLE {table} ENABLE ALWAYS TRIGGER stretch_unique_insert, ENABLE ALWAYS TRIGGER stretch_unique_update"
-    ))
+    create_deferred(relation)?;
+    let always: Vec<String> = ours(relation)?
+        .iter()
+        .map(|trigger| format!("ENABLE ALWAYS TRIGGER {trigger}"))
+        .collect();
+    utility(&format!("ALTER TABLE {table} {}", always.join(", ")))
+}
+
+/// Constraint triggers for the deferrable keys, which are deferred as their keys are (F28). Their arguments are the columns of
+/// the key, by which a statement SET CONSTRAINTS finds them.
+fn create_deferred(relation: pg_sys::Oid) -> Result<()> {
+    let table = names::relation(relation);
+    let keys = spi::rows(
+        "SELECT array_agg(a.attname::text ORDER BY k.ordinality), c.condeferred
+         FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k(number, ordinality), pg_attribute a
+         WHERE c.conrelid = $1 AND c.contype IN ('p', 'u') AND c.condeferrable AND a.attrelid = $1 AND a.attnum = k.number
+         GROUP BY c.oid, c.condeferred ORDER BY c.oid",
+        &[relation.into()],
+        |row| {
+            Ok((
+                row.get::<Vec<String>>(1)?.unwrap_or_default(),
+                row.get::<bool>(2)?.unwrap_or_default(),
+            ))
+        },
+    )?;
+    for (number, (columns, deferred)) in (1..).zip(keys) {
+        let key = UniqueKey {
+            columns,
+            nulls_not_distinct: false,
+        };
+        let changed = update_condition(relation, std::slice::from_ref(&key))?;
+        let columns: Vec<String> = key.columns.iter().map(|column| names::quote_literal(column)).collect();
+        let columns = columns.join(", ");
+        let mode = if deferred { "DEFERRED" } else { "IMMEDIATE" };
+        for (event, condition) in [("insert", ""), ("update", changed.as_str())] {
+            utility(&format!(
+                "CREATE CONSTRAINT TRIGGER stretch_deferred_{number}_{event} AFTER {event} ON {table}
+                 DEFERRABLE INITIALLY {mode} FOR EACH ROW {condition} EXECUTE FUNCTION stretch.unique_probe({columns})"
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// Names of our triggers of a table, quoted.
+fn ours(relation: pg_sys::Oid) -> Result<Vec<String>> {
+    let [first, second] = guard::TRIGGER_PREFIXES;
+    spi::rows(
+        "SELECT quote_ident(tgname) FROM pg_trigger
+          WHERE tgrelid = $1 AND NOT tgisinternal AND (starts_with(tgname, $2) OR starts_with(tgname, $3)) ORDER BY tgname",
+        &[relation.into(), first.into(), second.into()],
+        |row| Ok(row.get::<String>(1)?.unwrap_or_default()),
+    )
+}
+
+/// Drops the triggers that `create_triggers` made.
+pub fn drop_triggers(relation: pg_sys::Oid) -> Result<()> {
+    let table = names::relation(relation);
+    ours(relation)?
+        .iter()
+        .try_for_each(|trigger| utility(&format!("DROP TRIGGER {trigger} ON {table}")))
 }
 
 /// Lets the row trigger queue only rows whose key changed. `IS DISTINCT FROM` finds the operator by name, so there is

@@ -5,7 +5,6 @@ use crate::catalog::rows::StretchedTable;
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result, notice};
-use crate::guard;
 use crate::pg::{names, path, spi, user};
 use crate::stretched::{self, Info};
 use crate::{request, shmem};
@@ -39,9 +38,7 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
     {
         let _us = user::ActAs::extension_owner();
         let _path = path::Pinned::new();
-        for trigger in guard::TRIGGERS {
-            child::utility(&format!("DROP TRIGGER IF EXISTS {trigger} ON {name}"))?;
-        }
+        child::drop_triggers(relation)?;
         let table = Info::from(table);
         retire(&table)?;
         child::utility(&format!("DROP FOREIGN TABLE {}", names::relation(table.child)))?;

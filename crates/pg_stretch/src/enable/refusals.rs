@@ -72,10 +72,10 @@ WITH c AS (
     FROM pg_constraint WHERE conrelid = $1 AND contype = 'x'
   UNION ALL
     SELECT 'unique index', format('the unique index %s is %s, which the check against cold rows does not cover', indexrelid::regclass,
-        CASE WHEN NOT indimmediate THEN 'deferrable' WHEN indpred IS NOT NULL THEN 'partial' ELSE 'over expressions' END),
+        CASE WHEN indpred IS NOT NULL THEN 'partial' ELSE 'over expressions' END),
         'Drop it, or make it a plain unique index over columns.'
     FROM pg_index WHERE indrelid = $1 AND indisunique AND NOT indisexclusion
-        AND (NOT indimmediate OR indpred IS NOT NULL OR indexprs IS NOT NULL)
+        AND (indpred IS NOT NULL OR indexprs IS NOT NULL)
   UNION ALL
     SELECT 'unique index', format('the unique index %s is not valid', indexrelid::regclass), 'Drop it, or use REINDEX.'
     FROM pg_index WHERE indrelid = $1 AND indisunique AND NOT indisvalid
@@ -95,7 +95,7 @@ WITH c AS (
         AND (tgoldtable IS NOT NULL OR tgnewtable IS NOT NULL)
   UNION ALL
     SELECT 'trigger', format('a trigger has the reserved name %I', tgname), 'Use ALTER TRIGGER … RENAME TO.'
-    FROM pg_trigger WHERE tgrelid = $1 AND tgname IN ('stretch_unique_insert', 'stretch_unique_update')
+    FROM pg_trigger WHERE tgrelid = $1 AND (starts_with(tgname, 'stretch_unique_') OR starts_with(tgname, 'stretch_deferred_'))
   UNION ALL
     SELECT 'rule', format('the rule %I could redirect rows past the cold side', rulename), format('Use DROP RULE %I.', rulename)
     FROM pg_rewrite JOIN c ON c.oid = ev_class WHERE relkind IN ('r', 'p')

@@ -214,7 +214,7 @@ fn rename(statement: &pg_sys::RenameStmt) -> Result<Vec<Aim>> {
                 .any(|name| names::text(*name) == FILTER),
         },
         OBJECT_TRIGGER => Command::RenameTrigger(Trigger {
-            ours: triggers::OURS.contains(&names::text(statement.subname).as_str()),
+            ours: triggers::is_ours(&names::text(statement.subname)),
             ..Trigger::default()
         }),
         OBJECT_POLICY => Command::AlterPolicy,

@@ -177,7 +177,7 @@ fn trigger(object: pg_sys::Oid) -> Result<Option<(pg_sys::Oid, Trigger)>> {
             let form = pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_trigger>(tuple);
             let name = names::text((*form).tgname.data.as_ptr());
             let trigger = Trigger {
-                ours: triggers::OURS.contains(&name.as_str()),
+                ours: triggers::is_ours(&name),
                 ..Trigger::default()
             };
             found = Some(((*form).tgrelid, trigger));

@@ -4,6 +4,7 @@
 
 mod alter_table;
 mod classify;
+mod constraints;
 mod copy;
 mod databases;
 mod drops;
@@ -16,5 +17,5 @@ mod triggers;
 mod utility;
 
 pub use ours::{is_ours, ours};
-pub use triggers::OURS as TRIGGERS;
+pub use triggers::{PREFIXES as TRIGGER_PREFIXES, arguments as trigger_arguments, is_ours as is_our_trigger};
 pub use utility::install;

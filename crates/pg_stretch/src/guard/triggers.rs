@@ -7,8 +7,26 @@ use stretch_core::command::Trigger;
 
 /// TRIGGER_TYPE_DELETE | TRIGGER_TYPE_UPDATE of pg_trigger.h.
 const UPDATE_OR_DELETE: i16 = 8 | 16;
-/// The triggers that `enable_table` makes.
-pub const OURS: [&str; 2] = ["stretch_unique_insert", "stretch_unique_update"];
+/// Names of the triggers that `enable_table` makes begin so, and no others may.
+pub const PREFIXES: [&str; 2] = ["stretch_unique_", "stretch_deferred_"];
+
+/// Whether the name is that of a trigger of ours.
+pub fn is_ours(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The arguments of a trigger.
+///
+/// # Safety
+/// A trigger of an open relation's descriptor.
+pub unsafe fn arguments(trigger: &pg_sys::Trigger) -> Vec<String> {
+    // SAFETY: `tgnargs` strings.
+    unsafe {
+        (0..trigger.tgnargs as usize)
+            .map(|i| names::text(*trigger.tgargs.add(i)))
+            .collect()
+    }
+}
 
 /// The trigger that `CREATE TRIGGER` would make.
 pub fn of_statement(statement: &pg_sys::CreateTrigStmt) -> Trigger {
@@ -21,7 +39,7 @@ pub fn of_statement(statement: &pg_sys::CreateTrigStmt) -> Trigger {
             .collect()
     };
     Trigger {
-        ours: OURS.contains(&name.as_str()) && function == ["stretch", "unique_probe"],
+        ours: is_ours(&name) && function == ["stretch", "unique_probe"],
         row: statement.row,
         transition: !statement.transitionRels.is_null() && statement.events & UPDATE_OR_DELETE != 0,
         always: false,

@@ -1,7 +1,7 @@
 //! The hooks: ProcessUtility for statements by their parse tree, object access for drops by any route.
 
 use super::targets::{Aim, Facts, What, installed};
-use super::{classify, copy, databases, drops, dump, is_ours, publish, triggers};
+use super::{classify, constraints, copy, databases, drops, dump, is_ours, publish, triggers};
 use crate::enable::{self, child};
 use crate::error::{OrRaise, Result};
 use crate::pg::{path, user};
@@ -98,7 +98,16 @@ unsafe extern "C-unwind" fn process_utility(
         let away = databases::send_away(node).or_raise();
         redact::mask_activity();
         let mut masked = *statement;
-        let (statement, query) = if redact::hides_text(tag) {
+        let extended = match tag {
+            pg_sys::NodeTag::T_ConstraintsSetStmt if pg_sys::IsTransactionState() && installed() => {
+                constraints::extend(node.cast())
+            }
+            _ => None,
+        };
+        let (statement, query) = if let Some(extended) = extended {
+            masked.utilityStmt = extended;
+            (&raw mut masked, query)
+        } else if redact::hides_text(tag) {
             // Others see the whole masked text as the statement.
             masked.stmt_location = -1;
             masked.stmt_len = 0;

@@ -34,6 +34,8 @@ pub struct Key {
     pub name: String,
     pub parts: Vec<Part>,
     pub nulls_not_distinct: bool,
+    /// Checked by a constraint trigger, which may be deferred.
+    pub deferrable: bool,
 }
 
 /// The unique keys of an open table; expression and partial indexes never get here (`enable_table` refuses them).
@@ -102,6 +104,7 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
             name: names::text((*(*index).rd_rel).relname.data.as_ptr()),
             parts,
             nulls_not_distinct: form.indnullsnotdistinct,
+            deferrable: !form.indimmediate,
         })
     }
 }

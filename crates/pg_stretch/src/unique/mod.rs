@@ -97,7 +97,7 @@ impl Drop for Probing {
     }
 }
 
-/// Whether every unique key of the table is kept unique against cold rows: it has none, or both triggers of ours fire
+/// Whether every unique key of the table is kept unique against cold rows: it has none, or all triggers of ours fire
 /// always. Migration leaves other tables alone (F28).
 pub fn guarded(relation: pg_sys::Oid) -> bool {
     // SAFETY: the relation is opened and closed with one lock; its trigger descriptor lives that long.
@@ -108,14 +108,16 @@ pub fn guarded(relation: pg_sys::Oid) -> bool {
                 std::slice::from_raw_parts(description.triggers, description.numtriggers as usize)
                     .iter()
                     .filter(|trigger| trigger.tgenabled as u8 == b'A')
-                    .map(|trigger| names::text(trigger.tgname))
-                    .filter(|name| guard::TRIGGERS.contains(&name.as_str()))
+                    .filter(|trigger| guard::is_our_trigger(&names::text(trigger.tgname)))
                     .count()
             }
             _ => 0,
         };
-        let keys = keys::of(table).map_or(true, |keys| !keys.is_empty());
+        let keys = keys::of(table);
         pg_sys::table_close(table, pg_sys::AccessShareLock as i32);
-        !keys || ours == guard::TRIGGERS.len()
+        keys.is_ok_and(|keys| {
+            let deferrable = keys.iter().filter(|key| key.deferrable).count();
+            keys.is_empty() || ours >= 2 + 2 * deferrable
+        })
     }
 }

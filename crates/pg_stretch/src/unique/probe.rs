@@ -6,9 +6,10 @@ use super::keys::{self, Key};
 use super::narrow::{ColdSide, Look};
 use super::new_rows;
 use super::range;
-use super::search::{Purpose, Search, Session, finds, finds_under};
+use super::search::{Purpose, Search, Session, finds, finds_hot, finds_under};
 use super::sql;
 use crate::error::{Error, Result};
+use crate::guard;
 use crate::key_filter::Hasher;
 use crate::pg::names;
 use crate::pg::scratch::Scratch;
@@ -39,9 +40,15 @@ pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
         let Some(cold) = ColdSide::now(&info)? else {
             return Ok(());
         };
-        let keys = keys::of(table)?;
+        let mut keys = keys::of(table)?;
+        // A constraint trigger names the columns of its key; the others look after the keys that are not deferrable.
+        let columns = guard::trigger_arguments(&*data.tg_trigger);
+        keys.retain(|key| match columns.is_empty() {
+            true => !key.deferrable,
+            false => key.deferrable && key.parts.iter().map(|part| &part.name).eq(&columns),
+        });
         if data.tg_newtable.is_null() {
-            return changed_row(data, &keys, &cold);
+            return row(data, &keys, &cold);
         }
         let trigger: *mut pg_sys::TriggerData = data;
         let data = &*trigger;
@@ -90,25 +97,20 @@ unsafe fn hashes(data: &pg_sys::TriggerData, key: &Key, mut hasher: Hasher) -> V
     hashes
 }
 
-/// One row of an UPDATE, for each key that changed.
-unsafe fn changed_row(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide) -> Result<()> {
-    // SAFETY: an AFTER UPDATE row trigger has both tuples, of the relation's descriptor.
+/// One row of an INSERT, or of an UPDATE for each key that changed.
+unsafe fn row(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide) -> Result<()> {
+    // SAFETY: an AFTER row trigger has one tuple, or two when it is one of UPDATE, of the relation's descriptor.
     unsafe {
-        if data.tg_newtuple.is_null() {
-            return Ok(());
-        }
         let description = (*data.tg_relation).rd_att;
-        let old = deform(data.tg_trigtuple, description);
-        let new = deform(data.tg_newtuple, description);
+        let (old, new) = match data.tg_newtuple.is_null() {
+            true => (None, deform(data.tg_trigtuple, description)),
+            false => (
+                Some(deform(data.tg_trigtuple, description)),
+                deform(data.tg_newtuple, description),
+            ),
+        };
         for key in keys {
-            let changed = key.parts.iter().any(|part| {
-                let at = part.column as usize - 1;
-                let (mut length, mut by_value) = (0, false);
-                pg_sys::get_typlenbyval(part.type_id, &mut length, &mut by_value);
-                old[at].1 != new[at].1
-                    || (!new[at].1 && !datumIsEqual(old[at].0, new[at].0, by_value, i32::from(length)))
-            });
-            if !changed {
+            if old.as_ref().is_some_and(|old| same_key(key, old, &new)) {
                 continue;
             }
             let mut hasher = Hasher::new(key, &cold.info.columns);
@@ -121,15 +123,36 @@ unsafe fn changed_row(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide)
                 continue;
             };
             let session = Session::begin(cold.info);
-            if let Some(search) = sql::by_value(&session, key, value, ruled_out)? {
-                judge(&search, key)?;
+            let Some(search) = sql::by_value(&session, key, value, ruled_out)? else {
+                continue;
+            };
+            // By now the row of a deferred check may be gone or have another key.
+            if key.deferrable && !finds_hot(&search) {
+                continue;
             }
+            judge(&search, key)?;
         }
         Ok(())
     }
 }
 
-unsafe fn deform(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Vec<(pg_sys::Datum, bool)> {
+/// Values of a row, with true where they are NULL.
+type Row = Vec<(pg_sys::Datum, bool)>;
+
+/// Whether two versions of a row have the same key, bit for bit.
+unsafe fn same_key(key: &Key, old: &Row, new: &Row) -> bool {
+    key.parts.iter().all(|part| {
+        let at = part.column as usize - 1;
+        let (mut length, mut by_value) = (0, false);
+        // SAFETY: values of the column's type.
+        unsafe {
+            pg_sys::get_typlenbyval(part.type_id, &mut length, &mut by_value);
+            old[at].1 == new[at].1 && (new[at].1 || datumIsEqual(old[at].0, new[at].0, by_value, i32::from(length)))
+        }
+    })
+}
+
+unsafe fn deform(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Row {
     // SAFETY: the arrays are as long as the descriptor.
     unsafe {
         let width = (*description).natts as usize;

@@ -22,6 +22,8 @@ pub type Argument = (pg_sys::Oid, pg_sys::Datum);
 /// A query that gives the `ctid` of cold rows.
 pub struct Search<'a> {
     pub sql: String,
+    /// The same of hot rows.
+    pub hot_sql: String,
     pub arguments: Vec<Argument>,
     /// Segments that hold no such row.
     pub ruled_out: Rc<HashSet<SegmentId>>,
@@ -107,8 +109,7 @@ pub fn finds(search: &Search, purpose: Purpose) -> Result<bool> {
     let mut locked = None;
     loop {
         let latest = Latest::take();
-        // SAFETY: inside SPI, as the caller promises.
-        let Some(found) = (unsafe { first(search, latest.get()) }) else {
+        let Some(found) = first(search, &search.sql, latest.get()) else {
             return Ok(false);
         };
         // SAFETY: a ctid is an ItemPointerData.
@@ -129,8 +130,12 @@ pub fn finds(search: &Search, purpose: Purpose) -> Result<bool> {
 
 /// Whether a cold row is found under a snapshot.
 pub fn finds_under(search: &Search, snapshot: pg_sys::Snapshot) -> bool {
-    // SAFETY: inside SPI, as the caller promises.
-    unsafe { first(search, snapshot).is_some() }
+    first(search, &search.sql, snapshot).is_some()
+}
+
+/// Whether a hot row is found, as it is now.
+pub fn finds_hot(search: &Search) -> bool {
+    first(search, &search.hot_sql, Latest::take().get()).is_some()
 }
 
 /// The segment that a row identity means under the snapshot that gave it.
@@ -165,15 +170,12 @@ fn wait_for_deleter(segment: &SegmentId, row: u32) -> Result<bool> {
 }
 
 /// The `ctid` of the first row found under `snapshot`; it lives until SPI ends.
-///
-/// # Safety
-/// Inside SPI.
-unsafe fn first(search: &Search, snapshot: pg_sys::Snapshot) -> Option<pg_sys::Datum> {
-    let text = CString::new(search.sql.as_str()).ok()?;
+fn first(search: &Search, sql: &str, snapshot: pg_sys::Snapshot) -> Option<pg_sys::Datum> {
+    let text = CString::new(sql).ok()?;
     let mut types: Vec<pg_sys::Oid> = search.arguments.iter().map(|argument| argument.0).collect();
     let mut values: Vec<pg_sys::Datum> = search.arguments.iter().map(|argument| argument.1).collect();
     super::rule_out(&search.ruled_out);
-    // SAFETY: inside SPI; the arrays outlive the calls; errors of SPI that are no ERROR give no plan or no table.
+    // SAFETY: the session is inside SPI; the arrays outlive the calls; errors of SPI that are no ERROR give no plan or no table.
     unsafe {
         let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as i32, types.as_mut_ptr());
         if plan.is_null() {

@@ -68,12 +68,12 @@ fn search<'a>(
     arguments: Vec<Argument>,
     ruled_out: HashSet<SegmentId>,
 ) -> Search<'a> {
-    let child = names::relation(session.info().child);
+    let conditions = conditions.join(" AND ");
+    let from = |table: &str| format!("SELECT c.ctid FROM {table} c WHERE {conditions} LIMIT 1");
+    let info = session.info();
     Search {
-        sql: format!(
-            "SELECT c.ctid FROM {child} c WHERE {} LIMIT 1",
-            conditions.join(" AND ")
-        ),
+        sql: from(&names::relation(info.child)),
+        hot_sql: from(&format!("ONLY {}", names::relation(info.relation))),
         arguments,
         ruled_out: ruled_out.into(),
         session,
