@@ -145,6 +145,7 @@ impl Column {
         // SAFETY: cached look-ups of an existing type and collation; the FmgrInfo is boxed, so its address stays, and what the
         // function keeps with it lives as long as the session.
         unsafe {
+            // What a nondeterministic collation hashes, its sort key, changes with its version (F13).
             if collation != pg_sys::InvalidOid && !pg_sys::get_collation_isdeterministic(collation) {
                 return None;
             }
