@@ -34,7 +34,7 @@ fn purge(db: &Client) {
 }
 
 /// The number behind a label of the cold scan in EXPLAIN ANALYZE.
-fn counter(db: &Client, query: &str, label: &str) -> i64 {
+pub fn counter(db: &Client, query: &str, label: &str) -> i64 {
     let lines = db.lines(&format!(
         "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {query}"
     ));

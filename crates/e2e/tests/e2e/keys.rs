@@ -1,34 +1,9 @@
 //! Unique keys over hot and cold rows: duplicates, ON CONFLICT, key filters, deferrable constraints (F13, F27, F28).
 
+use crate::cold_reads::counter;
+use crate::tables::{enable_orders, stretched};
 use testkit::setup::{drain, enable_database, enable_table};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, wait_until};
-
-/// A private server whose database `postgres` is stretch-enabled.
-fn stretched(name: &str) -> (Cluster, Endpoint, Client) {
-    let cluster = Cluster::builder(name).start();
-    let endpoint = Endpoint::new();
-    let db = cluster.connect("postgres");
-    enable_database(&db, &endpoint.url());
-    (cluster, endpoint, db)
-}
-
-/// 1000 orders, of which 365 are old.
-fn orders(db: &Client) {
-    db.sql(
-        "CREATE TABLE orders (id int PRIMARY KEY, day date NOT NULL, note text, number int,
-            UNIQUE (day, note), UNIQUE NULLS NOT DISTINCT (number));
-         INSERT INTO orders SELECT n, date '2024-01-01' + n, 'note', n FROM generate_series(1, 1000) n;
-         UPDATE orders SET number = NULL WHERE id = 5;
-         ANALYZE orders",
-    );
-}
-
-const OLD: &str = "day < date '2025-01-01'";
-
-fn enable_orders(db: &Client) {
-    orders(db);
-    db.sql(&format!("SELECT stretch.enable_table('orders', $${OLD}$$)"));
-}
 
 #[test]
 fn cold_keys_stay_unique() {
@@ -200,18 +175,6 @@ fn far_away(db: &Client) {
     assert_eq!(drain(db, "t"), 1000);
     assert!(db.int("SELECT stretch.purge_staged('t')") > 0);
     assert_eq!(db.int("SELECT count(*) FROM stretch.segments"), 10);
-}
-
-/// The number behind a label of the cold scan in EXPLAIN ANALYZE.
-fn counter(db: &Client, query: &str, label: &str) -> i64 {
-    let lines = db.lines(&format!(
-        "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {query}"
-    ));
-    let prefix = format!("{label}: ");
-    let line = lines.iter().find_map(|line| line.trim().strip_prefix(&prefix));
-    line.unwrap_or_else(|| panic!("no {label} in {lines:#?}"))
-        .parse()
-        .expect("a number")
 }
 
 /// Files of key filters in the server's folder for temporary ones.

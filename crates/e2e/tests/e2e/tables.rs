@@ -6,7 +6,7 @@ use testkit::setup::{drain, enable_database};
 use testkit::{Client, Cluster, Endpoint, SqlError, wait_until};
 
 /// A private server whose database `postgres` is stretch-enabled.
-fn stretched(name: &str) -> (Cluster, Endpoint, Client) {
+pub fn stretched(name: &str) -> (Cluster, Endpoint, Client) {
     let cluster = Cluster::builder(name).conf("wal_level", "logical").start();
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
@@ -27,7 +27,7 @@ fn orders(db: &Client) {
 
 const OLD: &str = "day < date '2025-01-01'";
 
-fn enable_orders(db: &Client) {
+pub fn enable_orders(db: &Client) {
     orders(db);
     db.sql(&format!("SELECT stretch.enable_table('orders', $${OLD}$$)"));
 }
