@@ -1,8 +1,8 @@
 //! Histories of concurrent transactions on a table whose rows move all the time show nothing that a plain table would not.
 //!
 //! Each isolation level has its run, first on a plain twin, then on a stretched table with tiny batches while another role
-//! loosens the filter, pauses and resumes. `STRETCH_TRANSACTIONS` says how many per level, `STRETCH_SEED` replays the choice of
-//! statements (not the order in which the server runs them).
+//! loosens the filter, pauses and resumes. `STRETCH_TRANSACTIONS` says how many per level at least: the run goes on until what it
+//! is for has happened often enough. `STRETCH_SEED` replays the choice of statements (not the order in which the server runs them).
 
 #[path = "history/check.rs"]
 mod check;
@@ -19,10 +19,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use testkit::setup::{enable_database, enable_table};
 use testkit::{Client, Cluster, Endpoint};
-use workload::{BANDS, Seen};
+use workload::{BANDS, Demand, Seen};
 
+/// The first filter ends at this band.
+const FIRST_BAND: u32 = 45;
 /// Transactions per level for which the counts of a whole run are demanded.
 const WHOLE_RUN: u64 = 7_000;
+/// Batches in a whole run, at least.
+const BATCHES: f64 = 500.0;
+/// Conflicts with rows that moved in a whole run, at least.
+const MOVED: f64 = 100.0;
+/// Share of reads that see a cold row, at least.
+const COLD_READS: f64 = 0.3;
 
 #[test]
 fn histories_show_what_a_plain_table_shows() {
@@ -46,17 +54,18 @@ fn histories_show_what_a_plain_table_shows() {
             let stop = AtomicBool::new(false);
             let seen = if stretched {
                 enable_database(&db, &endpoint.url());
-                enable_table(&db, "work", "cold AND band < 40");
+                enable_table(&db, "work", &filter(FIRST_BAND));
                 let seen = std::thread::scope(|scope| {
                     scope.spawn(|| migrator(&cluster.connect(&name), &stop));
                     scope.spawn(|| keeper(&cluster, &name, seed, &stop));
                     let _stopped = StopAtEnd(&stop);
-                    workload::run(&cluster, &name, level, transactions, seed, &stop)
+                    let demand = total.demand(level, transactions);
+                    workload::run(&cluster, &name, level, transactions, &demand, seed, &stop)
                 });
                 total.add(&seen, &db);
                 seen
             } else {
-                workload::run(&cluster, &name, level, transactions, seed, &stop)
+                workload::run(&cluster, &name, level, transactions, &Demand::default(), seed, &stop)
             };
             let history = seen.history.into_inner().expect("no panic");
             let mut wrong = seen.wrong.into_inner().expect("no panic");
@@ -64,9 +73,10 @@ fn histories_show_what_a_plain_table_shows() {
             let shown = wrong.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
             assert!(wrong.is_empty(), "{name}: {} anomalies:\n{shown}", wrong.len());
             println!(
-                "history: {name}: {} transactions, {} conflicts",
+                "history: {name}: {} transactions, {} conflicts, {} of them with rows that moved",
                 history.iter().filter(|txn| txn.committed).count(),
-                seen.conflicts.load(Ordering::Relaxed)
+                seen.conflicts.load(Ordering::Relaxed),
+                seen.moved.load(Ordering::Relaxed)
             );
         }
     }
@@ -78,34 +88,45 @@ fn migrator(db: &Client, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         match db.try_sql("SELECT stretch.migrate('work')") {
             Ok(()) => {}
-            // Paused, or in the way of others: next time.
-            Err(error) if ["55000", "55P03", "40001"].contains(&error.code.as_str()) => {}
+            // In the way of others: next time.
+            Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => {}
+            // Paused: the clients need the processor more than a loop of refusals does.
+            Err(error) if error.code == "55000" => std::thread::sleep(Duration::from_millis(5)),
             Err(error) => panic!("migrate: {error}"),
         }
     }
 }
 
-/// Loosens the filter step by step, pauses and resumes.
+/// Loosens the filter step by step and pauses, each pause until the next moment only.
 fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
     let mut rng = StdRng::seed_from_u64(seed);
     let db = cluster.connect(database);
-    let mut band = 40;
+    let mut band = FIRST_BAND;
+    let mut paused = false;
     while !stop.load(Ordering::Relaxed) {
         // Moments that no event has chosen.
         std::thread::sleep(Duration::from_millis(rng.random_range(20..200)));
-        let statement = if band < BANDS && rng.random_bool(0.3) {
-            band += 5;
-            format!("SELECT stretch.set_filter('work', 'cold AND band < {band}')")
+        let loosen = !paused && band < BANDS && rng.random_bool(0.3);
+        let pause = !paused && !loosen && rng.random_bool(0.4);
+        let statement = if loosen {
+            format!("SELECT stretch.set_filter('work', '{}')", filter(band + 5))
         } else {
-            let state = ["paused", "outbound"][usize::from(rng.random_bool(0.8))];
+            let state = if pause { "paused" } else { "outbound" };
             format!("SELECT stretch.set_migration_state('work', '{state}')")
         };
         match db.try_sql(&statement) {
-            Ok(()) => {}
+            Ok(()) => {
+                band += if loosen { 5 } else { 0 };
+                paused = pause;
+            }
             Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => {}
             Err(error) => panic!("{statement}: {error}"),
         }
     }
+}
+
+fn filter(band: u32) -> String {
+    format!("cold AND band < {band}")
 }
 
 /// Every list as it is now.
@@ -148,6 +169,16 @@ impl Counts {
         self.batches += db.int("SELECT count(*) FROM stretch.segment");
     }
 
+    /// What the run of this level goes on for: its third of all conflicts with moving rows, and what levels before it lacked.
+    fn demand(&self, level: Level, transactions: u64) -> Demand {
+        let nth = 1 + Level::ALL.iter().position(|one| *one == level).expect("one of all");
+        let all = MOVED * share(transactions) * nth as f64 / Level::ALL.len() as f64;
+        Demand {
+            moved: (all.ceil() as u64).saturating_sub(self.moved),
+            cold: COLD_READS,
+        }
+    }
+
     /// A run in which nothing interesting happened proves nothing.
     fn print_and_demand(&self, transactions: u64) {
         println!(
@@ -167,9 +198,17 @@ impl Counts {
         testkit::tally("reads in histories", self.reads);
         testkit::tally("reads of cold rows in histories", self.cold_reads);
         testkit::tally("histories checked, with their twins", 2 * Level::ALL.len() as u64);
-        let share = transactions.min(WHOLE_RUN) as f64 / WHOLE_RUN as f64;
-        assert!(self.batches as f64 >= 500.0 * share, "too few batches");
-        assert!(self.moved as f64 >= 100.0 * share, "too few conflicts with moving rows");
-        assert!(self.cold_reads as f64 >= 0.3 * self.reads as f64, "too few cold reads");
+        let share = share(transactions);
+        assert!(self.batches as f64 >= BATCHES * share, "too few batches");
+        assert!(self.moved as f64 >= MOVED * share, "too few conflicts with moving rows");
+        assert!(
+            self.cold_reads as f64 >= COLD_READS * self.reads as f64,
+            "too few cold reads"
+        );
     }
+}
+
+/// How much of a whole run this is.
+fn share(transactions: u64) -> f64 {
+    transactions.min(WHOLE_RUN) as f64 / WHOLE_RUN as f64
 }

@@ -11,6 +11,8 @@ use testkit::{Client, Cluster, SqlError};
 pub const KEYS: u32 = 60;
 /// Rows of bands below the filter's may be moved; bands are 0 to 59.
 pub const BANDS: u32 = 60;
+/// How likely a changed row may become cold again.
+const COLD: f64 = 0.85;
 /// Clients at the same time.
 pub const CLIENTS: u64 = 8;
 
@@ -33,8 +35,36 @@ pub struct Seen {
     value: AtomicU64,
 }
 
-/// Runs `transactions` of them over all clients; ends early when `stop` is set.
-pub fn run(cluster: &Cluster, database: &str, level: Level, transactions: u64, seed: u64, stop: &AtomicBool) -> Seen {
+/// What a run goes on for, up to [`PATIENCE`] times the transactions that it was asked for.
+#[derive(Default)]
+pub struct Demand {
+    /// Conflicts with rows that moved.
+    pub moved: u64,
+    /// Share of reads that see a cold row.
+    pub cold: f64,
+}
+
+/// How much longer than asked a run goes on for its demand. The rarest, moving rows that somebody waits for, come at least half
+/// as often as demanded on a busy machine.
+const PATIENCE: u64 = 20;
+
+impl Demand {
+    fn met(&self, seen: &Seen) -> bool {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        of(&seen.moved) >= self.moved && of(&seen.cold_reads) as f64 >= self.cold * of(&seen.reads) as f64
+    }
+}
+
+/// Runs `transactions` over all clients, and more while `demand` is not met; ends early when `stop` is set.
+pub fn run(
+    cluster: &Cluster,
+    database: &str,
+    level: Level,
+    transactions: u64,
+    demand: &Demand,
+    seed: u64,
+    stop: &AtomicBool,
+) -> Seen {
     let seen = Seen::default();
     std::thread::scope(|scope| {
         for number in 0..CLIENTS {
@@ -47,7 +77,11 @@ pub fn run(cluster: &Cluster, database: &str, level: Level, transactions: u64, s
                     next_own: 1000 + (number as u32) * 1_000_000,
                     seen,
                 };
-                while seen.begun.fetch_add(1, Ordering::Relaxed) < transactions && !stop.load(Ordering::Relaxed) {
+                while !stop.load(Ordering::Relaxed) {
+                    let begun = seen.begun.fetch_add(1, Ordering::Relaxed);
+                    if begun >= PATIENCE * transactions || begun >= transactions && demand.met(seen) {
+                        break;
+                    }
                     client.transaction(level);
                 }
                 client.compare_own();
@@ -114,7 +148,7 @@ impl Work<'_> {
     fn append(&mut self, key: u32, rng: &mut StdRng, ops: &mut Vec<Op>) -> Result<(), SqlError> {
         let value = self.seen.value.fetch_add(1, Ordering::Relaxed);
         ops.push(Op::Append(key, value));
-        let cold = rng.random_bool(0.7);
+        let cold = rng.random_bool(COLD);
         self.one_row(&format!(
             "UPDATE work SET list = list || {value}::bigint, cold = {cold} WHERE id = {key} RETURNING 1"
         ))
@@ -144,7 +178,7 @@ impl Work<'_> {
         let to = rng.random_range(0..KEYS);
         let amount = rng.random_range(1..100);
         for (key, change) in [(from, -amount), (to, amount)] {
-            let cold = rng.random_bool(0.7);
+            let cold = rng.random_bool(COLD);
             self.one_row(&format!(
                 "UPDATE work SET balance = balance + ({change}), cold = {cold} WHERE id = {key} RETURNING 1"
             ))?;
