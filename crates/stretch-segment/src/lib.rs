@@ -40,4 +40,6 @@ pub use summary::Summary;
 pub use types::{ColumnSpec, ColumnType, StoredType, ValueForm};
 
 #[cfg(test)]
+mod seeded;
+#[cfg(test)]
 mod tests;

@@ -1,17 +1,9 @@
 //! Key filters come back as they were written, are as small as said, and never panic on damaged input.
 
 use super::*;
+use crate::seeded::seed;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-
-fn rng() -> StdRng {
-    let seed = match std::env::var("STRETCH_SEED") {
-        Ok(text) => text.parse().expect("STRETCH_SEED is a number"),
-        Err(_) => rand::random(),
-    };
-    println!("STRETCH_SEED={seed}");
-    StdRng::seed_from_u64(seed)
-}
 
 fn key(fields: &[i32]) -> KeyId {
     KeyId {
@@ -29,7 +21,7 @@ fn filters(filters: Vec<KeyFilter>) -> KeyFilters {
 
 #[test]
 fn filters_come_back_as_written() {
-    let mut rng = rng();
+    let mut rng = StdRng::seed_from_u64(seed());
     for size in [0, 1, 2, 3, 100, 5000] {
         let random: Vec<u64> = (0..size).map(|_| rng.random()).collect();
         let extremes = [0, u64::MAX, 1 << 16, 1 << 63];
@@ -50,7 +42,7 @@ fn filters_come_back_as_written() {
 
 #[test]
 fn a_key_of_a_million_takes_under_four_bytes() {
-    let mut rng = rng();
+    let mut rng = StdRng::seed_from_u64(seed());
     let random: Vec<u64> = (0..1_000_000).map(|_| rng.random()).collect();
     let bytes = filters(vec![KeyFilter::new(key(&[1]), random)]).to_bytes().unwrap();
     let per_key = bytes.len() as f64 / 1e6;
@@ -60,7 +52,7 @@ fn a_key_of_a_million_takes_under_four_bytes() {
 
 #[test]
 fn damage_is_an_error() {
-    let mut rng = rng();
+    let mut rng = StdRng::seed_from_u64(seed());
     let written = filters(vec![KeyFilter::new(key(&[1]), (0..50).map(|_| rng.random()))]);
     let bytes = written.to_bytes().unwrap();
     for at in 0..bytes.len() {
@@ -76,7 +68,7 @@ fn damage_is_an_error() {
 
 #[test]
 fn bodies_with_a_right_checksum_do_not_panic() {
-    let mut rng = rng();
+    let mut rng = StdRng::seed_from_u64(seed());
     let bytes = filters(vec![KeyFilter::new(key(&[1]), (0..50).map(|_| rng.random()))])
         .to_bytes()
         .unwrap();

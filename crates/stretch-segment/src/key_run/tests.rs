@@ -2,18 +2,10 @@
 
 use super::*;
 use crate::key_filter::{KeyFilter, KeyId};
+use crate::seeded::seed;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{HashMap, HashSet};
-
-fn rng() -> StdRng {
-    let seed = match std::env::var("STRETCH_SEED") {
-        Ok(text) => text.parse().expect("STRETCH_SEED is a number"),
-        Err(_) => rand::random(),
-    };
-    println!("STRETCH_SEED={seed}");
-    StdRng::seed_from_u64(seed)
-}
 
 /// Bytes at an address that is a multiple of eight, as those of a mapping are.
 #[derive(Debug)]
@@ -50,7 +42,7 @@ fn merge(runs: &[KeyRun<Aligned>]) -> KeyRun<Aligned> {
 
 #[test]
 fn merged_runs_find_each_key_in_its_segments() {
-    let mut rng = rng();
+    let mut rng = StdRng::seed_from_u64(seed());
     let mut model: HashMap<u64, HashSet<u8>> = HashMap::new();
     let mut runs = Vec::new();
     let repeated: Vec<u64> = (0..100).map(|_| rng.random()).collect();

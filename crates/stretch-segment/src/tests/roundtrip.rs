@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use super::model::*;
+use crate::seeded::seed;
 use crate::*;
 
 /// What a value is in terms of bounds, uncut. `None` for values that have no bounds.
@@ -160,11 +161,7 @@ fn every_type_comes_back_bit_for_bit() {
     let mut wires = 0;
     let mut utf8 = 0;
     let mut binary = 0;
-    let seed: u64 = std::env::var("SEED")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or_else(rand::random);
-    println!("SEED={seed}");
+    let seed = seed();
     let config = ProptestConfig {
         cases: 150,
         failure_persistence: None,
