@@ -288,9 +288,14 @@ impl Cluster {
         }
     }
 
-    /// A signal ("KILL", "TERM", "INT", "STOP", …) to one process of the server.
-    pub fn signal_process(&self, name: &str, pid: i32) {
-        signal(name, pid.try_into().expect("a process id is positive"));
+    /// Kills one process of the server, after which the postmaster ends all others and recovers. Returns when it has ended the
+    /// sessions: who connects from then on meets the recovered server.
+    pub fn kill_process(&self, pid: i32) {
+        let witness = self.connect("postgres");
+        signal("KILL", pid.try_into().expect("a process id is positive"));
+        wait_for("the end of the sessions", PATIENCE, || {
+            witness.try_sql("SELECT 1").err()
+        });
     }
 
     /// How to connect: by socket, as user postgres. Callers may change user and options.

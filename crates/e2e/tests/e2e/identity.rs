@@ -153,10 +153,7 @@ fn identity_of_a_restored_server_needs_the_runbook() {
         runbook(&there, &["create_master_key", "create_credential"]);
         assert!(endpoint.objects().len() > objects);
         // A crash of a backend resets shared memory; what was authorized stays so.
-        let pid = there.pid();
-        let other = restored.connect("postgres");
-        restored.signal_process("KILL", pid);
-        drop((there, other));
+        restored.kill_process(there.pid());
         let there = restored.wait_ready("postgres");
         await_state(&there, "connected");
         drop(there);

@@ -141,13 +141,16 @@ impl Bench {
             Victim::Itself => "self",
             Victim::Postmaster => "postmaster",
         };
+        let witness = self.cluster.connect("postgres");
         fs::write(&order, format!("{} {whom}", step.name())).expect("writable");
         let told = db.try_sql(&statement);
         wait_until(&format!("a kill at {step:?} ({told:?})"), PATIENCE, || !order.exists());
         match victim {
             Victim::Itself => {
-                // The death of any process makes the postmaster restart all others.
-                wait_until("the end of the sessions", PATIENCE, || db.try_sql("SELECT 1").is_err());
+                // The death of any process makes the postmaster restart all others; before it sees it, it lets others in.
+                wait_until("the end of the sessions", PATIENCE, || {
+                    witness.try_sql("SELECT 1").is_err()
+                });
             }
             Victim::Postmaster => {
                 self.cluster.bury(&pids);

@@ -83,6 +83,5 @@ fn kill(cluster: &Cluster, rng: &mut StdRng, number: u32) {
         !pids.is_empty()
     });
     let pid = &pids[rng.random_range(0..pids.len())];
-    cluster.signal_process("KILL", pid.parse().expect("a process id"));
-    wait_until("the end of the sessions", PATIENCE, || db.try_sql("SELECT 1").is_err());
+    cluster.kill_process(pid.parse().expect("a process id"));
 }
