@@ -23,6 +23,8 @@ const MAGIC: &[u8; 8] = b"PGKR0001";
 const HEADER: usize = 24;
 /// Entries that share a place of the directory, on average: two cache lines.
 const SHARED: u64 = 16;
+/// Hashes that are looked for together: more loads than this are not under way at once on usual processors.
+const ABREAST: usize = 16;
 const SEGMENT_BITS: u32 = 64 - HASH_BITS;
 /// Segments of a run, by the width of their numbers.
 pub const MAX_SEGMENTS: usize = 1 << SEGMENT_BITS;
@@ -119,17 +121,26 @@ impl<B: AsRef<[u8]>> KeyRun<B> {
     pub fn find_each(&self, hashes: &[u64], mut found: impl FnMut(usize)) {
         let entries = self.entries();
         let directory: &[u32] = bytemuck::cast_slice(&self.bytes.as_ref()[self.directory.clone()]);
-        for hash in hashes.iter().copied().map(cut) {
-            let place = (hash >> (HASH_BITS - self.bits)) as usize;
-            let part = match directory.get(place..place + 2) {
-                Some([from, to]) => entries.get(*from as usize..*to as usize),
-                _ => None,
-            };
-            // A damaged directory only makes the search long.
-            let part = part.unwrap_or(entries);
-            let from = part.partition_point(|entry| hash_of(*entry) < hash);
-            for entry in part[from..].iter().take_while(|entry| hash_of(**entry) == hash) {
-                found((entry & (MAX_SEGMENTS as u64 - 1)) as usize);
+        // Each of the three loops reads places that do not depend on one another, so that memory is waited for once, not for
+        // each hash.
+        for hashes in hashes.chunks(ABREAST) {
+            let mut parts = [&entries[..0]; ABREAST];
+            for (part, hash) in parts.iter_mut().zip(hashes) {
+                let place = (cut(*hash) >> (HASH_BITS - self.bits)) as usize;
+                let range = match directory.get(place..place + 2) {
+                    Some([from, to]) => entries.get(*from as usize..*to as usize),
+                    _ => None,
+                };
+                // A damaged directory only makes the search long.
+                *part = range.unwrap_or(entries);
+            }
+            let middles = parts.iter().filter_map(|part| part.get(part.len() / 2));
+            std::hint::black_box(middles.fold(0, |all, entry| all ^ entry));
+            for (part, hash) in parts.iter().zip(hashes.iter().copied().map(cut)) {
+                let from = part.partition_point(|entry| hash_of(*entry) < hash);
+                for entry in part[from..].iter().take_while(|entry| hash_of(**entry) == hash) {
+                    found((entry & (MAX_SEGMENTS as u64 - 1)) as usize);
+                }
             }
         }
     }

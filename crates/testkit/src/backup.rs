@@ -136,6 +136,14 @@ impl Cluster {
         standby
     }
 
+    /// Gives another server the service key: members of one cluster share it, not the marker.
+    pub fn share_service_key(&self, with: &Cluster) {
+        let there = with.state_dir();
+        os::make_dir(&there);
+        let key = self.state_dir().join("service_key");
+        os::run_ok(os::as_server("cp", &there).arg("-p").arg(key).arg(&there));
+    }
+
     /// A cluster whose data directory is a copy of this one's, as a storage snapshot of a stopped
     /// server is; not started. State outside the data directory is not copied.
     pub fn copy_stopped(&self, name: &str) -> Cluster {

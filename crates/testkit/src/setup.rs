@@ -69,3 +69,18 @@ pub fn enable_table(db: &Client, table: &str, filter: &str) {
 pub fn drain(db: &Client, table: &str) -> i64 {
     db.int(&format!("SELECT stretch.drain('{table}')"))
 }
+
+/// Waits until all segments are on the endpoint.
+#[track_caller]
+pub fn wait_uploaded(db: &Client) {
+    wait_until("the uploads", PATIENCE, || {
+        db.int("SELECT count(*) FROM stretch.segment WHERE NOT retired AND object_key IS NULL") == 0
+    });
+}
+
+/// Waits for the uploads and drops what is staged of a table, so that its cold rows are on the endpoint alone.
+#[track_caller]
+pub fn purge(db: &Client, table: &str) {
+    wait_uploaded(db);
+    db.sql(&format!("SELECT stretch.purge_staged('{table}')"));
+}

@@ -1,7 +1,7 @@
 //! Un-stretching: a table keeps its hot rows, its cold ones stay on the endpoint, and the database can be stretched anew.
 
-use testkit::setup::{drain, enable_database, enable_table};
-use testkit::{Client, Cluster, Endpoint, PATIENCE, digest, wait_until};
+use testkit::setup::{drain, enable_database, enable_table, wait_uploaded};
+use testkit::{Client, Cluster, Endpoint, digest};
 
 fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let cluster = Cluster::builder(name).conf("stretch.naptime", "100ms").start();
@@ -17,17 +17,11 @@ fn stretched(db: &Client) {
     assert_eq!(drain(db, "t"), 900);
 }
 
-fn uploaded(db: &Client) {
-    wait_until("the upload", PATIENCE, || {
-        db.int("SELECT count(*) FROM stretch.segment WHERE object_key IS NULL") == 0
-    });
-}
-
 #[test]
 fn disable_table_leaves_cold_rows_on_the_endpoint() {
     let (cluster, endpoint, db) = server("dis-table");
     stretched(&db);
-    uploaded(&db);
+    wait_uploaded(&db);
     db.sql("DELETE FROM t WHERE id IN (5, 950)");
     let objects = endpoint.segments();
     assert_eq!(objects.len(), 1);
@@ -102,7 +96,7 @@ fn rows_that_are_not_uploaded_are_not_left_behind() {
     assert!(error.message.contains("not on the endpoint yet"), "{}", error.message);
     assert_eq!(db.int("SELECT count(*) FROM t"), 1000);
     endpoint.put_back();
-    uploaded(&db);
+    wait_uploaded(&db);
     db.sql("SELECT stretch.disable_table('t', true)");
     assert_eq!(db.int("SELECT count(*) FROM t"), 100);
 }
@@ -112,7 +106,7 @@ fn a_table_without_cold_rows_needs_no_decision() {
     let (_cluster, _endpoint, db) = server("dis-empty");
     stretched(&db);
     db.sql("DELETE FROM t WHERE id <= 900");
-    uploaded(&db);
+    wait_uploaded(&db);
     db.sql("SELECT stretch.disable_table('t', leave_remote_data => false)");
     assert_eq!(db.int("SELECT count(*) FROM t"), 100);
 }
@@ -125,7 +119,7 @@ fn disable_database_forgets_the_endpoint_and_can_begin_anew() {
     assert!(error.detail.contains("public.t"), "{}", error.detail);
     db.fails("BEGIN; SELECT stretch.disable_database()", "25001");
     db.sql("ROLLBACK");
-    uploaded(&db);
+    wait_uploaded(&db);
     db.sql("SELECT stretch.disable_table('t', true)");
     let before = endpoint.segments();
     let first = db.text("SELECT db_id FROM stretch.status");
@@ -147,5 +141,5 @@ fn disable_database_forgets_the_endpoint_and_can_begin_anew() {
     assert_eq!(db.text("SELECT state FROM stretch.status"), "connected");
     assert_ne!(db.text("SELECT db_id FROM stretch.status"), first);
     stretched_again(&db);
-    uploaded(&db);
+    wait_uploaded(&db);
 }

@@ -192,15 +192,7 @@ fn identity_of_a_promoted_standby_goes_on() {
     wait_until("replay", PATIENCE, || {
         there.bool(&format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'"))
     });
-    // Members of one cluster share the key, not the marker.
-    let key = standby.state_dir();
-    testkit::os::make_dir(&key);
-    testkit::os::run_ok(
-        testkit::os::as_server("cp", &key)
-            .arg("-p")
-            .arg(cluster.state_dir().join("service_key"))
-            .arg(&key),
-    );
+    cluster.share_service_key(&standby);
     drop(db);
     cluster.kill9();
     standby.promote();

@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::fs;
 use stretch_core::steps::Step;
-use testkit::setup::{CREDENTIAL, drain};
+use testkit::setup::{CREDENTIAL, drain, wait_uploaded};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, digest, wait_until};
 
 /// Who dies at a step.
@@ -59,26 +59,20 @@ impl Bench {
         self.next_id += 50;
     }
 
-    fn uploaded(&self, db: &Client) {
-        wait_until("the uploads", PATIENCE, || {
-            db.int("SELECT count(*) FROM stretch.segment WHERE NOT retired AND object_key IS NULL") == 0
-        });
-    }
-
     /// Brings the server to the place just before a step; the statement returned, or what the worker does after it, reaches it.
     fn prepare(&mut self, step: Step, db: &Client, rng: &mut StdRng) -> String {
         use Step::*;
         match step {
             BatchRecorded | BatchDeleted | BatchCommitted | UploadBegun | UploadReadBack | UploadRecorded
             | UploadCommitted => {
-                self.uploaded(db);
+                wait_uploaded(db);
                 self.insert(db);
                 "SELECT stretch.drain('t')".into()
             }
             PurgeListed | PurgeRecorded | PurgeCommitted => {
                 self.insert(db);
                 drain(db, "t");
-                self.uploaded(db);
+                wait_uploaded(db);
                 "SELECT stretch.purge_staged('t')".into()
             }
             FoldDeleted | FoldRecorded | FoldCommitted => {
@@ -100,7 +94,7 @@ impl Bench {
             RefillRecorded | RefillCommitted => {
                 self.insert(db);
                 drain(db, "t");
-                self.uploaded(db);
+                wait_uploaded(db);
                 // A verification under way would find the loss before reconcile does.
                 wait_until("the verifications", PATIENCE, || {
                     db.int(
@@ -178,7 +172,7 @@ impl Bench {
         }
         same("at once");
         drain(&db, "t");
-        self.uploaded(&db);
+        wait_uploaded(&db);
         same("after the next pass");
         assert_eq!(
             db.int("SELECT count(*) FROM ONLY t WHERE cold"),

@@ -75,10 +75,7 @@ fn restores_under_load_give_back_both_twins() {
     let db = original.connect("postgres");
     twins::make(&db, &endpoint.url());
     // From here on every restore needs the endpoint.
-    wait_until("the upload", PATIENCE, || {
-        db.int("SELECT count(*) FROM stretch.segment WHERE object_key IS NULL") == 0
-    });
-    db.sql("SELECT stretch.purge_staged('t')");
+    setup::purge(&db, "t");
     let new_id = AtomicU64::new(10_000);
     let (backup, first) = under_load(&original, seed, &new_id, |counts| {
         work(counts, 100);

@@ -1,6 +1,7 @@
 //! Restoring stretched tables to points in time and reconciling them with the endpoint (design §10).
 
 use crate::identity::{await_state, enable, secrets};
+use testkit::setup::{purge, wait_uploaded};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, Target, wait_until};
 
 /// Rows 1 to `rows`, those with an even number cold and only on the endpoint.
@@ -20,10 +21,7 @@ fn insert(db: &Client, from: u32, to: u32) {
 /// Moves everything eligible and drops it from staging.
 fn migrate(db: &Client) {
     db.sql("SELECT stretch.drain('orders')");
-    wait_until("the upload", PATIENCE, || {
-        db.int("SELECT count(*) FROM stretch.segment WHERE object_key IS NULL") == 0
-    });
-    db.sql("SELECT stretch.purge_staged('orders')");
+    purge(db, "orders");
     assert_eq!(db.int("SELECT count(*) FROM stretch.staged_chunk"), 0);
 }
 
@@ -106,9 +104,7 @@ fn reconcile_refills_from_staging() {
     insert(&one, 1, 1000);
     one.sql("SELECT stretch.enable_table('orders', filter => 'done')");
     one.sql("SELECT stretch.drain('orders')");
-    wait_until("the upload", PATIENCE, || {
-        one.int("SELECT count(*) FROM stretch.segment WHERE object_key IS NULL") == 0
-    });
+    wait_uploaded(&one);
     let before = digest(&one);
     let dump = cluster.pg_dump("one", &["--format=custom"]);
     cluster.create_database("two");
@@ -122,10 +118,7 @@ fn reconcile_refills_from_staging() {
     assert_eq!(two.lines(&format!("{COUNTS}.reauthorize('cred')")), ["1|0|1|0|0|t"]);
     assert_eq!(digest(&two), before);
     wait_until("the refill", PATIENCE, || endpoint.segments().len() == 1);
-    wait_until("its record", PATIENCE, || {
-        two.int("SELECT count(*) FROM stretch.segment WHERE object_key IS NULL") == 0
-    });
-    two.sql("SELECT stretch.purge_staged('orders')");
+    purge(&two, "orders");
     assert_eq!(digest(&two), before);
     // A restored table that lacks the key its cold rows were promised stays unreconciled.
     cluster.create_database("three");

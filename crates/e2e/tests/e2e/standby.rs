@@ -4,26 +4,8 @@ use crate::identity::await_state;
 use crate::seed::seed;
 use crate::twins::{self, Counts, StopAtEnd, alike, client};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use testkit::setup::drain;
-use testkit::{Client, Cluster, Endpoint, PATIENCE, Target, wait_until};
-
-/// Gives the other server the service key: members of one cluster share it.
-fn share_key(from: &Cluster, to: &Cluster) {
-    testkit::os::make_dir(&to.state_dir());
-    testkit::os::run_ok(
-        testkit::os::as_server("cp", &to.state_dir())
-            .arg("-p")
-            .arg(from.state_dir().join("service_key"))
-            .arg(to.state_dir()),
-    );
-}
-
-fn purged(db: &Client) {
-    wait_until("the upload", PATIENCE, || {
-        db.int("SELECT count(*) FROM stretch.segment WHERE object_key IS NULL") == 0
-    });
-    db.sql("SELECT stretch.purge_staged('t')");
-}
+use testkit::setup::{drain, purge};
+use testkit::{Cluster, Endpoint, PATIENCE, Target, wait_until};
 
 #[test]
 fn a_standby_reads_under_load_and_takes_over() {
@@ -38,9 +20,9 @@ fn a_standby_reads_under_load_and_takes_over() {
     let endpoint = Endpoint::new();
     let db = primary.connect("postgres");
     twins::make(&db, &endpoint.url());
-    purged(&db);
+    purge(&db, "t");
     let standby = primary.standby("standby");
-    share_key(&primary, &standby);
+    primary.share_service_key(&standby);
     let there = standby.wait_ready("postgres");
     let (stop, new_id, counts) = (AtomicBool::new(false), AtomicU64::new(10_000), Counts::default());
     std::thread::scope(|scope| {
@@ -74,7 +56,7 @@ fn a_standby_reads_under_load_and_takes_over() {
     there.sql("INSERT INTO t SELECT n, true, n FROM generate_series(900001, 900100) n");
     there.sql("INSERT INTO plain SELECT n, true, n FROM generate_series(900001, 900100) n");
     drain(&there, "t");
-    purged(&there);
+    purge(&there, "t");
     assert!(alike(&there), "after the next pass");
     // The old primary finds its branch taken, and reads nothing that is only on the endpoint.
     primary.start();
@@ -90,14 +72,14 @@ fn a_recovery_that_pauses_reads_nothing_remote() {
     let endpoint = Endpoint::new();
     let db = original.connect("postgres");
     twins::make(&db, &endpoint.url());
-    purged(&db);
+    purge(&db, "t");
     let backup = original.basebackup();
     db.sql("INSERT INTO t SELECT n, true, n FROM generate_series(7001, 7100) n");
     drain(&db, "t");
     db.sql("SELECT pg_create_restore_point('here')");
     let paused = original.prepare_restore("paused", &backup, &Target::Name("here".into()));
     paused.set_conf(&[("recovery_target_action", "pause")]);
-    share_key(&original, &paused);
+    original.share_service_key(&paused);
     paused.start();
     let there = paused.wait_ready("postgres");
     wait_until("the pause", PATIENCE, || {
