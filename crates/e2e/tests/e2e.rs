@@ -46,6 +46,8 @@ mod s3;
 mod secrets;
 #[path = "e2e/seed.rs"]
 mod seed;
+#[path = "e2e/serializable.rs"]
+mod serializable;
 #[path = "e2e/sizes.rs"]
 mod sizes;
 #[path = "e2e/smoke.rs"]

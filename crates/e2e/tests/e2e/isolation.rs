@@ -23,7 +23,7 @@ fn names(of: &str) -> Vec<String> {
 }
 
 /// A server whose worker moves rows only when it is asked, with a batch and a fold as functions.
-fn server(name: &str) -> (Cluster, Endpoint, Client) {
+pub fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let cluster = Cluster::builder(name)
         .conf("autovacuum", "off")
         .conf("stretch.naptime", "1h")

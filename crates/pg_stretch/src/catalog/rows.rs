@@ -42,7 +42,7 @@ pub enum Form {
 }
 
 /// One column in `stretched_table.columns`: by name, because attribute numbers do not survive a dump (F37).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     pub name: String,
     pub field_id: i32,
@@ -57,7 +57,7 @@ pub struct UniqueKey {
 }
 
 /// `stretch.stretched_table`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StretchedTable {
     pub table_id: TableId,
     pub relation: pg_sys::Oid,

@@ -110,6 +110,11 @@ pub fn installed() -> bool {
     relation_oid(c"stretched_table").is_ok()
 }
 
+/// The only table whose scans take part in the detection of conflicts between SERIALIZABLE transactions: a tombstone that the
+/// snapshot does not see is the change of a row that the reader may see. The rest of the catalog says where rows are, not which
+/// there are, so that whoever changes it is in no conflict with those who read the rows (F29, docs/decisions/0015).
+const TRACKED: &CStr = c"tombstone";
+
 /// Calls `f` for each row of `table` that matches `keys` under `snapshot`, through `index` (its columns in order must be
 /// those of the keys). Stops early when `f` returns `false`.
 pub fn scan(
@@ -130,17 +135,21 @@ pub fn scan(
     unsafe {
         let relation = pg_sys::table_open(relation_id, pg_sys::AccessShareLock as i32);
         let desc = (*relation).rd_att;
+        let visible = Visible::new(relation, snapshot, table == TRACKED);
         let scan = pg_sys::systable_beginscan(
             relation,
             index_id,
             !keys.is_empty(),
-            snapshot,
+            visible.scanned_with(),
             scan_keys.len() as i32,
             scan_keys.as_mut_ptr(),
         );
         loop {
             let tuple = pg_sys::systable_getnext(scan);
-            if tuple.is_null() || !f(&Row::deform(tuple, desc)) {
+            if tuple.is_null() {
+                break;
+            }
+            if visible.sees((*scan).slot, tuple) && !f(&Row::deform(tuple, desc)) {
                 break;
             }
         }
@@ -148,6 +157,60 @@ pub fn scan(
         pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
     }
     Ok(())
+}
+
+/// Which versions of rows a scan is to see. Under an MVCC snapshot PostgreSQL would put predicate locks on what a scan reads; so
+/// the scan reads all versions, and looks at each itself.
+struct Visible {
+    relation: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+    /// The snapshot for a caller who wants the newest state.
+    _latest: Option<Registered>,
+    mvcc: bool,
+    tracked: bool,
+}
+
+impl Visible {
+    /// A null `snapshot` stands for the newest state.
+    unsafe fn new(relation: pg_sys::Relation, snapshot: pg_sys::Snapshot, tracked: bool) -> Self {
+        let latest = snapshot.is_null().then(Registered::of_catalog);
+        let snapshot = latest.as_ref().map_or(snapshot, Registered::get);
+        Self {
+            relation,
+            snapshot,
+            _latest: latest,
+            // SAFETY: a snapshot that the caller holds, or our own.
+            mvcc: unsafe { (*snapshot).snapshot_type == pg_sys::SnapshotType::SNAPSHOT_MVCC },
+            tracked,
+        }
+    }
+
+    fn scanned_with(&self) -> pg_sys::Snapshot {
+        match self.mvcc {
+            true => &raw mut pg_sys::SnapshotAnyData,
+            false => self.snapshot,
+        }
+    }
+
+    /// Whether the version in the scan's slot is one to be seen. 40001 when it is a change of another SERIALIZABLE transaction, and
+    /// PostgreSQL finds ours to be the one to give up.
+    unsafe fn sees(&self, slot: *mut pg_sys::TupleTableSlot, tuple: pg_sys::HeapTuple) -> bool {
+        if !self.mvcc {
+            return true;
+        }
+        // SAFETY: the slot holds a version of a row of the heap and its pinned buffer, whose lock both functions want; they own
+        // nothing of ours.
+        unsafe {
+            let buffer = (*slot.cast::<pg_sys::BufferHeapTupleTableSlot>()).buffer;
+            pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
+            let sees = pg_sys::HeapTupleSatisfiesVisibility(tuple, self.snapshot, buffer);
+            if self.tracked {
+                pg_sys::HeapCheckForSerializableConflictOut(sees, self.relation, tuple, buffer, self.snapshot);
+            }
+            pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as i32);
+            sees
+        }
+    }
 }
 
 fn scan_key(key: &Key) -> pg_sys::ScanKeyData {
@@ -176,22 +239,34 @@ fn scan_key(key: &Key) -> pg_sys::ScanKeyData {
     out
 }
 
-/// A fresh snapshot, registered until dropped.
-pub struct Latest(pg_sys::Snapshot);
+/// A snapshot, registered until dropped.
+pub struct Registered(pg_sys::Snapshot);
 
-impl Latest {
+impl Registered {
     /// Everything committed by now, and this transaction's own finished commands.
-    pub fn take() -> Self {
-        // SAFETY: registers a snapshot with the current resource owner, so a transaction must be open.
+    pub fn latest() -> Self {
+        // In parallel mode the server refuses a "latest" snapshot; a catalog snapshot is as fresh.
+        // SAFETY: plain getters inside a transaction.
         unsafe {
-            // In parallel mode the server refuses a "latest" snapshot; a catalog snapshot is as fresh.
-            let fresh = if pg_sys::IsInParallelMode() {
-                pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid)
+            if pg_sys::IsInParallelMode() {
+                Self::of_catalog()
             } else {
-                pg_sys::GetLatestSnapshot()
-            };
-            Self(pg_sys::RegisterSnapshot(fresh))
+                Self::of(pg_sys::GetLatestSnapshot())
+            }
         }
+    }
+
+    /// The same as PostgreSQL takes it for its own catalogs: the transaction's first snapshot may still come, and what is read
+    /// before that takes no part in the detection of conflicts between SERIALIZABLE transactions.
+    pub fn of_catalog() -> Self {
+        // SAFETY: inside a transaction; what is registered is a copy.
+        Self::of(unsafe { pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid) })
+    }
+
+    /// Any snapshot.
+    pub fn of(snapshot: pg_sys::Snapshot) -> Self {
+        // SAFETY: registers it with the current resource owner, so a transaction must be open.
+        Self(unsafe { pg_sys::RegisterSnapshot(snapshot) })
     }
 
     /// The snapshot.
@@ -200,11 +275,11 @@ impl Latest {
     }
 }
 
-impl Drop for Latest {
+impl Drop for Registered {
     fn drop(&mut self) {
         // SAFETY: after an ERROR the abort releases it, and unregistering would touch a dead resource owner.
         if !std::thread::panicking() {
-            // SAFETY: registered by `take`.
+            // SAFETY: registered by `of`.
             unsafe { pg_sys::UnregisterSnapshot(self.0) };
         }
     }

@@ -16,6 +16,7 @@ use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::tables;
 use crate::error::{Error, OrRaise, Result, report};
 use crate::pg::{list, names, user};
+use crate::tombstone::conflicts;
 use crate::{guard, unique};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
@@ -354,6 +355,7 @@ impl ColdScan {
         if self.open[index].dead.is_none() {
             let segment = &self.open[index].segment;
             fetcher.place(index, segment)?;
+            conflicts::reads(self.child, &segment.segment_id, self.snapshot);
             let dead = tables::dead_rows(&segment.segment_id, self.snapshot)?;
             self.counters.tombstones += dead.len();
             self.open[index].dead = Some(dead);

@@ -3,7 +3,7 @@
 use super::{facts, history::History, marker};
 use crate::catalog;
 use crate::catalog::rows::Binding;
-use crate::catalog::scan::Latest;
+use crate::catalog::scan::Registered;
 use crate::error::{Error, Result};
 use crate::pg::txn::{self, Isolation};
 use crate::shmem::{self, Slot, SlotState};
@@ -133,7 +133,7 @@ fn with_snapshot<R>(f: impl FnOnce(pg_sys::Snapshot) -> Result<R>) -> Result<R> 
             return f(pg_sys::GetActiveSnapshot());
         }
     }
-    let latest = Latest::take();
+    let latest = Registered::latest();
     f(latest.get())
 }
 

@@ -2,8 +2,13 @@
 
 use super::encode::{Encoder, Unfit};
 use super::keys::Keys;
-use super::{Progress, delete, order, record, scan};
-use crate::catalog::{self, rows::StretchedTable, scan::relation_oid};
+use super::scan::{self, Scanned};
+use super::{Progress, delete, order, record};
+use crate::catalog::{
+    self,
+    rows::StretchedTable,
+    scan::{Registered, relation_oid},
+};
 use crate::error::{Error, Result};
 use crate::pg::{names, spi};
 use crate::steps;
@@ -53,13 +58,23 @@ pub fn lock(relation: pg_sys::Oid, strict: bool) -> Result<()> {
     Err(Error::new(&errors::LOCKED, "the table is locked by another session"))
 }
 
-/// Runs one batch in the current transaction, which must be SERIALIZABLE and hold `lock` (F29). `at` tells after a failure
-/// which value did not encode.
-pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Result<Outcome> {
+/// What a batch is to move, as the scan found it.
+pub struct Found {
+    table: StretchedTable,
+    relation: OpenRelation,
+    encoders: Vec<Encoder>,
+    scanned: Scanned,
+    /// What the scan saw; registered until the deletes are done, so that no line pointer gets another row (F48).
+    snapshot: Registered,
+    started: Instant,
+}
+
+/// Looks for rows to move, under a snapshot of its own: in a worker it is not yet SERIALIZABLE then, so that who writes to the
+/// table meanwhile is in no conflict with the scan (F29). The transaction must hold `lock`. `at` tells after a failure which value
+/// did not encode.
+pub fn find(order: &Order, progress: &Progress, snapshot: Registered, at: &Cell<Option<Unfit>>) -> Result<Found> {
     let started = Instant::now();
-    // SAFETY: the transaction's snapshot, registered for its whole life under SERIALIZABLE (F48).
-    let snapshot = unsafe { pg_sys::GetTransactionSnapshot() };
-    let table = claim_row(order.relation, snapshot)?;
+    let table = stretched(order.relation, snapshot.get())?;
     check_allowed(&table)?;
     let relation = OpenRelation::open(order.relation)?;
     let encoders = encoders(&table, &relation, progress)?;
@@ -71,7 +86,30 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
         from_block: progress.next_block,
         unfit: &progress.unfit,
     };
-    let scanned = scan::run(&request, keys, snapshot, at)?;
+    let scanned = scan::run(&request, keys, snapshot.get(), at)?;
+    Ok(Found {
+        table,
+        relation,
+        encoders,
+        scanned,
+        snapshot,
+        started,
+    })
+}
+
+/// Moves what was found, in the same transaction, which must be SERIALIZABLE by now (F29). A row that changed since the scan
+/// stays hot, as one that somebody holds.
+pub fn run(order: &Order, progress: &Progress, found: Found) -> Result<Outcome> {
+    let Found {
+        table,
+        relation,
+        encoders,
+        scanned,
+        snapshot,
+        started,
+    } = found;
+    claim_row(&table)?;
+    check_copiers(&table)?;
     let rows = scanned.tids.len() as u64;
     let (reached_end, next_block) = (scanned.resume.is_none(), scanned.resume.unwrap_or(0));
     let fill = batch::Fill {
@@ -101,7 +139,7 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
         .finish(&keys, &EncodeOptions::default())
         .map_err(|error| Error::internal(error.to_string()))?;
     let segment_id = record::segment(&table, &segment, scanned.keys.filters()?)?;
-    record::manifest(&table.table_id, segment_id, &segment, snapshot)?;
+    record::manifest(&table.table_id, segment_id, &segment)?;
     record::attempt(
         &table.table_id,
         "OUTBOUND",
@@ -111,7 +149,7 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
         None,
     )?;
     steps::reached(steps::BatchRecorded);
-    let stayed = delete::delete(relation.0, &scanned.tids, snapshot);
+    let stayed = delete::delete(relation.0, &scanned.tids, snapshot.get());
     let moved = rows - stayed.len() as u64;
     if !batch::is_worth_keeping(rows, moved) {
         return Err(Error::new(
@@ -133,40 +171,53 @@ pub fn run(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Resu
     })
 }
 
-/// The row of `stretched_table`, locked against a second migrator and against commands that change it (step 0).
-fn claim_row(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<StretchedTable> {
-    let table = catalog::tables::by_relation(relation, snapshot)?.ok_or_else(|| {
+fn stretched(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<StretchedTable> {
+    catalog::tables::by_relation(relation, snapshot)?.ok_or_else(|| {
         Error::new(
             &errors::TABLE_NOT_ENABLED,
             format!("table {} is not stretched", names::relation(relation)),
         )
-    })?;
-    spi::execute(
-        "SELECT 1 FROM stretch.stretched_table WHERE table_id = $1 FOR NO KEY UPDATE NOWAIT",
-        &[record::uuid_arg(table.table_id.as_bytes())],
-    )?;
-    Ok(table)
+    })
 }
 
-/// State, triggers and settings that stop migration (F11, F28, F48).
+/// Locks the row of `stretched_table` against a second migrator and against commands that change it (step 0). What the scan knew
+/// of the table must still hold.
+fn claim_row(scanned: &StretchedTable) -> Result<()> {
+    spi::execute(
+        "SELECT 1 FROM stretch.stretched_table WHERE table_id = $1 FOR NO KEY UPDATE NOWAIT",
+        &[record::uuid_arg(scanned.table_id.as_bytes())],
+    )?;
+    // SAFETY: the transaction's snapshot, under which the row was just locked.
+    let now = stretched(scanned.relation, unsafe { pg_sys::GetTransactionSnapshot() })?;
+    if now == *scanned {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::MOVED,
+        format!("table {} was changed meanwhile", names::relation(scanned.relation)),
+    ))
+}
+
+/// State, triggers and settings that stop migration (F28, F48).
 fn check_allowed(table: &StretchedTable) -> Result<()> {
-    let name = names::relation(table.relation);
-    let stop = |why: String| {
-        Err(Error::new(
-            &errors::NOT_NOW,
-            format!("migration of {name} waits: {why}"),
-        ))
-    };
     if !table.migration_state.eq_ignore_ascii_case("outbound") {
-        return stop(format!("its migration state is {}", table.migration_state));
+        return waits(table, &format!("its migration state is {}", table.migration_state));
     }
     // SAFETY: plain global of the server.
     if unsafe { pg_sys::old_snapshot_threshold } >= 0 {
-        return stop("old_snapshot_threshold is set".into());
+        return waits(table, "old_snapshot_threshold is set");
     }
     if !crate::unique::guarded(table.relation) {
-        return stop("its unique keys are not guarded by the enabled triggers of pg_stretch".into());
+        return waits(
+            table,
+            "its unique keys are not guarded by the enabled triggers of pg_stretch",
+        );
     }
+    Ok(())
+}
+
+/// Triggers that stop migration (F11).
+fn check_copiers(table: &StretchedTable) -> Result<()> {
     let copier = spi::get::<String>(
         "SELECT t.tgname::text FROM pg_catalog.pg_trigger t
            JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -174,12 +225,20 @@ fn check_allowed(table: &StretchedTable) -> Result<()> {
             AND (n.nspname = 'repack' OR (t.tgenabled = 'A' AND t.tgtype & 1 = 1)) LIMIT 1",
         &[table.relation.into()],
     )?;
-    if let Some(trigger) = copier {
-        return stop(format!(
-            "trigger {trigger} may copy rows and would double those that move"
-        ));
+    match copier {
+        Some(trigger) => waits(
+            table,
+            &format!("trigger {trigger} may copy rows and would double those that move"),
+        ),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+fn waits(table: &StretchedTable, why: &str) -> Result<()> {
+    Err(Error::new(
+        &errors::NOT_NOW,
+        format!("migration of {} waits: {why}", names::relation(table.relation)),
+    ))
 }
 
 /// An open relation that is closed on the way out, its lock kept until the transaction ends.

@@ -8,7 +8,7 @@ pub mod order;
 pub mod record;
 mod scan;
 
-use crate::catalog::{self, rows::StretchedTable};
+use crate::catalog::{self, rows::StretchedTable, scan::Registered};
 use crate::error::{Error, Result, log};
 use crate::gucs;
 use crate::pg::txn::{self, Isolation};
@@ -96,23 +96,17 @@ impl Mover {
 
     /// One batch of one table, now.
     pub fn batch(&mut self, relation: pg_sys::Oid, max_rows: Option<u64>, demand: Demand) -> Result<Outcome> {
-        let strict = is_strict(relation)?;
         for _ in 0..TRIES {
             let progress = self.tables.entry(relation).or_default();
-            let waiting = progress.eligible_since.map_or(Duration::ZERO, |since| since.elapsed());
+            let (strict, order) = progress.order(relation, max_rows, demand)?;
             let at = Cell::new(None);
             let result = txn::run_after(
                 Isolation::Serializable,
-                || batch::lock(relation, strict),
                 || {
-                    let order = batch::Order {
-                        relation,
-                        limits: limits(max_rows)?,
-                        demand,
-                        waiting,
-                    };
-                    batch::run(&order, progress, &at)
+                    batch::lock(relation, strict)?;
+                    batch::find(&order, progress, Registered::of_catalog(), &at)
                 },
+                |found| batch::run(&order, progress, found),
             );
             match result {
                 Ok(outcome) => {
@@ -176,6 +170,21 @@ impl Mover {
 }
 
 impl Progress {
+    /// What the next batch may take, and whether the table is *strict* now; one that is not stretched is noticed by the batch.
+    fn order(&self, relation: pg_sys::Oid, max_rows: Option<u64>, demand: Demand) -> Result<(bool, batch::Order)> {
+        txn::run(Isolation::ReadCommitted, || {
+            // SAFETY: inside a transaction with an active snapshot.
+            let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
+            let order = batch::Order {
+                relation,
+                limits: limits(max_rows)?,
+                demand,
+                waiting: self.eligible_since.map_or(Duration::ZERO, |since| since.elapsed()),
+            };
+            Ok((table.is_some_and(|table| table.strict), order))
+        })
+    }
+
     /// Whether a scan is worth it: the statistics moved, or rows that are too few for a batch have waited long enough.
     fn is_due(&self, activity: &Activity) -> bool {
         match (self.eligible_since, &self.last_scan) {
@@ -217,16 +226,11 @@ pub fn batch_here(relation: pg_sys::Oid) -> Result<u64> {
         demand: Demand::Asked,
         waiting: Duration::ZERO,
     };
-    batch::run(&order, &Progress::default(), &Cell::new(None)).map(|outcome| outcome.moved)
-}
-
-/// Whether the table is *strict* now; one that is not stretched is noticed by the batch.
-fn is_strict(relation: pg_sys::Oid) -> Result<bool> {
-    txn::run(Isolation::ReadCommitted, || {
-        // SAFETY: inside a transaction with an active snapshot.
-        let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
-        Ok(table.is_some_and(|table| table.strict))
-    })
+    let progress = Progress::default();
+    // SAFETY: inside a transaction.
+    let snapshot = Registered::of(unsafe { pg_sys::GetTransactionSnapshot() });
+    let found = batch::find(&order, &progress, snapshot, &Cell::new(None))?;
+    batch::run(&order, &progress, found).map(|outcome| outcome.moved)
 }
 
 /// Limits of the next batch under the settings and the room in staging.

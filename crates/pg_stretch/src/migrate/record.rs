@@ -50,12 +50,9 @@ pub fn segment(table: &StretchedTable, segment: &EncodedSegment, key_filters: Op
 }
 
 /// Adds a segment to the manifest under a new random id (F12).
-pub fn manifest(
-    table: &TableId,
-    segment_id: SegmentId,
-    segment: &EncodedSegment,
-    snapshot: pg_sys::Snapshot,
-) -> Result<()> {
+pub fn manifest(table: &TableId, segment_id: SegmentId, segment: &EncodedSegment) -> Result<()> {
+    // SAFETY: inside a transaction.
+    let snapshot = unsafe { pg_sys::GetTransactionSnapshot() };
     let before =
         catalog::tables::manifest(table, snapshot)?.ok_or_else(|| Error::internal("the table has no manifest"))?;
     let added = LiveSegment {

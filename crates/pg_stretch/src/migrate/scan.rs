@@ -1,5 +1,5 @@
 //! The scan of a batch: planned by PostgreSQL from a query on ONLY the heap that no rewriter or policy touched (C-6),
-//! run under the batch's snapshot, encoding each row as it comes.
+//! run under the scan's snapshot, encoding each row as it comes.
 
 use super::encode::{Encoder, Unfit};
 use super::keys::Keys;
@@ -99,7 +99,10 @@ pub fn run(
             failure: None,
             at,
         };
+        // The transaction may have none yet; planner and functions of the filter want one.
+        pg_sys::PushActiveSnapshot(snapshot);
         let resume = windows(&mut sink, snapshot)?;
+        pg_sys::PopActiveSnapshot();
         pg_sys::AtEOXact_GUC(true, nest);
         Ok(Scanned {
             batch: sink.batch,

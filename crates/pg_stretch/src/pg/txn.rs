@@ -16,14 +16,15 @@ pub enum Isolation {
 
 /// Runs `f` in a transaction of its own with an active snapshot and commits; an `Err` or an ERROR rolls back and is returned.
 pub fn run<R>(isolation: Isolation, f: impl FnOnce() -> Result<R>) -> Result<R> {
-    run_after(isolation, || Ok(()), f)
+    run_after(isolation, || Ok(()), |()| f())
 }
 
-/// As `run`, with `before` called in the transaction before its first snapshot is taken, for locks (Appendix 1, step 0).
-pub fn run_after<R>(
+/// As `run`, with `before` called in the transaction before its first snapshot is taken: for locks (Appendix 1, step 0), and for
+/// reads that take no part in the detection of conflicts.
+pub fn run_after<B, R>(
     isolation: Isolation,
-    before: impl FnOnce() -> Result<()>,
-    f: impl FnOnce() -> Result<R>,
+    before: impl FnOnce() -> Result<B>,
+    f: impl FnOnce(B) -> Result<R>,
 ) -> Result<R> {
     // SAFETY: a worker outside any transaction starts one; both ways out below end it.
     unsafe {
@@ -38,12 +39,12 @@ pub fn run_after<R>(
                 Isolation::Serializable => pg_sys::XACT_SERIALIZABLE as i32,
             };
         }
-        before()?;
+        let found = before()?;
         // SAFETY: the transaction's first snapshot.
         unsafe {
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         }
-        let result = f()?;
+        let result = f(found)?;
         // SAFETY: pops the snapshot pushed above and commits.
         unsafe {
             pg_sys::PopActiveSnapshot();

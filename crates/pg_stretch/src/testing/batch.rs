@@ -9,14 +9,14 @@ use stretch_core::ids::SegmentId;
 /// One batch in the transaction of the caller, who locked the table as a batch does: rows moved.
 #[pg_extern]
 fn stretch_test_batch(relation: pg_sys::Oid) -> i64 {
-    require_fresh().or_raise();
+    require_fresh(pg_sys::XACT_SERIALIZABLE, "SERIALIZABLE").or_raise();
     migrate::batch_here(relation).or_raise() as i64
 }
 
 /// Folds all single tombstones that are old enough in the transaction of the caller: how many.
 #[pg_extern]
 fn stretch_test_fold() -> i64 {
-    require_fresh().or_raise();
+    require_fresh(pg_sys::XACT_READ_COMMITTED, "READ COMMITTED").or_raise();
     fold_all().or_raise() as i64
 }
 
@@ -33,17 +33,16 @@ fn fold_all() -> Result<u64> {
     Ok(folded)
 }
 
-/// What a worker's transaction is: SERIALIZABLE, without anything written (F29).
-fn require_fresh() -> Result<()> {
+/// What a worker's transaction is: of this isolation level, without anything written.
+fn require_fresh(level: u32, name: &str) -> Result<()> {
     // SAFETY: plain globals of the session.
     let fresh = unsafe {
-        pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32
-            && pg_sys::GetTopTransactionIdIfAny() == pg_sys::InvalidTransactionId
+        pg_sys::XactIsoLevel == level as i32 && pg_sys::GetTopTransactionIdIfAny() == pg_sys::InvalidTransactionId
     };
     if fresh {
         return Ok(());
     }
-    Err(Error::argument(
-        "a batch needs a SERIALIZABLE transaction that wrote nothing",
-    ))
+    Err(Error::argument(format!(
+        "this needs a {name} transaction that wrote nothing"
+    )))
 }

@@ -3,6 +3,7 @@
 use crate::catalog::scan::relation_oid;
 use crate::catalog::tables;
 use crate::error::{Error, Result};
+use crate::fdw::cold::LATEST;
 use crate::migrate::record::{bitmap, uuid_arg};
 use crate::pg::spi;
 use crate::pg::txn::{self, Isolation};
@@ -16,7 +17,7 @@ use stretch_core::ids::SegmentId;
 /// conflict, is left for the next time.
 pub fn round() -> Result<()> {
     for segment in candidates()? {
-        match txn::run(Isolation::Serializable, || one(&segment)) {
+        match txn::run(Isolation::ReadCommitted, || one(&segment)) {
             Ok(_) => steps::reached(steps::FoldCommitted),
             Err(error) if ["40001", "55P03"].contains(&error.sqlstate.as_str()) => {}
             Err(error) => return Err(error),
@@ -40,10 +41,11 @@ fn candidates() -> Result<Vec<SegmentId>> {
     })
 }
 
-/// Folds one segment in the current transaction, which must be SERIALIZABLE (F29); the number of tombstones folded.
+/// Folds one segment in the current transaction, which must be READ COMMITTED; the number of tombstones folded.
 ///
 /// The lock keeps other folds, bitmaps and retiring away, but no writer of single tombstones: those that it writes are newer
-/// than some snapshot, so they stay single.
+/// than some snapshot, so they stay single. Everything is read after the lock, as it is then. The same rows are dead before and
+/// after, and readers are found by their segment, so that nobody is in conflict with a fold (docs/decisions/0015).
 pub fn one(segment: &SegmentId) -> Result<u64> {
     let locked = spi::get::<bool>(
         "SELECT NOT retired FROM stretch.segment WHERE segment_id = $1 FOR NO KEY UPDATE NOWAIT",
@@ -56,8 +58,7 @@ pub fn one(segment: &SegmentId) -> Result<u64> {
     if old.is_empty() {
         return Ok(0);
     }
-    // SAFETY: inside a transaction with an active snapshot.
-    let before = tables::bitmap(segment, unsafe { pg_sys::GetActiveSnapshot() })?;
+    let before = tables::bitmap(segment, LATEST)?;
     let mut all = before.map(|(bitmap, _)| bitmap).unwrap_or_default();
     all.add(&old);
     let numbers: Vec<i32> = old.iter().map(|row| row as i32).collect();
@@ -77,15 +78,15 @@ pub fn one(segment: &SegmentId) -> Result<u64> {
 /// The single tombstones whose writer is older than every snapshot of the server.
 fn seen_by_all(segment: &SegmentId) -> Result<DeadRows> {
     let table = relation_oid(c"tombstone")?;
-    // SAFETY: inside a transaction with an active snapshot; the relation is open for the call.
-    let (horizon, snapshot) = unsafe {
+    // SAFETY: the relation is open for the call.
+    let horizon = unsafe {
         let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
         let horizon = pg_sys::GetOldestNonRemovableTransactionId(relation);
         pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
-        (horizon, pg_sys::GetActiveSnapshot())
+        horizon
     };
     let mut old = DeadRows::default();
-    for (row, writer) in tables::single_tombstones(segment, snapshot)? {
+    for (row, writer) in tables::single_tombstones(segment, LATEST)? {
         // SAFETY: compares two transaction ids.
         if unsafe { pg_sys::TransactionIdPrecedes(writer, horizon) } {
             old.insert(row);

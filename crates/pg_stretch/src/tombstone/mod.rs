@@ -4,6 +4,7 @@
 //! tombstone, which the unique index gives to one writer only; look into the segment's bitmap as it is now, since a folded
 //! tombstone is no longer in that index. The loser of a race gets 40001.
 
+pub mod conflicts;
 pub mod fold;
 mod pending;
 pub mod segment;

@@ -2,7 +2,7 @@
 //! tombstones until it has seen all rows, so that a bitmap can stand for many (F53). Others write each at once: code that runs in
 //! between must see it, and an UPDATE must have won the row before its new version meets the unique indexes.
 
-use super::{conflict, write};
+use super::{conflict, conflicts, write};
 use crate::catalog::rows::Segment;
 use crate::catalog::tables;
 use crate::error::{Error, Result};
@@ -127,6 +127,7 @@ impl Pending {
         write::check(folded.contains(row).then_some(row))?;
         not_killed_by_us(&id, row)?;
         write::singles(&id, std::iter::once(row), self.command)?;
+        conflicts::kills(self.child, &id);
         steps::reached(steps::TombstoneWritten);
         Ok(Verdict::Dies)
     }
@@ -138,6 +139,7 @@ impl Pending {
         }
         for (id, known) in &self.segments {
             write::all(id, &known.dead, known.rows, self.command)?;
+            conflicts::kills(self.child, id);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Merges the key filters of segments into runs, so that sessions search a few of them (F52).
 
-use crate::catalog::scan::Latest;
+use crate::catalog::scan::Registered;
 use crate::catalog::tables;
 use crate::error::Result;
 use crate::fdw::cold;
@@ -36,7 +36,7 @@ impl KeyRuns {
         }
         self.last = Some(Instant::now());
         txn::run(Isolation::ReadCommitted, || {
-            let latest = Latest::take();
+            let latest = Registered::latest();
             let stretched = tables::stretched_tables(latest.get())?;
             if self.merged.len() > stretched.len() {
                 self.merged.clear();
