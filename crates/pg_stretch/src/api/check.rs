@@ -1,6 +1,6 @@
 //! `stretch.test_connection` and `stretch.check`: does everything that stretch needs work right now?
 
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::error::{Error, OrRaise, Result};
 use crate::pg::{names, user};
 use crate::secrets::{self, key_file};
@@ -38,7 +38,7 @@ fn stretch_test_connection(
 /// Codes of `link_state` as `sp_rda_test_connection` gives them: 0 healthy, 1 unreachable, 2 refused, 3 another error.
 fn test_connection(url: Option<&str>, credential: Option<&str>) -> Result<Link> {
     user::require_database_owner("test_connection")?;
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let database = catalog::tables::database(latest.get())?;
     let binding = catalog::tables::binding(latest.get())?;
     let missing = |what: &str| Error::argument(format!("name the {what}: this database has none"));
@@ -127,7 +127,7 @@ fn not_ok(detail: impl Into<String>, hint: &str) -> Result<String> {
 
 fn check() -> Result<Vec<Item>> {
     user::require_database_owner("check")?;
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let snapshot = latest.get();
     let mut items = vec![
         item("preload", shmem::require().map(|()| "the library is preloaded".into())),

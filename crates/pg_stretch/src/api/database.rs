@@ -1,6 +1,6 @@
 //! `stretch.enable_database` and the other functions about the database as a whole.
 
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::enable::disable;
 use crate::error::{Error, OrRaise, Result, notice};
 use crate::pg::user;
@@ -30,7 +30,7 @@ fn enable_database(endpoint: &str, credential: &str, if_not_exists: bool) -> Res
     user::require_database_owner("enable_database")?;
     require_enabled()?;
     {
-        let latest = Registered::latest();
+        let latest = Latest::take();
         if catalog::tables::database(latest.get())?.is_some() {
             if if_not_exists {
                 notice("this database is stretched already, skipping");

@@ -1,7 +1,7 @@
 //! `stretch.reauthorize` and `stretch.reconcile`: checks in the caller's session, the work in the database's worker.
 
 use super::database::{check_credential_name, require_enabled};
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::error::{Error, OrRaise, Result, notice};
 use crate::pg::{spi, user};
 use crate::shmem::{self, SlotState};
@@ -58,7 +58,7 @@ fn reauthorize(credential: Option<&str>, with_copy: bool, endpoint: Option<&str>
     let credential = credential.ok_or_else(|| Error::argument("credential must not be null"))?;
     check_credential_name(credential)?;
     {
-        let latest = Registered::latest();
+        let latest = Latest::take();
         let Some(database) = catalog::tables::database(latest.get())? else {
             return Err(store::not_enabled());
         };
@@ -147,7 +147,7 @@ fn reconcile(relation: Option<pg_sys::Oid>, dry_run: bool) -> Result<Vec<Row>> {
         None => user::require_database_owner("reconcile")?,
     }
     {
-        let latest = Registered::latest();
+        let latest = Latest::take();
         if catalog::tables::database(latest.get())?.is_none() {
             return Err(store::not_enabled());
         }

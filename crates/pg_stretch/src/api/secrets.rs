@@ -1,6 +1,6 @@
 //! `stretch.create_master_key` and the other functions about keys and credentials (design §12).
 
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::error::{Error, OrRaise, Result, notice};
 use crate::pg::{spi, user};
 use crate::secrets::{self, key_file};
@@ -26,7 +26,7 @@ fn create_master_key(password: &str) -> Result<()> {
     if password.is_empty() {
         return Err(Error::argument("the password must not be empty"));
     }
-    let latest = Registered::latest();
+    let latest = Latest::take();
     if secrets::sealed_master_key(latest.get())?.is_some() && !secrets_are_void(latest.get())? {
         return Err(Error::new(&errors::NOT_NOW, "this database has a master key already")
             .hint("Change its password with stretch.rotate_master_key, or open it with stretch.open_master_key."));
@@ -70,7 +70,7 @@ fn stretch_open_master_key(password: &str) {
 fn open_master_key(password: &str) -> Result<()> {
     redact::hide_activity();
     user::require_database_owner("open_master_key")?;
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let Some(sealed) = secrets::sealed_master_key(latest.get())? else {
         return Err(Error::new(&errors::NOT_FOUND, "this database has no master key")
             .hint("Run stretch.create_master_key('password')."));
@@ -111,7 +111,7 @@ fn rotate_master_key(password: &str) -> Result<()> {
             &[],
         )?;
     }
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let service = key_file::read()?;
     secrets::master_key(latest.get())?;
     let names = {
@@ -177,7 +177,7 @@ fn create_credential(function: &str, name: &str, identity: &str, secret: &str, o
     redact::hide_activity();
     user::require_database_owner(function)?;
     check_name(name)?;
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let (id, master) = secrets::master_key(latest.get())?;
     let version = match secrets::sealed_credential(name, latest.get())? {
         None => 1,
@@ -284,7 +284,7 @@ fn alter_credential(name: &str, identity: &str, secret: &str) -> Result<()> {
     redact::hide_activity();
     user::require_database_owner("alter_credential")?;
     check_name(name)?;
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let old = secrets::sealed_credential(name, latest.get())?.ok_or_else(|| secrets::no_credential(name))?;
     let (id, master) = secrets::master_key(latest.get())?;
     store_credential(id, &master, name, old.version + 1, identity, secret)
@@ -299,7 +299,7 @@ fn stretch_drop_credential(name: &str, if_exists: bool) {
 fn drop_credential(name: &str, if_exists: bool) -> Result<()> {
     user::require_database_owner("drop_credential")?;
     check_name(name)?;
-    let latest = Registered::latest();
+    let latest = Latest::take();
     if secrets::sealed_credential(name, latest.get())?.is_none() {
         if if_exists {
             notice(&format!("credential \"{name}\" does not exist, skipping"));

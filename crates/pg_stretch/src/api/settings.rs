@@ -1,7 +1,7 @@
 //! Settings of the database that live in the catalog: query mode, RPO, retention; and `stretch.deauthorize`.
 
 use crate::catalog;
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::error::{Error, OrRaise, Result, report};
 use crate::pg::{spi, user};
 use crate::{identity, request, shmem, store};
@@ -118,13 +118,13 @@ fn require_stretched() -> Result<()> {
 }
 
 fn read_seconds(which: impl Fn(&catalog::rows::Database) -> i64) -> Result<i64> {
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let database = catalog::tables::database(latest.get())?.ok_or_else(store::not_enabled)?;
     Ok(which(&database))
 }
 
 fn read(which: impl Fn(&catalog::rows::Database) -> i64) -> Result<Option<Interval>> {
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let Some(database) = catalog::tables::database(latest.get())? else {
         return Ok(None);
     };

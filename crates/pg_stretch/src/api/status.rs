@@ -1,6 +1,6 @@
 //! What `stretch.status` shows: the verdict from shared memory beside what the catalog says.
 
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::error::{OrRaise, Result};
 use crate::gucs;
 use crate::pg::{spi, user};
@@ -50,7 +50,7 @@ fn stretch_status_facts() -> TableIterator<
 }
 
 fn facts() -> Result<Option<Row>> {
-    let latest = Registered::latest();
+    let latest = Latest::take();
     if catalog::tables::database(latest.get())?.is_none() {
         return Ok(None);
     }

@@ -165,7 +165,7 @@ struct Visible {
     relation: pg_sys::Relation,
     snapshot: pg_sys::Snapshot,
     /// The snapshot for a caller who wants the newest state.
-    _latest: Option<Registered>,
+    _latest: Option<Latest>,
     mvcc: bool,
     tracked: bool,
 }
@@ -173,8 +173,8 @@ struct Visible {
 impl Visible {
     /// A null `snapshot` stands for the newest state.
     unsafe fn new(relation: pg_sys::Relation, snapshot: pg_sys::Snapshot, tracked: bool) -> Self {
-        let latest = snapshot.is_null().then(Registered::of_catalog);
-        let snapshot = latest.as_ref().map_or(snapshot, Registered::get);
+        let latest = snapshot.is_null().then(Latest::of_catalog);
+        let snapshot = latest.as_ref().map_or(snapshot, Latest::get);
         Self {
             relation,
             snapshot,
@@ -239,34 +239,27 @@ fn scan_key(key: &Key) -> pg_sys::ScanKeyData {
     out
 }
 
-/// A snapshot, registered until dropped.
-pub struct Registered(pg_sys::Snapshot);
+/// A fresh snapshot, registered until dropped.
+pub struct Latest(pg_sys::Snapshot);
 
-impl Registered {
+impl Latest {
     /// Everything committed by now, and this transaction's own finished commands.
-    pub fn latest() -> Self {
+    pub fn take() -> Self {
         // In parallel mode the server refuses a "latest" snapshot; a catalog snapshot is as fresh.
-        // SAFETY: plain getters inside a transaction.
+        // SAFETY: a plain getter; registers a snapshot with the current resource owner, so a transaction must be open.
         unsafe {
             if pg_sys::IsInParallelMode() {
                 Self::of_catalog()
             } else {
-                Self::of(pg_sys::GetLatestSnapshot())
+                Self(pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot()))
             }
         }
     }
 
-    /// The same as PostgreSQL takes it for its own catalogs: the transaction's first snapshot may still come, and what is read
-    /// before that takes no part in the detection of conflicts between SERIALIZABLE transactions.
-    pub fn of_catalog() -> Self {
-        // SAFETY: inside a transaction; what is registered is a copy.
-        Self::of(unsafe { pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid) })
-    }
-
-    /// Any snapshot.
-    pub fn of(snapshot: pg_sys::Snapshot) -> Self {
-        // SAFETY: registers it with the current resource owner, so a transaction must be open.
-        Self(unsafe { pg_sys::RegisterSnapshot(snapshot) })
+    /// The same as PostgreSQL takes it for its own catalogs: the transaction's first snapshot may still come.
+    fn of_catalog() -> Self {
+        // SAFETY: as above; what is registered is a copy.
+        unsafe { Self(pg_sys::RegisterSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid))) }
     }
 
     /// The snapshot.
@@ -275,11 +268,11 @@ impl Registered {
     }
 }
 
-impl Drop for Registered {
+impl Drop for Latest {
     fn drop(&mut self) {
         // SAFETY: after an ERROR the abort releases it, and unregistering would touch a dead resource owner.
         if !std::thread::panicking() {
-            // SAFETY: registered by `of`.
+            // SAFETY: registered by `take` or `of_catalog`.
             unsafe { pg_sys::UnregisterSnapshot(self.0) };
         }
     }

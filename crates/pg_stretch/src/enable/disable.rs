@@ -2,7 +2,7 @@
 
 use super::{child, lock, rights};
 use crate::catalog::rows::StretchedTable;
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result, notice};
 use crate::pg::{names, path, spi, user};
@@ -18,7 +18,7 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
     lock::exclusive(relation);
     rights(relation, "disable_table")?;
     let name = names::relation(relation);
-    let Some(table) = tables::by_relation(relation, Registered::latest().get())? else {
+    let Some(table) = tables::by_relation(relation, Latest::take().get())? else {
         let message = format!("table {name} is not stretched");
         if if_exists {
             notice(&format!("{message}, skipping"));
@@ -53,7 +53,7 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
 
 /// Rows that would leave the table.
 fn cold_rows(table: &StretchedTable) -> Result<i64> {
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let mut rows = 0;
     for segment in tables::live_segments(&table.table_id, latest.get())? {
         rows += segment.row_count - tables::dead_rows(&segment.segment_id, latest.get())?.len() as i64;
@@ -63,7 +63,7 @@ fn cold_rows(table: &StretchedTable) -> Result<i64> {
 
 /// 55000 while rows that are to stay on the endpoint have not got there.
 fn uploaded(table: &StretchedTable, name: &str) -> Result<()> {
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let waiting = tables::live_segments(&table.table_id, latest.get())?
         .iter()
         .filter(|segment| segment.object_key.is_none())
@@ -102,7 +102,7 @@ pub fn database() -> Result<()> {
     request::refuse_in_block("disable_database")?;
     user::require_database_owner("disable_database")?;
     {
-        let latest = Registered::latest();
+        let latest = Latest::take();
         if tables::database(latest.get())?.is_none() {
             return Err(crate::store::not_enabled());
         }

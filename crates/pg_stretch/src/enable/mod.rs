@@ -8,7 +8,7 @@ pub mod lock;
 pub mod refusals;
 
 use crate::catalog::rows::{Column, StretchedTable};
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result, notice};
 use crate::pg::{names, path, spi, user};
@@ -45,7 +45,7 @@ pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
     // The wait may have been long: the table may be gone or belong to somebody else.
     rights(relation, "enable_table")?;
     let table = names::relation(relation);
-    if tables::by_relation(relation, Registered::latest().get())?.is_some() {
+    if tables::by_relation(relation, Latest::take().get())?.is_some() {
         let message = format!("table {table} is stretched already");
         if wish.if_not_exists {
             notice(&format!("{message}, skipping"));
@@ -81,7 +81,7 @@ pub fn check(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Findings> {
     unsafe { pg_sys::LockRelationOid(relation, pg_sys::AccessShareLock as i32) };
     rights(relation, "check_table")?;
     let mut refusals = refusals::of_table(relation)?;
-    let already = tables::by_relation(relation, Registered::latest().get())?.is_some();
+    let already = tables::by_relation(relation, Latest::take().get())?.is_some();
     if already {
         refusals = vec![Refusal {
             item: "table".into(),
@@ -182,7 +182,7 @@ fn rights(relation: pg_sys::Oid, function: &str) -> Result<()> {
 }
 
 fn require_database() -> Result<()> {
-    if tables::database(Registered::latest().get())?.is_none() {
+    if tables::database(Latest::take().get())?.is_none() {
         return Err(Error::new(
             &errors::DATABASE_NOT_ENABLED,
             "this database is not stretch-enabled",
@@ -195,7 +195,7 @@ fn require_database() -> Result<()> {
 fn stretched(relation: pg_sys::Oid, function: &str) -> Result<StretchedTable> {
     rights(relation, function)?;
     shmem::require()?;
-    tables::by_relation(relation, Registered::latest().get())?.ok_or_else(|| {
+    tables::by_relation(relation, Latest::take().get())?.ok_or_else(|| {
         Error::new(
             &errors::TABLE_NOT_ENABLED,
             format!("table {} is not stretched", names::relation(relation)),
@@ -246,7 +246,7 @@ fn usable_filter(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Option<S
 pub fn eligible_rows(relation: pg_sys::Oid) -> Result<Option<i64>> {
     let allowed =
         user::is_superuser(user::current()) || user::has_privs_of(user::current(), user::relation_owner(relation));
-    match tables::by_relation(relation, Registered::latest().get())? {
+    match tables::by_relation(relation, Latest::take().get())? {
         Some(table) if allowed => Ok(Some(estimate(relation, table.filter.as_deref())?.0)),
         _ => Ok(None),
     }
@@ -356,7 +356,7 @@ fn register(
 
 /// Closes the content where a statement that changed owners or row security made it necessary.
 pub fn close_contents() -> Result<()> {
-    let tables = tables::stretched_tables(Registered::latest().get())?;
+    let tables = tables::stretched_tables(Latest::take().get())?;
     if tables.is_empty() {
         return Ok(());
     }

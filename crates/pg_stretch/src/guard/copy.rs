@@ -2,7 +2,7 @@
 
 use super::dump;
 use super::targets::relation_named;
-use crate::catalog::scan::{Registered, relation_oid};
+use crate::catalog::scan::{Latest, relation_oid};
 use crate::catalog::tables;
 use crate::error::{self, Result};
 use crate::pg::names;
@@ -49,7 +49,7 @@ pub fn warn(statement: &pg_sys::CopyStmt) -> Result<()> {
 
 /// Rows of live segments without a tombstone.
 fn cold_rows(info: &stretched::Info) -> Result<i64> {
-    let latest = Registered::latest();
+    let latest = Latest::take();
     let mut rows = 0;
     for segment in tables::live_segments(&info.table_id, latest.get())? {
         rows += segment.row_count - tables::dead_rows(&segment.segment_id, latest.get())?.len() as i64;

@@ -272,7 +272,7 @@ fn exists(relation: pg_sys::Oid) -> bool {
 }
 
 fn live_segments(info: &Info) -> Result<bool> {
-    let latest = crate::catalog::scan::Registered::latest();
+    let latest = crate::catalog::scan::Latest::take();
     let manifest = crate::catalog::tables::manifest(&info.table_id, latest.get())?;
     Ok(manifest.is_some_and(|manifest| manifest.segments > 0))
 }

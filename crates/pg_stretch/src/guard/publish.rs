@@ -1,7 +1,7 @@
 //! Logical replication: a stretched table is neither published nor subscribed, nor is the catalog (F30).
 
 use super::targets::{Aim, relation_named};
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::Result;
 use crate::pg::{list, names, spi};
@@ -13,7 +13,7 @@ use stretch_core::command::{Command, Target};
 pub fn aims(all: bool, objects: *mut pg_sys::List) -> Result<Vec<Aim>> {
     use pg_sys::PublicationObjSpecType::*;
     if all {
-        let stretched = tables::database(Registered::latest().get())?.is_some();
+        let stretched = tables::database(Latest::take().get())?.is_some();
         return Ok(stretched
             .then(|| Aim::known(Target::StretchSchema, "the catalog", Command::Publish))
             .into_iter()
@@ -57,7 +57,7 @@ fn in_schema(schema: pg_sys::Oid, out: &mut Vec<Aim>) -> Result<()> {
         let name = names::text(unsafe { pg_sys::get_namespace_name(schema) });
         out.push(Aim::known(target, &format!("schema {name}"), Command::Publish));
     }
-    for table in tables::stretched_tables(Registered::latest().get())? {
+    for table in tables::stretched_tables(Latest::take().get())? {
         // SAFETY: syscache look-up that tolerates missing relations.
         if unsafe { pg_sys::get_rel_namespace(table.relation) } == schema {
             out.push(Aim::relation(table.relation, Command::Publish));

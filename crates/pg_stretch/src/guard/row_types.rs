@@ -1,7 +1,7 @@
 //! Types that columns of stretched tables are made of: segments hold their labels and attributes, which do not follow.
 
 use super::targets::refused;
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::Result;
 use crate::pg::{list, names, path, spi};
@@ -30,7 +30,7 @@ pub fn check(changed: pg_sys::Oid) -> Result<()> {
     if changed == pg_sys::InvalidOid {
         return Ok(());
     }
-    let tables = tables::stretched_tables(Registered::latest().get())?;
+    let tables = tables::stretched_tables(Latest::take().get())?;
     if tables.is_empty() {
         return Ok(());
     }

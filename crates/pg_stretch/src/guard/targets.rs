@@ -1,6 +1,6 @@
 //! What an OID or a name is to the guard, and the facts on which its decision depends.
 
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result};
 use crate::pg::names;
@@ -109,7 +109,7 @@ impl Facts {
         if let Some(bound) = self.bound.get() {
             return Ok(*bound);
         }
-        let bound = tables::binding(Registered::latest().get())?.is_some_and(|binding| {
+        let bound = tables::binding(Latest::take().get())?.is_some_and(|binding| {
             // SAFETY: plain getters.
             unsafe {
                 binding.system_identifier == pg_sys::GetSystemIdentifier()
@@ -124,7 +124,7 @@ impl Facts {
         if let Some(live) = self.live.get() {
             return Ok(*live);
         }
-        let latest = Registered::latest();
+        let latest = Latest::take();
         let mut live = false;
         for table in tables::stretched_tables(latest.get())? {
             live |= tables::manifest(&table.table_id, latest.get())?.is_none_or(|manifest| manifest.segments > 0);
@@ -158,7 +158,7 @@ fn target_of(relation: pg_sys::Oid) -> Result<Option<(Target, bool)>> {
 }
 
 fn live(info: &stretched::Info) -> Result<bool> {
-    let manifest = tables::manifest(&info.table_id, Registered::latest().get())?;
+    let manifest = tables::manifest(&info.table_id, Latest::take().get())?;
     // Without a manifest nobody knows: be careful.
     Ok(manifest.is_none_or(|manifest| manifest.segments > 0))
 }

@@ -7,7 +7,7 @@ use crate::catalog::tables;
 use crate::enable::disable::none_stretched;
 use crate::error::{Error, Result};
 use crate::pg::spi;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::{io, secrets, store};
 use pgrx::pg_sys;
 use serde_json::Value;
@@ -48,7 +48,7 @@ impl Identity {
     pub fn enable(&mut self, args: &Value) -> Result<Value> {
         let url = text_argument(args, "endpoint")?;
         let credential = text_argument(args, "credential")?;
-        let endpoint = txn::run(Isolation::ReadCommitted, || {
+        let endpoint = txn::run(|| {
             // SAFETY: inside a transaction with an active snapshot.
             let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
             if tables::database(snapshot)?.is_some() {
@@ -79,7 +79,7 @@ impl Identity {
                 ));
             }
         }
-        txn::run(Isolation::ReadCommitted, || {
+        txn::run(|| {
             spi::execute(
                 "INSERT INTO stretch.database (db_id, endpoint, lineage, credential) VALUES ($1, $2, ARRAY[$3], $4)",
                 &[
@@ -104,16 +104,14 @@ impl Identity {
     /// Carries out the request `deauthorize`: the binding goes, so that the database stays disconnected when it starts
     /// again; the claim on the endpoint stays and is never written to again.
     pub fn deauthorize(&mut self) -> Result<Value> {
-        txn::run(Isolation::ReadCommitted, || {
-            spi::execute("DELETE FROM stretch.binding", &[]).map(drop)
-        })?;
+        txn::run(|| spi::execute("DELETE FROM stretch.binding", &[]).map(drop))?;
         self.disconnect(Reason::Deauthorized);
         Ok(Value::Null)
     }
 
     /// Carries out the request `disable_database`: catalog and marker forget the endpoint, where everything stays as it is.
     pub fn disable(&mut self) -> Result<Value> {
-        txn::run(Isolation::ReadCommitted, || {
+        txn::run(|| {
             // No table is enabled meanwhile.
             spi::execute("LOCK TABLE stretch.stretched_table IN EXCLUSIVE MODE", &[])?;
             // SAFETY: inside a transaction with an active snapshot.

@@ -3,9 +3,9 @@
 use super::{facts, history::History, marker};
 use crate::catalog;
 use crate::catalog::rows::Binding;
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::error::{Error, Result};
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::shmem::{self, Slot, SlotState};
 use crate::{request, secrets};
 use pgrx::pg_sys;
@@ -127,13 +127,13 @@ fn with_snapshot<R>(f: impl FnOnce(pg_sys::Snapshot) -> Result<R>) -> Result<R> 
     // SAFETY: getters of the transaction and snapshot managers. In a parallel worker only the active snapshot may be used.
     unsafe {
         if !pg_sys::IsTransactionState() {
-            return txn::run(Isolation::ReadCommitted, || f(pg_sys::GetActiveSnapshot()));
+            return txn::run(|| f(pg_sys::GetActiveSnapshot()));
         }
         if pg_sys::ActiveSnapshotSet() {
             return f(pg_sys::GetActiveSnapshot());
         }
     }
-    let latest = Registered::latest();
+    let latest = Latest::take();
     f(latest.get())
 }
 

@@ -16,7 +16,7 @@ pub use watch::{bind, claim_body, created_by};
 use crate::catalog::rows::{Binding, Database};
 use crate::catalog::tables;
 use crate::error::Result;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::store;
 use history::History;
 use marker::{Locked, MarkerFile};
@@ -69,7 +69,7 @@ struct Catalog {
 }
 
 fn read_catalog() -> Result<Option<Catalog>> {
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
         let Some(database) = tables::database(snapshot)? else {
@@ -84,7 +84,7 @@ fn read_catalog() -> Result<Option<Catalog>> {
 
 /// The bound endpoint, opened in a transaction of its own.
 fn open_bound() -> Result<Arc<Endpoint>> {
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         store::bound(unsafe { pg_sys::GetActiveSnapshot() })
     })

@@ -3,7 +3,7 @@
 use super::Claim;
 use crate::catalog::tables;
 use crate::error;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::shmem::{self, SlotState};
 use pgrx::pg_sys;
 use stretch_core::state::DatabaseState;
@@ -68,7 +68,7 @@ fn store(verdict: &Verdict, may_read: Option<bool>, claim: Option<&Claim>) {
 fn say(verdict: &Verdict) {
     let hint = (verdict.state == DatabaseState::Disconnected)
         .then(|| {
-            txn::run(Isolation::ReadCommitted, || {
+            txn::run(|| {
                 // SAFETY: inside a transaction with an active snapshot.
                 let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
                 let binding = tables::binding(snapshot)?;

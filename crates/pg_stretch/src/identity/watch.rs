@@ -7,7 +7,7 @@ use crate::catalog::rows::{Binding, Database};
 use crate::error::{Error, Result, log};
 use crate::io::{self, Ticket};
 use crate::pg::spi;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::{gucs, secrets, store};
 use pgrx::pg_sys;
 use std::sync::Arc;
@@ -229,7 +229,7 @@ impl Identity {
         if !won {
             return Ok(());
         }
-        txn::run(Isolation::ReadCommitted, || {
+        txn::run(|| {
             spi::execute(
                 "UPDATE stretch.database SET retention = pg_catalog.make_interval(secs => $1)
                  WHERE pg_catalog.date_part('epoch', retention) OPERATOR(pg_catalog.<) $1",

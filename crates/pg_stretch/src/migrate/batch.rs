@@ -4,11 +4,7 @@ use super::encode::{Encoder, Unfit};
 use super::keys::Keys;
 use super::scan::{self, Scanned};
 use super::{Progress, delete, order, record};
-use crate::catalog::{
-    self,
-    rows::StretchedTable,
-    scan::{Registered, relation_oid},
-};
+use crate::catalog::{self, rows::StretchedTable, scan::relation_oid};
 use crate::error::{Error, Result};
 use crate::pg::{names, spi};
 use crate::steps;
@@ -64,17 +60,18 @@ pub struct Found {
     relation: OpenRelation,
     encoders: Vec<Encoder>,
     scanned: Scanned,
-    /// What the scan saw; registered until the deletes are done, so that no line pointer gets another row (F48).
-    snapshot: Registered,
+    /// What the scan saw: the active snapshot then. It stays until the commit, so that no line pointer gets another row (F48).
+    snapshot: pg_sys::Snapshot,
     started: Instant,
 }
 
-/// Looks for rows to move, under a snapshot of its own: in a worker it is not yet SERIALIZABLE then, so that who writes to the
-/// table meanwhile is in no conflict with the scan (F29). The transaction must hold `lock`. `at` tells after a failure which value
-/// did not encode.
-pub fn find(order: &Order, progress: &Progress, snapshot: Registered, at: &Cell<Option<Unfit>>) -> Result<Found> {
+/// Looks for rows to move, under the active snapshot. The transaction must hold `lock`. `at` tells after a failure which value did
+/// not encode.
+pub fn find(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Result<Found> {
     let started = Instant::now();
-    let table = stretched(order.relation, snapshot.get())?;
+    // SAFETY: the caller has one.
+    let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
+    let table = stretched(order.relation, snapshot)?;
     check_allowed(&table)?;
     let relation = OpenRelation::open(order.relation)?;
     let encoders = encoders(&table, &relation, progress)?;
@@ -86,7 +83,7 @@ pub fn find(order: &Order, progress: &Progress, snapshot: Registered, at: &Cell<
         from_block: progress.next_block,
         unfit: &progress.unfit,
     };
-    let scanned = scan::run(&request, keys, snapshot.get(), at)?;
+    let scanned = scan::run(&request, keys, snapshot, at)?;
     Ok(Found {
         table,
         relation,
@@ -149,7 +146,7 @@ pub fn run(order: &Order, progress: &Progress, found: Found) -> Result<Outcome> 
         None,
     )?;
     steps::reached(steps::BatchRecorded);
-    let stayed = delete::delete(relation.0, &scanned.tids, snapshot.get());
+    let stayed = delete::delete(relation.0, &scanned.tids, snapshot);
     let moved = rows - stayed.len() as u64;
     if !batch::is_worth_keeping(rows, moved) {
         return Err(Error::new(

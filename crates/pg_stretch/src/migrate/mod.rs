@@ -8,10 +8,10 @@ pub mod order;
 pub mod record;
 mod scan;
 
-use crate::catalog::{self, rows::StretchedTable, scan::Registered};
+use crate::catalog::{self, rows::StretchedTable};
 use crate::error::{Error, Result, log};
 use crate::gucs;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::steps;
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -56,7 +56,7 @@ impl Mover {
         if steps::moves_when_asked_only() {
             return Ok(false);
         }
-        let tables = txn::run(Isolation::ReadCommitted, || {
+        let tables = txn::run(|| {
             // SAFETY: inside a transaction with an active snapshot.
             let all = catalog::tables::stretched_tables(unsafe { pg_sys::GetActiveSnapshot() })?;
             Ok(all
@@ -100,12 +100,9 @@ impl Mover {
             let progress = self.tables.entry(relation).or_default();
             let (strict, order) = progress.order(relation, max_rows, demand)?;
             let at = Cell::new(None);
-            let result = txn::run_after(
-                Isolation::Serializable,
-                || {
-                    batch::lock(relation, strict)?;
-                    batch::find(&order, progress, Registered::of_catalog(), &at)
-                },
+            let result = txn::look_and_run(
+                || batch::lock(relation, strict),
+                || batch::find(&order, progress, &at),
                 |found| batch::run(&order, progress, found),
             );
             match result {
@@ -153,7 +150,7 @@ impl Mover {
         }
         progress.last_error = Some(error.message.clone());
         log(&format!("pg_stretch migration: {} ({})", error.message, error.sqlstate));
-        let noted = txn::run(Isolation::ReadCommitted, || {
+        let noted = txn::run(|| {
             record::attempt(
                 &table.table_id,
                 "OUTBOUND",
@@ -172,7 +169,7 @@ impl Mover {
 impl Progress {
     /// What the next batch may take, and whether the table is *strict* now; one that is not stretched is noticed by the batch.
     fn order(&self, relation: pg_sys::Oid, max_rows: Option<u64>, demand: Demand) -> Result<(bool, batch::Order)> {
-        txn::run(Isolation::ReadCommitted, || {
+        txn::run(|| {
             // SAFETY: inside a transaction with an active snapshot.
             let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
             let order = batch::Order {
@@ -197,7 +194,7 @@ impl Progress {
 
     /// A value did not encode: its column takes the output function from now on, or its row stays hot in this pass.
     fn learn(&mut self, relation: pg_sys::Oid, unfit: encode::Unfit) -> Result<()> {
-        let (field_id, other_form) = txn::run(Isolation::ReadCommitted, || {
+        let (field_id, other_form) = txn::run(|| {
             // SAFETY: inside a transaction with an active snapshot.
             let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
             let table = table.ok_or_else(|| Error::internal("the table is no longer stretched"))?;
@@ -227,9 +224,7 @@ pub fn batch_here(relation: pg_sys::Oid) -> Result<u64> {
         waiting: Duration::ZERO,
     };
     let progress = Progress::default();
-    // SAFETY: inside a transaction.
-    let snapshot = Registered::of(unsafe { pg_sys::GetTransactionSnapshot() });
-    let found = batch::find(&order, &progress, snapshot, &Cell::new(None))?;
+    let found = batch::find(&order, &progress, &Cell::new(None))?;
     batch::run(&order, &progress, found).map(|outcome| outcome.moved)
 }
 

@@ -99,10 +99,7 @@ pub fn run(
             failure: None,
             at,
         };
-        // The transaction may have none yet; planner and functions of the filter want one.
-        pg_sys::PushActiveSnapshot(snapshot);
         let resume = windows(&mut sink, snapshot)?;
-        pg_sys::PopActiveSnapshot();
         pg_sys::AtEOXact_GUC(true, nest);
         Ok(Scanned {
             batch: sink.batch,

@@ -6,26 +6,48 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use std::panic::AssertUnwindSafe;
 
-/// Isolation level of a worker's transaction.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Isolation {
-    ReadCommitted,
-    /// For everything that moves rows (F29).
-    Serializable,
+/// Runs `f` in a READ COMMITTED transaction of its own with an active snapshot and commits; an `Err` or an ERROR rolls back and is
+/// returned.
+pub fn run<R>(f: impl FnOnce() -> Result<R>) -> Result<R> {
+    transaction(pg_sys::XACT_READ_COMMITTED, || {
+        // SAFETY: inside the transaction just started.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        let result = f()?;
+        // SAFETY: pops the snapshot pushed above.
+        unsafe { pg_sys::PopActiveSnapshot() };
+        Ok(result)
+    })
 }
 
-/// Runs `f` in a transaction of its own with an active snapshot and commits; an `Err` or an ERROR rolls back and is returned.
-pub fn run<R>(isolation: Isolation, f: impl FnOnce() -> Result<R>) -> Result<R> {
-    run_after(isolation, || Ok(()), |()| f())
-}
-
-/// As `run`, with `before` called in the transaction before its first snapshot is taken: for locks (Appendix 1, step 0), and for
-/// reads that take no part in the detection of conflicts.
-pub fn run_after<B, R>(
-    isolation: Isolation,
-    before: impl FnOnce() -> Result<B>,
+/// Runs a SERIALIZABLE transaction in three parts, for what moves rows (F29): `lock` before any snapshot is taken (Appendix 1, step 0);
+/// `look`, whose reads take no part in the detection of conflicts (docs/decisions/0015); and `f`, which writes.
+///
+/// The active snapshot of `look` is one as PostgreSQL takes it for its own catalogs, before the transaction has its first. It
+/// stays until the commit.
+pub fn look_and_run<B, R>(
+    lock: impl FnOnce() -> Result<()>,
+    look: impl FnOnce() -> Result<B>,
     f: impl FnOnce(B) -> Result<R>,
 ) -> Result<R> {
+    transaction(pg_sys::XACT_SERIALIZABLE, || {
+        lock()?;
+        // SAFETY: inside the transaction just started; what is pushed is a copy.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid)) };
+        let found = look()?;
+        // SAFETY: the transaction's first snapshot.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        let result = f(found)?;
+        // SAFETY: pops the snapshots pushed above.
+        unsafe {
+            pg_sys::PopActiveSnapshot();
+            pg_sys::PopActiveSnapshot();
+        }
+        Ok(result)
+    })
+}
+
+/// A transaction of a worker at an isolation level (`XACT_…` of xact.h).
+fn transaction<R>(level: u32, f: impl FnOnce() -> Result<R>) -> Result<R> {
     // SAFETY: a worker outside any transaction starts one; both ways out below end it.
     unsafe {
         pg_sys::SetCurrentStatementStartTimestamp();
@@ -33,23 +55,10 @@ pub fn run_after<B, R>(
     }
     let outcome = catch(|| {
         // SAFETY: inside the transaction just started, before its first snapshot.
-        unsafe {
-            pg_sys::XactIsoLevel = match isolation {
-                Isolation::ReadCommitted => pg_sys::XACT_READ_COMMITTED as i32,
-                Isolation::Serializable => pg_sys::XACT_SERIALIZABLE as i32,
-            };
-        }
-        let found = before()?;
-        // SAFETY: the transaction's first snapshot.
-        unsafe {
-            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-        }
-        let result = f(found)?;
-        // SAFETY: pops the snapshot pushed above and commits.
-        unsafe {
-            pg_sys::PopActiveSnapshot();
-            pg_sys::CommitTransactionCommand();
-        }
+        unsafe { pg_sys::XactIsoLevel = level as i32 };
+        let result = f()?;
+        // SAFETY: commits the transaction started above.
+        unsafe { pg_sys::CommitTransactionCommand() };
         Ok(result)
     });
     if outcome.is_err() {

@@ -14,7 +14,7 @@ use crate::catalog::tables;
 use crate::error::{Error, Result};
 use crate::identity::enable::text_argument;
 use crate::identity::{Claim, Identity, claim_body, created_by};
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::{io, secrets, steps, store};
 use local::Row;
 use pgrx::pg_sys;
@@ -101,7 +101,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     let credential = text_argument(args, "credential")?.to_string();
     let request = request_id(args)?;
     let given = args["endpoint"].as_str();
-    let (catalog, url, endpoint) = txn::run(Isolation::ReadCommitted, || {
+    let (catalog, url, endpoint) = txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
         let catalog = Catalog::read(snapshot)?;
@@ -181,7 +181,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     }
 
     steps::reached(steps::ReauthorizeClaimed);
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         local::bind_branch(&url, &credential, branch, &body, retention)?;
         local::apply(&plan, &second, &catalog, local::Scope::Reauthorize, &mut report.notices)?;
         report.rows = local::report(&plan, &catalog, None, true, &mut report.notices)?;
@@ -209,7 +209,7 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
     };
     let request = request_id(args)?;
     let dry_run = args["dry_run"].as_bool().unwrap_or(false);
-    let (catalog, endpoint, only) = txn::run(Isolation::ReadCommitted, || {
+    let (catalog, endpoint, only) = txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
         let only = match args["relation"].as_u64() {
@@ -236,7 +236,7 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
             plan = listing.with_copies(plan, copies);
         }
     }
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         if !dry_run {
             local::apply(&plan, &listing, &catalog, local::Scope::Reconcile, &mut report.notices)?;
         }

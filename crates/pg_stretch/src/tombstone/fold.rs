@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::fdw::cold::LATEST;
 use crate::migrate::record::{bitmap, uuid_arg};
 use crate::pg::spi;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::steps;
 use pgrx::pg_sys;
 use stretch_core::dead_rows::{DeadRows, is_fold_worth};
@@ -17,7 +17,7 @@ use stretch_core::ids::SegmentId;
 /// conflict, is left for the next time.
 pub fn round() -> Result<()> {
     for segment in candidates()? {
-        match txn::run(Isolation::ReadCommitted, || one(&segment)) {
+        match txn::run(|| one(&segment)) {
             Ok(_) => steps::reached(steps::FoldCommitted),
             Err(error) if ["40001", "55P03"].contains(&error.sqlstate.as_str()) => {}
             Err(error) => return Err(error),
@@ -27,7 +27,7 @@ pub fn round() -> Result<()> {
 }
 
 fn candidates() -> Result<Vec<SegmentId>> {
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         let found = spi::rows(
             "SELECT segment_id, count(*) FROM stretch.tombstone WHERE row_no >= 0 GROUP BY segment_id",
             &[],

@@ -1,7 +1,7 @@
 //! What each statement does: the call of a function of schema stretch, or of a procedure of schema sys, with arguments.
 
 use super::{from_parser, names};
-use crate::catalog::{self, scan::Registered};
+use crate::catalog::{self, scan::Latest};
 use crate::error::{Error, Result, notice};
 use crate::pg::{spi, user};
 use pgrx::prelude::*;
@@ -87,7 +87,7 @@ fn alter_table(table: &ObjectName, change: &TableChange, at: Position) -> Result
     };
     let text = filter_text(filter, relation, at)?;
     let stretched = {
-        let latest = Registered::latest();
+        let latest = Latest::take();
         catalog::tables::by_relation(relation, latest.get())?.is_some()
     };
     if matches!(change, TableChange::Enable { .. }) && !stretched && state != MigrationState::Inbound {

@@ -3,7 +3,7 @@
 use super::keys::{Key, Part};
 use super::range::Range;
 use crate::catalog::rows::Segment;
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::error::Result;
 use crate::fdw::cold;
 use crate::fdw::prune::{self, Condition, Test};
@@ -26,13 +26,13 @@ unsafe extern "C-unwind" {
 pub struct ColdSide<'a> {
     pub info: &'a Arc<stretched::Info>,
     segments: Rc<Vec<Segment>>,
-    latest: Registered,
+    latest: Latest,
 }
 
 impl<'a> ColdSide<'a> {
     /// `None` when there is no cold row.
     pub fn now(info: &'a Arc<stretched::Info>) -> Result<Option<Self>> {
-        let latest = Registered::latest();
+        let latest = Latest::take();
         let segments = cold::segments(&info.table_id, info.relation, latest.get())?;
         Ok((!segments.is_empty()).then_some(Self { info, segments, latest }))
     }

@@ -1,7 +1,7 @@
 //! Looks for a cold row with a given key, as it is now. A transaction that deletes the row found is waited for, as an index of
 //! the heap waits (F28).
 
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::cold_write::identity_of;
 use crate::error::{Error, Result};
@@ -108,7 +108,7 @@ impl Drop for Owner {
 pub fn finds(search: &Search, purpose: Purpose) -> Result<bool> {
     let mut locked = None;
     loop {
-        let latest = Registered::latest();
+        let latest = Latest::take();
         let Some(found) = first(search, &search.sql, latest.get()) else {
             return Ok(false);
         };
@@ -135,7 +135,7 @@ pub fn finds_under(search: &Search, snapshot: pg_sys::Snapshot) -> bool {
 
 /// Whether a hot row is found, as it is now.
 pub fn finds_hot(search: &Search) -> bool {
-    first(search, &search.hot_sql, Registered::latest().get()).is_some()
+    first(search, &search.hot_sql, Latest::take().get()).is_some()
 }
 
 /// The segment that a row identity means under the snapshot that gave it.

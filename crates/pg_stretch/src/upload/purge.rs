@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::io::Ticket;
 use crate::migrate::record::uuid_arg;
 use crate::pg::spi;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::steps;
 use pgrx::pg_sys;
 use std::sync::Arc;
@@ -101,7 +101,7 @@ fn not_connected() -> Error {
 type Found = (Vec<Candidate>, Duration, Option<Arc<Endpoint>>);
 
 fn candidates(table: Option<[u8; 16]>, generation: u64, waive_rpo: bool) -> Result<Found> {
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
         let Some(database) = catalog::tables::database(snapshot)? else {
@@ -160,7 +160,7 @@ async fn list(endpoint: Arc<Endpoint>, candidates: Vec<Candidate>) -> Listed {
 }
 
 fn drop_staging(candidate: &Candidate, generation: u64) -> Result<u64> {
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         let still = spi::execute(
             "UPDATE stretch.segment SET staged = false WHERE segment_id = $1 AND staged AND object_key = $2 AND verified_generation = $3 RETURNING 1",
             &[

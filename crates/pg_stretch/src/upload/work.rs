@@ -5,7 +5,7 @@ use crate::catalog::{self, tables::CHUNK_BYTES};
 use crate::error::{Error, Result};
 use crate::migrate::record::{attempt, uuid_arg};
 use crate::pg::spi;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::steps;
 use bytes::{Bytes, BytesMut};
 use pgrx::pg_sys;
@@ -43,7 +43,7 @@ pub enum Done {
 
 /// The oldest segment that waits for an upload, else one that this claim has to verify before it may be purged.
 pub fn next(claim: Claim) -> Result<Option<(Task, Arc<Endpoint>)>> {
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
         let Some(database) = catalog::tables::database(snapshot)? else {
@@ -147,7 +147,7 @@ pub async fn run(task: Task, claim: Claim, endpoint: Arc<Endpoint>) -> std::resu
 pub fn record(task: &Task, claim: Claim, done: &Done, took: Duration) -> Result<()> {
     let id = || uuid_arg(task.segment_id.as_bytes());
     let generation = claim.generation as i64;
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         match done {
             Done::Uploaded { key, etag } => {
                 spi::execute(
@@ -185,7 +185,7 @@ pub fn record(task: &Task, claim: Claim, done: &Done, took: Duration) -> Result<
 
 /// Notes a failed try in `stretch.migration_status`.
 pub fn record_failure(task: &Task, error: &Error) -> Result<()> {
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         attempt(
             &task.table_id,
             "UPLOAD",

@@ -3,7 +3,7 @@
 use super::database::Worker;
 use crate::catalog;
 use crate::error::{Error, Result};
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::request::Taken;
 use crate::upload::{self, Step};
 use pgrx::pg_sys;
@@ -100,7 +100,7 @@ fn may_migrate(worker: &Worker) -> Result<()> {
 
 /// ST009 in a database that is not stretched, else what `f` says; in a transaction, as whatever reads the catalog needs one.
 fn with_catalog(f: impl FnOnce() -> Result<()>) -> Result<()> {
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         match catalog::tables::database(unsafe { pg_sys::GetActiveSnapshot() })? {
             Some(_) => f(),
@@ -110,7 +110,7 @@ fn with_catalog(f: impl FnOnce() -> Result<()>) -> Result<()> {
 }
 
 fn stretched(relation: pg_sys::Oid) -> Result<stretch_core::ids::TableId> {
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
         let missing = || {
@@ -124,7 +124,7 @@ fn stretched(relation: pg_sys::Oid) -> Result<stretch_core::ids::TableId> {
 }
 
 fn relations(only: Option<pg_sys::Oid>) -> Result<Vec<pg_sys::Oid>> {
-    txn::run(Isolation::ReadCommitted, || {
+    txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         let all = catalog::tables::stretched_tables(unsafe { pg_sys::GetActiveSnapshot() })?;
         let outbound = all

@@ -5,7 +5,7 @@ use super::tidy::Tidy;
 use crate::error::Result;
 use crate::identity::Identity;
 use crate::migrate::Mover;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::upload::Uploader;
 use crate::{catalog, gucs, request, shmem};
 use pgrx::prelude::*;
@@ -155,7 +155,7 @@ fn leave_asked(database: pg_sys::Oid) -> bool {
 
 /// True when the database is stretched; a worker leaves others (F45).
 fn needed() -> bool {
-    let found = txn::run(Isolation::ReadCommitted, || {
+    let found = txn::run(|| {
         if !catalog::scan::installed() {
             return Ok(false);
         }

@@ -1,11 +1,11 @@
 //! Merges the key filters of segments into runs, so that sessions search a few of them (F52).
 
-use crate::catalog::scan::Registered;
+use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::Result;
 use crate::fdw::cold;
 use crate::key_filter;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use stretch_core::ids::{ManifestId, TableId};
@@ -35,8 +35,8 @@ impl KeyRuns {
             return Ok(());
         }
         self.last = Some(Instant::now());
-        txn::run(Isolation::ReadCommitted, || {
-            let latest = Registered::latest();
+        txn::run(|| {
+            let latest = Latest::take();
             let stretched = tables::stretched_tables(latest.get())?;
             if self.merged.len() > stretched.len() {
                 self.merged.clear();

@@ -55,7 +55,7 @@ pub extern "C-unwind" fn stretch_launcher_main(_arg: pg_sys::Datum) {
 
 /// Databases that allow connections.
 fn databases() -> Vec<pg_sys::Oid> {
-    let found = crate::pg::txn::run(crate::pg::txn::Isolation::ReadCommitted, || {
+    let found = crate::pg::txn::run(|| {
         let mut found = Vec::new();
         // SAFETY: a catalog scan inside the transaction.
         unsafe {

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::pg::spi;
-use crate::pg::txn::{self, Isolation};
+use crate::pg::txn;
 use crate::{gucs, tombstone::fold};
 use std::time::Instant;
 
@@ -27,7 +27,7 @@ impl Tidy {
         }
         self.last = Some(Instant::now());
         fold::round()?;
-        txn::run(Isolation::ReadCommitted, || {
+        txn::run(|| {
             // Stamped by a later transaction than the one that retired, so never before its commit (F16).
             spi::execute(
                 "UPDATE stretch.segment SET retired_at = pg_catalog.clock_timestamp(), retired_lsn = pg_catalog.pg_current_wal_flush_lsn()

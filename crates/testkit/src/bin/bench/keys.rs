@@ -1,39 +1,21 @@
-//! `cargo xtask bench`: what stretching costs, as ratios to a plain table measured side by side in one run.
+//! What unique keys cost on hot inserts.
 //!
 //! A third table is plain but for a statement trigger that gets the new rows as a transition table and does nothing: the part of
 //! the cost that PostgreSQL asks of any check of all new rows.
 
+use crate::median;
 use std::time::{Duration, Instant};
-use testkit::setup::{drain, enable_database, enable_table};
-use testkit::{Client, Cluster, Endpoint};
+use testkit::Client;
+use testkit::setup::{drain, enable_table};
 
 /// Segments of the stretched table.
 const SEGMENTS: u32 = 1000;
-/// Rows of a segment.
-const ROWS: u32 = 50;
 /// Times that each statement runs on each table.
 const ROUNDS: usize = 61;
 
-fn main() {
-    let cluster = Cluster::builder("bench")
-        .conf("stretch.batch_rows", &ROWS.to_string())
-        .conf("stretch.naptime", "1h")
-        .conf("autovacuum", "off")
-        .conf("synchronous_commit", "off")
-        .conf("checkpoint_timeout", "1h")
-        .conf("max_wal_size", "16GB")
-        .start();
-    let endpoint = Endpoint::new();
-    let db = cluster.connect("postgres");
-    enable_database(&db, &endpoint.url());
-    for (name, key) in [("increasing", "bigint"), ("random", "uuid")] {
-        unique_keys(&db, name, key);
-    }
-}
-
 /// INSERT and COPY into a table with a primary key, against plain ones of the same rows.
-fn unique_keys(db: &Client, name: &str, key: &str) {
-    let rows = SEGMENTS * ROWS;
+pub fn run(db: &Client, name: &str, key: &str) {
+    let rows = SEGMENTS * crate::BATCH_ROWS;
     let value = |n: &str| match key {
         "uuid" => format!("md5({n}::text)::uuid"),
         _ => format!("{n}::bigint"),
@@ -99,9 +81,4 @@ fn unique_keys(db: &Client, name: &str, key: &str) {
             more(stretched)
         );
     }
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
