@@ -6,3 +6,4 @@
 pub mod rows;
 pub mod scan;
 pub mod tables;
+mod visible;

@@ -1,5 +1,6 @@
 //! Index scans of catalog tables with a caller's snapshot.
 
+use super::visible::Visible;
 use crate::error::{Error, Result};
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
@@ -159,60 +160,6 @@ pub fn scan(
     Ok(())
 }
 
-/// Which versions of rows a scan is to see. Under an MVCC snapshot PostgreSQL would put predicate locks on what a scan reads; so
-/// the scan reads all versions, and looks at each itself.
-struct Visible {
-    relation: pg_sys::Relation,
-    snapshot: pg_sys::Snapshot,
-    /// The snapshot for a caller who wants the newest state.
-    _latest: Option<Latest>,
-    mvcc: bool,
-    tracked: bool,
-}
-
-impl Visible {
-    /// A null `snapshot` stands for the newest state.
-    unsafe fn new(relation: pg_sys::Relation, snapshot: pg_sys::Snapshot, tracked: bool) -> Self {
-        let latest = snapshot.is_null().then(Latest::of_catalog);
-        let snapshot = latest.as_ref().map_or(snapshot, Latest::get);
-        Self {
-            relation,
-            snapshot,
-            _latest: latest,
-            // SAFETY: a snapshot that the caller holds, or our own.
-            mvcc: unsafe { (*snapshot).snapshot_type == pg_sys::SnapshotType::SNAPSHOT_MVCC },
-            tracked,
-        }
-    }
-
-    fn scanned_with(&self) -> pg_sys::Snapshot {
-        match self.mvcc {
-            true => &raw mut pg_sys::SnapshotAnyData,
-            false => self.snapshot,
-        }
-    }
-
-    /// Whether the version in the scan's slot is one to be seen. 40001 when it is a change of another SERIALIZABLE transaction, and
-    /// PostgreSQL finds ours to be the one to give up.
-    unsafe fn sees(&self, slot: *mut pg_sys::TupleTableSlot, tuple: pg_sys::HeapTuple) -> bool {
-        if !self.mvcc {
-            return true;
-        }
-        // SAFETY: the slot holds a version of a row of the heap and its pinned buffer, whose lock both functions want; they own
-        // nothing of ours.
-        unsafe {
-            let buffer = (*slot.cast::<pg_sys::BufferHeapTupleTableSlot>()).buffer;
-            pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
-            let sees = pg_sys::HeapTupleSatisfiesVisibility(tuple, self.snapshot, buffer);
-            if self.tracked {
-                pg_sys::HeapCheckForSerializableConflictOut(sees, self.relation, tuple, buffer, self.snapshot);
-            }
-            pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as i32);
-            sees
-        }
-    }
-}
-
 fn scan_key(key: &Key) -> pg_sys::ScanKeyData {
     use pgrx::IntoDatum;
     let (function, datum) = match &key.value {
@@ -257,7 +204,7 @@ impl Latest {
     }
 
     /// The same as PostgreSQL takes it for its own catalogs: the transaction's first snapshot may still come.
-    fn of_catalog() -> Self {
+    pub fn of_catalog() -> Self {
         // SAFETY: as above; what is registered is a copy.
         unsafe { Self(pg_sys::RegisterSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid))) }
     }

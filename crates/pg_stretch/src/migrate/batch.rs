@@ -3,7 +3,7 @@
 use super::encode::{Encoder, Unfit};
 use super::keys::Keys;
 use super::scan::{self, Scanned};
-use super::{Progress, delete, order, record};
+use super::{Progress, allowed, delete, order, record};
 use crate::catalog::{self, rows::StretchedTable, scan::relation_oid};
 use crate::error::{Error, Result};
 use crate::pg::{names, spi};
@@ -72,7 +72,7 @@ pub fn find(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Res
     // SAFETY: the caller has one.
     let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
     let table = stretched(order.relation, snapshot)?;
-    check_allowed(&table)?;
+    allowed::check(&table)?;
     let relation = OpenRelation::open(order.relation)?;
     let encoders = encoders(&table, &relation, progress)?;
     let keys = Keys::of(&table, relation.0)?;
@@ -106,7 +106,7 @@ pub fn run(order: &Order, progress: &Progress, found: Found) -> Result<Outcome> 
         started,
     } = found;
     claim_row(&table)?;
-    check_copiers(&table)?;
+    allowed::check_copiers(&table)?;
     let rows = scanned.tids.len() as u64;
     let (reached_end, next_block) = (scanned.resume.is_none(), scanned.resume.unwrap_or(0));
     let fill = batch::Fill {
@@ -192,49 +192,6 @@ fn claim_row(scanned: &StretchedTable) -> Result<()> {
     Err(Error::new(
         &errors::MOVED,
         format!("table {} was changed meanwhile", names::relation(scanned.relation)),
-    ))
-}
-
-/// State, triggers and settings that stop migration (F28, F48).
-fn check_allowed(table: &StretchedTable) -> Result<()> {
-    if !table.migration_state.eq_ignore_ascii_case("outbound") {
-        return waits(table, &format!("its migration state is {}", table.migration_state));
-    }
-    // SAFETY: plain global of the server.
-    if unsafe { pg_sys::old_snapshot_threshold } >= 0 {
-        return waits(table, "old_snapshot_threshold is set");
-    }
-    if !crate::unique::guarded(table.relation) {
-        return waits(
-            table,
-            "its unique keys are not guarded by the enabled triggers of pg_stretch",
-        );
-    }
-    Ok(())
-}
-
-/// Triggers that stop migration (F11).
-fn check_copiers(table: &StretchedTable) -> Result<()> {
-    let copier = spi::get::<String>(
-        "SELECT t.tgname::text FROM pg_catalog.pg_trigger t
-           JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-          WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND n.nspname <> 'stretch'
-            AND (n.nspname = 'repack' OR (t.tgenabled = 'A' AND t.tgtype & 1 = 1)) LIMIT 1",
-        &[table.relation.into()],
-    )?;
-    match copier {
-        Some(trigger) => waits(
-            table,
-            &format!("trigger {trigger} may copy rows and would double those that move"),
-        ),
-        None => Ok(()),
-    }
-}
-
-fn waits(table: &StretchedTable, why: &str) -> Result<()> {
-    Err(Error::new(
-        &errors::NOT_NOW,
-        format!("migration of {} waits: {why}", names::relation(table.relation)),
     ))
 }
 

@@ -1,5 +1,6 @@
 //! Migration: which table gets a batch, and what the worker remembers between batches.
 
+mod allowed;
 mod batch;
 mod delete;
 mod encode;
