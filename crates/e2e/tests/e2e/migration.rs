@@ -1,7 +1,12 @@
 //! Migration beside writers: a row is in exactly one place, whoever holds it.
 
+use crate::twins::StopAtEnd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use testkit::setup::{drain, enable_database, enable_table};
-use testkit::{Cluster, Endpoint};
+use testkit::{Cluster, Endpoint, PATIENCE, wait_until};
+
+/// Pauses of `after_a_pause_no_batch_commits`.
+const ROUNDS: u32 = 30;
 
 #[test]
 fn a_row_that_somebody_holds_stays_hot_and_counts_once() {
@@ -20,7 +25,7 @@ fn a_row_that_somebody_holds_stays_hot_and_counts_once() {
     assert_eq!(writer.lines("SELECT count(*), sum(b) FROM t"), ["100|5040"]);
     writer.sql("COMMIT");
     assert_eq!(db.lines("SELECT count(*), sum(b) FROM t"), ["100|5040"]);
-    testkit::wait_until("the rows to go cold", testkit::PATIENCE, || {
+    wait_until("the rows to go cold", PATIENCE, || {
         drain(&db, "t");
         db.int("SELECT count(*) FROM ONLY t") == 10
     });
@@ -51,4 +56,43 @@ fn a_plan_in_use_never_loses_the_rows_that_go_cold() {
     enable_table(&db, "t", "id <= 600");
     assert_eq!(drain(&db, "t"), 600);
     assert_eq!(reader.int("EXECUTE p"), 1000);
+}
+
+/// A batch that began before the pause, and was still looking for rows, does not end after it.
+#[test]
+fn after_a_pause_no_batch_commits() {
+    let cluster = Cluster::builder("migration-pause")
+        .conf("stretch.naptime", "10ms")
+        .conf("stretch.max_batch_age", "0")
+        .start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    // Most of a batch's time is its look at rows that stay hot.
+    db.sql(
+        "CREATE TABLE t (id serial, cold boolean NOT NULL);
+         INSERT INTO t (cold) SELECT false FROM generate_series(1, 100000)",
+    );
+    enable_table(&db, "t", "cold");
+    let manifest = || db.text("SELECT manifest_id FROM stretch.manifest");
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _stopped = StopAtEnd(&stop);
+        scope.spawn(|| {
+            let feeder = cluster.connect("postgres");
+            while !stop.load(Ordering::Relaxed) {
+                feeder.sql("INSERT INTO t (cold) VALUES (true); SELECT pg_stat_force_next_flush()");
+            }
+        });
+        for _ in 0..ROUNDS {
+            let before = manifest();
+            db.sql("SELECT stretch.set_migration_state('t', 'outbound')");
+            wait_until("a batch", PATIENCE, || manifest() != before);
+            db.sql("SELECT stretch.set_migration_state('t', 'paused')");
+            let paused = manifest();
+            // The worker does one thing after the other: what it was at is done when it answers.
+            db.fails("SELECT stretch.migrate('t')", "55000");
+            assert_eq!(manifest(), paused);
+        }
+    });
 }
