@@ -6,7 +6,7 @@ use testkit::setup::{drain, enable_database, enable_table};
 use testkit::{Cluster, Endpoint, PATIENCE, wait_until};
 
 /// Pauses of `after_a_pause_no_batch_commits`.
-const ROUNDS: u32 = 30;
+const ROUNDS: u32 = 12;
 
 #[test]
 fn a_row_that_somebody_holds_stays_hot_and_counts_once() {
