@@ -45,7 +45,7 @@ pub fn server(name: &str) -> (Cluster, Endpoint, Client) {
 }
 
 /// Six rows, three of which are to be moved.
-fn table(db: &Client) {
+pub fn table(db: &Client) {
     db.sql(
         "CREATE TABLE t (id int PRIMARY KEY, done boolean NOT NULL, note text);
          INSERT INTO t SELECT n, n <= 3, 'row' FROM generate_series(1, 6) n",

@@ -1,6 +1,6 @@
 //! SERIALIZABLE transactions find each conflict over cold rows, and none with a batch that moves rows which they did not read (F29).
 
-use crate::isolation::server;
+use crate::isolation::{server, table};
 use testkit::setup::{drain, enable_table};
 use testkit::{Client, Cluster};
 
@@ -126,28 +126,19 @@ fn segments_apart_are_no_conflict() {
     assert!(a.goes_on && b.goes_on);
 }
 
-/// Six hot rows, three of which are to be moved.
-fn hot_table(db: &Client) {
-    db.sql(
-        "CREATE TABLE hot (id int PRIMARY KEY, cold boolean NOT NULL, note text);
-         INSERT INTO hot SELECT n, n <= 3, 'row' FROM generate_series(1, 6) n",
-    );
-    enable_table(db, "hot", "cold");
-}
-
 /// A transaction that others are in conflict with stays, though a batch of the worker moves rows meanwhile: it read none of them.
 #[test]
 fn batches_do_not_disturb_who_reads_other_rows() {
     let (cluster, _endpoint, db) = server("serializable-readers");
-    hot_table(&db);
+    table(&db);
     let (mut a, mut b) = (Party::begin(&cluster), Party::begin(&cluster));
-    a.run("SELECT note FROM hot WHERE id = 5");
-    b.run("SELECT note FROM hot WHERE id = 6");
-    assert_eq!(drain(&db, "hot"), 3);
+    a.run("SELECT note FROM t WHERE id = 5");
+    b.run("SELECT note FROM t WHERE id = 6");
+    assert_eq!(drain(&db, "t"), 3);
     // What `b` read is changed by `a`; were `a` in conflict with the batch, which is committed, one of them would have to go.
-    a.run("UPDATE hot SET note = 'a' WHERE id = 6");
+    a.run("UPDATE t SET note = 'a' WHERE id = 6");
     a.commits();
-    b.run("UPDATE hot SET note = 'b' WHERE id = 4");
+    b.run("UPDATE t SET note = 'b' WHERE id = 4");
     b.commits();
     assert!(a.goes_on && b.goes_on);
 }
@@ -156,13 +147,13 @@ fn batches_do_not_disturb_who_reads_other_rows() {
 #[test]
 fn batches_do_not_disturb_who_writes_other_rows() {
     let (cluster, _endpoint, db) = server("serializable-writers");
-    hot_table(&db);
+    table(&db);
     let (mut a, mut b) = (Party::begin(&cluster), Party::begin(&cluster));
-    a.run("SELECT note FROM hot WHERE id = 5");
-    b.run("UPDATE hot SET note = 'b' WHERE id = 5");
+    a.run("SELECT note FROM t WHERE id = 5");
+    b.run("UPDATE t SET note = 'b' WHERE id = 5");
     b.commits();
-    a.run("UPDATE hot SET note = 'a' WHERE id = 6");
-    assert_eq!(drain(&db, "hot"), 3);
+    a.run("UPDATE t SET note = 'a' WHERE id = 6");
+    assert_eq!(drain(&db, "t"), 3);
     // What `a` read was changed by `b`; were the batch in conflict with `a`, that one would have to go.
     a.commits();
     assert!(a.goes_on && b.goes_on);
