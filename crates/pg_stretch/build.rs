@@ -1,7 +1,7 @@
-//! Routes the error functions that pgrx calls through `src/sqlstate.rs` and `src/error_fields.rs`, which say why.
+//! Routes the error functions that pgrx calls through `src/caught.rs`, which says why.
 
 fn main() {
-    for function in ["errstart", "errcode", "errfinish", "CopyErrorData"] {
+    for function in ["errstart", "errfinish", "CopyErrorData"] {
         println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={function}");
     }
     println!("cargo:rerun-if-changed=build.rs");

@@ -5,6 +5,7 @@ mod ci;
 mod install;
 mod mutants;
 mod prepare;
+mod regress_source;
 mod rules;
 mod sh;
 mod suite;

@@ -1,6 +1,6 @@
 //! Looks for what a build and the tests need, and installs what is missing.
 
-use crate::sh;
+use crate::{regress_source, sh};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,8 +35,13 @@ pub fn to_build() -> Result<(), String> {
     Ok(())
 }
 
-/// The S3 server that some end-to-end tests use.
+/// What end-to-end tests run against: an S3 server, and PostgreSQL's own regression suite.
 fn to_test() -> Result<(), String> {
+    moto()?;
+    regress_source::bring()
+}
+
+fn moto() -> Result<(), String> {
     let venv = sh::target_dir().join("venv");
     let stamp = venv.join("prepared");
     if fs::read_to_string(&stamp).is_ok_and(|have| have == MOTO) {
@@ -52,7 +57,8 @@ fn to_test() -> Result<(), String> {
     fs::write(&stamp, MOTO).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
 }
 
-fn say(what: &str) {
+/// Tells what is done, since it may take a while.
+pub fn say(what: &str) {
     println!("prepare: {what}");
 }
 
@@ -86,10 +92,8 @@ fn server_headers() -> Result<(), String> {
     if header_version() == Some(server_version()?) {
         return Ok(());
     }
-    if let Ok(server) =
-        sh::output(Command::new("dpkg-query").args(["--show", "--showformat=${Version}", "postgresql-15"]))
-    {
-        let exact = format!("postgresql-server-dev-15={}", server.trim());
+    if let Ok(server) = package_version() {
+        let exact = format!("postgresql-server-dev-15={server}");
         match apt("the headers of the installed server", &[&exact]) {
             Ok(()) => {}
             Err(_) => {
@@ -110,6 +114,12 @@ fn server_headers() -> Result<(), String> {
             headers.as_deref().unwrap_or("missing")
         ))
     }
+}
+
+/// "15.18-0+deb12u1": Debian's version of the installed server.
+pub fn package_version() -> Result<String, String> {
+    sh::output(Command::new("dpkg-query").args(["--show", "--showformat=${Version}", "postgresql-15"]))
+        .map(|version| version.trim().to_owned())
 }
 
 /// "15.18" of the installed `postgres`.
@@ -161,33 +171,34 @@ fn has_libclang() -> bool {
 }
 
 /// Installs packages as root, or through `sudo` where that asks no password.
-fn apt(what: &str, packages: &[&str]) -> Result<(), String> {
+pub fn apt(what: &str, packages: &[&str]) -> Result<(), String> {
     let list = packages.join(" ");
     say(&format!("install {what}: apt-get install {list}"));
-    let root = sh::output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0");
-    let by_hand = |why: String| format!("{why}\n  please install by hand: apt-get install {list}");
-    if !root && !sh::on_path("sudo") {
-        return Err(by_hand(format!("{what} is missing, and we are not root")));
-    }
-    let get = |args: &[&str]| {
-        let mut command = if root {
-            Command::new("apt-get")
-        } else {
-            let mut sudo = Command::new("sudo");
-            sudo.args(["-n", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
-            sudo
-        };
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
-        sh::output(&mut command)
-    };
+    let by_hand = |why: String| format!("{what} is missing: {why}\n  please install by hand: apt-get install {list}");
     let mut install = vec!["install", "-y", "--no-install-recommends"];
     install.extend(packages);
-    if get(&install).is_ok() {
+    if as_root(&install).is_ok() {
         return Ok(());
     }
     // The lists may be missing or old on a fresh machine.
-    get(&["update"])
-        .and_then(|_| get(&install))
-        .map(|_| ())
-        .map_err(by_hand)
+    update_lists().and_then(|()| as_root(&install)).map_err(by_hand)
+}
+
+/// Reads the archives' lists of packages anew.
+pub fn update_lists() -> Result<(), String> {
+    as_root(&["update"])
+}
+
+fn as_root(arguments: &[&str]) -> Result<(), String> {
+    let root = sh::output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0");
+    let mut command = if root {
+        Command::new("apt-get")
+    } else if sh::on_path("sudo") {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        sudo
+    } else {
+        return Err("we are not root, and there is no sudo".into());
+    };
+    sh::output(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments)).map(|_| ())
 }

@@ -62,3 +62,5 @@ mod trouble;
 mod tsql;
 #[path = "e2e/twins.rs"]
 mod twins;
+#[path = "e2e/unseen.rs"]
+mod unseen;

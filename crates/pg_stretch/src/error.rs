@@ -1,8 +1,8 @@
 //! Errors on their way to PostgreSQL: a definition of the error table plus message, detail and hint, raised as an ereport.
 
-use crate::{error_fields, sqlstate};
+use crate::sqlstate;
 use pgrx::pg_sys;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use stretch_core::errors::{self, ErrorDef};
 
 // Reporting functions that the bindings leave out.
@@ -10,6 +10,7 @@ unsafe extern "C-unwind" {
     fn errstart(elevel: i32, domain: *const std::ffi::c_char) -> bool;
     fn errcode(sqlerrcode: i32) -> i32;
     fn errfinish(filename: *const std::ffi::c_char, lineno: i32, funcname: *const std::ffi::c_char);
+    fn err_generic_string(field: i32, text: *const std::ffi::c_char) -> i32;
 }
 unsafe extern "C-unwind" {
     fn errhint(format: *const std::ffi::c_char, ...) -> i32;
@@ -147,11 +148,10 @@ fn report_about(
     let detail = detail.map(c);
     let hint = hint.map(c);
     let constraint = constraint.map(|names| names.each_ref().map(|name| c(name)));
-    let domain = sqlstate::domain(sqlstate).map_or(std::ptr::null(), |domain| domain.as_ptr());
     // SAFETY: errstart … errfinish is PostgreSQL's protocol for a report; every text is a NUL-terminated string that
     // outlives the calls, passed through "%s" so that no character of it is a format.
     unsafe {
-        if !errstart(level, domain) {
+        if !errstart(level, std::ptr::null()) {
             return;
         }
         errcode(sqlstate::pack(sqlstate));
@@ -163,10 +163,23 @@ fn report_about(
             errhint(c"%s".as_ptr(), hint.as_ptr());
         }
         if let Some([schema, table, name]) = &constraint {
-            error_fields::name_constraint(schema, table, name);
+            name_constraint(schema, table, name);
         }
         // The boundary turns the jump of an ERROR into an unwind, so that destructors run.
         pg_sys::ffi::pg_guard_ffi_boundary(|| errfinish(c"pg_stretch".as_ptr(), 0, std::ptr::null()));
+    }
+}
+
+/// Names the constraint that the report under way is about.
+unsafe fn name_constraint(schema: &CStr, table: &CStr, constraint: &CStr) {
+    let fields = [
+        (pg_sys::PG_DIAG_SCHEMA_NAME, schema),
+        (pg_sys::PG_DIAG_TABLE_NAME, table),
+        (pg_sys::PG_DIAG_CONSTRAINT_NAME, constraint),
+    ];
+    for (field, text) in fields {
+        // SAFETY: between `errstart` and `errfinish`; the server copies the text.
+        unsafe { err_generic_string(i32::from(field), text.as_ptr()) };
     }
 }
 

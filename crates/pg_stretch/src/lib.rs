@@ -6,10 +6,10 @@
 
 mod api;
 mod catalog;
+mod caught;
 mod cold_write;
 mod enable;
 mod error;
-mod error_fields;
 mod fdw;
 mod guard;
 mod gucs;

@@ -1,5 +1,6 @@
 //! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
 
+use crate::pg::hook;
 use crate::{guard, gucs, planner, redact, shmem, unique, worker};
 use pgrx::prelude::*;
 
@@ -21,9 +22,6 @@ pub extern "C-unwind" fn _PG_init() {
     if !preload {
         return;
     }
-    // Errors of PostgreSQL pass through Rust frames; a backtrace of these in the DETAIL would help no administrator.
-    // SAFETY: the postmaster has one thread while it loads libraries.
-    unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
     gucs::register();
     START.get_or_init(start_facts);
     // SAFETY: hook chaining in the single-threaded postmaster.
@@ -42,26 +40,24 @@ pub extern "C-unwind" fn _PG_init() {
     }
 }
 
-#[pg_guard]
-extern "C-unwind" fn shmem_request() {
+unsafe extern "C-unwind" fn shmem_request() {
     // SAFETY: calls the hook that was there before us.
     unsafe {
         if let Some(previous) = PREV_SHMEM_REQUEST {
             previous();
         }
+        hook::own_part(shmem::request);
     }
-    shmem::request();
 }
 
-#[pg_guard]
-extern "C-unwind" fn shmem_startup() {
+unsafe extern "C-unwind" fn shmem_startup() {
     // SAFETY: calls the hook that was there before us.
     unsafe {
         if let Some(previous) = PREV_SHMEM_STARTUP {
             previous();
         }
+        hook::own_part(|| shmem::startup(*START.get_or_init(start_facts)));
     }
-    shmem::startup(*START.get_or_init(start_facts));
 }
 
 /// Looks for the signal files; this runs before recovery removes them (F7).

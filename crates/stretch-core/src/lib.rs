@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod command;
 pub mod dead_rows;
+pub mod error_copy;
 pub mod errors;
 pub mod ids;
 pub mod manifest;

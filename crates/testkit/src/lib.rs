@@ -47,6 +47,7 @@ pub mod endpoint;
 pub mod faulty;
 pub mod moto;
 pub mod os;
+pub mod regress;
 pub mod run_dir;
 pub mod s3;
 pub mod setup;

@@ -4,9 +4,10 @@ use super::targets::{Aim, Facts, What, installed};
 use super::{classify, constraints, copy, databases, drops, dump, is_ours, publish, triggers};
 use crate::enable::{self, child};
 use crate::error::{OrRaise, Result};
-use crate::pg::{path, user};
+use crate::pg::{hook, path, raw, user};
 use crate::redact;
-use pgrx::prelude::*;
+use pgrx::pg_sys;
+use std::ffi::c_char;
 use stretch_core::command::Command;
 
 static mut PREV_UTILITY: pg_sys::ProcessUtility_hook_type = None;
@@ -73,10 +74,9 @@ fn in_our_script() -> bool {
 }
 
 #[allow(clippy::too_many_arguments)] // PostgreSQL's signature
-#[pg_guard]
 unsafe extern "C-unwind" fn process_utility(
     statement: *mut pg_sys::PlannedStmt,
-    query: *const std::ffi::c_char,
+    query: *const c_char,
     read_only_tree: bool,
     context: pg_sys::ProcessUtilityContext::Type,
     params: pg_sys::ParamListInfo,
@@ -84,51 +84,18 @@ unsafe extern "C-unwind" fn process_utility(
     dest: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: PostgreSQL passes a utility statement; the node lives as long as the call.
+    // SAFETY: PostgreSQL passes a utility statement, and the copy of it lives as long as the call.
     unsafe {
-        let node = (*statement).utilityStmt;
-        let tag = (*node).type_;
-        if tag == pg_sys::NodeTag::T_VariableSetStmt {
-            dump::observe(&*node.cast());
-        }
-        let mut session = None;
-        if pg_sys::IsTransactionState() && !is_ours() && is_watched(tag) && !in_our_script() && installed() {
-            session = Some(Session::before(node).or_raise());
-        }
-        let away = databases::send_away(node).or_raise();
-        redact::mask_activity();
-        let mut masked = *statement;
-        let extended = match tag {
-            pg_sys::NodeTag::T_ConstraintsSetStmt if pg_sys::IsTransactionState() && installed() => {
-                constraints::extend(node.cast())
-            }
-            _ => None,
-        };
-        let (statement, query) = if let Some(extended) = extended {
-            masked.utilityStmt = extended;
-            (&raw mut masked, query)
-        } else if redact::hides_text(tag) {
-            // Others see the whole masked text as the statement.
-            masked.stmt_location = -1;
-            masked.stmt_len = 0;
-            (&raw mut masked, redact::MASK.as_ptr())
-        } else {
-            (statement, query)
-        };
-        match PREV_UTILITY {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                previous(
-                    statement,
-                    query,
-                    read_only_tree,
-                    context,
-                    params,
-                    environment,
-                    dest,
-                    completion,
-                );
-            }),
-            None => pg_sys::standard_ProcessUtility(
+        let next = PREV_UTILITY.unwrap_or(hook::standard_ProcessUtility);
+        let mut copy = *statement;
+        let (statement, query, rest) = hook::own_part(|| {
+            let rest = Rest::before((*statement).utilityStmt).or_raise();
+            redact::mask_activity();
+            let (statement, query) = change(&mut copy, query).unwrap_or((statement, query));
+            (statement, query, rest.into_raw())
+        });
+        let call = || {
+            next(
                 statement,
                 query,
                 read_only_tree,
@@ -137,18 +104,85 @@ unsafe extern "C-unwind" fn process_utility(
                 environment,
                 dest,
                 completion,
-            ),
+            );
+        };
+        if rest.is_null() {
+            return call();
         }
-        if let Some(mut away) = away
-            && pg_sys::IsTransactionState()
-        {
+        hook::own_part(|| {
+            let rest = Box::from_raw(rest);
+            raw::guarded(call);
+            rest.after().or_raise();
+        });
+    }
+}
+
+/// Changes the copy of a statement that must run as another one, or whose text must not be shown to others. The statement and the text
+/// that are to run; `None` when it runs as it is.
+unsafe fn change(
+    copy: &mut pg_sys::PlannedStmt,
+    text: *const c_char,
+) -> Option<(*mut pg_sys::PlannedStmt, *const c_char)> {
+    // SAFETY: a utility statement, looked at by its tag before the cast.
+    unsafe {
+        let tag = (*copy.utilityStmt).type_;
+        if tag == pg_sys::NodeTag::T_ConstraintsSetStmt {
+            let known = pg_sys::IsTransactionState() && installed();
+            copy.utilityStmt = known.then(|| constraints::extend(copy.utilityStmt.cast())).flatten()?;
+            return Some((copy, text));
+        }
+        if !redact::hides_text(tag) {
+            return None;
+        }
+        // Others see the whole masked text as the statement.
+        copy.stmt_location = -1;
+        copy.stmt_len = 0;
+        Some((copy, redact::MASK.as_ptr()))
+    }
+}
+
+/// What is left to do after a statement.
+struct Rest {
+    tag: pg_sys::NodeTag,
+    session: Option<Session>,
+    away: Option<databases::Away>,
+}
+
+impl Rest {
+    unsafe fn before(node: *mut pg_sys::Node) -> Result<Self> {
+        // SAFETY: the caller passes a utility statement; casts follow its tag.
+        unsafe {
+            let tag = (*node).type_;
+            if tag == pg_sys::NodeTag::T_VariableSetStmt {
+                dump::observe(&*node.cast());
+            }
+            let is_watched =
+                pg_sys::IsTransactionState() && !is_ours() && is_watched(tag) && !in_our_script() && installed();
+            Ok(Self {
+                tag,
+                session: is_watched.then(|| Session::before(node)).transpose()?,
+                away: databases::send_away(node)?,
+            })
+        }
+    }
+
+    /// For a hook that must own nothing while it calls on; NULL when nothing is left to do.
+    fn into_raw(self) -> *mut Self {
+        match (&self.session, &self.away) {
+            (None, None) => std::ptr::null_mut(),
+            _ => Box::into_raw(Box::new(self)),
+        }
+    }
+
+    fn after(self) -> Result<()> {
+        // SAFETY: plain getter; without a transaction nothing can be looked up.
+        if !unsafe { pg_sys::IsTransactionState() } {
+            return Ok(());
+        }
+        if let Some(mut away) = self.away {
             away.forget_if_gone();
         }
-        if let Some(session) = session
-            && pg_sys::IsTransactionState()
-        {
-            session.after(tag).or_raise();
-        }
+        self.session.map_or(Ok(()), |session| session.after(self.tag))
     }
 }
 
@@ -251,7 +285,6 @@ fn always(table: pg_sys::Oid) -> Result<()> {
     ))
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn object_access(
     access: pg_sys::ObjectAccessType::Type,
     class: pg_sys::Oid,
@@ -262,13 +295,13 @@ unsafe extern "C-unwind" fn object_access(
     // SAFETY: passes on what it was given.
     unsafe {
         if let Some(previous) = PREV_ACCESS {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(access, class, object, part, argument));
+            previous(access, class, object, part, argument);
         }
-    }
-    if access == pg_sys::ObjectAccessType::OAT_DROP && !is_ours() && !in_our_script() {
-        // SAFETY: plain getter.
-        if unsafe { pg_sys::IsTransactionState() } && installed() {
-            drops::note(class, object, part).or_raise();
-        }
+        hook::own_part(|| {
+            let is_drop = access == pg_sys::ObjectAccessType::OAT_DROP;
+            if is_drop && !is_ours() && !in_our_script() && pg_sys::IsTransactionState() && installed() {
+                drops::note(class, object, part).or_raise();
+            }
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! Transactions of workers: one closure, one transaction, errors as values.
 
 use crate::error::{Error, Result};
-use crate::sqlstate;
+use crate::{caught::Caught, sqlstate};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use std::panic::AssertUnwindSafe;
@@ -77,14 +77,19 @@ pub fn catch<R>(f: impl FnOnce() -> Result<R>) -> Result<R> {
 
 /// The error as a value.
 pub fn from_caught(caught: CaughtError) -> Error {
-    match caught {
-        CaughtError::PostgresError(report)
-        | CaughtError::ErrorReport(report)
-        | CaughtError::RustPanic { ereport: report, .. } => Error {
-            sqlstate: match sqlstate::carried(report.domain()) {
-                Some(carried) => carried.to_string(),
-                None => sqlstate::unpack(report.sql_error_code() as i32),
-            },
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic { ereport: report, .. }) = caught;
+    match Caught::from_domain(report.domain()) {
+        Some(caught) => Error {
+            sqlstate: sqlstate::unpack(caught.code()),
+            message: caught.message(),
+            detail: caught.detail(),
+            hint: caught.hint(),
+            constraint: caught.constraint().map(Box::new),
+        },
+        None => Error {
+            sqlstate: sqlstate::unpack(report.sql_error_code() as i32),
             message: report.message().to_string(),
             detail: report.detail().map(str::to_string),
             hint: report.hint().map(str::to_string),

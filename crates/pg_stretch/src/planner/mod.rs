@@ -2,7 +2,7 @@
 
 use crate::catalog::tables;
 use crate::error::{Error, OrRaise, Result};
-use crate::pg::{list, names};
+use crate::pg::{hook, list, names};
 use crate::stretched;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -28,7 +28,6 @@ pub fn register() {
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn plan(
     query: *mut pg_sys::Query,
     text: *const std::ffi::c_char,
@@ -37,11 +36,8 @@ unsafe extern "C-unwind" fn plan(
 ) -> *mut pg_sys::PlannedStmt {
     // SAFETY: the planner hands over a valid query tree; the previous hook or the standard planner gets the same one.
     unsafe {
-        check(query).or_raise();
-        match PREVIOUS {
-            Some(previous) => previous(query, text, options, params),
-            None => pg_sys::standard_planner(query, text, options, params),
-        }
+        hook::own_part(|| check(query).or_raise());
+        PREVIOUS.unwrap_or(hook::standard_planner)(query, text, options, params)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The log hook: statements, parameters and messages that hold a secret are replaced before they are written or sent.
 
 use super::{MASK, is_secret, statement_is_secret, text};
-use crate::pg::names;
-use pgrx::prelude::*;
+use crate::pg::{hook, names};
+use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_char};
 
 static mut PREVIOUS: pg_sys::emit_log_hook_type = None;
@@ -19,13 +19,12 @@ pub fn install() {
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn emit(report: *mut pg_sys::ErrorData) {
     // SAFETY: PostgreSQL passes the report that it is about to write; the previous hook sees what is left.
     unsafe {
-        redact(&mut *report);
+        hook::own_part(|| redact(&mut *report));
         if let Some(previous) = PREVIOUS {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(report));
+            previous(report);
         }
     }
 }

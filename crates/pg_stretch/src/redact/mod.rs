@@ -8,7 +8,8 @@ mod text;
 
 pub use text::is_secret;
 
-use pgrx::prelude::*;
+use crate::pg::hook;
+use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::CStr;
 
@@ -100,48 +101,40 @@ unsafe fn look_behind_execute(query: *mut pg_sys::Query) {
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn analyze(
     state: *mut pg_sys::ParseState,
     query: *mut pg_sys::Query,
     jumble: *mut pg_sys::JumbleState,
 ) {
-    // SAFETY: PostgreSQL passes an analyzed query.
-    unsafe { look_behind_execute(query) };
-    mask_activity();
-    // SAFETY: calls the hook that was there before us.
+    // SAFETY: PostgreSQL passes an analyzed query; calls the hook that was there before us.
     unsafe {
+        hook::own_part(|| {
+            look_behind_execute(query);
+            mask_activity();
+        });
         if let Some(previous) = PREV_ANALYZE {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| previous(state, query, jumble));
+            previous(state, query, jumble);
         }
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: i32) {
-    mask_activity();
     // SAFETY: calls the hook that was there before us, or what PostgreSQL would have called.
     unsafe {
-        match PREV_START {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, flags)),
-            None => pg_sys::standard_ExecutorStart(query, flags),
-        }
+        hook::own_part(mask_activity);
+        PREV_START.unwrap_or(hook::standard_ExecutorStart)(query, flags);
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn run(
     query: *mut pg_sys::QueryDesc,
     direction: pg_sys::ScanDirection::Type,
     count: u64,
     once: bool,
 ) {
-    mask_activity();
     // SAFETY: as above.
     unsafe {
-        match PREV_RUN {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, direction, count, once)),
-            None => pg_sys::standard_ExecutorRun(query, direction, count, once),
-        }
+        hook::own_part(mask_activity);
+        PREV_RUN.unwrap_or(hook::standard_ExecutorRun)(query, direction, count, once);
     }
 }

@@ -3,9 +3,9 @@
 //! or skip (F28, design §4).
 
 use crate::error::OrRaise;
-use crate::pg::list;
+use crate::pg::{hook, list, raw};
 use crate::tombstone;
-use pgrx::prelude::*;
+use pgrx::pg_sys;
 use std::cell::Cell;
 
 static mut PREVIOUS: pg_sys::ExecutorFinish_hook_type = None;
@@ -37,16 +37,32 @@ impl Drop for Outer {
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn finish(query: *mut pg_sys::QueryDesc) {
-    // SAFETY: PostgreSQL passes a started query.
+    // SAFETY: PostgreSQL passes a started query; calls the hook that was there before us, or what PostgreSQL would have called.
     unsafe {
-        let _ending = tombstone::flush((*query).estate).or_raise();
-        let _outer = Outer(ON_CONFLICT.replace(has_on_conflict((*query).plannedstmt)));
-        match PREVIOUS {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query)),
-            None => pg_sys::standard_ExecutorFinish(query),
+        let next = PREVIOUS.unwrap_or(hook::standard_ExecutorFinish);
+        let on_conflict = has_on_conflict((*query).plannedstmt);
+        if on_conflict == ON_CONFLICT.get() && !may_kill_cold_rows((*query).estate) {
+            return next(query);
         }
+        hook::own_part(|| {
+            let _ending = tombstone::flush((*query).estate).or_raise();
+            let _outer = Outer(ON_CONFLICT.replace(on_conflict));
+            raw::guarded(|| next(query));
+        });
+    }
+}
+
+/// Whether a foreign table, as the cold side is one, is among the targets of the statement.
+unsafe fn may_kill_cold_rows(statement: *mut pg_sys::EState) -> bool {
+    // SAFETY: the list holds the open targets of a started statement; nothing is owned.
+    unsafe {
+        let targets = (*statement).es_opened_result_relations;
+        (0..list::length(targets)).any(|at| {
+            !(*list::nth::<pg_sys::ResultRelInfo>(targets, at))
+                .ri_FdwRoutine
+                .is_null()
+        })
     }
 }
 
@@ -61,10 +77,9 @@ unsafe fn has_on_conflict(statement: *mut pg_sys::PlannedStmt) -> bool {
         };
         match statement.as_ref() {
             Some(statement) if statement.commandType != pg_sys::CmdType::CMD_UTILITY => {
+                let subplans = statement.subplans;
                 handles(statement.planTree)
-                    || list::pointers::<pg_sys::Plan>(statement.subplans)
-                        .into_iter()
-                        .any(handles)
+                    || (0..list::length(subplans)).any(|at| handles(list::nth::<pg_sys::Plan>(subplans, at)))
             }
             _ => false,
         }

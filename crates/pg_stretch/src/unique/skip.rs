@@ -10,7 +10,7 @@ use super::sql;
 use crate::error::{Error, OrRaise, Result};
 use crate::key_filter::Hasher;
 use crate::pg::scratch::Scratch;
-use crate::pg::{list, names};
+use crate::pg::{hook, list, names};
 use crate::stretched;
 use pgrx::prelude::*;
 use std::cell::RefCell;
@@ -44,21 +44,25 @@ pub fn install() {
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: i32) {
     // SAFETY: PostgreSQL passes a query that is about to start.
     unsafe {
-        match PREVIOUS {
-            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, flags)),
-            None => pg_sys::standard_ExecutorStart(query, flags),
-        }
-        let mut nodes = list::pointers::<pg_sys::PlanState>((*(*query).estate).es_auxmodifytables);
-        nodes.push((*query).planstate);
+        PREVIOUS.unwrap_or(hook::standard_ExecutorStart)(query, flags);
+        hook::own_part(|| watch_all(&*query).or_raise());
+    }
+}
+
+unsafe fn watch_all(query: &pg_sys::QueryDesc) -> Result<()> {
+    // SAFETY: a started query has its state.
+    unsafe {
+        let mut nodes = list::pointers::<pg_sys::PlanState>((*query.estate).es_auxmodifytables);
+        nodes.push(query.planstate);
         for node in nodes {
             if !node.is_null() && (*node).type_ == pg_sys::NodeTag::T_ModifyTableState {
-                watch(&mut *node.cast(), (*query).estate).or_raise();
+                watch(&mut *node.cast(), query.estate)?;
             }
         }
+        Ok(())
     }
 }
 
