@@ -23,7 +23,7 @@ cargo xtask COMMAND
   ci                                    format, lints, rules of the repository, then the tests
   mutants [NAME]                        plant one bug after the other and name the test that catches it
   torture --minutes N [--seed S]        kills, histories and restores with new seeds, and a summary
-  bench                                 what stretching costs, as ratios measured side by side
+  bench [unseen] [conflicts] [keys]     what stretching costs, as ratios measured side by side
   demo [--keep] [--tsql]                the whole story on real data, in a private PostgreSQL
 ";
 
@@ -50,7 +50,7 @@ fn run(args: &[String]) -> Result<(), String> {
         "test" => suite::run(rest),
         "ci" => no_arguments(rest).and_then(|()| ci::run()),
         "demo" => program("demo", rest),
-        "bench" => no_arguments(rest).and_then(|()| program("bench", rest)),
+        "bench" => program("bench", rest),
         "mutants" => mutants::run(rest),
         "torture" => torture::run(rest),
         "help" | "--help" | "-h" => {

@@ -97,13 +97,16 @@ pub fn inherits(relation: pg_sys::Oid, child: pg_sys::Oid) -> bool {
 }
 
 fn entry(oid: pg_sys::Oid) -> Result<Known> {
-    // SAFETY: plain getter; without a transaction there is no catalog to ask.
-    if oid.to_u32() < FIRST_NORMAL_OBJECT || !unsafe { pg_sys::IsTransactionState() } {
+    if oid.to_u32() < FIRST_NORMAL_OBJECT {
         return Ok(None);
     }
     listen();
     if let Some(known) = KNOWN.with_borrow(|map| map.get(&oid).cloned()) {
         return Ok(known);
+    }
+    // SAFETY: plain getter; without a transaction there is no catalog to ask.
+    if !unsafe { pg_sys::IsTransactionState() } {
+        return Ok(None);
     }
     let before = MESSAGES.get();
     let found = find(oid)?;

@@ -20,6 +20,8 @@ unsafe extern "C-unwind" {
         b: pg_sys::Datum,
     ) -> pg_sys::Datum;
     pub fn MemoryContextReset(context: pg_sys::MemoryContext);
+    /// A getter: raises nothing.
+    pub fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
     fn ProcessInterrupts();
 
     // Missing in the bindings.

@@ -46,16 +46,17 @@ unsafe extern "C-unwind" fn plan(
 unsafe fn check(query: *mut pg_sys::Query) -> Result<()> {
     // SAFETY: `query` is a valid query tree; lists hold what their names say.
     unsafe {
-        pg_sys::check_stack_depth();
         check_query(query)?;
-        for entry in list::pointers::<pg_sys::RangeTblEntry>((*query).rtable) {
+        let (entries, common) = ((*query).rtable, (*query).cteList);
+        for at in 0..list::length(entries) {
+            let entry = list::nth::<pg_sys::RangeTblEntry>(entries, at);
             check_entry(entry)?;
             if (*entry).rtekind == pg_sys::RTEKind::RTE_SUBQUERY && !(*entry).subquery.is_null() {
-                check((*entry).subquery)?;
+                check_below((*entry).subquery)?;
             }
         }
-        for common in list::pointers::<pg_sys::CommonTableExpr>((*query).cteList) {
-            check((*common).ctequery.cast())?;
+        for at in 0..list::length(common) {
+            check_below((*list::nth::<pg_sys::CommonTableExpr>(common, at)).ctequery.cast())?;
         }
         if (*query).hasSubLinks {
             let flags = pg_sys::QTW_IGNORE_RT_SUBQUERIES | pg_sys::QTW_IGNORE_CTE_SUBQUERIES;
@@ -64,6 +65,15 @@ unsafe fn check(query: *mut pg_sys::Query) -> Result<()> {
             });
         }
         Ok(())
+    }
+}
+
+/// Checks a query inside another one.
+unsafe fn check_below(query: *mut pg_sys::Query) -> Result<()> {
+    // SAFETY: as for `check`.
+    unsafe {
+        pg_sys::check_stack_depth();
+        check(query)
     }
 }
 
@@ -76,7 +86,7 @@ unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut std::ffi
     // SAFETY: the tag tells the type of a node; the walker of the server visits its parts.
     unsafe {
         if (*node).type_ == pg_sys::NodeTag::T_Query {
-            check(node.cast()).or_raise();
+            check_below(node.cast()).or_raise();
             return false;
         }
         pg_sys::ffi::pg_guard_ffi_boundary(|| expression_tree_walker(node, Some(look), context))

@@ -8,7 +8,7 @@ mod text;
 
 pub use text::is_secret;
 
-use crate::pg::hook;
+use crate::pg::{hook, raw};
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -47,7 +47,7 @@ pub fn statement_is_secret() -> bool {
         if statement.is_null() {
             return false;
         }
-        let (address, started) = (statement as usize, pg_sys::GetCurrentStatementStartTimestamp());
+        let (address, started) = (statement as usize, raw::GetCurrentStatementStartTimestamp());
         let (known_address, known_started, known) = JUDGED.get();
         if (address, started) == (known_address, known_started) {
             return known;
@@ -96,7 +96,7 @@ unsafe fn look_behind_execute(query: *mut pg_sys::Query) {
         let text = (*(*prepared).plansource).query_string;
         if !text.is_null() && is_secret(CStr::from_ptr(text).to_bytes()) {
             let address = pg_sys::debug_query_string as usize;
-            JUDGED.set((address, pg_sys::GetCurrentStatementStartTimestamp(), true));
+            JUDGED.set((address, raw::GetCurrentStatementStartTimestamp(), true));
         }
     }
 }

@@ -45,24 +45,28 @@ pub fn install() {
 }
 
 unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: i32) {
-    // SAFETY: PostgreSQL passes a query that is about to start.
+    // SAFETY: PostgreSQL passes a query that is about to start, and has its state afterwards.
     unsafe {
         PREVIOUS.unwrap_or(hook::standard_ExecutorStart)(query, flags);
-        hook::own_part(|| watch_all(&*query).or_raise());
+        let statement = (*query).estate;
+        let auxiliary = (*statement).es_auxmodifytables;
+        watch_if_skips((*query).planstate, statement);
+        for at in 0..list::length(auxiliary) {
+            watch_if_skips(list::nth(auxiliary, at), statement);
+        }
     }
 }
 
-unsafe fn watch_all(query: &pg_sys::QueryDesc) -> Result<()> {
-    // SAFETY: a started query has its state.
+unsafe fn watch_if_skips(node: *mut pg_sys::PlanState, statement: *mut pg_sys::EState) {
+    // SAFETY: the tag of a node tells its type; most statements own nothing here and pay for nothing.
     unsafe {
-        let mut nodes = list::pointers::<pg_sys::PlanState>((*query.estate).es_auxmodifytables);
-        nodes.push(query.planstate);
-        for node in nodes {
-            if !node.is_null() && (*node).type_ == pg_sys::NodeTag::T_ModifyTableState {
-                watch(&mut *node.cast(), query.estate)?;
-            }
+        if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_ModifyTableState {
+            return;
         }
-        Ok(())
+        let plan = (*node).plan.cast::<pg_sys::ModifyTable>();
+        if (*plan).onConflictAction == pg_sys::OnConflictAction::ONCONFLICT_NOTHING {
+            hook::own_part(|| watch(&mut *node.cast(), statement).or_raise());
+        }
     }
 }
 
@@ -71,11 +75,6 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
     // SAFETY: an initialized node with its plan, targets and source of rows.
     unsafe {
         let plan = &*node.ps.plan.cast::<pg_sys::ModifyTable>();
-        if node.operation != pg_sys::CmdType::CMD_INSERT
-            || plan.onConflictAction != pg_sys::OnConflictAction::ONCONFLICT_NOTHING
-        {
-            return Ok(());
-        }
         let table = (*node.resultRelInfo).ri_RelationDesc;
         let source = node.ps.lefttree;
         let Some(info) = stretched::lookup((*table).rd_id)? else {

@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod keys;
+mod unseen;
 
 use testkit::setup::enable_database;
 use testkit::{Cluster, Endpoint};
@@ -9,7 +10,19 @@ use testkit::{Cluster, Endpoint};
 /// Rows of a batch, and so of a segment.
 const BATCH_ROWS: u32 = 50;
 
+/// Words choose parts; without any, all run.
 fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
+    if wanted("unseen") {
+        unseen::run();
+    }
+    if wanted("conflicts") || wanted("keys") {
+        stretched(wanted("conflicts"), wanted("keys"));
+    }
+}
+
+fn stretched(conflicts: bool, keys: bool) {
     let cluster = Cluster::builder("bench")
         .conf("stretch.batch_rows", &BATCH_ROWS.to_string())
         .conf("stretch.naptime", "1h")
@@ -21,9 +34,13 @@ fn main() {
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
-    conflicts::run(&cluster, &db);
-    for (name, key) in [("increasing", "bigint"), ("random", "uuid")] {
-        keys::run(&db, name, key);
+    if conflicts {
+        conflicts::run(&cluster, &db);
+    }
+    if keys {
+        for (name, key) in [("increasing", "bigint"), ("random", "uuid")] {
+            keys::run(&db, name, key);
+        }
     }
 }
 
