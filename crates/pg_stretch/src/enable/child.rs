@@ -3,6 +3,7 @@
 use crate::catalog::rows::UniqueKey;
 use crate::error::{Error, Result};
 use crate::guard;
+use crate::pg::type_io::Formats;
 use crate::pg::{names, spi, user};
 use pgrx::pg_sys;
 use stretch_core::ids::TableId;
@@ -26,6 +27,7 @@ fn name_of(relation: pg_sys::Oid, table: TableId) -> String {
 
 /// Makes the child with the table's owner as its owner; that owner may read it, nobody else has a right on it.
 pub fn create(relation: pg_sys::Oid, table: TableId, filter: Option<&str>) -> Result<pg_sys::Oid> {
+    let _formats = Formats::of_database();
     let child = format!("stretch_remote.{}", names::quote_ident(&name_of(relation, table)));
     let check = filter.map_or(String::new(), |filter| format!("CONSTRAINT {FILTER} CHECK ({filter})"));
     let parent = names::relation(relation);
@@ -52,6 +54,7 @@ pub fn create(relation: pg_sys::Oid, table: TableId, filter: Option<&str>) -> Re
 
 /// Replaces the CHECK of the child. The caller holds ACCESS EXCLUSIVE on the parent.
 pub fn replace_filter(child: pg_sys::Oid, filter: Option<&str>) -> Result<()> {
+    let _formats = Formats::of_database();
     let child = names::relation(child);
     let add = filter.map_or(String::new(), |filter| {
         format!(", ADD CONSTRAINT {FILTER} CHECK ({filter})")

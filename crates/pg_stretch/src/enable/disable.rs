@@ -5,7 +5,8 @@ use crate::catalog::rows::StretchedTable;
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result, notice};
-use crate::pg::{names, path, spi, user};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::{names, spi, user};
 use crate::stretched::{self, Info};
 use crate::{request, shmem};
 use pgrx::pg_sys;
@@ -37,7 +38,7 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
     uploaded(&table, &name)?;
     {
         let _us = user::ActAs::extension_owner();
-        let _path = path::Pinned::new();
+        let _path = LocalSettings::path();
         child::drop_triggers(relation)?;
         let table = Info::from(table);
         retire(&table)?;
@@ -82,7 +83,7 @@ fn uploaded(table: &StretchedTable, name: &str) -> Result<()> {
 /// stamped by a later transaction (F16, F47). The lock comes first, as for whoever retires a segment (F2).
 pub fn retire(info: &Info) -> Result<()> {
     let _us = user::ActAs::extension_owner();
-    let _path = path::Pinned::new();
+    let _path = LocalSettings::path();
     let id = info.table_id.to_string();
     for sql in [
         "SELECT FROM stretch.segment WHERE table_id = $1::uuid AND NOT retired ORDER BY segment_id FOR UPDATE",

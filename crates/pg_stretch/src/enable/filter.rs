@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::migrate::order;
+use crate::pg::type_io::Formats;
 use crate::pg::{list, names, user};
 use pgrx::pg_sys;
 use std::ffi::{CString, c_void};
@@ -19,11 +20,13 @@ const EQUAL: i32 = 3;
 const NOT_EQUAL: i32 = 6;
 
 /// Parses and checks a filter as the table's owner, who must not gain anybody else's rights by it; returns it deparsed
-/// under `search_path = pg_catalog, pg_temp`. The caller holds a lock on the table.
+/// under settings of our own, so that everybody who reads the text later reads the same constants. The caller holds a lock on the
+/// table.
 pub fn normalize(relation: pg_sys::Oid, filter: &str) -> Result<String> {
     let _owner = user::ActAs::role(user::relation_owner(relation), true);
     let node = parse(relation, filter)?;
     check(node)?;
+    let _formats = Formats::of_database();
     // SAFETY: a checked expression over the only relation of the deparse context.
     unsafe {
         let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
@@ -32,12 +35,13 @@ pub fn normalize(relation: pg_sys::Oid, filter: &str) -> Result<String> {
 }
 
 /// Whether every row that the old filter selects is also selected by the new one, as the planner's prover sees it
-/// (design §13). `None` selects every row.
+/// (design §13). Both are texts that [`normalize`] made; `None` selects every row.
 pub fn is_looser(relation: pg_sys::Oid, old: Option<&str>, new: Option<&str>) -> Result<bool> {
     let Some(new) = new else {
         return Ok(true);
     };
     let _owner = user::ActAs::role(user::relation_owner(relation), true);
+    let _formats = Formats::of_database();
     let new = prepared(parse(relation, new)?);
     let old = match old {
         Some(old) => prepared(parse(relation, old)?),

@@ -11,7 +11,9 @@ use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result, notice};
-use crate::pg::{names, path, spi, user};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::type_io::Formats;
+use crate::pg::{names, spi, user};
 use crate::{request, secrets, shmem, types};
 use pgrx::pg_sys;
 use refusals::Refusal;
@@ -260,6 +262,7 @@ fn estimate(relation: pg_sys::Oid, filter: Option<&str>) -> Result<(i64, i64)> {
         filter.unwrap_or("true")
     );
     let plan = {
+        let _formats = Formats::of_database();
         let _owner = user::ActAs::role(user::relation_owner(relation), true);
         spi::get::<pgrx::Json>(&sql, &[])?
     };
@@ -361,7 +364,7 @@ pub fn close_contents() -> Result<()> {
         return Ok(());
     }
     let _us = user::ActAs::extension_owner();
-    let _path = path::Pinned::new();
+    let _path = LocalSettings::path();
     for table in tables {
         close_content(table.relation)?;
     }

@@ -5,6 +5,7 @@ use super::values::Maker;
 use crate::error::Result;
 use arrow_array::{Array, ArrayRef};
 use pgrx::pg_sys;
+use std::rc::Rc;
 use stretch_segment::limits::MAX_ROWS;
 
 /// Rows made into datums at once.
@@ -39,16 +40,20 @@ pub struct Source {
 }
 
 impl Source {
-    /// A column with its array, of a table of `owner`.
+    /// A column with its array, of a table of `owner`, written by a database of the encoding `stored_encoding`.
     pub fn new(
         target: &Target,
         content: Option<(ArrayRef, Reading)>,
         owner: pg_sys::Oid,
+        stored_encoding: &Rc<str>,
         context: pg_sys::MemoryContext,
     ) -> Self {
         Self {
             attribute: target.attribute,
-            content: content.map(|(array, reading)| (array, Maker::new(reading, target.base_type, owner, context))),
+            content: content.map(|(array, reading)| {
+                let maker = Maker::new(reading, target.base_type, owner, stored_encoding.clone(), context);
+                (array, maker)
+            }),
         }
     }
 }

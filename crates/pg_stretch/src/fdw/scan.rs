@@ -378,6 +378,7 @@ impl ColdScan {
             .decode_row_group(row_group, &needed, &chunks)
             .map_err(|error| self.damaged(&error, open, row_group))?;
         let mut arrays = arrays.into_iter();
+        let encoding = open.segment.server_encoding.as_str().into();
         let mut sources = Vec::with_capacity(self.projected.len());
         for target in &self.projected {
             let content = match columns::find(open.reader.detail(), target.field_id) {
@@ -387,7 +388,7 @@ impl ColdScan {
                 }
                 None => None,
             };
-            sources.push(Source::new(target, content, self.owner, self.group_context));
+            sources.push(Source::new(target, content, self.owner, &encoding, self.group_context));
         }
         self.group = Some(Group::new(open.number, first_row, rows as usize, sources, dead));
         Ok(())

@@ -2,8 +2,8 @@
 
 use super::columns::Reading;
 use crate::error::{Error, Result};
-use crate::pg::{path, user};
-use crate::worker::settings;
+use crate::pg::type_io::{Formats, Function, Which};
+use crate::pg::user;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
@@ -11,6 +11,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef};
 use pgrx::pg_sys;
 use std::ops::Range;
+use std::rc::Rc;
 use stretch_segment::{date_from_parquet, numeric, timestamp_from_parquet};
 
 /// Longest payload of a varlena with a header of one byte (VARATT_SHORT_MAX less the header).
@@ -20,38 +21,38 @@ const SHORT_MAX: usize = 126;
 pub struct Maker {
     reading: Reading,
     /// The type's receive or input function, where it is needed.
-    function: Option<Box<pg_sys::FmgrInfo>>,
-    io_param: pg_sys::Oid,
+    function: Option<Function>,
     /// Owner of the table, as whom the function runs.
     owner: pg_sys::Oid,
+    /// Name of the encoding of the database that wrote the values.
+    stored_encoding: Rc<str>,
     encoding: i32,
     /// Stored text is UTF-8 and the server's encoding is another.
     convert: bool,
 }
 
 impl Maker {
-    /// A maker for values of `base_type` in a table of `owner`. The function's look-up data live in `context`.
-    pub fn new(reading: Reading, base_type: pg_sys::Oid, owner: pg_sys::Oid, context: pg_sys::MemoryContext) -> Self {
-        let (mut function, mut io_param) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
-        // SAFETY: syscache look-ups of an existing type; the FmgrInfo is boxed, so its address stays.
-        let (info, encoding) = unsafe {
-            match reading {
-                Reading::Receive => pg_sys::getTypeBinaryInputInfo(base_type, &mut function, &mut io_param),
-                Reading::Input => pg_sys::getTypeInputInfo(base_type, &mut function, &mut io_param),
-                _ => {}
-            }
-            let info = (function != pg_sys::InvalidOid).then(|| {
-                let mut info = Box::new(pg_sys::FmgrInfo::default());
-                pg_sys::fmgr_info_cxt(function, &mut *info, context);
-                info
-            });
-            (info, pg_sys::GetDatabaseEncoding() as u32)
+    /// A maker for values of `base_type` in a table of `owner`, stored by a database of the encoding `stored_encoding`. The
+    /// function's look-up data live in `context`.
+    pub fn new(
+        reading: Reading,
+        base_type: pg_sys::Oid,
+        owner: pg_sys::Oid,
+        stored_encoding: Rc<str>,
+        context: pg_sys::MemoryContext,
+    ) -> Self {
+        let which = match reading {
+            Reading::Receive => Some(Which::Receive),
+            Reading::Input => Some(Which::Input),
+            _ => None,
         };
+        // SAFETY: plain getter.
+        let encoding = unsafe { pg_sys::GetDatabaseEncoding() as u32 };
         Self {
             reading,
-            function: info,
-            io_param,
+            function: which.map(|which| Function::new(which, base_type, context)),
             owner,
+            stored_encoding,
             encoding: encoding as i32,
             convert: encoding != pg_sys::pg_enc::PG_UTF8 && encoding != pg_sys::pg_enc::PG_SQL_ASCII,
         }
@@ -152,15 +153,19 @@ impl Maker {
                 area.finish(out);
             }
             Reading::Receive | Reading::Input => {
+                let function = self
+                    .function
+                    .ok_or_else(|| Error::internal("a type has no function to read its stored values"))?;
                 // Arrays, rows and ranges check the domains in them, with functions of the table's owner: those must
                 // not get the rights of whoever reads (F35).
                 let _owner = user::ActAs::role(self.owner, true);
-                let _formats = path::Pinned::with(settings::FORMATS);
+                let formats = Formats::of(&self.stored_encoding)?;
                 for i in rows {
+                    // SAFETY: the function is the one that belongs to how the values were written.
                     out.push(match bytes_of(array, i) {
                         None => pg_sys::Datum::from(0),
-                        Some(bytes) if self.reading == Reading::Input => self.call(self.verified(bytes, array)?)?,
-                        Some(bytes) => self.call(bytes)?,
+                        Some(text) if self.reading == Reading::Input => unsafe { formats.input(function, text, -1) },
+                        Some(bytes) => unsafe { formats.receive(function, bytes, -1) },
                     });
                 }
             }
@@ -181,30 +186,6 @@ impl Maker {
         Err(Error::internal(
             "a stored text is not valid in the encoding of this database",
         ))
-    }
-
-    /// The type's own function. It gets a copy with a zero behind it, which some functions write to and others read.
-    fn call(&mut self, bytes: &[u8]) -> Result<pg_sys::Datum> {
-        let function: *mut pg_sys::FmgrInfo = match &mut self.function {
-            Some(function) => &mut **function,
-            None => return Err(Error::internal("a type has no function to read its stored values")),
-        };
-        // SAFETY: the copy lives in the current memory context; the function belongs to the type.
-        unsafe {
-            let copy = pg_sys::palloc(bytes.len() + 1).cast::<u8>();
-            copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-            copy.add(bytes.len()).write(0);
-            if self.reading == Reading::Input {
-                return Ok(pg_sys::InputFunctionCall(function, copy.cast(), self.io_param, -1));
-            }
-            let mut buffer = pg_sys::StringInfoData {
-                data: copy.cast(),
-                len: bytes.len() as i32,
-                maxlen: bytes.len() as i32 + 1,
-                cursor: 0,
-            };
-            Ok(pg_sys::ReceiveFunctionCall(function, &mut buffer, self.io_param, -1))
-        }
     }
 }
 

@@ -4,7 +4,8 @@ use super::targets::refused;
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::Result;
-use crate::pg::{list, names, path, spi};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::{list, names, spi};
 use pgrx::pg_sys;
 use stretch_core::command::Target;
 
@@ -35,7 +36,7 @@ pub fn check(changed: pg_sys::Oid) -> Result<()> {
         return Ok(());
     }
     let relations: Vec<pg_sys::Oid> = tables.iter().map(|table| table.relation).collect();
-    let _path = path::Pinned::new();
+    let _path = LocalSettings::path();
     match spi::get::<pg_sys::Oid>(USED, &[relations.into(), changed.into()])? {
         Some(relation) => Err(refused(
             Target::StretchedTable,

@@ -1,7 +1,8 @@
 //! Triggers as the guard sees them, from a statement or from pg_trigger.
 
 use crate::error::Result;
-use crate::pg::{list, names, path, spi};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::{list, names, spi};
 use pgrx::pg_sys;
 use stretch_core::command::Trigger;
 
@@ -57,7 +58,7 @@ pub struct Stored {
 
 /// The triggers of a table.
 pub fn of_table(relation: pg_sys::Oid) -> Result<Vec<Stored>> {
-    let _path = path::Pinned::new();
+    let _path = LocalSettings::path();
     spi::rows(
         "SELECT tgname::text, tgisinternal, tgfoid = 'stretch.unique_probe()'::pg_catalog.regprocedure,
             tgtype & 1 = 1, tgtype & 24 <> 0 AND (tgoldtable IS NOT NULL OR tgnewtable IS NOT NULL), tgenabled = 'A'

@@ -4,7 +4,8 @@ use super::targets::{Aim, Facts, What, installed};
 use super::{classify, constraints, copy, databases, drops, dump, is_ours, publish, triggers};
 use crate::enable::{self, child};
 use crate::error::{OrRaise, Result};
-use crate::pg::{hook, path, raw, user};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::{hook, raw, user};
 use crate::redact;
 use pgrx::pg_sys;
 use std::ffi::c_char;
@@ -251,7 +252,7 @@ impl Session {
             tag,
             pg_sys::NodeTag::T_CreateSubscriptionStmt | pg_sys::NodeTag::T_AlterSubscriptionStmt
         ) {
-            let _path = path::Pinned::new();
+            let _path = LocalSettings::path();
             for aim in publish::subscribed()? {
                 aim.check(&self.facts)?;
             }
@@ -268,7 +269,7 @@ impl Session {
 
 /// `ENABLE TRIGGER ALL` made ours fire on origin only; they must fire always (F28).
 fn always(table: pg_sys::Oid) -> Result<()> {
-    let _path = path::Pinned::new();
+    let _path = LocalSettings::path();
     let ours: Vec<String> = triggers::of_table(table)?
         .into_iter()
         .filter(|stored| stored.trigger.ours && !stored.trigger.always)

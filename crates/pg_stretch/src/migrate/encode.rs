@@ -2,6 +2,7 @@
 
 use crate::catalog::rows::{Column, Form};
 use crate::error::{Error, Result};
+use crate::pg::type_io::{Formats, Function, Which};
 use crate::types::{self, TypePlan};
 use pgrx::pg_sys;
 use stretch_segment::{BatchBuilder, ColumnSpec, ColumnType, ValueForm};
@@ -15,11 +16,8 @@ unsafe extern "C-unwind" {
 pub struct Encoder {
     pub column: Column,
     plan: TypePlan,
-    send: pg_sys::Oid,
-    receive: pg_sys::Oid,
-    output: pg_sys::Oid,
-    input: pg_sys::Oid,
-    io_param: pg_sys::Oid,
+    /// How a value of a type that is not native is written and read; `None` for native ones.
+    functions: Option<[Function; 2]>,
     by_value: bool,
     length: i16,
     /// Text must be converted: the server's encoding is neither UTF-8 nor SQL_ASCII (F37).
@@ -42,19 +40,19 @@ impl Encoder {
         if force_output && plan.form == Form::Send {
             plan.form = Form::Output;
         }
-        let (mut send, mut receive, mut output, mut input, mut io_param) = Default::default();
-        let (mut varlena, mut length, mut by_value) = (false, 0i16, false);
-        // SAFETY: syscache look-ups of an existing type; binary functions only where `plan` found them.
-        unsafe {
+        let (mut length, mut by_value) = (0i16, false);
+        // SAFETY: syscache look-up of an existing type; the transaction's memory context is there.
+        let context = unsafe {
             pg_sys::get_typlenbyval(plan.base_type, &mut length, &mut by_value);
-            if plan.form == Form::Send {
-                pg_sys::getTypeBinaryOutputInfo(plan.base_type, &mut send, &mut varlena);
-                pg_sys::getTypeBinaryInputInfo(plan.base_type, &mut receive, &mut io_param);
-            } else if plan.form == Form::Output {
-                pg_sys::getTypeOutputInfo(plan.base_type, &mut output, &mut varlena);
-                pg_sys::getTypeInputInfo(plan.base_type, &mut input, &mut io_param);
-            }
-        }
+            pg_sys::TopTransactionContext
+        };
+        // Binary functions are there where `types::plan` found them.
+        let functions = match plan.form {
+            Form::Native => None,
+            Form::Send => Some([Which::Send, Which::Receive]),
+            Form::Output => Some([Which::Output, Which::Input]),
+        };
+        let functions = functions.map(|both| both.map(|which| Function::new(which, plan.base_type, context)));
         // SAFETY: plain getter.
         let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
         let text = plan.column_type == ColumnType::Text;
@@ -63,11 +61,7 @@ impl Encoder {
         Self {
             column,
             plan,
-            send,
-            receive,
-            output,
-            input,
-            io_param,
+            functions,
             by_value,
             length,
             convert,
@@ -90,7 +84,14 @@ impl Encoder {
     }
 
     /// Appends one value; the current memory context is reset after each row.
-    pub fn push(&self, batch: &mut BatchBuilder, index: usize, value: pg_sys::Datum, null: bool) -> Result<()> {
+    pub fn push(
+        &self,
+        formats: &Formats,
+        batch: &mut BatchBuilder,
+        index: usize,
+        value: pg_sys::Datum,
+        null: bool,
+    ) -> Result<()> {
         let buffer = &mut batch.columns_mut()[index];
         if null {
             buffer.push_null();
@@ -111,16 +112,30 @@ impl Encoder {
             ColumnType::Text if self.convert => buffer.push_bytes(&to_utf8(detoasted(value))),
             ColumnType::Text => buffer.push_bytes(detoasted(value)),
             ColumnType::Numeric { .. } => buffer.push_numeric(detoasted(value)),
-            ColumnType::Opaque => buffer.push_bytes(self.opaque(value)?),
+            ColumnType::Opaque => buffer.push_bytes(self.opaque(formats, value)?),
         }
         Ok(())
     }
 
     /// Bytes of the send or output function, checked: reading them must give the same bits.
-    fn opaque(&self, value: pg_sys::Datum) -> Result<&'static [u8]> {
-        let (bytes, back) = match self.plan.form {
-            Form::Output => self.through_text(value),
-            _ => self.through_binary(value),
+    fn opaque(&self, formats: &Formats, value: pg_sys::Datum) -> Result<&'static [u8]> {
+        let Some([write, read]) = self.functions else {
+            return Err(Error::internal("a type has no functions to write and read its values"));
+        };
+        let typmod = self.plan.typmod;
+        // SAFETY: the functions belong to the type; results live until the row's memory context is reset, which is after the
+        // bytes were copied into the buffer.
+        let (bytes, back) = unsafe {
+            match self.plan.form {
+                Form::Output => {
+                    let text = formats.output(write, value).to_bytes();
+                    (text, formats.input(read, text, typmod))
+                }
+                _ => {
+                    let bytes = detoasted(formats.send(write, value));
+                    (bytes, formats.receive(read, bytes, typmod))
+                }
+            }
         };
         // SAFETY: both are values of the base type.
         if unsafe {
@@ -132,29 +147,6 @@ impl Encoder {
             "a value of column {} does not survive the round trip",
             self.column.name
         )))
-    }
-
-    fn through_binary(&self, value: pg_sys::Datum) -> (&'static [u8], pg_sys::Datum) {
-        // SAFETY: the functions belong to the type; the result lives until the row's memory context is reset, which is
-        // after the bytes were copied into the buffer.
-        unsafe {
-            let sent = pg_sys::OidSendFunctionCall(self.send, value);
-            let bytes = detoasted(pg_sys::Datum::from(sent));
-            let mut text: pg_sys::StringInfoData = std::mem::zeroed();
-            pg_sys::initStringInfo(&mut text);
-            pg_sys::appendBinaryStringInfo(&mut text, bytes.as_ptr().cast(), bytes.len() as i32);
-            let back = pg_sys::OidReceiveFunctionCall(self.receive, &mut text, self.io_param, self.plan.typmod);
-            (bytes, back)
-        }
-    }
-
-    fn through_text(&self, value: pg_sys::Datum) -> (&'static [u8], pg_sys::Datum) {
-        // SAFETY: as above; the output is NUL-terminated.
-        unsafe {
-            let text = pg_sys::OidOutputFunctionCall(self.output, value);
-            let back = pg_sys::OidInputFunctionCall(self.input, text, self.io_param, self.plan.typmod);
-            (std::ffi::CStr::from_ptr(text).to_bytes(), back)
-        }
     }
 
     /// True when the output function could still be tried for this column.

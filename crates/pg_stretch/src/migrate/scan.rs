@@ -7,6 +7,7 @@ use crate::catalog::rows::StretchedTable;
 use crate::error::{Error, Result};
 use crate::pg::names::quote_ident;
 use crate::pg::scratch::Scratch;
+use crate::pg::type_io::Formats;
 use crate::pg::user::ActAs;
 use pgrx::prelude::*;
 use std::collections::HashSet;
@@ -53,6 +54,7 @@ struct Sink<'a> {
     /// What PostgreSQL calls; must come first.
     receiver: pg_sys::DestReceiver,
     request: &'a ScanRequest<'a>,
+    formats: Formats,
     batch: BatchBuilder,
     keys: Keys,
     tids: Vec<(u32, u16)>,
@@ -66,7 +68,8 @@ struct Sink<'a> {
     at: &'a std::cell::Cell<Option<Unfit>>,
 }
 
-/// Runs the scan as the table's owner in a security-restricted operation (F3). After an ERROR or an `Err` of a type's
+/// Runs the scan as the table's owner in a security-restricted operation (F3), under settings that neither the filter's text nor
+/// values can mistake. After an ERROR or an `Err` of a type's
 /// function `at` names the column and the row.
 pub fn run(
     request: &ScanRequest<'_>,
@@ -78,7 +81,6 @@ pub fn run(
     let _as_owner = ActAs::role(owner, true);
     // SAFETY: everything lives in the transaction; the receiver outlives the executor runs.
     unsafe {
-        let nest = pg_sys::NewGUCNestLevel();
         let mut sink = Sink {
             receiver: pg_sys::DestReceiver {
                 receiveSlot: Some(receive),
@@ -88,6 +90,7 @@ pub fn run(
                 mydest: pg_sys::CommandDest::DestNone,
             },
             request,
+            formats: Formats::of_database(),
             batch: BatchBuilder::new(request.encoders.iter().map(Encoder::spec).collect()),
             keys,
             tids: Vec::new(),
@@ -100,7 +103,6 @@ pub fn run(
             at,
         };
         let resume = windows(&mut sink, snapshot)?;
-        pg_sys::AtEOXact_GUC(true, nest);
         Ok(Scanned {
             batch: sink.batch,
             keys: sink.keys,
@@ -295,7 +297,13 @@ impl Sink<'_> {
         scratch.run(|| {
             for (index, encoder) in self.request.encoders.iter().enumerate() {
                 self.at.set(Some(Unfit { column: index, tid }));
-                encoder.push(&mut self.batch, index, values[index + 1], nulls[index + 1])?;
+                encoder.push(
+                    &self.formats,
+                    &mut self.batch,
+                    index,
+                    values[index + 1],
+                    nulls[index + 1],
+                )?;
             }
             self.at.set(None);
             // SAFETY: the values of a row of the heap, after the ctid.

@@ -2,10 +2,12 @@
 
 pub mod hook;
 pub mod list;
+pub mod local_settings;
 pub mod names;
-pub mod path;
+
 pub mod raw;
 pub mod scratch;
 pub mod spi;
 pub mod txn;
+pub mod type_io;
 pub mod user;

@@ -6,7 +6,8 @@ use crate::catalog::tables;
 use crate::cold_write::identity_of;
 use crate::error::{Error, Result};
 use crate::fdw::cold;
-use crate::pg::{path, user};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::user;
 use crate::stretched;
 use crate::tombstone::segment::{self, Strength};
 use pgrx::pg_sys;
@@ -43,7 +44,7 @@ pub enum Purpose {
 pub struct Session {
     info: Arc<stretched::Info>,
     _owner: Owner,
-    _path: path::Pinned,
+    _path: LocalSettings,
     _probing: super::Probing,
 }
 
@@ -53,7 +54,7 @@ impl Session {
         let session = Self {
             info: info.clone(),
             _owner: Owner::new(user::relation_owner(info.relation)),
-            _path: path::Pinned::new(),
+            _path: LocalSettings::path(),
             _probing: super::Probing::begin(),
         };
         // SAFETY: `drop` finishes; an ERROR between ends SPI with the transaction.

@@ -1,6 +1,7 @@
 //! Settings that every worker forces on itself right after connecting (F4): what the database owner set must not
 //! reach code that runs with a superuser's rights.
 
+use crate::pg::type_io;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -22,19 +23,12 @@ const FORCED: &[(&CStr, &CStr)] = &[
     (c"max_parallel_workers_per_gather", c"0"),
 ];
 
-/// What values look like as text, and how text becomes values: stored values are written and read under these.
-pub const FORMATS: &[(&CStr, &CStr)] = &[
-    (c"bytea_output", c"hex"),
-    (c"DateStyle", c"ISO, YMD"),
-    (c"IntervalStyle", c"postgres"),
-    (c"extra_float_digits", c"1"),
-    (c"lc_monetary", c"C"),
-    (c"xmloption", c"content"),
-];
-
 /// Forces the settings; `synchronous_commit` is raised to `on` and otherwise kept (a stronger one stays).
 pub fn force() {
-    for (name, value) in FORCED.iter().chain(FORMATS) {
+    // SAFETY: a static string of the server.
+    let encoding = unsafe { CStr::from_ptr(pg_sys::GetDatabaseEncodingName()) };
+    set(c"client_encoding", encoding);
+    for (name, value) in type_io::SETTINGS.iter().chain(FORCED) {
         set(name, value);
     }
     // SAFETY: plain global of the GUC machinery.

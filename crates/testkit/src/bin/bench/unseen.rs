@@ -1,11 +1,12 @@
-//! What a server pays that loads the library and has no stretched table: pgbench with and without it, in turn.
+//! What a server pays that loads the library and has no stretched table: pgbench with and without it, in turn, and on a third
+//! server like the second, which tells how much two equal servers differ.
 
 use crate::median;
 use testkit::{Cluster, os};
 
-/// Pairs of runs of each kind, and how long each run goes on.
-const PAIRS: usize = 15;
-const SECONDS: &str = "4";
+/// Runs of each kind on each server, and how long each goes on.
+const ROUNDS: usize = 13;
+const SECONDS: &str = "3";
 
 /// What pgbench runs.
 const KINDS: [(&str, &[&str]); 3] = [
@@ -16,7 +17,7 @@ const KINDS: [(&str, &[&str]); 3] = [
 
 /// Transactions per second of a server that loads the library, as a share of those of one that does not.
 pub fn run() {
-    let servers = [("with", "pg_stretch"), ("without", "")].map(|(name, libraries)| {
+    let servers = [("with", "pg_stretch"), ("without", ""), ("again", "")].map(|(name, libraries)| {
         let cluster = Cluster::builder(&format!("bench-{name}"))
             .conf("shared_preload_libraries", libraries)
             .conf("autovacuum", "off")
@@ -28,22 +29,35 @@ pub fn run() {
         cluster
     });
     for (what, arguments) in KINDS {
-        let mut ratios = Vec::new();
-        for pair in 0..PAIRS {
-            let mut speeds = [0.0; 2];
-            // None is always the one that comes first.
-            for side in [pair % 2, 1 - pair % 2] {
+        let (mut with, mut again) = (Vec::new(), Vec::new());
+        for round in 0..ROUNDS {
+            let mut speeds = [0.0; 3];
+            // None is always the one that follows the same other.
+            let mut order = [0, 1, 2];
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            order.rotate_left(round % 3);
+            for side in order {
                 speeds[side] = speed(&servers[side], arguments);
             }
-            ratios.push(speeds[0] / speeds[1]);
+            with.push(speeds[0] / speeds[1]);
+            again.push(speeds[2] / speeds[1]);
         }
-        ratios.sort_by(f64::total_cmp);
-        let (low, high) = (ratios[PAIRS / 4], ratios[PAIRS - 1 - PAIRS / 4]);
         println!(
-            "the library loaded, nothing stretched: {what}: {:.3} of the transactions per second without it (half of {PAIRS} pairs within {low:.3} to {high:.3})",
-            median(ratios)
+            "{what}: the library loaded, nothing stretched: {} of the transactions per second without it; a second server without it: {}",
+            shown(with),
+            shown(again)
         );
     }
+}
+
+/// The median, and where the middle half lies.
+fn shown(mut ratios: Vec<f64>) -> String {
+    ratios.sort_by(f64::total_cmp);
+    let quarter = ratios.len() / 4;
+    let (low, high) = (ratios[quarter], ratios[ratios.len() - 1 - quarter]);
+    format!("{:.3} (middle half {low:.3} to {high:.3})", median(ratios))
 }
 
 fn speed(cluster: &Cluster, arguments: &[&str]) -> f64 {
