@@ -11,6 +11,7 @@
 //!
 //! The two ends stand in `pg_guard_ffi_boundary` and `do_ereport` of pgrx 0.18.1; another version must be read first.
 
+use crate::pg::text;
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -115,8 +116,7 @@ impl Caught {
     }
 
     fn text(&self, at: usize) -> Option<String> {
-        let bytes = self.0.texts[at].as_deref()?;
-        Some(String::from_utf8_lossy(bytes).into_owned())
+        self.0.texts[at].as_deref().map(text::from_server)
     }
 
     /// Copies a report.

@@ -1,8 +1,8 @@
 //! Errors on their way to PostgreSQL: a definition of the error table plus message, detail and hint, raised as an ereport.
 
-use crate::sqlstate;
+use crate::{pg::text, sqlstate};
 use pgrx::pg_sys;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use stretch_core::errors::{self, ErrorDef};
 
 // Reporting functions that the bindings leave out.
@@ -143,7 +143,7 @@ fn report_about(
     hint: Option<&str>,
     constraint: Option<&[String; 3]>,
 ) {
-    let c = |text: &str| CString::new(text.replace('\0', "")).unwrap_or_default();
+    let c = text::message;
     let message = c(message);
     let detail = detail.map(c);
     let hint = hint.map(c);

@@ -2,6 +2,7 @@
 
 use crate::catalog::scan::Latest;
 use crate::error::{Error, OrRaise, Result};
+use crate::pg::text::Text;
 use crate::pg::{names, user};
 use crate::secrets::{self, key_file};
 use crate::shmem::{self, SlotState};
@@ -14,25 +15,25 @@ use stretch_core::errors;
 use stretch_core::state::DatabaseState;
 use stretch_endpoint::{bodies, claim, probe};
 
-type Link = (i32, String, Option<String>, String, Option<Interval>);
+type Link = (i32, Text, Option<Text>, Text, Option<Interval>);
 
 /// `stretch.test_connection(endpoint, credential)`.
 #[pg_extern]
 #[allow(clippy::type_complexity)] // the columns of a set-returning function are written out
 fn stretch_test_connection(
-    endpoint: Option<&str>,
-    credential: Option<&str>,
+    endpoint: Option<Text>,
+    credential: Option<Text>,
 ) -> TableIterator<
     'static,
     (
         name!(link_state, i32),
-        name!(link_state_desc, String),
-        name!(sqlstate, Option<String>),
-        name!(message, String),
+        name!(link_state_desc, Text),
+        name!(sqlstate, Option<Text>),
+        name!(message, Text),
         name!(latency, Option<Interval>),
     ),
 > {
-    TableIterator::once(test_connection(endpoint, credential).or_raise())
+    TableIterator::once(test_connection(endpoint.as_deref(), credential.as_deref()).or_raise())
 }
 
 /// Codes of `link_state` as `sp_rda_test_connection` gives them: 0 healthy, 1 unreachable, 2 refused, 3 another error.
@@ -92,12 +93,18 @@ fn test_connection(url: Option<&str>, credential: Option<&str>) -> Result<Link> 
                 "ST006" => (2, "LINK_ERROR_REFUSED"),
                 _ => (3, "LINK_ERROR"),
             };
-            (code, text.into(), Some(error.sqlstate), error.message, None)
+            (
+                code,
+                text.into(),
+                Some(error.sqlstate.into()),
+                error.message.into(),
+                None,
+            )
         }
     })
 }
 
-type Item = (String, bool, String, Option<String>);
+type Item = (Text, bool, Text, Option<Text>);
 
 /// `stretch.check()`.
 #[pg_extern]
@@ -105,10 +112,10 @@ type Item = (String, bool, String, Option<String>);
 fn stretch_check() -> TableIterator<
     'static,
     (
-        name!(item, String),
+        name!(item, Text),
         name!(ok, bool),
-        name!(detail, String),
-        name!(hint, Option<String>),
+        name!(detail, Text),
+        name!(hint, Option<Text>),
     ),
 > {
     TableIterator::new(check().or_raise())
@@ -116,8 +123,8 @@ fn stretch_check() -> TableIterator<
 
 fn item(name: &str, result: Result<String>) -> Item {
     match result {
-        Ok(detail) => (name.into(), true, detail, None),
-        Err(error) => (name.into(), false, error.message, error.hint),
+        Ok(detail) => (name.into(), true, detail.into(), None),
+        Err(error) => (name.into(), false, error.message.into(), error.hint.map(Text::from)),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::catalog::scan::Latest;
 use crate::enable::disable;
 use crate::error::{Error, OrRaise, Result, notice};
+use crate::pg::text::Text;
 use crate::pg::user;
 use crate::{catalog, gucs, request, secrets, shmem, store};
 use pgrx::prelude::*;
@@ -14,8 +15,8 @@ pub const CREDENTIAL_NAME_CHARS: usize = 128;
 
 /// `stretch.enable_database(endpoint, credential, if_not_exists)`.
 #[pg_extern]
-fn stretch_enable_database(endpoint: &str, credential: &str, if_not_exists: bool) {
-    enable_database(endpoint, credential, if_not_exists).or_raise();
+fn stretch_enable_database(endpoint: Text, credential: Text, if_not_exists: bool) {
+    enable_database(&endpoint, &credential, if_not_exists).or_raise();
 }
 
 /// `stretch.disable_database()`.

@@ -3,6 +3,7 @@
 use super::database::{check_credential_name, require_enabled};
 use crate::catalog::scan::Latest;
 use crate::error::{Error, OrRaise, Result, notice};
+use crate::pg::text::Text;
 use crate::pg::{spi, user};
 use crate::shmem::{self, SlotState};
 use crate::{catalog, gucs, identity, request, secrets, store};
@@ -31,9 +32,9 @@ type Rows = TableIterator<
 #[pg_extern]
 #[allow(clippy::type_complexity)] // the columns of a set-returning function are written out
 fn stretch_reauthorize(
-    credential: Option<&str>,
+    credential: Option<Text>,
     with_copy: Option<bool>,
-    endpoint: Option<&str>,
+    endpoint: Option<Text>,
 ) -> TableIterator<
     'static,
     (
@@ -46,7 +47,9 @@ fn stretch_reauthorize(
         name!(is_reconciled, bool),
     ),
 > {
-    let rows: Rows = TableIterator::new(reauthorize(credential, with_copy.unwrap_or(true), endpoint).or_raise());
+    let rows: Rows = TableIterator::new(
+        reauthorize(credential.as_deref(), with_copy.unwrap_or(true), endpoint.as_deref()).or_raise(),
+    );
     rows
 }
 

@@ -2,6 +2,7 @@
 
 use crate::catalog::scan::Latest;
 use crate::error::{Error, OrRaise, Result, notice};
+use crate::pg::text::Text;
 use crate::pg::{spi, user};
 use crate::secrets::{self, key_file};
 use crate::{catalog, identity, redact, request};
@@ -16,8 +17,8 @@ const SECRET_FILE_BYTES: u64 = 64 * 1024;
 
 /// `stretch.create_master_key(password)`.
 #[pg_extern]
-fn stretch_create_master_key(password: &str) {
-    create_master_key(password).or_raise();
+fn stretch_create_master_key(password: Text) {
+    create_master_key(&password).or_raise();
 }
 
 fn create_master_key(password: &str) -> Result<()> {
@@ -63,8 +64,8 @@ fn store_master_key(id: Uuid, master: &MasterKey, service: &ServiceKey, password
 
 /// `stretch.open_master_key(password)`.
 #[pg_extern]
-fn stretch_open_master_key(password: &str) {
-    open_master_key(password).or_raise();
+fn stretch_open_master_key(password: Text) {
+    open_master_key(&password).or_raise();
 }
 
 fn open_master_key(password: &str) -> Result<()> {
@@ -94,8 +95,8 @@ fn open_master_key(password: &str) -> Result<()> {
 
 /// `stretch.rotate_master_key(password)`: a new master key under a new password; every credential is sealed again.
 #[pg_extern]
-fn stretch_rotate_master_key(password: &str) {
-    rotate_master_key(password).or_raise();
+fn stretch_rotate_master_key(password: Text) {
+    rotate_master_key(&password).or_raise();
 }
 
 fn rotate_master_key(password: &str) -> Result<()> {
@@ -117,7 +118,7 @@ fn rotate_master_key(password: &str) -> Result<()> {
     let names = {
         let _owner = user::ActAs::extension_owner();
         spi::rows("SELECT name FROM stretch.credential ORDER BY name", &[], |row| {
-            row.get::<String>(1)
+            row.get::<Text>(1)
         })?
     };
     let mut opened = Vec::new();
@@ -169,8 +170,8 @@ fn drop_master_key() -> Result<()> {
 
 /// `stretch.create_credential(name, identity, secret, or_replace)`.
 #[pg_extern]
-fn stretch_create_credential(name: &str, identity: &str, secret: &str, or_replace: bool) {
-    create_credential("create_credential", name, identity, secret, or_replace).or_raise();
+fn stretch_create_credential(name: Text, identity: Text, secret: Text, or_replace: bool) {
+    create_credential("create_credential", &name, &identity, &secret, or_replace).or_raise();
 }
 
 fn create_credential(function: &str, name: &str, identity: &str, secret: &str, or_replace: bool) -> Result<()> {
@@ -231,8 +232,8 @@ fn store_credential(
 
 /// `stretch.create_credential_from_file(name, identity, path)`: keeps the secret out of statements (C-4).
 #[pg_extern]
-fn stretch_create_credential_from_file(name: &str, identity: &str, path: &str) {
-    create_credential_from_file(name, identity, path).or_raise();
+fn stretch_create_credential_from_file(name: Text, identity: Text, path: Text) {
+    create_credential_from_file(&name, &identity, &path).or_raise();
 }
 
 fn create_credential_from_file(name: &str, identity: &str, path: &str) -> Result<()> {
@@ -276,8 +277,8 @@ fn read_secret(path: &str) -> Option<Zeroizing<String>> {
 
 /// `stretch.alter_credential(name, identity, secret)`.
 #[pg_extern]
-fn stretch_alter_credential(name: &str, identity: &str, secret: &str) {
-    alter_credential(name, identity, secret).or_raise();
+fn stretch_alter_credential(name: Text, identity: Text, secret: Text) {
+    alter_credential(&name, &identity, &secret).or_raise();
 }
 
 fn alter_credential(name: &str, identity: &str, secret: &str) -> Result<()> {
@@ -292,8 +293,8 @@ fn alter_credential(name: &str, identity: &str, secret: &str) -> Result<()> {
 
 /// `stretch.drop_credential(name, if_exists)`.
 #[pg_extern]
-fn stretch_drop_credential(name: &str, if_exists: bool) {
-    drop_credential(name, if_exists).or_raise();
+fn stretch_drop_credential(name: Text, if_exists: bool) {
+    drop_credential(&name, if_exists).or_raise();
 }
 
 fn drop_credential(name: &str, if_exists: bool) -> Result<()> {

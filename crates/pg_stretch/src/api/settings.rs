@@ -3,6 +3,7 @@
 use crate::catalog;
 use crate::catalog::scan::Latest;
 use crate::error::{Error, OrRaise, Result, report};
+use crate::pg::text::Text;
 use crate::pg::{spi, user};
 use crate::{identity, request, shmem, store};
 use pgrx::datum::Interval;
@@ -16,8 +17,8 @@ const LONGEST: i64 = 3_660 * DAY;
 
 /// `stretch.set_query_mode(mode, force)`.
 #[pg_extern]
-fn stretch_set_query_mode(mode: &str, force: bool) {
-    set_query_mode(mode, force).or_raise();
+fn stretch_set_query_mode(mode: Text, force: bool) {
+    set_query_mode(&mode, force).or_raise();
 }
 
 fn set_query_mode(mode: &str, force: bool) -> Result<()> {

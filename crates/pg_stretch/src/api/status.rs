@@ -3,6 +3,7 @@
 use crate::catalog::scan::Latest;
 use crate::error::{OrRaise, Result};
 use crate::gucs;
+use crate::pg::text::Text;
 use crate::pg::{spi, user};
 use crate::shmem::{self, Slot, SlotState};
 use crate::{catalog, identity};
@@ -12,16 +13,16 @@ use stretch_core::state::DatabaseState;
 
 /// One row of `stretch.status` but for the columns that the view reads from the catalog by itself.
 type Row = (
-    String,
-    String,
+    Text,
+    Text,
     Option<TimestampWithTimeZone>,
     Option<pgrx::Uuid>,
     Option<i64>,
     Option<TimestampWithTimeZone>,
-    Option<String>,
+    Option<Text>,
     Option<i32>,
-    Option<String>,
-    Option<String>,
+    Option<Text>,
+    Option<Text>,
     Option<i64>,
     Option<TimestampWithTimeZone>,
 );
@@ -32,16 +33,16 @@ type Row = (
 fn stretch_status_facts() -> TableIterator<
     'static,
     (
-        name!(state, String),
-        name!(reason, String),
+        name!(state, Text),
+        name!(reason, Text),
         name!(since, Option<TimestampWithTimeZone>),
         name!(branch_id, Option<pgrx::Uuid>),
         name!(generation, Option<i64>),
         name!(last_upload_at, Option<TimestampWithTimeZone>),
-        name!(last_error, Option<String>),
+        name!(last_error, Option<Text>),
         name!(worker_pid, Option<i32>),
-        name!(credential, Option<String>),
-        name!(query_mode, Option<String>),
+        name!(credential, Option<Text>),
+        name!(query_mode, Option<Text>),
         name!(staged_bytes, Option<i64>),
         name!(staged_oldest, Option<TimestampWithTimeZone>),
     ),
@@ -64,11 +65,11 @@ fn facts() -> Result<Option<Row>> {
     let owns = |slot: &Slot| slot.state == SlotState::Connected;
     let (staged_bytes, staged_oldest) = staged()?;
     Ok(Some((
-        state.to_string(),
+        state.to_string().into(),
         if !gucs::ENABLED.get() && judged.is_none() {
-            format!("{reason}; stretch.enabled is off")
+            format!("{reason}; stretch.enabled is off").into()
         } else {
-            reason
+            reason.into()
         },
         judged.and_then(|slot| time(slot.since)),
         binding
@@ -79,13 +80,15 @@ fn facts() -> Result<Option<Row>> {
             .map(|slot| slot.generation)
             .or(binding.as_ref().map(|binding| binding.generation)),
         slot.and_then(|slot| time(slot.last_upload)),
-        slot.map(|slot| slot.last_error.get()).filter(|text| !text.is_empty()),
+        slot.map(|slot| slot.last_error.get())
+            .filter(|text| !text.is_empty())
+            .map(Text::from),
         slot.map(|slot| slot.worker_pid).filter(|pid| *pid != 0),
         match &binding {
-            Some(binding) => Some(binding.credential.clone()),
-            None => catalog::tables::database_credential(latest.get())?,
+            Some(binding) => Some(binding.credential.clone().into()),
+            None => catalog::tables::database_credential(latest.get())?.map(Text::from),
         },
-        binding.map(|binding| binding.query_mode),
+        binding.map(|binding| binding.query_mode.into()),
         staged_bytes,
         staged_oldest,
     )))

@@ -2,6 +2,7 @@
 
 use crate::enable::{self, Wish, disable};
 use crate::error::{Error, OrRaise, Result};
+use crate::pg::text::Text;
 use pgrx::prelude::*;
 
 /// An argument that must not be NULL.
@@ -13,20 +14,20 @@ fn given<T>(value: Option<T>, name: &str) -> Result<T> {
 #[pg_extern]
 fn stretch_enable_table(
     relation: Option<pg_sys::Oid>,
-    filter: Option<&str>,
-    migration_state: Option<&str>,
+    filter: Option<Text>,
+    migration_state: Option<Text>,
     strict: Option<bool>,
-    order_by: Option<&str>,
+    order_by: Option<Text>,
     if_not_exists: Option<bool>,
 ) {
     let run = || {
         enable::enable(
             given(relation, "relation")?,
             &Wish {
-                filter,
-                migration_state: given(migration_state, "migration_state")?,
+                filter: filter.as_deref(),
+                migration_state: given(migration_state.as_deref(), "migration_state")?,
                 strict: strict.unwrap_or(false),
-                order_by,
+                order_by: order_by.as_deref(),
                 if_not_exists: if_not_exists.unwrap_or(false),
             },
         )
@@ -34,32 +35,41 @@ fn stretch_enable_table(
     run().or_raise();
 }
 
-type Finding = (String, String, String, Option<String>, Option<i64>, Option<i64>);
+type Finding = (Text, Text, Text, Option<Text>, Option<i64>, Option<i64>);
 
 /// `stretch.check_table`.
 #[pg_extern]
 #[allow(clippy::type_complexity)] // the columns of a set-returning function are written out
 fn stretch_check_table(
     relation: Option<pg_sys::Oid>,
-    filter: Option<&str>,
+    filter: Option<Text>,
 ) -> TableIterator<
     'static,
     (
-        name!(severity, String),
-        name!(item, String),
-        name!(reason, String),
-        name!(hint, Option<String>),
+        name!(severity, Text),
+        name!(item, Text),
+        name!(reason, Text),
+        name!(hint, Option<Text>),
         name!(eligible_rows, Option<i64>),
         name!(eligible_bytes, Option<i64>),
     ),
 > {
     let findings = given(relation, "relation")
-        .and_then(|relation| enable::check(relation, filter))
+        .and_then(|relation| enable::check(relation, filter.as_deref()))
         .or_raise();
     let mut rows: Vec<Finding> = findings
         .refusals
         .into_iter()
-        .map(|r| ("error".into(), r.item, r.reason, Some(r.hint), None, None))
+        .map(|r| {
+            (
+                "error".into(),
+                r.item.into(),
+                r.reason.into(),
+                Some(r.hint.into()),
+                None,
+                None,
+            )
+        })
         .collect();
     if let Some((eligible, bytes)) = findings.eligible {
         let verdict = if rows.is_empty() {
@@ -81,24 +91,29 @@ fn stretch_check_table(
 
 /// `stretch.alter_table`.
 #[pg_extern]
-fn stretch_alter_table(relation: Option<pg_sys::Oid>, strict: Option<bool>, order_by: Option<&str>) {
+fn stretch_alter_table(relation: Option<pg_sys::Oid>, strict: Option<bool>, order_by: Option<Text>) {
     given(relation, "relation")
-        .and_then(|relation| enable::alter(relation, strict, order_by))
+        .and_then(|relation| enable::alter(relation, strict, order_by.as_deref()))
         .or_raise();
 }
 
 /// `stretch.set_migration_state`.
 #[pg_extern]
-fn stretch_set_migration_state(relation: Option<pg_sys::Oid>, migration_state: Option<&str>) {
-    let run = || enable::set_state(given(relation, "relation")?, given(migration_state, "migration_state")?);
+fn stretch_set_migration_state(relation: Option<pg_sys::Oid>, migration_state: Option<Text>) {
+    let run = || {
+        enable::set_state(
+            given(relation, "relation")?,
+            given(migration_state.as_deref(), "migration_state")?,
+        )
+    };
     run().or_raise();
 }
 
 /// `stretch.set_filter`.
 #[pg_extern]
-fn stretch_set_filter(relation: Option<pg_sys::Oid>, filter: Option<&str>) {
+fn stretch_set_filter(relation: Option<pg_sys::Oid>, filter: Option<Text>) {
     given(relation, "relation")
-        .and_then(|relation| enable::set_filter(relation, filter))
+        .and_then(|relation| enable::set_filter(relation, filter.as_deref()))
         .or_raise();
 }
 

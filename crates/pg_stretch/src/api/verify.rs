@@ -4,6 +4,7 @@ use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::tables;
 use crate::error::{Error, OrRaise, Result};
 use crate::fdw::{cold, damage};
+use crate::pg::text::Text;
 use crate::pg::{names, user};
 use crate::{identity, io, store};
 use bytes::Bytes;
@@ -42,7 +43,7 @@ type Rows = TableIterator<
         name!(missing, i64),
         name!(corrupt, i64),
         name!(first_bad, Option<pgrx::Uuid>),
-        name!(detail, Option<String>),
+        name!(detail, Option<Text>),
     ),
 >;
 
@@ -79,7 +80,7 @@ fn stretch_verify(relation: Option<pg_sys::Oid>) -> Rows {
                     f.missing,
                     f.corrupt,
                     f.first_bad,
-                    f.detail,
+                    f.detail.map(Text::from),
                 );
                 Ok(row)
             })

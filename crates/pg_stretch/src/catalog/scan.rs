@@ -2,6 +2,8 @@
 
 use super::visible::Visible;
 use crate::error::{Error, Result};
+use crate::pg::names;
+use crate::pg::text::Text;
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -60,6 +62,30 @@ impl Row {
         let index = number as usize - 1;
         // SAFETY: the datum has the column's type, which the callers know from the install script; detoasting copies.
         unsafe { T::from_datum(self.values[index], self.nulls[index]) }
+    }
+
+    /// A text column.
+    pub fn text(&self, number: i16) -> Option<String> {
+        self.get::<Text>(number).map(String::from)
+    }
+
+    /// A jsonb column.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, number: i16) -> Option<T> {
+        let index = number as usize - 1;
+        if self.nulls[index] {
+            return None;
+        }
+        // SAFETY: a value of type jsonb; its text lives in the current memory context.
+        let text = unsafe {
+            let value = pg_sys::pg_detoast_datum(self.values[index].cast_mut_ptr()).cast::<pg_sys::Jsonb>();
+            let length = pgrx::varsize_any(value.cast()) as i32;
+            names::text(pg_sys::JsonbToCString(
+                std::ptr::null_mut(),
+                &raw mut (*value).root,
+                length,
+            ))
+        };
+        serde_json::from_str(&text).ok()
     }
 
     /// A uuid column.

@@ -69,7 +69,7 @@ pub fn database(snapshot: pg_sys::Snapshot) -> Result<Option<Database>> {
         };
         Ok(Database {
             db_id: DbId::from_uuid(uuid::Uuid::from_bytes(row.uuid(2).ok_or_else(|| missing("db_id"))?)),
-            endpoint: row.get(3).ok_or_else(|| missing("endpoint"))?,
+            endpoint: row.text(3).ok_or_else(|| missing("endpoint"))?,
             lineage: row
                 .get::<Vec<pgrx::Uuid>>(4)
                 .unwrap_or_default()
@@ -85,9 +85,7 @@ pub fn database(snapshot: pg_sys::Snapshot) -> Result<Option<Database>> {
 
 /// Name of the credential that the database was enabled or last authorized with; a dump carries it (no secret).
 pub fn database_credential(snapshot: pg_sys::Snapshot) -> Result<Option<String>> {
-    let found = one(c"database", c"database_pkey", &[], snapshot, |row| {
-        Ok(row.get::<String>(8))
-    })?;
+    let found = one(c"database", c"database_pkey", &[], snapshot, |row| Ok(row.text(8)))?;
     Ok(found.flatten())
 }
 
@@ -99,29 +97,28 @@ pub fn binding(snapshot: pg_sys::Snapshot) -> Result<Option<Binding>> {
             branch_id: BranchId::from_uuid(uuid::Uuid::from_bytes(row.uuid(2).ok_or_else(|| missing("branch_id"))?)),
             generation: row.get(3).ok_or_else(|| missing("generation"))?,
             nonce: Nonce::from_uuid(uuid::Uuid::from_bytes(row.uuid(4).ok_or_else(|| missing("nonce"))?)),
-            credential: row.get(5).ok_or_else(|| missing("credential"))?,
+            credential: row.text(5).ok_or_else(|| missing("credential"))?,
             system_identifier: u64::try_from(system).map_err(|_| missing("a valid system_identifier"))?,
             database_oid: row.get(7).ok_or_else(|| missing("database_oid"))?,
             timeline: row.get::<i32>(8).ok_or_else(|| missing("timeline"))? as u32,
             lsn: row.get::<i64>(9).ok_or_else(|| missing("lsn"))? as u64,
-            query_mode: row.get(10).ok_or_else(|| missing("query_mode"))?,
+            query_mode: row.text(10).ok_or_else(|| missing("query_mode"))?,
         })
     })
 }
 
 fn stretched(row: &Row) -> Result<StretchedTable> {
     fn json<T: serde::de::DeserializeOwned>(row: &Row, number: i16, what: &str) -> Result<T> {
-        let value: pgrx::JsonB = row.get(number).ok_or_else(|| missing(what))?;
-        serde_json::from_value(value.0).map_err(|_| missing(what))
+        row.json(number).ok_or_else(|| missing(what))
     }
     Ok(StretchedTable {
         table_id: TableId::from_uuid(uuid::Uuid::from_bytes(row.uuid(1).ok_or_else(|| missing("table_id"))?)),
         relation: row.get(2).ok_or_else(|| missing("relation"))?,
         child: row.get(3).ok_or_else(|| missing("child"))?,
-        filter: row.get(4),
-        order_by: row.get(5),
+        filter: row.text(4),
+        order_by: row.text(5),
         strict: row.get(6).unwrap_or(false),
-        migration_state: row.get(7).unwrap_or_default(),
+        migration_state: row.text(7).unwrap_or_default(),
         is_reconciled: row.get(8).unwrap_or(false),
         columns: json(row, 9, "columns")?,
         unique_keys: json(row, 11, "unique_keys")?,
@@ -222,9 +219,9 @@ fn segment(row: &Row) -> Result<Segment> {
             .bytes(5)
             .and_then(|b| b.try_into().ok())
             .ok_or_else(|| missing("sha256"))?,
-        object_key: row.get(6),
+        object_key: row.text(6),
         lost: row.get(9).unwrap_or(false),
-        server_encoding: row.get(10).unwrap_or_default(),
+        server_encoding: row.text(10).unwrap_or_default(),
         migrated_at: row.get(12).unwrap_or_default(),
         retired: row.get(17).unwrap_or(false),
     })

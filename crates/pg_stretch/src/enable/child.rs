@@ -3,6 +3,7 @@
 use crate::catalog::rows::UniqueKey;
 use crate::error::{Error, Result};
 use crate::guard;
+use crate::pg::text::Text;
 use crate::pg::type_io::Formats;
 use crate::pg::{names, spi, user};
 use pgrx::pg_sys;
@@ -42,10 +43,10 @@ pub fn create(relation: pg_sys::Oid, table: TableId, filter: Option<&str>) -> Re
     let grantees = spi::rows(
         "SELECT DISTINCT a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = $1 AND a.grantee <> 0",
         &[oid.into()],
-        |row| Ok(row.get::<String>(1)?.unwrap_or_default()),
+        |row| Ok(row.get::<Text>(1)?.unwrap_or_default()),
     )?;
     for grantee in grantees {
-        utility(&format!("REVOKE ALL ON {child} FROM {grantee}"))?;
+        utility(&format!("REVOKE ALL ON {child} FROM {}", &*grantee))?;
     }
     utility(&format!("REVOKE ALL ON {child} FROM PUBLIC, {owner}"))?;
     utility(&format!("GRANT SELECT ON {child} TO {owner}"))?;
@@ -64,17 +65,22 @@ pub fn replace_filter(child: pg_sys::Oid, filter: Option<&str>) -> Result<()> {
     ))
 }
 
+/// Names that a query gave as a JSON array.
+fn names_in(json: &str) -> Vec<String> {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
 /// The table's unique keys, primary key included.
 pub fn unique_keys(relation: pg_sys::Oid) -> Result<Vec<UniqueKey>> {
     let mut keys = spi::rows(
-        "SELECT array_agg(a.attname::text ORDER BY k.ordinality), i.indnullsnotdistinct
+        "SELECT to_json(array_agg(a.attname::text ORDER BY k.ordinality))::text, i.indnullsnotdistinct
          FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(number, ordinality), pg_attribute a
          WHERE i.indrelid = $1 AND i.indisunique AND a.attrelid = $1 AND a.attnum = k.number AND k.ordinality <= i.indnkeyatts
          GROUP BY i.indexrelid, i.indnullsnotdistinct ORDER BY i.indexrelid",
         &[relation.into()],
         |row| {
             Ok(UniqueKey {
-                columns: row.get(1)?.unwrap_or_default(),
+                columns: names_in(&row.get::<Text>(1)?.unwrap_or_default()),
                 nulls_not_distinct: row.get(2)?.unwrap_or_default(),
             })
         },
@@ -117,14 +123,14 @@ pub fn create_triggers(relation: pg_sys::Oid, keys: &[UniqueKey]) -> Result<()> 
 fn create_deferred(relation: pg_sys::Oid) -> Result<()> {
     let table = names::relation(relation);
     let keys = spi::rows(
-        "SELECT array_agg(a.attname::text ORDER BY k.ordinality), c.condeferred
+        "SELECT to_json(array_agg(a.attname::text ORDER BY k.ordinality))::text, c.condeferred
          FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k(number, ordinality), pg_attribute a
          WHERE c.conrelid = $1 AND c.contype IN ('p', 'u') AND c.condeferrable AND a.attrelid = $1 AND a.attnum = k.number
          GROUP BY c.oid, c.condeferred ORDER BY c.oid",
         &[relation.into()],
         |row| {
             Ok((
-                row.get::<Vec<String>>(1)?.unwrap_or_default(),
+                names_in(&row.get::<Text>(1)?.unwrap_or_default()),
                 row.get::<bool>(2)?.unwrap_or_default(),
             ))
         },
@@ -155,7 +161,7 @@ fn ours(relation: pg_sys::Oid) -> Result<Vec<String>> {
         "SELECT quote_ident(tgname) FROM pg_trigger
           WHERE tgrelid = $1 AND NOT tgisinternal AND (starts_with(tgname, $2) OR starts_with(tgname, $3)) ORDER BY tgname",
         &[relation.into(), first.into(), second.into()],
-        |row| Ok(row.get::<String>(1)?.unwrap_or_default()),
+        |row| Ok(row.get::<Text>(1)?.unwrap_or_default().into()),
     )
 }
 

@@ -3,9 +3,9 @@
 use crate::error::{Error, Result};
 use crate::migrate::order;
 use crate::pg::type_io::Formats;
-use crate::pg::{list, names, user};
+use crate::pg::{list, names, text, user};
 use pgrx::pg_sys;
-use std::ffi::{CString, c_void};
+use std::ffi::c_void;
 use stretch_core::errors;
 
 type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
@@ -66,7 +66,7 @@ fn unfit(message: impl Into<String>) -> Error {
 
 /// Text to a transformed, unfolded boolean expression.
 fn parse(relation: pg_sys::Oid, filter: &str) -> Result<*mut pg_sys::Node> {
-    let text = CString::new(filter).map_err(|_| unfit("the filter holds a zero byte"))?;
+    let text = text::to_server(filter)?;
     // SAFETY: raw_parser gives a list of RawStmt in the current memory context; everything below lives there as well.
     unsafe {
         let statements = list::pointers::<pg_sys::RawStmt>(pg_sys::raw_parser(
@@ -271,7 +271,7 @@ pub fn normalize_order(relation: pg_sys::Oid, order_by: &str) -> Result<String> 
     let bad = |what: &str| Error::argument(format!("order_by {what}")).hint("Give column names between commas.");
     let mut out = Vec::new();
     for item in order::parse(order_by)? {
-        let name = CString::new(item.column.as_str()).map_err(|_| bad("holds a zero byte"))?;
+        let name = text::to_server(&item.column)?;
         // SAFETY: syscache and type cache look-ups by a name that outlives them.
         let mut text = unsafe {
             let column = pg_sys::get_attnum(relation, name.as_ptr());

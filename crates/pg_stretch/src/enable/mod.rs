@@ -12,6 +12,7 @@ use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result, notice};
 use crate::pg::local_settings::LocalSettings;
+use crate::pg::text::Text;
 use crate::pg::type_io::Formats;
 use crate::pg::{names, spi, user};
 use crate::{request, secrets, shmem, types};
@@ -264,10 +265,11 @@ fn estimate(relation: pg_sys::Oid, filter: Option<&str>) -> Result<(i64, i64)> {
     let plan = {
         let _formats = Formats::of_database();
         let _owner = user::ActAs::role(user::relation_owner(relation), true);
-        spi::get::<pgrx::Json>(&sql, &[])?
+        spi::get::<Text>(&sql, &[])?
     };
     let rows = plan
-        .and_then(|plan| plan.0.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_f64))
+        .and_then(|plan| serde_json::from_str::<serde_json::Value>(&plan).ok())
+        .and_then(|plan| plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_f64))
         .unwrap_or(0.0);
     let size = spi::rows(
         "SELECT greatest(reltuples, 0)::float8, pg_table_size(oid)::float8 FROM pg_class WHERE oid = $1",
@@ -287,7 +289,7 @@ fn columns(relation: pg_sys::Oid) -> Result<Vec<Column>> {
         &[relation.into()],
         |row| {
             Ok((
-                row.get::<String>(1)?.unwrap_or_default(),
+                row.get::<Text>(1)?.unwrap_or_default().into(),
                 row.get::<pg_sys::Oid>(2)?.unwrap_or(pg_sys::InvalidOid),
                 row.get::<i32>(3)?.unwrap_or(-1),
             ))

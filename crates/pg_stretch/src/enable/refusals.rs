@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::pg::spi;
+use crate::pg::text::Text;
 use pgrx::pg_sys;
 use stretch_core::errors;
 
@@ -30,25 +31,25 @@ WITH c AS (
   UNION ALL
     SELECT 'kind', 'it is a temporary table', 'Use a permanent table.' FROM c WHERE relpersistence = 't'
   UNION ALL
-    SELECT 'kind', 'it is an unlogged table', 'Use ALTER TABLE … SET LOGGED.' FROM c WHERE relpersistence = 'u'
+    SELECT 'kind', 'it is an unlogged table', 'Use ALTER TABLE ... SET LOGGED.' FROM c WHERE relpersistence = 'u'
   UNION ALL
     SELECT 'kind', 'it is a system table or one of this extension', 'Only tables of users can be stretched.' FROM c
     WHERE oid < 16384 OR nspname IN ('pg_catalog', 'information_schema', 'pg_toast', 'stretch', 'stretch_remote')
   UNION ALL
-    SELECT 'kind', 'its type is given by a composite type (CREATE TABLE … OF)', 'Use ALTER TABLE … NOT OF.' FROM c
+    SELECT 'kind', 'its type is given by a composite type (CREATE TABLE ... OF)', 'Use ALTER TABLE ... NOT OF.' FROM c
     WHERE reloftype <> 0
   UNION ALL
-    SELECT 'kind', 'its access method is not heap', 'Use ALTER TABLE … SET ACCESS METHOD heap.' FROM c
+    SELECT 'kind', 'its access method is not heap', 'Use ALTER TABLE ... SET ACCESS METHOD heap.' FROM c
     WHERE relkind = 'r' AND relam <> (SELECT oid FROM pg_am WHERE amname = 'heap')
   UNION ALL
-    SELECT 'inheritance', format('%s inherits from it', inhrelid::regclass), 'Use ALTER TABLE … NO INHERIT on the child.'
+    SELECT 'inheritance', format('%s inherits from it', inhrelid::regclass), 'Use ALTER TABLE ... NO INHERIT on the child.'
     FROM pg_inherits WHERE inhparent = $1
   UNION ALL
-    SELECT 'inheritance', format('it inherits from %s', inhparent::regclass), 'Use ALTER TABLE … NO INHERIT.'
+    SELECT 'inheritance', format('it inherits from %s', inhparent::regclass), 'Use ALTER TABLE ... NO INHERIT.'
     FROM pg_inherits JOIN c ON c.oid = inhrelid WHERE NOT relispartition
   UNION ALL
     SELECT 'foreign key', format('it has the foreign key %I, which would not see the cold rows', conname),
-        format('Use ALTER TABLE … DROP CONSTRAINT %I.', conname)
+        format('Use ALTER TABLE ... DROP CONSTRAINT %I.', conname)
     FROM pg_constraint WHERE conrelid = $1 AND contype = 'f'
   UNION ALL
     SELECT 'foreign key', format('foreign key %I of %s refers to it and would not see the cold rows', conname, conrelid::regclass),
@@ -68,7 +69,7 @@ WITH c AS (
     FROM pg_subscription_rel WHERE srrelid = $1
   UNION ALL
     SELECT 'exclusion constraint', format('the exclusion constraint %I cannot look at cold rows', conname),
-        format('Use ALTER TABLE … DROP CONSTRAINT %I.', conname)
+        format('Use ALTER TABLE ... DROP CONSTRAINT %I.', conname)
     FROM pg_constraint WHERE conrelid = $1 AND contype = 'x'
   UNION ALL
     SELECT 'unique index', format('the unique index %s is %s, which the check against cold rows does not cover', indexrelid::regclass,
@@ -85,7 +86,7 @@ WITH c AS (
     FROM pg_trigger WHERE tgrelid = $1 AND tgname = 'repack_trigger'
   UNION ALL
     SELECT 'trigger', format('the row trigger %I is ENABLE ALWAYS: a tool that copies the table by it would not see migrations', tgname),
-        format('Use ALTER TABLE … ENABLE TRIGGER %I, or drop it.', tgname)
+        format('Use ALTER TABLE ... ENABLE TRIGGER %I, or drop it.', tgname)
     FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled = 'A' AND tgtype & 1 = 1
         AND tgname <> 'repack_trigger' AND tgfoid <> 'stretch.unique_probe()'::regprocedure
   UNION ALL
@@ -94,17 +95,17 @@ WITH c AS (
     FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgtype & 24 <> 0
         AND (tgoldtable IS NOT NULL OR tgnewtable IS NOT NULL)
   UNION ALL
-    SELECT 'trigger', format('a trigger has the reserved name %I', tgname), 'Use ALTER TRIGGER … RENAME TO.'
+    SELECT 'trigger', format('a trigger has the reserved name %I', tgname), 'Use ALTER TRIGGER ... RENAME TO.'
     FROM pg_trigger WHERE tgrelid = $1 AND (starts_with(tgname, 'stretch_unique_') OR starts_with(tgname, 'stretch_deferred_'))
   UNION ALL
     SELECT 'rule', format('the rule %I could redirect rows past the cold side', rulename), format('Use DROP RULE %I.', rulename)
     FROM pg_rewrite JOIN c ON c.oid = ev_class WHERE relkind IN ('r', 'p')
   UNION ALL
     SELECT 'constraint', format('the check constraint %I is not validated, and the cold side would believe it', conname),
-        format('Use ALTER TABLE … VALIDATE CONSTRAINT %I, or drop it.', conname)
+        format('Use ALTER TABLE ... VALIDATE CONSTRAINT %I, or drop it.', conname)
     FROM pg_constraint WHERE conrelid = $1 AND contype = 'c' AND NOT convalidated AND NOT connoinherit
   UNION ALL
-    SELECT 'constraint', 'a constraint has the reserved name stretch_filter', 'Use ALTER TABLE … RENAME CONSTRAINT.'
+    SELECT 'constraint', 'a constraint has the reserved name stretch_filter', 'Use ALTER TABLE ... RENAME CONSTRAINT.'
     FROM pg_constraint WHERE conrelid = $1 AND conname = 'stretch_filter'
   UNION ALL
     SELECT 'setting', 'old_snapshot_threshold is set, so that a scan may lose the rows that it is about to move',
@@ -117,9 +118,9 @@ SELECT item, reason, hint FROM r";
 pub fn of_table(relation: pg_sys::Oid) -> Result<Vec<Refusal>> {
     spi::rows(REASONS, &[relation.into()], |row| {
         Ok(Refusal {
-            item: row.get(1)?.unwrap_or_default(),
-            reason: row.get(2)?.unwrap_or_default(),
-            hint: row.get(3)?.unwrap_or_default(),
+            item: row.get::<Text>(1)?.unwrap_or_default().into(),
+            reason: row.get::<Text>(2)?.unwrap_or_default().into(),
+            hint: row.get::<Text>(3)?.unwrap_or_default().into(),
         })
     })
 }

@@ -4,7 +4,6 @@ use crate::error::{self, Result};
 use crate::pg::{list, names, user};
 use crate::shmem;
 use pgrx::pg_sys;
-use std::ffi::CString;
 use std::time::{Duration, Instant};
 
 /// How long we wait for the worker to leave; after that PostgreSQL itself says that the database is in use.
@@ -29,7 +28,7 @@ pub unsafe fn send_away(node: *mut pg_sys::Node) -> Result<Option<Away>> {
     if !shmem::available() {
         return Ok(None);
     }
-    let Ok(name) = CString::new(name) else {
+    let Ok(name) = crate::pg::text::to_server(&name) else {
         return Ok(None);
     };
     // SAFETY: look-up that tolerates missing databases.

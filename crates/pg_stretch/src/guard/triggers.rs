@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::pg::local_settings::LocalSettings;
+use crate::pg::text::Text;
 use crate::pg::{list, names, spi};
 use pgrx::pg_sys;
 use stretch_core::command::Trigger;
@@ -66,7 +67,7 @@ pub fn of_table(relation: pg_sys::Oid) -> Result<Vec<Stored>> {
         &[relation.into()],
         |row| {
             let flag = |number| row.get::<bool>(number).map(Option::unwrap_or_default);
-            let name = row.get::<String>(1)?.unwrap_or_default();
+            let name = row.get::<Text>(1)?.unwrap_or_default().into();
             Ok(Stored {
                 internal: flag(2)?,
                 trigger: Trigger {

@@ -2,6 +2,7 @@
 
 use crate::catalog::rows::StretchedTable;
 use crate::error::{Error, Result};
+use crate::pg::text::Text;
 use crate::pg::{names, spi};
 use pgrx::pg_sys;
 use stretch_core::errors;
@@ -26,7 +27,7 @@ pub fn check(table: &StretchedTable) -> Result<()> {
 
 /// Triggers that stop migration (F11); reads the catalog by a query.
 pub fn check_copiers(table: &StretchedTable) -> Result<()> {
-    let copier = spi::get::<String>(
+    let copier = spi::get::<Text>(
         "SELECT t.tgname::text FROM pg_catalog.pg_trigger t
            JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
           WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND n.nspname <> 'stretch'
@@ -36,7 +37,7 @@ pub fn check_copiers(table: &StretchedTable) -> Result<()> {
     match copier {
         Some(trigger) => waits(
             table,
-            &format!("trigger {trigger} may copy rows and would double those that move"),
+            &format!("trigger {} may copy rows and would double those that move", &*trigger),
         ),
         None => Ok(()),
     }

@@ -208,7 +208,7 @@ fn statement(request: &ScanRequest<'_>, window: Option<(u32, u32)>) -> Result<CS
     if !conditions.is_empty() {
         sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
     }
-    CString::new(sql).map_err(|_| Error::internal("a name holds a NUL"))
+    crate::pg::text::to_server(&sql)
 }
 
 /// Parses, analyses and plans; the rewriter (and with it row-level security) is left out, and so is the check of the

@@ -8,6 +8,7 @@ pub mod names;
 pub mod raw;
 pub mod scratch;
 pub mod spi;
+pub mod text;
 pub mod txn;
 pub mod type_io;
 pub mod user;

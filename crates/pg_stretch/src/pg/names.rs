@@ -1,16 +1,8 @@
 //! Names of relations and roles for messages and for SQL text of our own.
 
 use pgrx::pg_sys;
-use std::ffi::CStr;
 
-/// A C string of PostgreSQL as a Rust string; empty for NULL.
-pub fn text(c: *const std::ffi::c_char) -> String {
-    if c.is_null() {
-        return String::new();
-    }
-    // SAFETY: PostgreSQL hands out NUL-terminated strings.
-    unsafe { CStr::from_ptr(c) }.to_string_lossy().into_owned()
-}
+pub use super::text::of_string as text;
 
 /// `schema.table`, each part quoted where needed; the OID when the relation is gone.
 pub fn relation(oid: pg_sys::Oid) -> String {

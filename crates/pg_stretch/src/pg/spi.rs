@@ -1,20 +1,24 @@
 //! Statements of our own through SPI, with arguments, for functions and workers. Never used on the query path.
 
 use crate::error::{Error, Result};
+use crate::pg::text;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use pgrx::spi::{self, SpiHeapTupleData};
+use std::ffi::CString;
 
 /// Runs a statement; returns the number of rows it touched.
 pub fn execute(sql: &str, args: &[DatumWithOid<'_>]) -> Result<u64> {
-    Spi::connect_mut(|client| client.update(sql, None, args).map(|table| table.len() as u64))
+    let (statement, args) = in_server(sql, args)?;
+    Spi::connect_mut(|client| client.update(&*statement, None, &args).map(|table| table.len() as u64))
         .map_err(|error| failed(sql, error))
 }
 
 /// First column of the first row.
 pub fn get<T: FromDatum + IntoDatum>(sql: &str, args: &[DatumWithOid<'_>]) -> Result<Option<T>> {
+    let (statement, args) = in_server(sql, args)?;
     Spi::connect_mut(|client| {
-        let table = client.update(sql, Some(1), args)?;
+        let table = client.update(&*statement, Some(1), &args)?;
         if table.is_empty() {
             Ok(None)
         } else {
@@ -30,8 +34,9 @@ pub fn rows<T>(
     args: &[DatumWithOid<'_>],
     mut f: impl FnMut(&SpiHeapTupleData<'_>) -> std::result::Result<T, spi::Error>,
 ) -> Result<Vec<T>> {
+    let (statement, args) = in_server(sql, args)?;
     Spi::connect_mut(|client| {
-        let table = client.update(sql, None, args)?;
+        let table = client.update(&*statement, None, &args)?;
         let mut out = Vec::with_capacity(table.len());
         for row in table {
             out.push(f(&row)?);
@@ -39,6 +44,22 @@ pub fn rows<T>(
         Ok(out)
     })
     .map_err(|error: spi::Error| failed(sql, error))
+}
+
+/// Statement and texts in the encoding of the database.
+fn in_server<'a>(sql: &str, args: &[DatumWithOid<'a>]) -> Result<(CString, Vec<DatumWithOid<'a>>)> {
+    let args = args.iter().map(|arg| {
+        let Some(value) = arg.datum().filter(|_| arg.oid() == pg_sys::TEXTOID) else {
+            // SAFETY: the same value of the same type.
+            return Ok(unsafe { DatumWithOid::new_from_datum(arg.datum(), arg.oid()) });
+        };
+        // SAFETY: a text that pgrx made of one of Rust's, so it is UTF-8.
+        let bytes = unsafe { pgrx::varlena_to_byte_slice(value.sans_lifetime().cast_mut_ptr()) };
+        let text = text::to_server(&String::from_utf8_lossy(bytes))?;
+        // SAFETY: bytea and text are the same but for their names.
+        Ok(unsafe { DatumWithOid::new(text.to_bytes(), pg_sys::TEXTOID) })
+    });
+    Ok((text::to_server(sql)?, args.collect::<Result<_>>()?))
 }
 
 fn failed(sql: &str, error: spi::Error) -> Error {

@@ -5,6 +5,7 @@ use super::remote::Listing;
 use crate::catalog::rows::{StretchedTable, UniqueKey};
 use crate::error::{Error, Result};
 use crate::identity;
+use crate::pg::text::Text;
 use crate::pg::{names, spi};
 use crate::steps;
 use pgrx::pg_sys;
@@ -52,9 +53,9 @@ pub fn segments() -> Result<(Vec<CatalogSegment>, Vec<[u8; 32]>)> {
             };
             Ok((
                 uuid(1)?.zip(uuid(2)?),
-                row.get::<String>(3)?,
+                row.get::<Text>(3)?.map(String::from),
                 row.get::<i64>(4)?,
-                row.get::<String>(5)?,
+                row.get::<Text>(5)?.map(String::from),
                 row.get::<bool>(6)?,
                 row.get::<bool>(7)?,
                 row.get::<Vec<u8>>(8)?,

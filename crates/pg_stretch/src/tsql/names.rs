@@ -2,6 +2,7 @@
 //! where no such schema exists.
 
 use crate::error::{Error, Result};
+use crate::pg::text::Text;
 use crate::pg::{names, spi};
 use pgrx::prelude::*;
 use stretch_core::errors;
@@ -54,7 +55,7 @@ pub fn columns(relation: pg_sys::Oid, wanted: &[Name]) -> Result<Vec<String>> {
         "SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a
          WHERE a.attrelid OPERATOR(pg_catalog.=) $1 AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped",
         &[relation.into()],
-        |row| Ok(row.get::<String>(1)?.unwrap_or_default()),
+        |row| Ok(row.get::<Text>(1)?.unwrap_or_default().into()),
     )?;
     let find = |name: &Name| {
         let lower = name.text.to_lowercase();

@@ -3,6 +3,7 @@
 use super::{from_parser, names};
 use crate::catalog::{self, scan::Latest};
 use crate::error::{Error, Result, notice};
+use crate::pg::text::Text;
 use crate::pg::{spi, user};
 use pgrx::prelude::*;
 use stretch_core::errors;
@@ -126,7 +127,7 @@ fn filter_text(filter: &FilterOption, relation: pg_sys::Oid, at: Position) -> Re
         return Ok(None);
     };
     let owner = user::ActAs::extension_owner();
-    let source = spi::get::<String>(
+    let source = spi::get::<Text>(
         "SELECT pg_catalog.max(source) FROM sys.filter_function WHERE name OPERATOR(pg_catalog.=) $1",
         &[key(function).into()],
     )?;
@@ -237,7 +238,13 @@ fn test_connection(arguments: [Option<String>; 5]) -> Result<()> {
     let rows = spi::rows(
         "CALL sys.sp_rda_test_connection($1, $2, $3, $4, $5)",
         &arguments.map(Into::into),
-        |row| Ok((row.get::<i32>(1)?, row.get::<String>(2)?, row.get::<String>(3)?)),
+        |row| {
+            Ok((
+                row.get::<i32>(1)?,
+                row.get::<Text>(2)?.map(String::from),
+                row.get::<Text>(3)?.map(String::from),
+            ))
+        },
     )?;
     for (state, description, message) in rows {
         let state = state.unwrap_or(4);

@@ -4,15 +4,14 @@
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::cold_write::identity_of;
-use crate::error::{Error, Result};
+use crate::error::{Error, OrRaise, Result};
 use crate::fdw::cold;
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::user;
+use crate::pg::{text, user};
 use crate::stretched;
 use crate::tombstone::segment::{self, Strength};
 use pgrx::pg_sys;
 use std::collections::HashSet;
-use std::ffi::CString;
 use std::rc::Rc;
 use std::sync::Arc;
 use stretch_core::ids::SegmentId;
@@ -172,7 +171,7 @@ fn wait_for_deleter(segment: &SegmentId, row: u32) -> Result<bool> {
 
 /// The `ctid` of the first row found under `snapshot`; it lives until SPI ends.
 fn first(search: &Search, sql: &str, snapshot: pg_sys::Snapshot) -> Option<pg_sys::Datum> {
-    let text = CString::new(sql).ok()?;
+    let text = text::to_server(sql).or_raise();
     let mut types: Vec<pg_sys::Oid> = search.arguments.iter().map(|argument| argument.0).collect();
     let mut values: Vec<pg_sys::Datum> = search.arguments.iter().map(|argument| argument.1).collect();
     super::rule_out(&search.ruled_out);

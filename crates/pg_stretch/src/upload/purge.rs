@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::io::Ticket;
 use crate::migrate::record::uuid_arg;
 use crate::pg::spi;
+use crate::pg::text::Text;
 use crate::pg::txn;
 use crate::steps;
 use pgrx::pg_sys;
@@ -117,7 +118,7 @@ fn candidates(table: Option<[u8; 16]>, generation: u64, waive_rpo: bool) -> Resu
                 AND ($3 OR verified_at <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $4))",
             &[(generation as i64).into(), table.map(pgrx::Uuid::from_bytes).into(), waive_rpo.into(), (database.rpo_seconds as f64).into()],
             |row| {
-                Ok((row.get::<pgrx::Uuid>(1)?, row.get::<String>(2)?, row.get::<i64>(3)?, row.get::<f64>(4)?, row.get::<f64>(5)?))
+                Ok((row.get::<pgrx::Uuid>(1)?, row.get::<Text>(2)?.map(String::from), row.get::<i64>(3)?, row.get::<f64>(4)?, row.get::<f64>(5)?))
             },
         )?;
         let candidates: Vec<Candidate> = candidates

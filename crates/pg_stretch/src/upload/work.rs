@@ -5,6 +5,7 @@ use crate::catalog::{self, tables::CHUNK_BYTES};
 use crate::error::{Error, Result};
 use crate::migrate::record::{attempt, uuid_arg};
 use crate::pg::spi;
+use crate::pg::text::Text;
 use crate::pg::txn;
 use crate::steps;
 use bytes::{Bytes, BytesMut};
@@ -60,7 +61,7 @@ pub fn next(claim: Claim) -> Result<Option<(Task, Arc<Endpoint>)>> {
                     row.get::<pgrx::Uuid>(2)?,
                     row.get::<Vec<u8>>(3)?,
                     row.get::<i64>(4)?,
-                    row.get::<String>(5)?,
+                    row.get::<Text>(5)?.map(String::from),
                 ))
             },
         )?;

@@ -1,0 +1,228 @@
+//! What is stored depends neither on the encoding and the settings of whoever migrates nor of whoever reads, writes or checks keys.
+
+use testkit::setup::{drain, enable_database, enable_table, purge};
+use testkit::{Client, Cluster, Endpoint};
+
+/// A setting that functions of types obey, and a value under which they would write or read something else.
+const HOSTILE: [(&str, &str); 11] = [
+    ("search_path", "nowhere, public"),
+    ("quote_all_identifiers", "on"),
+    ("array_nulls", "off"),
+    ("bytea_output", "escape"),
+    ("DateStyle", "SQL, DMY"),
+    ("IntervalStyle", "sql_standard"),
+    ("TimeZone", "Asia/Kathmandu"),
+    ("extra_float_digits", "-15"),
+    ("lc_monetary", "C.UTF-8"),
+    ("xmloption", "document"),
+    ("xmlbinary", "hex"),
+];
+
+/// A database: its encoding, a word in UTF-8 that is not ASCII and can be written in it, and the encodings that clients may have.
+struct Case {
+    encoding: &'static str,
+    word: &'static str,
+    clients: &'static [&'static str],
+}
+
+const CASES: [Case; 4] = [
+    Case {
+        encoding: "UTF8",
+        word: "grün",
+        clients: &["UTF8", "LATIN1", "EUC_JP", "SQL_ASCII"],
+    },
+    Case {
+        encoding: "LATIN1",
+        word: "grün",
+        clients: &["LATIN1", "UTF8", "SQL_ASCII"],
+    },
+    Case {
+        encoding: "EUC_JP",
+        word: "漢字",
+        clients: &["EUC_JP", "UTF8", "SJIS"],
+    },
+    Case {
+        encoding: "SQL_ASCII",
+        word: "grün",
+        clients: &["SQL_ASCII", "UTF8", "LATIN1"],
+    },
+];
+
+/// Types of which each travels through functions; `%s` is the word, `%L` the same as a literal.
+const TYPES: &str = "CREATE TYPE color AS ENUM (%1$L, 'red');
+    CREATE TYPE parts AS (s text, b bytea, f float8, t timestamptz, i interval, d date, m money, n int[], o color);
+    CREATE TYPE words AS RANGE (subtype = text, collation = \"C\");
+    CREATE TABLE %1$I (%1$I int)";
+
+/// Table `{t}`, whose rows are alike but for the keys.
+const TABLE: &str = "CREATE TABLE {t} (id int PRIMARY KEY, ci citext UNIQUE, ta text[] UNIQUE, v varchar(40) UNIQUE, nm name UNIQUE,
+    x text, c char(12), tags text[], holes text[], j jsonb, js json, xm xml, hs hstore, e color, es color[], p parts, ps parts[],
+    tv tsvector, tq tsquery, w words, r regclass, rt regtype[], mo money[], ts timestamptz[], iv interval[], by bytea[], fl float8[])";
+
+/// `word` gives the word as a value of the database's own encoding.
+const ROWS: &str = "INSERT INTO {t} SELECT g, word() || g, ARRAY[word() || g], word() || g, word() || g, word() || g, word(),
+    ARRAY[word() || g, NULL, 'NULL', ''], ARRAY[NULL, word(), NULL], jsonb_build_object(word() || g, word()),
+    json_build_object(word(), g), xmlelement(name a, word()), hstore(word(), word() || g), word()::color,
+    ARRAY[word()::color, NULL, 'red'],
+    ROW(word(), '\\x00ff5c', 0.1 + g, '2001-02-03 04:05:06+01', '-1 mon 2 days -03:04:05', '2001-02-03', 12.5, '{1,NULL}', word())::parts,
+    ARRAY[ROW(word(), '\\x5c27', 1e-300 / g, '1850-01-01 00:00:00+00', '1 year -3 days', 'infinity', -1, NULL, 'red')::parts, NULL],
+    to_tsvector('simple', word()), to_tsquery('simple', quote_literal(word() || g)), words(word(), word() || 'z'),
+    quote_ident(word())::regclass, ARRAY['color', 'parts', 'int']::regtype[], ARRAY[g, NULL, -0.5]::money[],
+    ARRAY['2001-02-03 04:05:06.789+05:45', NULL, '-infinity']::timestamptz[],
+    ARRAY['-1 mon 2 days -03:04:05', '1 day', NULL]::interval[], ARRAY['\\x5c00ff', NULL]::bytea[],
+    ARRAY[0.1, 1.0 / 3, 'NaN', NULL]::float8[] FROM generate_series(1, 20) g";
+
+/// All hot and cold rows of `t` are, bit for bit, those of `plain`.
+fn same(db: &Client, when: &str) {
+    let differ = "SELECT coalesce(string_agg(coalesce(a.id, b.id)::text, ' '), '') FROM public.t AS a FULL JOIN public.plain AS b ON a.id = b.id
+                   WHERE a.id IS NULL OR b.id IS NULL OR a *<> b";
+    assert_eq!(db.text(differ), "", "{when}: rows differ");
+}
+
+fn hostile(db: &Client, client: &str) {
+    for (setting, value) in HOSTILE {
+        db.sql(&format!("SELECT set_config('{setting}', '{value}', false)"));
+    }
+    db.sql(&format!("SET client_encoding = {client}"));
+}
+
+/// What the statements of applications do under one client's encoding; they are ASCII, so it changes nothing in them.
+fn session(db: &Client, round: i32, what: &str) {
+    same(db, what);
+    for (key, value) in [
+        ("ci", "public.word() || id"),
+        ("ta", "ARRAY[public.word() || id]"),
+        ("v", "public.word() || id"),
+        ("nm", "public.word() || id"),
+    ] {
+        // Keys of cold rows are found, and taken.
+        let found = format!("SELECT count(*) FROM public.t WHERE {key} = (SELECT {value} FROM (VALUES (7)) i(id))");
+        assert_eq!(db.int(&found), 1, "{what}: {found}");
+        let again = format!("INSERT INTO public.t (id, {key}) SELECT 1000, {value} FROM (VALUES (7)) i(id)");
+        db.fails(&again, "23505");
+        assert_eq!(
+            db.int(&format!(
+                "WITH i AS ({again} ON CONFLICT DO NOTHING RETURNING 1) SELECT count(*) FROM i"
+            )),
+            0
+        );
+        db.sql(&format!("BEGIN; {}; ROLLBACK", again.replace("(7)", "(700)")));
+    }
+    // The new version of a cold row keeps the other columns.
+    for table in ["t", "plain"] {
+        db.sql(&format!(
+            "UPDATE public.{table} SET x = 'changed {round}' WHERE id = {round}"
+        ));
+        db.sql(&format!(
+            "DELETE FROM public.{table} WHERE hs OPERATOR(public.->) public.word() = public.word() || {}",
+            20 - round
+        ));
+    }
+    same(db, &format!("{what}, after writes"));
+}
+
+/// A database with the function `word`.
+fn word_database(cluster: &Cluster, case: &Case, name: &str) -> Client {
+    let (name, encoding) = (name.to_lowercase(), case.encoding);
+    cluster.connect("postgres").sql(&format!(
+        "CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
+    ));
+    let db = cluster.connect(&name);
+    let bytes: String = case.word.bytes().map(|byte| format!("{byte:02x}")).collect();
+    db.sql(&format!(
+        "CREATE FUNCTION word() RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT convert_from('\\x{bytes}', 'UTF8')$$"
+    ));
+    db
+}
+
+fn database(cluster: &Cluster, case: &Case, worker: &str) {
+    let name = format!("d_{}_{worker}", case.encoding).to_lowercase();
+    let maintenance = cluster.connect("postgres");
+    let db = word_database(cluster, case, &name);
+    db.sql("CREATE EXTENSION citext; CREATE EXTENSION hstore");
+    db.sql(&format!("DO $d$BEGIN EXECUTE format($f${TYPES}$f$, word()); END$d$"));
+    for table in ["t", "plain"] {
+        db.sql(&TABLE.replace("{t}", table));
+        db.sql(&ROWS.replace("{t}", table));
+    }
+    // The worker connects as the bootstrap superuser; half of the settings come from the role, half from the database.
+    for (number, (setting, value)) in HOSTILE.iter().chain(&[("client_encoding", worker)]).enumerate() {
+        let whose = match number % 2 {
+            0 => format!("DATABASE {name}"),
+            _ => format!("ROLE postgres IN DATABASE {name}"),
+        };
+        let value = if *setting == "search_path" {
+            (*value).to_owned()
+        } else {
+            format!("'{value}'")
+        };
+        maintenance.sql(&format!("ALTER {whose} SET {setting} = {value}"));
+    }
+    let endpoint = Endpoint::new();
+    enable_database(&db, &endpoint.url());
+    enable_table(&db, "public.t", "id <= 18");
+    drain(&db, "public.t");
+    let hot = "SELECT coalesce(string_agg(id::text, ' '), '') FROM ONLY public.t";
+    assert_eq!(db.text(hot), "19 20", "{name}: rows that stayed hot");
+    for (round, client) in (1..).zip(case.clients) {
+        let what = format!("database {}, worker {worker}, client {client}", case.encoding);
+        let db = cluster.connect(&name);
+        hostile(&db, client);
+        if round == 2 {
+            purge(&db, "public.t");
+        }
+        session(&db, round, &what);
+    }
+}
+
+#[test]
+fn rows_are_the_same_under_every_encoding_and_setting() {
+    let cluster = Cluster::builder("encodings").conf("stretch.batch_rows", "7").start();
+    for case in &CASES {
+        for worker in [case.clients[0], case.clients[1]] {
+            database(&cluster, case, worker);
+        }
+    }
+}
+
+/// Tables, columns, constraints and filters have names and constants in the encoding of their database.
+#[test]
+fn names_are_in_the_encoding_of_the_database() {
+    let cluster = Cluster::builder("encodings-names").start();
+    for case in &CASES {
+        let db = word_database(&cluster, case, &format!("n_{}", case.encoding));
+        let endpoint = Endpoint::new();
+        enable_database(&db, &endpoint.url());
+        let each = |sql: &str| db.sql(&format!("DO $d$BEGIN EXECUTE format($f${sql}$f$, word()); END$d$"));
+        each("CREATE TABLE %1$I (%1$I int PRIMARY KEY, note text, \"of %1$s\" text UNIQUE DEFERRABLE)");
+        each("INSERT INTO %1$I SELECT g, CASE WHEN g <= 10 THEN %1$L ELSE 'hot' END, g FROM generate_series(1, 20) g");
+        db.sql(
+            "SELECT stretch.enable_table(quote_ident(word())::regclass, format('note = %L AND %1$I <= 10', word()),
+                order_by => format('%I DESC', word()))",
+        );
+        db.sql("SELECT stretch.drain(quote_ident(word())::regclass)");
+        db.sql("SELECT stretch.purge_staged()");
+        let ask = |sql: &str| {
+            each(&format!("CREATE OR REPLACE VIEW answer AS {sql}"));
+            db.text("SELECT * FROM answer")
+        };
+        assert_eq!(ask("SELECT count(*) || '' FROM %I"), "20", "{}", case.encoding);
+        assert_eq!(ask("SELECT count(*) || '' FROM ONLY %I"), "10", "{}", case.encoding);
+        let shown = "SELECT filter LIKE '%%' || word() || '%%' FROM stretch.tables";
+        assert!(db.bool(&shown.replace("%%", "%")), "{}", case.encoding);
+        // Messages arrive, and name what they are about.
+        let duplicate = db.fails(
+            "DO $d$BEGIN EXECUTE format('INSERT INTO %I VALUES (5)', word()); END$d$",
+            "23505",
+        );
+        assert!(
+            duplicate.message.contains(&format!("{}_pkey", case.word)),
+            "{duplicate}"
+        );
+        let refused = db.fails("DO $d$BEGIN EXECUTE format('MERGE INTO %1$I USING %1$I b ON true WHEN MATCHED THEN DELETE', word()); END$d$", "0A000");
+        assert!(refused.message.contains(case.word), "{refused}");
+        each("UPDATE %1$I SET note = %1$L || '2' WHERE %1$I = 7");
+        each("DELETE FROM %1$I WHERE %1$I = 8");
+        assert_eq!(ask("SELECT count(*) || '' FROM %I"), "19", "{}", case.encoding);
+    }
+}

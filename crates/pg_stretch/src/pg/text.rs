@@ -1,0 +1,205 @@
+//! Text between Rust, where it is UTF-8, and the server, where it is in the encoding of the database.
+//!
+//! What comes from the server always becomes a text; what goes there can hold characters that the database's encoding lacks.
+
+use crate::error::{Error, Result};
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::datum::{FromDatum, IntoDatum};
+use pgrx::nullable::Nullable;
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
+use std::ops::Deref;
+use stretch_core::errors;
+use zeroize::Zeroizing;
+
+const UTF8: i32 = pg_sys::pg_enc::PG_UTF8 as i32;
+/// MAX_CONVERSION_GROWTH of pg_wchar.h: bytes that one byte can become.
+const GROWTH: usize = 4;
+/// Stands for what cannot be converted.
+const UNKNOWN: u8 = b'?';
+
+/// A text of the server as a text of Rust.
+pub fn from_server(bytes: &[u8]) -> String {
+    let encoding = encoding();
+    if bytes.is_ascii() || !differs(encoding) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    let (mut text, mut rest) = (Vec::with_capacity(bytes.len() * 2), bytes);
+    while !rest.is_empty() {
+        let done = convert(rest, encoding, UTF8, &mut text);
+        rest = &rest[done..];
+        if let Some((_, after)) = rest.split_first() {
+            text.push(UNKNOWN);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// A string of the server; empty for NULL.
+pub fn of_string(string: *const std::ffi::c_char) -> String {
+    if string.is_null() {
+        return String::new();
+    }
+    // SAFETY: PostgreSQL hands out NUL-terminated strings.
+    from_server(unsafe { CStr::from_ptr(string) }.to_bytes())
+}
+
+/// A message for the server: what its encoding lacks becomes a question mark, since an error must not fail of its own text.
+pub fn message(text: &str) -> CString {
+    let text = text.replace('\0', "");
+    let encoding = encoding();
+    if text.is_ascii() || !differs(encoding) {
+        return CString::new(text).unwrap_or_default();
+    }
+    let text = text.replace('…', "...");
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_str());
+    while !rest.is_empty() {
+        let done = convert(rest.as_bytes(), UTF8, encoding, &mut bytes);
+        rest = rest.get(done..).unwrap_or_default();
+        if let Some(lacking) = rest.chars().next() {
+            bytes.push(UNKNOWN);
+            rest = &rest[lacking.len_utf8()..];
+        }
+    }
+    CString::new(bytes).unwrap_or_default()
+}
+
+/// A text for the server to work with, exactly; an error where its encoding lacks a character, or the text holds a zero byte.
+pub fn to_server(text: &str) -> Result<CString> {
+    let encoding = encoding();
+    let mut bytes = Vec::new();
+    if text.is_ascii() || !differs(encoding) {
+        bytes.extend_from_slice(text.as_bytes());
+    } else if convert(text.as_bytes(), UTF8, encoding, &mut bytes) < text.len() {
+        return Err(Error::new(
+            &errors::UNSUPPORTED,
+            "a text holds a character that the encoding of this database lacks",
+        ));
+    }
+    CString::new(bytes).map_err(|_| Error::argument("a text holds a zero byte"))
+}
+
+fn encoding() -> i32 {
+    // SAFETY: plain getter.
+    unsafe { pg_sys::GetDatabaseEncoding() }
+}
+
+/// Whether text in the encoding is something else than UTF-8, or bytes of which nobody knows more.
+fn differs(encoding: i32) -> bool {
+    encoding != UTF8 && encoding != pg_sys::pg_enc::PG_SQL_ASCII as i32
+}
+
+/// Converts as much as can be converted, and tells how many bytes that were; raises nothing.
+fn convert(bytes: &[u8], from: i32, to: i32, out: &mut Vec<u8>) -> usize {
+    // SAFETY: the look-up needs a transaction; the buffer has room for all that the bytes can become, and a zero.
+    unsafe {
+        let ascii = bytes.iter().take_while(|byte| byte.is_ascii()).count();
+        out.extend_from_slice(&bytes[..ascii]);
+        let rest = &bytes[ascii..];
+        if rest.is_empty() || !pg_sys::IsTransactionState() {
+            return ascii;
+        }
+        let function = pg_sys::FindDefaultConversionProc(from, to);
+        if function == pg_sys::InvalidOid {
+            return ascii;
+        }
+        let mut buffer = vec![0u8; rest.len() * GROWTH + 1];
+        let done = pg_sys::pg_do_encoding_conversion_buf(
+            function,
+            from,
+            to,
+            rest.as_ptr().cast_mut(),
+            rest.len() as i32,
+            buffer.as_mut_ptr(),
+            buffer.len() as i32,
+            true,
+        );
+        let length = buffer.iter().position(|byte| *byte == 0).unwrap_or_default();
+        out.extend_from_slice(&buffer[..length]);
+        ascii + done as usize
+    }
+}
+
+/// A value of type text, as argument, as result, and in rows. Its memory is overwritten when it goes, for it may be a secret.
+#[derive(Clone, Default)]
+pub struct Text(Zeroizing<String>);
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.to_string()
+    }
+}
+
+impl FromDatum for Text {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _type: pg_sys::Oid) -> Option<Self> {
+        if is_null {
+            return None;
+        }
+        // SAFETY: a value of type text; what detoasting takes stays in the current memory context.
+        unsafe {
+            let flat = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+            Some(Self(Zeroizing::new(from_server(pgrx::varlena_to_byte_slice(flat)))))
+        }
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl IntoDatum for Text {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        // The same bytes as bytea and as text are the same value.
+        message(&self).to_bytes().into_datum()
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::TEXTOID
+    }
+
+    /// A value of type json is its text.
+    fn is_compatible_with(other: pg_sys::Oid) -> bool {
+        other == pg_sys::TEXTOID || other == pg_sys::JSONOID
+    }
+}
+
+// SAFETY: gives what `IntoDatum` makes.
+unsafe impl BoxRet for Text {
+    unsafe fn box_into<'fcx>(self, call: &mut FcInfo<'fcx>) -> pgrx::datum::Datum<'fcx> {
+        match self.into_datum() {
+            // SAFETY: a value of the result's type in the current memory context.
+            Some(datum) => unsafe { call.return_raw_datum(datum) },
+            None => call.return_null(),
+        }
+    }
+}
+
+// SAFETY: takes what `FromDatum` takes.
+unsafe impl<'fcx> ArgAbi<'fcx> for Text {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: the argument is declared as text. Functions that are not strict take an Option.
+        unsafe { arg.unbox_arg_using_from_datum() }.unwrap_or_default()
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        // SAFETY: as above.
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.into()
+    }
+}
