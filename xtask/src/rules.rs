@@ -71,6 +71,15 @@ fn source(path: &Path, text: &str, breaches: &mut Vec<String>) {
     if !path.starts_with("crates/pg_stretch") && text.contains(bindings) {
         breaches.push(format!("{name}: names {bindings}; only pg_stretch may"));
     }
+    // Values are written and read under one set of settings, which only this file knows.
+    let calls = ["Send", "Receive", "Input", "Output"].map(|kind| format!("{kind}{}", concat!("Function", "Call(")));
+    if !path.ends_with("pg/type_io.rs") {
+        for call in calls.iter().filter(|call| text.contains(call.as_str())) {
+            breaches.push(format!(
+                "{name}: {call}…) is called outside of pg/type_io.rs, which knows the settings"
+            ));
+        }
+    }
     // A statement `matches!(…);` checks nothing, whatever its author thought.
     let bare = concat!("matches", "!(");
     for (number, line) in text.lines().enumerate() {

@@ -80,9 +80,22 @@ impl Endpoint {
         fs::rename(&self.path, self.away()).expect("the folder can be renamed");
     }
 
-    /// Undoes [`Endpoint::take_away`].
+    /// Undoes [`Endpoint::take_away`]. A request that was under way may have made the folder anew and written to it: that stays.
     pub fn put_back(&self) {
-        fs::rename(self.away(), &self.path).expect("the folder can be renamed");
+        while let Err(error) = fs::rename(self.away(), &self.path) {
+            assert_eq!(error.kind(), std::io::ErrorKind::DirectoryNotEmpty, "{error}");
+            for file in files(&self.path) {
+                let below = file.strip_prefix(&self.path).expect("a file of the folder");
+                let target = self.away().join(below);
+                let folders: Vec<&Path> = below.ancestors().skip(1).collect();
+                for folder in folders.into_iter().rev() {
+                    os::make_dir(&self.away().join(folder));
+                }
+                // It may go while we look, as a half-written file does.
+                fs::rename(&file, &target).ok();
+            }
+            fs::remove_dir_all(&self.path).ok();
+        }
     }
 
     fn away(&self) -> PathBuf {

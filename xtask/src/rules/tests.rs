@@ -19,8 +19,10 @@ fn each_rule_is_noticed() {
     let bindings = concat!("//! A.\nuse pg", "_sys::Oid;\n");
     let bare = concat!("//! A.\nfn f() {\n    matches", "!(1, 2);\n}\n");
     let long = format!("//! A.\n{}", "\n".repeat(MAX_LINES));
+    let call = concat!("//! A.\nfn f() { OidSendFunction", "Call(1, 2) }\n");
     for (text, what) in [
         ("fn f() {}", "open"),
+        (call, "settings"),
         (bindings, "names"),
         (bare, "nothing"),
         (&long, "lines"),

@@ -63,6 +63,51 @@ fn count(db: &Client, statement: &str) -> String {
     db.text(&rows)
 }
 
+/// Errors of users' code cross frames of ours that own something: every part of them arrives, and handlers are reached.
+#[test]
+fn errors_keep_every_part_on_their_way_through_cold_writes() {
+    let (cluster, _endpoint, db) = server("cw-errors");
+    db.sql(
+        "CREATE FUNCTION raise_it(code text) RETURNS bool LANGUAGE plpgsql AS $$
+         BEGIN
+             RAISE EXCEPTION 'no % in stock', 'tea' USING ERRCODE = code, DETAIL = 'd', HINT = 'h', COLUMN = 'co', CONSTRAINT = 'cn',
+                 DATATYPE = 'dt', TABLE = 'ta', SCHEMA = 'sc';
+         END $$;
+         CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM raise_it('APP01'); RETURN NULL; END $$;",
+    );
+    twins(
+        &db,
+        "CREATE TRIGGER b BEFORE UPDATE OF n ON {t} FOR EACH ROW EXECUTE FUNCTION guard();
+         CREATE TRIGGER a AFTER DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION guard();",
+    );
+    let told = |statement: &str, table: &str| {
+        let output = cluster
+            .command("psql")
+            .args(["-X", "-v", "VERBOSITY=verbose", "-v", "SHOW_CONTEXT=always"])
+            .args(["-c", &statement.replace("{t}", table)])
+            .output()
+            .expect("psql runs");
+        String::from_utf8_lossy(&output.stderr).replace("plain", "t")
+    };
+    for statement in [
+        "UPDATE {t} SET n = 0 WHERE id = 5",
+        "DELETE FROM {t} WHERE id = 6",
+        "UPDATE {t} SET s = 'x' WHERE id = 7 RETURNING raise_it('45000')",
+        "UPDATE {t} SET s = 'x' WHERE id < 9 AND raise_it('22P99')",
+        "SELECT count(*) FROM {t} WHERE id < 9 AND raise_it('HV00Z')",
+        "SELECT id FROM {t} WHERE id < 9 ORDER BY raise_it('ST015')",
+        "INSERT INTO {t} (id, grp) SELECT 5000, 1 WHERE raise_it('APP02') ON CONFLICT DO NOTHING",
+        "UPDATE {t} SET id = 900 WHERE id = 5",
+        "UPDATE {t} SET u = NULL, grp = NULL WHERE id = 5",
+        "DO $$BEGIN DELETE FROM {t} WHERE id = 6; EXCEPTION WHEN SQLSTATE 'APP01' THEN RAISE EXCEPTION 'caught %', SQLERRM; END$$",
+        "BEGIN; SAVEPOINT s; DELETE FROM {t} WHERE id = 6; ROLLBACK TO s; UPDATE {t} SET s = 'x' WHERE raise_it('45000')",
+    ] {
+        let plain = told(statement, "plain");
+        assert!(plain.contains("LOCATION:"), "{statement} raised nothing: {plain}");
+        assert_eq!(told(statement, "t"), plain, "{statement}");
+    }
+}
+
 #[test]
 fn cold_rows_are_changed_as_hot_ones_are() {
     let (_cluster, _endpoint, db) = server("cw-alike");

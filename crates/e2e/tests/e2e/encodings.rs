@@ -241,3 +241,47 @@ fn names_are_in_the_encoding_of_the_database() {
         assert_eq!(ask("SELECT count(*) || '' FROM %I"), "19", "{}", case.encoding);
     }
 }
+
+/// A filter's constants are those that its author's session reads in it, whatever the sessions of others are like.
+#[test]
+fn filters_mean_what_their_author_meant() {
+    let cluster = Cluster::builder("encodings-filters").start();
+    let db = cluster.connect("postgres");
+    let endpoint = Endpoint::new();
+    enable_database(&db, &endpoint.url());
+    db.sql(
+        "CREATE TABLE t (d date, t timestamp, i interval);
+         INSERT INTO t SELECT day, day, make_interval(days => 1, secs => -1) FROM generate_series(timestamp '2025-01-01', '2025-12-31', '1 day') day",
+    );
+    db.sql("SET DateStyle = 'SQL, DMY'; SET IntervalStyle = 'sql_standard'; SET TimeZone = 'Asia/Kathmandu'");
+    // The first of February, and of March; in this style the interval is -1 day -1 second.
+    let filter = "d < '01/02/2025' AND t < '01/03/2025' AND i > '-1 0:00:01'";
+    assert_eq!(db.int(&format!("SELECT count(*) FROM t WHERE {filter}")), 31);
+    enable_table(&db, "t", filter);
+    drain(&db, "t");
+    assert_eq!(
+        db.text("SELECT count(*) || ' ' || min(d) FROM ONLY t"),
+        "334 01/02/2025"
+    );
+    for query in [
+        "d = '05/01/2025'",
+        "d BETWEEN '31/01/2025' AND '31/01/2025'",
+        "t = '07/01/2025'",
+    ] {
+        assert_eq!(db.int(&format!("SELECT count(*) FROM t WHERE {query}")), 1, "{query}");
+    }
+    // Looser in this style, tighter in another.
+    db.sql("SELECT stretch.set_filter('t', $$ d < '03/02/2025' AND t < '01/03/2025' AND i > '-1 0:00:01' $$)");
+    db.fails("SELECT stretch.set_filter('t', $$ d < '02/02/2025' $$)", "ST013");
+    drain(&db, "t");
+    assert_eq!(
+        db.text("SELECT count(*) || ' ' || min(d) FROM ONLY t"),
+        "332 03/02/2025"
+    );
+    assert_eq!(db.int("SELECT count(*) FROM t"), 365);
+    let shown = cluster.connect("postgres").text("SELECT filter FROM stretch.tables");
+    assert!(
+        shown.contains("'2025-02-03'::date") && shown.contains("'-1 days -00:00:01'::interval"),
+        "{shown}"
+    );
+}

@@ -160,12 +160,15 @@ impl Maker {
                 // not get the rights of whoever reads (F35).
                 let _owner = user::ActAs::role(self.owner, true);
                 let formats = Formats::of(&self.stored_encoding)?;
+                let is_text = self.reading == Reading::Input;
                 for i in rows {
                     // SAFETY: the function is the one that belongs to how the values were written.
-                    out.push(match bytes_of(array, i) {
-                        None => pg_sys::Datum::from(0),
-                        Some(text) if self.reading == Reading::Input => unsafe { formats.input(function, text, -1) },
-                        Some(bytes) => unsafe { formats.receive(function, bytes, -1) },
+                    out.push(unsafe {
+                        match bytes_of(array, i) {
+                            None => pg_sys::Datum::from(0),
+                            Some(text) if is_text => formats.input(function, text, -1),
+                            Some(bytes) => formats.receive(function, bytes, -1),
+                        }
                     });
                 }
             }
