@@ -46,6 +46,7 @@ pub mod digest;
 pub mod endpoint;
 pub mod faulty;
 pub mod moto;
+pub mod odd;
 pub mod os;
 pub mod regress;
 pub mod run_dir;

@@ -1,22 +1,7 @@
 //! What is stored depends neither on the encoding and the settings of whoever migrates nor of whoever reads, writes or checks keys.
 
 use testkit::setup::{drain, enable_database, enable_table, purge, reauthorize};
-use testkit::{Client, Cluster, Endpoint};
-
-/// A setting that functions of types obey, and a value under which they would write or read something else.
-const HOSTILE: [(&str, &str); 11] = [
-    ("search_path", "nowhere, public"),
-    ("quote_all_identifiers", "on"),
-    ("array_nulls", "off"),
-    ("bytea_output", "escape"),
-    ("DateStyle", "SQL, DMY"),
-    ("IntervalStyle", "sql_standard"),
-    ("TimeZone", "Asia/Kathmandu"),
-    ("extra_float_digits", "-15"),
-    ("lc_monetary", "C.UTF-8"),
-    ("xmloption", "document"),
-    ("xmlbinary", "hex"),
-];
+use testkit::{Client, Cluster, Endpoint, odd};
 
 /// A database: its encoding, a word in UTF-8 that is not ASCII and can be written in it, and the encodings that clients may have.
 struct Case {
@@ -79,8 +64,8 @@ fn same(db: &Client, when: &str) {
     assert_eq!(db.text(differ), "", "{when}: rows differ");
 }
 
-fn hostile(db: &Client, client: &str) {
-    for (setting, value) in HOSTILE {
+fn be_odd(db: &Client, client: &str) {
+    for (setting, value) in odd::SETTINGS {
         db.sql(&format!("SELECT set_config('{setting}', '{value}', false)"));
     }
     db.sql(&format!("SET client_encoding = {client}"));
@@ -145,19 +130,7 @@ fn database(cluster: &Cluster, case: &Case, worker: &str) {
         db.sql(&TABLE.replace("{t}", table));
         db.sql(&ROWS.replace("{t}", table));
     }
-    // The worker connects as the bootstrap superuser; half of the settings come from the role, half from the database.
-    for (number, (setting, value)) in HOSTILE.iter().chain(&[("client_encoding", worker)]).enumerate() {
-        let whose = match number % 2 {
-            0 => format!("DATABASE {name}"),
-            _ => format!("ROLE postgres IN DATABASE {name}"),
-        };
-        let value = if *setting == "search_path" {
-            (*value).to_owned()
-        } else {
-            format!("'{value}'")
-        };
-        maintenance.sql(&format!("ALTER {whose} SET {setting} = {value}"));
-    }
+    odd::set_for_database(cluster, &name, worker);
     let endpoint = Endpoint::new();
     enable_database(&db, &endpoint.url());
     enable_table(&db, "public.t", "id <= 18");
@@ -167,7 +140,7 @@ fn database(cluster: &Cluster, case: &Case, worker: &str) {
     for (round, client) in (1..).zip(case.clients) {
         let what = format!("database {}, worker {worker}, client {client}", case.encoding);
         let db = cluster.connect(&name);
-        hostile(&db, client);
+        be_odd(&db, client);
         if round == 2 {
             purge(&db, "public.t");
         }

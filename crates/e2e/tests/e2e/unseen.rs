@@ -113,6 +113,12 @@ const RAISING: &str = r"
     CREATE TRIGGER guard AFTER INSERT ON guarded FOR EACH ROW EXECUTE FUNCTION guard();
     CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON guarded DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard();
     CREATE FUNCTION folded() RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN raise_it('APP03'); END $$;
+    CREATE EXTENSION postgres_fdw;
+    DO $$BEGIN EXECUTE format('CREATE SERVER here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host %L, dbname %L)',
+        current_setting('unix_socket_directories'), current_database()); END$$;
+    CREATE USER MAPPING FOR postgres SERVER here;
+    CREATE VIEW cold AS SELECT raise_it('ST015') AS n;
+    CREATE FOREIGN TABLE far (n int) SERVER here OPTIONS (table_name 'cold');
     CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM raise_it('APP04'); END $$;
 ";
 
@@ -146,6 +152,7 @@ fn told(server: &Cluster) -> Printed {
         [
             "SELECT 1 FROM",
             "SELECT nowhere FROM plain",
+            "SELECT n FROM far",
             "SELECT folded()",
             "SELECT 1 / 0",
             "SELECT 100::small",

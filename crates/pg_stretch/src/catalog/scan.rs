@@ -192,7 +192,7 @@ fn scan_key(key: &Key) -> pg_sys::ScanKeyData {
         KeyValue::Uuid(bytes) => (pg_sys::F_UUID_EQ, pgrx::Uuid::from_bytes(*bytes).into_datum()),
         KeyValue::Oid(oid) => (pg_sys::F_OIDEQ, oid.into_datum()),
         KeyValue::Int4(value) => (pg_sys::F_INT4EQ, value.into_datum()),
-        KeyValue::Text(value) => (pg_sys::F_TEXTEQ, value.as_str().into_datum()),
+        KeyValue::Text(value) => (pg_sys::F_TEXTEQ, Text::from(value.as_str()).into_datum()),
     };
     let datum = datum.unwrap_or(pg_sys::Datum::from(0));
     let mut out = pg_sys::ScanKeyData::default();
