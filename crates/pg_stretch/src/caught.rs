@@ -18,6 +18,7 @@ use std::collections::HashSet;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::Mutex;
 use stretch_core::error_copy::{ErrorCopy, is_line};
+use zeroize::Zeroize;
 
 // The server's own functions, without the guard of the bindings: none of them may be caught again.
 unsafe extern "C-unwind" {
@@ -25,6 +26,7 @@ unsafe extern "C-unwind" {
     fn __real_errstart(elevel: c_int, domain: *const c_char) -> bool;
     fn __real_errfinish(file: *const c_char, line: c_int, function: *const c_char);
     fn ReThrowError(data: *mut pg_sys::ErrorData) -> !;
+    fn MemoryContextAllocZero(context: pg_sys::MemoryContext, size: usize) -> *mut std::ffi::c_void;
 }
 
 /// A report as a value. The order of numbers and texts is that of `numbers`, `constants` and `texts` below.
@@ -116,7 +118,7 @@ impl Caught {
     }
 
     fn text(&self, at: usize) -> Option<String> {
-        self.0.texts[at].as_deref().map(text::from_server)
+        self.0.texts[at].as_deref().map(text::from_error)
     }
 
     /// Copies a report.
@@ -153,7 +155,7 @@ impl Caught {
             if let Some(text) = text {
                 // SAFETY: allocates one byte more than is copied and leaves a zero there.
                 unsafe {
-                    let copy = pg_sys::MemoryContextAllocZero(pg_sys::ErrorContext, text.len() + 1).cast::<u8>();
+                    let copy = MemoryContextAllocZero(pg_sys::ErrorContext, text.len() + 1).cast::<u8>();
                     copy.copy_from_nonoverlapping(text.as_ptr(), text.len());
                     *place = copy.cast();
                 }
@@ -208,6 +210,9 @@ pub unsafe extern "C-unwind" fn __wrap_CopyErrorData() -> *mut pg_sys::ErrorData
 /// As for `errstart`: `domain` is NULL or a string that outlives the report.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn __wrap_errstart(elevel: c_int, domain: *const c_char) -> bool {
+    // What a report before this one left is of no use to anybody, and may quote a secret.
+    BEGUN.set(std::ptr::null_mut());
+    DOMAIN.take().into_bytes().zeroize();
     // SAFETY: as the caller promises.
     unsafe {
         if domain.is_null() || !is_line(CStr::from_ptr(domain).to_bytes()) {

@@ -3,9 +3,10 @@
 use crate::cluster::Cluster;
 
 /// Each with a value that changes what some type writes, or what the same text means when it is read.
-pub const SETTINGS: [(&str, &str); 11] = [
+pub const SETTINGS: [(&str, &str); 12] = [
     ("search_path", "nowhere, public"),
     ("quote_all_identifiers", "on"),
+    ("standard_conforming_strings", "off"),
     ("array_nulls", "off"),
     ("bytea_output", "escape"),
     ("DateStyle", "SQL, DMY"),

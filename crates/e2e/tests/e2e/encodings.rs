@@ -115,7 +115,7 @@ fn word_database(cluster: &Cluster, case: &Case, name: &str) -> Client {
     let db = cluster.connect(&name);
     let bytes: String = case.word.bytes().map(|byte| format!("{byte:02x}")).collect();
     db.sql(&format!(
-        "CREATE FUNCTION word() RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT convert_from('\\x{bytes}', 'UTF8')$$"
+        "CREATE FUNCTION word() RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT convert_from(E'\\\\x{bytes}', 'UTF8')$$"
     ));
     db
 }
@@ -257,4 +257,21 @@ fn filters_mean_what_their_author_meant() {
         shown.contains("'2025-02-03'::date") && shown.contains("'-1 days -00:00:01'::interval"),
         "{shown}"
     );
+    // What a backslash means is the author's business, too.
+    db.sql(
+        r"CREATE TABLE paths (id int, p text);
+          INSERT INTO paths SELECT g, CASE WHEN g <= 5 THEN E'C:\\temp' ELSE E'C:\\\\temp' END FROM generate_series(1, 9) g",
+    );
+    db.sql("SET standard_conforming_strings = off; SET escape_string_warning = off");
+    db.sql(r"SELECT stretch.enable_table('paths', 'p = ''C:\\\\temp''')");
+    drain(&db, "paths");
+    assert_eq!(
+        db.text("SELECT string_agg(id::text, ' ' ORDER BY id) FROM ONLY paths"),
+        "6 7 8 9"
+    );
+    for session in [&db, &cluster.connect("postgres")] {
+        session.sql("SET standard_conforming_strings = on");
+        assert_eq!(session.int(r"SELECT count(*) FROM paths WHERE p = 'C:\temp'"), 5);
+        assert_eq!(session.int(r"SELECT count(*) FROM paths WHERE p = 'C:\\temp'"), 4);
+    }
 }

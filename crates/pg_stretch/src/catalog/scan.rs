@@ -3,7 +3,7 @@
 use super::visible::Visible;
 use crate::error::{Error, Result};
 use crate::pg::names;
-use crate::pg::text::Text;
+use crate::pg::text::{self, Text};
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -157,7 +157,7 @@ pub fn scan(
     } else {
         relation_oid(index)?
     };
-    let mut scan_keys: Vec<pg_sys::ScanKeyData> = keys.iter().map(scan_key).collect();
+    let mut scan_keys: Vec<pg_sys::ScanKeyData> = keys.iter().map(scan_key).collect::<Result<_>>()?;
     // SAFETY: opens, scans and closes in order; on ERROR PostgreSQL releases locks and buffers with the transaction.
     unsafe {
         let relation = pg_sys::table_open(relation_id, pg_sys::AccessShareLock as i32);
@@ -186,13 +186,13 @@ pub fn scan(
     Ok(())
 }
 
-fn scan_key(key: &Key) -> pg_sys::ScanKeyData {
+fn scan_key(key: &Key) -> Result<pg_sys::ScanKeyData> {
     use pgrx::IntoDatum;
     let (function, datum) = match &key.value {
         KeyValue::Uuid(bytes) => (pg_sys::F_UUID_EQ, pgrx::Uuid::from_bytes(*bytes).into_datum()),
         KeyValue::Oid(oid) => (pg_sys::F_OIDEQ, oid.into_datum()),
         KeyValue::Int4(value) => (pg_sys::F_INT4EQ, value.into_datum()),
-        KeyValue::Text(value) => (pg_sys::F_TEXTEQ, Text::from(value.as_str()).into_datum()),
+        KeyValue::Text(value) => (pg_sys::F_TEXTEQ, text::to_server(value)?.to_bytes().into_datum()),
     };
     let datum = datum.unwrap_or(pg_sys::Datum::from(0));
     let mut out = pg_sys::ScanKeyData::default();
@@ -209,7 +209,7 @@ fn scan_key(key: &Key) -> pg_sys::ScanKeyData {
             out.sk_collation = pg_sys::DEFAULT_COLLATION_OID;
         }
     }
-    out
+    Ok(out)
 }
 
 /// A fresh snapshot, registered until dropped.

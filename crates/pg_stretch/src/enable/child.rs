@@ -4,7 +4,7 @@ use crate::catalog::rows::UniqueKey;
 use crate::error::{Error, Result};
 use crate::guard;
 use crate::pg::text::Text;
-use crate::pg::type_io::Formats;
+use crate::pg::type_io;
 use crate::pg::{names, spi, user};
 use pgrx::pg_sys;
 use stretch_core::ids::TableId;
@@ -28,7 +28,7 @@ fn name_of(relation: pg_sys::Oid, table: TableId) -> String {
 
 /// Makes the child with the table's owner as its owner; that owner may read it, nobody else has a right on it.
 pub fn create(relation: pg_sys::Oid, table: TableId, filter: Option<&str>) -> Result<pg_sys::Oid> {
-    let _formats = Formats::of_database();
+    let _settings = type_io::settings();
     let child = format!("stretch_remote.{}", names::quote_ident(&name_of(relation, table)));
     let check = filter.map_or(String::new(), |filter| format!("CONSTRAINT {FILTER} CHECK ({filter})"));
     let parent = names::relation(relation);
@@ -55,7 +55,7 @@ pub fn create(relation: pg_sys::Oid, table: TableId, filter: Option<&str>) -> Re
 
 /// Replaces the CHECK of the child. The caller holds ACCESS EXCLUSIVE on the parent.
 pub fn replace_filter(child: pg_sys::Oid, filter: Option<&str>) -> Result<()> {
-    let _formats = Formats::of_database();
+    let _settings = type_io::settings();
     let child = names::relation(child);
     let add = filter.map_or(String::new(), |filter| {
         format!(", ADD CONSTRAINT {FILTER} CHECK ({filter})")
@@ -180,11 +180,8 @@ fn update_condition(relation: pg_sys::Oid, keys: &[UniqueKey]) -> Result<String>
     columns.sort_unstable();
     columns.dedup();
     let foreign = spi::get::<i64>(
-        "SELECT count(*) FROM pg_attribute WHERE attrelid = $1 AND attname = ANY ($2) AND atttypid >= 16384",
-        &[
-            relation.into(),
-            columns.iter().map(|c| c.to_string()).collect::<Vec<_>>().into(),
-        ],
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = $1 AND attname::text IN (SELECT json_array_elements_text($2::json)) AND atttypid >= 16384",
+        &[relation.into(), serde_json::json!(columns).to_string().into()],
     )?;
     if foreign != Some(0) {
         return Ok(String::new());

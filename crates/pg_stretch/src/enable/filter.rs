@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::migrate::order;
-use crate::pg::type_io::Formats;
+use crate::pg::type_io;
 use crate::pg::{list, names, text, user};
 use pgrx::pg_sys;
 use std::ffi::c_void;
@@ -26,7 +26,7 @@ pub fn normalize(relation: pg_sys::Oid, filter: &str) -> Result<String> {
     let _owner = user::ActAs::role(user::relation_owner(relation), true);
     let node = parse(relation, filter)?;
     check(node)?;
-    let _formats = Formats::of_database();
+    let _settings = type_io::settings();
     // SAFETY: a checked expression over the only relation of the deparse context.
     unsafe {
         let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
@@ -41,7 +41,7 @@ pub fn is_looser(relation: pg_sys::Oid, old: Option<&str>, new: Option<&str>) ->
         return Ok(true);
     };
     let _owner = user::ActAs::role(user::relation_owner(relation), true);
-    let _formats = Formats::of_database();
+    let _settings = type_io::settings();
     let new = prepared(parse(relation, new)?);
     let old = match old {
         Some(old) => prepared(parse(relation, old)?),

@@ -13,7 +13,7 @@ use crate::catalog::tables;
 use crate::error::{Error, Result, notice};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::text::Text;
-use crate::pg::type_io::Formats;
+use crate::pg::type_io;
 use crate::pg::{names, spi, user};
 use crate::{request, secrets, shmem, types};
 use pgrx::pg_sys;
@@ -263,7 +263,7 @@ fn estimate(relation: pg_sys::Oid, filter: Option<&str>) -> Result<(i64, i64)> {
         filter.unwrap_or("true")
     );
     let plan = {
-        let _formats = Formats::of_database();
+        let _settings = type_io::settings();
         let _owner = user::ActAs::role(user::relation_owner(relation), true);
         spi::get::<Text>(&sql, &[])?
     };

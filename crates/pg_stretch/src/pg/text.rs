@@ -7,6 +7,7 @@ use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::nullable::Nullable;
 use pgrx::pg_sys;
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::ops::Deref;
 use stretch_core::errors;
@@ -20,13 +21,19 @@ const UNKNOWN: u8 = b'?';
 
 /// A text of the server as a text of Rust.
 pub fn from_server(bytes: &[u8]) -> String {
-    let encoding = encoding();
-    if bytes.is_ascii() || !differs(encoding) {
+    look_up();
+    from_error(bytes)
+}
+
+/// The same for a text of an error that has been caught, or is being written: then the catalog must not be asked. Conversions that
+/// this process has not looked up by then give question marks.
+pub fn from_error(bytes: &[u8]) -> String {
+    if bytes.is_ascii() || !differs(encoding()) {
         return String::from_utf8_lossy(bytes).into_owned();
     }
     let (mut text, mut rest) = (Vec::with_capacity(bytes.len() * 2), bytes);
     while !rest.is_empty() {
-        let done = convert(rest, encoding, UTF8, &mut text);
+        let done = convert(rest, Direction::FromServer, &mut text);
         rest = &rest[done..];
         if let Some((_, after)) = rest.split_first() {
             text.push(UNKNOWN);
@@ -45,20 +52,22 @@ pub fn of_string(string: *const std::ffi::c_char) -> String {
     from_server(unsafe { CStr::from_ptr(string) }.to_bytes())
 }
 
-/// A message for the server: what its encoding lacks becomes a question mark, since an error must not fail of its own text.
+/// A message for the server: what its encoding lacks becomes a question mark, since an error must not fail of its own text. Asks no
+/// catalog, as `from_error`.
 pub fn message(text: &str) -> CString {
     let text = text.replace('\0', "");
-    let encoding = encoding();
-    if text.is_ascii() || !differs(encoding) {
+    if text.is_ascii() || !differs(encoding()) {
         return CString::new(text).unwrap_or_default();
     }
-    let text = text.replace('…', "...");
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_str());
     while !rest.is_empty() {
-        let done = convert(rest.as_bytes(), UTF8, encoding, &mut bytes);
+        let done = convert(rest.as_bytes(), Direction::ToServer, &mut bytes);
         rest = rest.get(done..).unwrap_or_default();
         if let Some(lacking) = rest.chars().next() {
-            bytes.push(UNKNOWN);
+            match lacking {
+                '…' => bytes.extend_from_slice(b"..."),
+                _ => bytes.push(UNKNOWN),
+            }
             rest = &rest[lacking.len_utf8()..];
         }
     }
@@ -67,15 +76,18 @@ pub fn message(text: &str) -> CString {
 
 /// A text for the server to work with, exactly; an error where its encoding lacks a character, or the text holds a zero byte.
 pub fn to_server(text: &str) -> Result<CString> {
-    let encoding = encoding();
     let mut bytes = Vec::new();
-    if text.is_ascii() || !differs(encoding) {
+    if text.is_ascii() || !differs(encoding()) {
         bytes.extend_from_slice(text.as_bytes());
-    } else if convert(text.as_bytes(), UTF8, encoding, &mut bytes) < text.len() {
-        return Err(Error::new(
-            &errors::UNSUPPORTED,
-            "a text holds a character that the encoding of this database lacks",
-        ));
+    } else {
+        look_up();
+        if convert(text.as_bytes(), Direction::ToServer, &mut bytes) < text.len() {
+            return Err(Error::new(
+                &errors::UNSUPPORTED,
+                "a text holds a character that the encoding of this database lacks",
+            )
+            .hint("Use characters of that encoding alone."));
+        }
     }
     CString::new(bytes).map_err(|_| Error::argument("a text holds a zero byte"))
 }
@@ -90,35 +102,78 @@ fn differs(encoding: i32) -> bool {
     encoding != UTF8 && encoding != pg_sys::pg_enc::PG_SQL_ASCII as i32
 }
 
-/// Converts as much as can be converted, and tells how many bytes that were; raises nothing.
-fn convert(bytes: &[u8], from: i32, to: i32, out: &mut Vec<u8>) -> usize {
-    // SAFETY: the look-up needs a transaction; the buffer has room for all that the bytes can become, and a zero.
-    unsafe {
-        let ascii = bytes.iter().take_while(|byte| byte.is_ascii()).count();
-        out.extend_from_slice(&bytes[..ascii]);
-        let rest = &bytes[ascii..];
-        if rest.is_empty() || !pg_sys::IsTransactionState() {
-            return ascii;
+#[derive(Clone, Copy)]
+enum Direction {
+    FromServer,
+    ToServer,
+}
+
+impl Direction {
+    /// The encodings from and to which it converts.
+    fn encodings(self) -> (i32, i32) {
+        match self {
+            Self::FromServer => (encoding(), UTF8),
+            Self::ToServer => (UTF8, encoding()),
         }
-        let function = pg_sys::FindDefaultConversionProc(from, to);
-        if function == pg_sys::InvalidOid {
-            return ascii;
-        }
-        let mut buffer = vec![0u8; rest.len() * GROWTH + 1];
-        let done = pg_sys::pg_do_encoding_conversion_buf(
-            function,
-            from,
-            to,
-            rest.as_ptr().cast_mut(),
-            rest.len() as i32,
-            buffer.as_mut_ptr(),
-            buffer.len() as i32,
-            true,
-        );
-        let length = buffer.iter().position(|byte| *byte == 0).unwrap_or_default();
-        out.extend_from_slice(&buffer[..length]);
-        ascii + done as usize
     }
+}
+
+thread_local! {
+    /// The functions that convert, by direction, from when they are needed first. A process has one database.
+    static CONVERSIONS: Cell<[*mut pg_sys::FmgrInfo; 2]> = const { Cell::new([std::ptr::null_mut(); 2]) };
+}
+
+/// Looks the conversions up, once, where the catalog may be asked.
+fn look_up() {
+    let known = CONVERSIONS.get();
+    // SAFETY: plain getter; look-ups inside a transaction that goes on; what they find lives as long as the process.
+    unsafe {
+        if !differs(encoding()) || !known[0].is_null() || !pg_sys::IsTransactionState() {
+            return;
+        }
+        let found = [Direction::FromServer, Direction::ToServer].map(|direction| {
+            let (from, to) = direction.encodings();
+            let function = pg_sys::FindDefaultConversionProc(from, to);
+            if function == pg_sys::InvalidOid {
+                return std::ptr::null_mut();
+            }
+            let context = pg_sys::TopMemoryContext;
+            let info = pg_sys::MemoryContextAllocZero(context, size_of::<pg_sys::FmgrInfo>()).cast();
+            pg_sys::fmgr_info_cxt(function, info, context);
+            info
+        });
+        CONVERSIONS.set(found);
+    }
+}
+
+/// Converts as much as can be converted, and tells how many bytes that were; raises nothing.
+fn convert(bytes: &[u8], direction: Direction, out: &mut Vec<u8>) -> usize {
+    let ascii = bytes.iter().take_while(|byte| byte.is_ascii()).count();
+    out.extend_from_slice(&bytes[..ascii]);
+    let rest = &bytes[ascii..];
+    let function = CONVERSIONS.get()[direction as usize];
+    if rest.is_empty() || function.is_null() {
+        return ascii;
+    }
+    let (from, to) = direction.encodings();
+    let mut buffer = vec![0u8; rest.len() * GROWTH + 1];
+    // SAFETY: the arguments of a conversion function, the last of which tells it to raise nothing; the buffer has room for all that
+    // the bytes can become, and a zero.
+    let done = unsafe {
+        pg_sys::FunctionCall6Coll(
+            function,
+            pg_sys::InvalidOid,
+            pg_sys::Datum::from(from),
+            pg_sys::Datum::from(to),
+            pg_sys::Datum::from(rest.as_ptr()),
+            pg_sys::Datum::from(buffer.as_mut_ptr()),
+            pg_sys::Datum::from(rest.len() as i32),
+            pg_sys::Datum::from(true),
+        )
+    };
+    let length = buffer.iter().position(|byte| *byte == 0).unwrap_or_default();
+    out.extend_from_slice(&buffer[..length]);
+    ascii + done.value() as u32 as usize
 }
 
 /// A value of type text, as argument, as result, and in rows. Its memory is overwritten when it goes, for it may be a secret.

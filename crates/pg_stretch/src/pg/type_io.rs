@@ -16,11 +16,13 @@ use stretch_core::errors;
 /// is written, others what the same text means when it is read.
 ///
 /// Left out: `timezone_abbreviations`, since what is written names zones by their offset; `lc_numeric` and `lc_time`, which only
-/// to_char and its kin obey.
-pub const SETTINGS: [(&CStr, &CStr); 11] = [
+/// to_char and its kin obey; `backslash_quote`, since quotes are never written that way.
+pub const SETTINGS: [(&CStr, &CStr); 12] = [
     // Values of the reg types are names: of all but PostgreSQL's own objects with their schema.
     PATH,
     (c"quote_all_identifiers", c"off"),
+    // What a backslash in a literal means, which is how the constants of a filter are written.
+    (c"standard_conforming_strings", c"on"),
     // Whether NULL without quotes is one, in arrays.
     (c"array_nulls", c"on"),
     (c"bytea_output", c"hex"),
@@ -41,6 +43,11 @@ unsafe extern "C-unwind" {
     fn PrepareClientEncoding(encoding: i32) -> i32;
 }
 
+/// Pins the settings alone, for the text of an expression that is written or read: that never passes through a client's encoding.
+pub fn settings() -> LocalSettings {
+    LocalSettings::new(&SETTINGS)
+}
+
 /// While it lives, types write and read as stored values want it. Also when an error unwinds it ends before the error is sent.
 pub struct Formats {
     _settings: LocalSettings,
@@ -55,7 +62,7 @@ impl Formats {
         unsafe {
             let encoding = pg_sys::GetDatabaseEncoding();
             let client_encoding = pg_get_client_encoding();
-            let settings = LocalSettings::new(&SETTINGS);
+            let settings = settings();
             SetClientEncoding(encoding);
             Self {
                 _settings: settings,

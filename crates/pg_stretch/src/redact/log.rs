@@ -1,7 +1,7 @@
 //! The log hook: statements, parameters and messages that hold a secret are replaced before they are written or sent.
 
 use super::{MASK, is_secret, statement_is_secret, text};
-use crate::pg::{hook, names};
+use crate::pg::hook;
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_char};
 
@@ -45,8 +45,8 @@ unsafe fn redact(report: &mut pg_sys::ErrorData) {
             return;
         }
         if secret {
-            let statement = names::text(pg_sys::debug_query_string);
-            if text::quotes(&names::text(report.message), &statement) || holds(report.message) {
+            let statement = comparable(pg_sys::debug_query_string);
+            if text::quotes(&comparable(report.message), &statement) || holds(report.message) {
                 replace_message(report);
             }
             // Bind parameters and pieces of the statement stand here.
@@ -80,9 +80,26 @@ unsafe fn holds(field: *const c_char) -> bool {
     unsafe { !field.is_null() && is_secret(CStr::from_ptr(field).to_bytes()) }
 }
 
+/// A text of a report for comparison with others: as it is where it is UTF-8, otherwise with a letter for each byte that is not ASCII.
+/// It is not converted, because that may need the catalog, which must not be asked while an error is written.
+unsafe fn comparable(field: *const c_char) -> String {
+    if field.is_null() {
+        return String::new();
+    }
+    // SAFETY: as in `redact`.
+    let bytes = unsafe { CStr::from_ptr(field) }.to_bytes();
+    let letter = |byte: &u8| match byte {
+        0..=0x7f => char::from(*byte),
+        // Any letters without case will do.
+        _ => char::from_u32(0x4e00 + u32::from(*byte)).unwrap_or('?'),
+    };
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().map(letter).collect(), str::to_owned)
+}
+
 /// Keeps the duration, which tells nothing.
 unsafe fn replace_message(report: &mut pg_sys::ErrorData) {
-    let message = names::text(report.message);
+    // SAFETY: as in `redact`.
+    let message = unsafe { comparable(report.message) };
     let duration = message
         .strip_prefix("duration: ")
         .and_then(|rest| rest.split_once(" ms"))

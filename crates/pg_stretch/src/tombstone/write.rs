@@ -6,7 +6,6 @@ use crate::catalog::scan::relation_oid;
 use crate::catalog::tables;
 use crate::error::Result;
 use crate::fdw::cold::LATEST;
-use crate::pg::txn;
 use crate::steps;
 use pgrx::{IntoDatum, pg_sys};
 use stretch_core::dead_rows::{BITMAP_ROW, DeadRows, is_bitmap_worth};
@@ -48,7 +47,7 @@ pub fn check(dead: Option<u32>) -> Result<()> {
 /// Inserts one tombstone per row; waits for another transaction that kills the same row, and gives 40001 when it commits.
 pub fn singles(segment: &SegmentId, rows: impl Iterator<Item = u32>, command: pg_sys::CommandId) -> Result<()> {
     let (table, index) = (relation_oid(c"tombstone")?, relation_oid(c"tombstone_pkey")?);
-    let written = txn::catch(|| {
+    let insert_all = || {
         // SAFETY: opens, inserts and closes; an ERROR releases all with the transaction.
         unsafe {
             let table = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
@@ -64,11 +63,11 @@ pub fn singles(segment: &SegmentId, rows: impl Iterator<Item = u32>, command: pg
             pg_sys::table_close(table, pg_sys::NoLock as i32);
         }
         Ok(())
-    });
-    match written {
-        Err(error) if error.sqlstate == "23505" => Err(lost()),
-        other => other,
-    }
+    };
+    // Every other error goes on as it is.
+    pgrx::PgTryBuilder::new(std::panic::AssertUnwindSafe(insert_all))
+        .catch_when(pgrx::PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION, |_| Err(lost()))
+        .execute()
 }
 
 unsafe fn insert(
