@@ -2,6 +2,7 @@
 
 use crate::{os, run_dir, timing};
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -21,7 +22,9 @@ impl Endpoint {
     pub fn new() -> Endpoint {
         timing::start();
         let name = uuid::Uuid::from_bytes(rand::random()).simple().to_string();
-        let path = root().join(&name[..12]);
+        // In a folder of its own, which `take_away` can close.
+        let path = root().join(&name[..12]).join("e");
+        os::make_dir(path.parent().expect("just joined"));
         os::make_dir(&path);
         Endpoint { path }
     }
@@ -75,27 +78,37 @@ impl Endpoint {
         crate::dir_size(&self.path)
     }
 
-    /// Moves the folder out of reach, as an unmounted disk would; [`Endpoint::put_back`] undoes it.
+    /// Moves the folder out of reach, as an unmounted disk would; [`Endpoint::put_back`] undoes it. The folder around it is closed to
+    /// the server meanwhile: a request that is under way would make the missing one anew, and find it empty.
     pub fn take_away(&self) {
+        self.close(true);
         fs::rename(&self.path, self.away()).expect("the folder can be renamed");
+        self.close(false);
     }
 
-    /// Undoes [`Endpoint::take_away`]. A request that was under way may have made the folder anew and written to it: that stays.
+    /// Undoes [`Endpoint::take_away`].
     pub fn put_back(&self) {
-        while let Err(error) = fs::rename(self.away(), &self.path) {
-            assert_eq!(error.kind(), std::io::ErrorKind::DirectoryNotEmpty, "{error}");
-            for file in files(&self.path) {
-                let below = file.strip_prefix(&self.path).expect("a file of the folder");
-                let target = self.away().join(below);
-                let folders: Vec<&Path> = below.ancestors().skip(1).collect();
-                for folder in folders.into_iter().rev() {
-                    os::make_dir(&self.away().join(folder));
-                }
-                // It may go while we look, as a half-written file does.
-                fs::rename(&file, &target).ok();
+        self.close(true);
+        fs::rename(self.away(), &self.path).expect("the folder can be renamed");
+        os::make_dir(self.around());
+    }
+
+    /// Closes the folder around ours to the server. Where that is run by ourselves, the folder must be open for renaming, and is
+    /// closed only afterwards.
+    fn close(&self, before_renaming: bool) {
+        let mode = match (os::server_user(), before_renaming) {
+            (Some(_), _) => {
+                chown(self.around(), Some(0), Some(0)).expect("root may give it to itself");
+                0o755
             }
-            fs::remove_dir_all(&self.path).ok();
-        }
+            (None, true) => 0o755,
+            (None, false) => 0o555,
+        };
+        fs::set_permissions(self.around(), fs::Permissions::from_mode(mode)).expect("mode can be set");
+    }
+
+    fn around(&self) -> &Path {
+        self.path.parent().expect("made inside another")
     }
 
     fn away(&self) -> PathBuf {
