@@ -66,25 +66,32 @@ pub fn replace_filter(child: pg_sys::Oid, filter: Option<&str>) -> Result<()> {
 }
 
 /// Names that a query gave as a JSON array.
-fn names_in(json: &str) -> Vec<String> {
-    serde_json::from_str(json).unwrap_or_default()
+fn names_in(json: &str) -> Result<Vec<String>> {
+    serde_json::from_str(json).map_err(|error| Error::internal(format!("names of columns cannot be read: {error}")))
 }
 
 /// The table's unique keys, primary key included.
 pub fn unique_keys(relation: pg_sys::Oid) -> Result<Vec<UniqueKey>> {
-    let mut keys = spi::rows(
+    let found = spi::rows(
         "SELECT to_json(array_agg(a.attname::text ORDER BY k.ordinality))::text, i.indnullsnotdistinct
          FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(number, ordinality), pg_attribute a
          WHERE i.indrelid = $1 AND i.indisunique AND a.attrelid = $1 AND a.attnum = k.number AND k.ordinality <= i.indnkeyatts
          GROUP BY i.indexrelid, i.indnullsnotdistinct ORDER BY i.indexrelid",
         &[relation.into()],
         |row| {
-            Ok(UniqueKey {
-                columns: names_in(&row.get::<Text>(1)?.unwrap_or_default()),
-                nulls_not_distinct: row.get(2)?.unwrap_or_default(),
-            })
+            Ok((
+                row.get::<Text>(1)?.unwrap_or_default(),
+                row.get::<bool>(2)?.unwrap_or_default(),
+            ))
         },
     )?;
+    let key = |(columns, nulls_not_distinct): &(Text, bool)| {
+        Ok(UniqueKey {
+            columns: names_in(columns)?,
+            nulls_not_distinct: *nulls_not_distinct,
+        })
+    };
+    let mut keys = found.iter().map(key).collect::<Result<Vec<_>>>()?;
     let mut seen = Vec::new();
     keys.retain(|key| {
         !seen.contains(key) && {
@@ -130,14 +137,14 @@ fn create_deferred(relation: pg_sys::Oid) -> Result<()> {
         &[relation.into()],
         |row| {
             Ok((
-                names_in(&row.get::<Text>(1)?.unwrap_or_default()),
+                row.get::<Text>(1)?.unwrap_or_default(),
                 row.get::<bool>(2)?.unwrap_or_default(),
             ))
         },
     )?;
     for (number, (columns, deferred)) in (1..).zip(keys) {
         let key = UniqueKey {
-            columns,
+            columns: names_in(&columns)?,
             nulls_not_distinct: false,
         };
         let changed = update_condition(relation, std::slice::from_ref(&key))?;

@@ -4,7 +4,6 @@ pub mod hook;
 pub mod list;
 pub mod local_settings;
 pub mod names;
-
 pub mod raw;
 pub mod scratch;
 pub mod spi;
