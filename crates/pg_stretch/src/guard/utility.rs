@@ -89,16 +89,17 @@ unsafe extern "C-unwind" fn process_utility(
     unsafe {
         let next = PREV_UTILITY.unwrap_or(hook::standard_ProcessUtility);
         let mut copy = *statement;
-        let (statement, query, rest) = hook::own_part(|| {
+        let (statement, shown, rest) = hook::own_part(|| {
             let rest = Rest::before((*statement).utilityStmt).or_raise();
             redact::mask_activity();
-            let (statement, query) = change(&mut copy, query).unwrap_or((statement, query));
-            (statement, query, rest.into_raw())
+            let shown = redact::Shown::of((*(*statement).utilityStmt).type_, query);
+            let statement = change(&mut copy).unwrap_or(statement);
+            (statement, shown, rest.into_raw())
         });
         let call = || {
             next(
                 statement,
-                query,
+                shown.text,
                 read_only_tree,
                 context,
                 params,
@@ -106,6 +107,7 @@ unsafe extern "C-unwind" fn process_utility(
                 dest,
                 completion,
             );
+            shown.done();
         };
         if rest.is_null() {
             return call();
@@ -118,27 +120,16 @@ unsafe extern "C-unwind" fn process_utility(
     }
 }
 
-/// Changes the copy of a statement that must run as another one, or whose text must not be shown to others. The statement and the text
-/// that are to run; `None` when it runs as it is.
-unsafe fn change(
-    copy: &mut pg_sys::PlannedStmt,
-    text: *const c_char,
-) -> Option<(*mut pg_sys::PlannedStmt, *const c_char)> {
+/// Changes the copy of a statement that must run as another one; `None` when it runs as it is.
+unsafe fn change(copy: &mut pg_sys::PlannedStmt) -> Option<*mut pg_sys::PlannedStmt> {
     // SAFETY: a utility statement, looked at by its tag before the cast.
     unsafe {
-        let tag = (*copy.utilityStmt).type_;
-        if tag == pg_sys::NodeTag::T_ConstraintsSetStmt {
-            let known = pg_sys::IsTransactionState() && installed();
-            copy.utilityStmt = known.then(|| constraints::extend(copy.utilityStmt.cast())).flatten()?;
-            return Some((copy, text));
-        }
-        if !redact::hides_text(tag) {
+        if (*copy.utilityStmt).type_ != pg_sys::NodeTag::T_ConstraintsSetStmt {
             return None;
         }
-        // Others see the whole masked text as the statement.
-        copy.stmt_location = -1;
-        copy.stmt_len = 0;
-        Some((copy, redact::MASK.as_ptr()))
+        let known = pg_sys::IsTransactionState() && installed();
+        copy.utilityStmt = known.then(|| constraints::extend(copy.utilityStmt.cast())).flatten()?;
+        Some(copy)
     }
 }
 
@@ -298,8 +289,17 @@ unsafe extern "C-unwind" fn object_access(
         if let Some(previous) = PREV_ACCESS {
             previous(access, class, object, part, argument);
         }
+        use pg_sys::ObjectAccessType::{OAT_DROP, OAT_FUNCTION_EXECUTE};
+        let is_drop = access == OAT_DROP;
+        // Functions of the server itself are none of ours, and are called most.
+        let is_call = access == OAT_FUNCTION_EXECUTE && object.to_u32() >= pg_sys::FirstNormalObjectId;
+        if !is_drop && !is_call {
+            return;
+        }
         hook::own_part(|| {
-            let is_drop = access == pg_sys::ObjectAccessType::OAT_DROP;
+            if is_call {
+                redact::executes(object);
+            }
             if is_drop && !is_ours() && !in_our_script() && pg_sys::IsTransactionState() && installed() {
                 drops::note(class, object, part).or_raise();
             }

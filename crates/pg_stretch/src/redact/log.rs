@@ -33,13 +33,21 @@ unsafe fn redact(report: &mut pg_sys::ErrorData) {
     // SAFETY: all texts of a report are null or NUL-terminated strings of its own memory context.
     unsafe {
         let ours = !report.filename.is_null() && CStr::from_ptr(report.filename).to_bytes().ends_with(OURS.to_bytes());
+        // The text of a nested statement, which functions and blocks put together while they run.
+        if holds(report.context) || holds(report.internalquery) {
+            super::mark();
+        }
         let secret = statement_is_secret();
         if secret {
+            // A statement that fails before it is analyzed passes no other hook.
+            super::mask_activity();
             report.hide_stmt = true;
             report.hide_ctx = true;
             report.context = std::ptr::null_mut();
             report.detail_log = std::ptr::null_mut();
             report.internalquery = std::ptr::null_mut();
+            // A position in a text that is not there breaks the protocol for some clients.
+            report.internalpos = 0;
         }
         if ours {
             return;
@@ -54,7 +62,7 @@ unsafe fn redact(report: &mut pg_sys::ErrorData) {
             report.hint = std::ptr::null_mut();
             return;
         }
-        // A secret in a nested statement, or behind EXECUTE: the text of the report itself tells.
+        // A secret behind EXECUTE: the text of the report itself tells.
         let behind = holds(report.detail) || holds(report.detail_log);
         if behind {
             report.hide_stmt = true;
@@ -62,12 +70,7 @@ unsafe fn redact(report: &mut pg_sys::ErrorData) {
         if behind || holds(report.message) {
             replace_message(report);
         }
-        for field in [
-            &mut report.detail,
-            &mut report.detail_log,
-            &mut report.context,
-            &mut report.internalquery,
-        ] {
+        for field in [&mut report.detail, &mut report.detail_log] {
             if holds(*field) {
                 *field = std::ptr::null_mut();
             }

@@ -1,17 +1,23 @@
 //! Keeps secrets that stand in statements out of the server log, pg_stat_activity and pg_stat_statements (F31).
 //!
-//! What another library writes from a hook that runs before ours is out of reach; `create_credential_from_file` keeps
-//! secrets out of statements altogether.
+//! A statement is known to hold a secret by its text, by the functions that the server resolved in it, and by the nested statements that
+//! its errors show. What is written before anything ran (`log_statement`) can be judged by its text only;
+//! `create_credential_from_file` keeps secrets out of statements altogether.
 
+mod functions;
 mod log;
 mod text;
+mod utility;
+
+pub use functions::executes;
+pub use utility::Shown;
 
 pub use text::is_secret;
 
 use crate::pg::{hook, raw};
 use pgrx::pg_sys;
 use std::cell::Cell;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 
 /// What is shown instead of a statement.
 pub const MASK: &CStr = c"(hidden by pg_stretch: the statement names a secret)";
@@ -36,26 +42,41 @@ pub fn install() {
         pg_sys::ExecutorStart_hook = Some(start);
         PREV_RUN = pg_sys::ExecutorRun_hook;
         pg_sys::ExecutorRun_hook = Some(run);
+        pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut());
+    }
+}
+
+/// The statement that the client sent: its address and when it began. `None` outside of one.
+fn current_statement() -> Option<(usize, i64)> {
+    // SAFETY: a global, and a getter.
+    unsafe {
+        let statement = pg_sys::debug_query_string;
+        (!statement.is_null()).then(|| (statement as usize, raw::GetCurrentStatementStartTimestamp()))
+    }
+}
+
+/// From now on the statement that the client sent counts as one that holds a secret, whatever its text looks like.
+pub fn mark() {
+    if let Some((address, started)) = current_statement() {
+        JUDGED.set((address, started, true));
+        mask_activity();
+        utility::blank_all();
     }
 }
 
 /// Whether the statement that the client sent holds a secret.
 pub fn statement_is_secret() -> bool {
-    // SAFETY: the global is null or a string that lives as long as the statement.
-    unsafe {
-        let statement = pg_sys::debug_query_string;
-        if statement.is_null() {
-            return false;
-        }
-        let (address, started) = (statement as usize, raw::GetCurrentStatementStartTimestamp());
-        let (known_address, known_started, known) = JUDGED.get();
-        if (address, started) == (known_address, known_started) {
-            return known;
-        }
-        let secret = is_secret(CStr::from_ptr(statement).to_bytes());
-        JUDGED.set((address, started, secret));
-        secret
+    let Some((address, started)) = current_statement() else {
+        return false;
+    };
+    let (known_address, known_started, known) = JUDGED.get();
+    if (address, started) == (known_address, known_started) {
+        return known;
     }
+    // SAFETY: the address is that of a string that lives as long as the statement.
+    let secret = is_secret(unsafe { CStr::from_ptr(address as *const c_char) }.to_bytes());
+    JUDGED.set((address, started, secret));
+    secret
 }
 
 /// Replaces what pg_stat_activity shows of this session.
@@ -66,19 +87,21 @@ pub fn mask_activity() {
     }
 }
 
-/// The same without a look at the statement; called by every function that takes a secret.
-pub fn hide_activity() {
-    // SAFETY: as above.
-    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, MASK.as_ptr()) };
-}
-
-/// Utility statements whose text pg_stat_statements keeps as it stands, and which do not need it to run.
-pub fn hides_text(tag: pg_sys::NodeTag) -> bool {
-    use pg_sys::NodeTag::*;
-    matches!(
-        tag,
-        T_DoStmt | T_ExplainStmt | T_DeclareCursorStmt | T_CreateTableAsStmt
-    ) && statement_is_secret()
+/// A statement that failed in the parser while errors are not logged passed none of our hooks: what is shown is looked at itself.
+unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _: *mut std::ffi::c_void) {
+    if event != pg_sys::XactEvent::XACT_EVENT_ABORT {
+        return;
+    }
+    // SAFETY: the session's own entry, if it has one; nobody else writes to it. Its text ends with a zero.
+    unsafe {
+        let entry = pg_sys::MyBEEntry;
+        if !entry.is_null()
+            && !(*entry).st_activity_raw.is_null()
+            && is_secret(CStr::from_ptr((*entry).st_activity_raw).to_bytes())
+        {
+            pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, MASK.as_ptr());
+        }
+    }
 }
 
 /// `EXECUTE name('…')`: the secret is here, the function's name in the statement that was prepared.
@@ -90,13 +113,12 @@ unsafe fn look_behind_execute(query: *mut pg_sys::Query) {
             return;
         }
         let prepared = pg_sys::FetchPreparedStatement((*statement.cast::<pg_sys::ExecuteStmt>()).name, false);
-        if prepared.is_null() || pg_sys::debug_query_string.is_null() {
+        if prepared.is_null() {
             return;
         }
         let text = (*(*prepared).plansource).query_string;
         if !text.is_null() && is_secret(CStr::from_ptr(text).to_bytes()) {
-            let address = pg_sys::debug_query_string as usize;
-            JUDGED.set((address, raw::GetCurrentStatementStartTimestamp(), true));
+            mark();
         }
     }
 }

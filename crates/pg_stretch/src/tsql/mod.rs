@@ -9,6 +9,7 @@ mod run;
 
 use crate::error::{Error, OrRaise, Result, notice};
 use crate::pg::{names as pg_names, txn};
+use crate::redact;
 use pgrx::prelude::*;
 use stretch_core::errors;
 use stretch_tsql::{Kind, Position, Statement, Step, Variables};
@@ -45,6 +46,8 @@ pub extern "C-unwind" fn stretch_tsql_inline_handler(call: pg_sys::FunctionCallI
         };
         (pg_names::text((*block).source_text), (*block).atomic)
     };
+    // Statements of this language hold passwords.
+    redact::mark();
     block(&text, atomic).or_raise();
     pg_sys::Datum::from(0)
 }

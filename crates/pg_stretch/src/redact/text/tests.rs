@@ -12,6 +12,8 @@ fn calls_with_secrets_are_known_in_any_case_and_place() {
         "PERFORM stretch.alter_credential('c', 'i', 's')",
         "DO LANGUAGE tsql $$ CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'x' $$",
         "DO $$ … $$ LANGUAGE 'TSQL'",
+        r#"SELECT stretch.U&"cr\0065ate_credential"('c', 'i', 's')"#,
+        r#"SELECT stretch.u&"cr!0065ate!+00005Fcredential" UESCAPE '!' ('c', 'i', 's')"#,
     ] {
         assert!(is_secret(text.as_bytes()), "{text}");
     }
@@ -20,6 +22,8 @@ fn calls_with_secrets_are_known_in_any_case_and_place() {
         "SELECT master_key FROM t",
         "SELECT stretch.enable_table('t')",
         "_master_ke",
+        r#"SELECT U&"d\0061ta" FROM t"#,
+        "SELECT a u&",
         "",
     ] {
         assert!(!is_secret(text.as_bytes()), "{text}");
