@@ -16,6 +16,8 @@ mod encodings;
 mod guard_types;
 #[path = "e2e/guards.rs"]
 mod guards;
+#[path = "e2e/hints.rs"]
+mod hints;
 #[path = "e2e/history.rs"]
 mod history;
 #[path = "e2e/identity.rs"]

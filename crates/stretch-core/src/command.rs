@@ -122,6 +122,8 @@ pub enum Command {
     DropConstraint {
         ours: bool,
     },
+    /// A unique constraint or a unique index goes.
+    DropKey,
     /// With ONLY a CHECK or NOT NULL is dropped that the child keeps.
     LeaveChildBehind,
     // the table as a whole
@@ -180,8 +182,17 @@ pub enum Decision {
         /// Why, for the message.
         reason: &'static str,
         /// What to do instead, for the hint.
-        way_out: &'static str,
+        way_out: WayOut,
     },
+}
+
+/// What to do instead of a refused command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WayOut {
+    /// Bring the rows back, do it to the ordinary table, then enable it again. The statements depend on the table.
+    BringBack,
+    /// As the text says.
+    Say(&'static str),
 }
 
 impl Decision {

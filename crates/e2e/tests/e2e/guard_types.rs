@@ -92,3 +92,37 @@ fn content_closes_when_its_readers_lose_a_table() {
     db.sql("ALTER DATABASE postgres OWNER TO guest");
     assert!(!db.bool(readable));
 }
+
+#[test]
+fn constraints_of_domains_wait_for_cold_rows() {
+    let cluster = Cluster::builder("guard-domains").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    db.sql(
+        "CREATE DOMAIN inner_d AS int; CREATE DOMAIN d AS inner_d; CREATE DOMAIN free AS int; CREATE TABLE plain (v free);
+         CREATE TABLE orders (id int PRIMARY KEY, v d, vs d[]);
+         INSERT INTO orders SELECT n, n, ARRAY[n] FROM generate_series(1, 100) n;
+         SELECT stretch.enable_table('orders', 'id <= 60')",
+    );
+    drain(&db, "orders");
+    for sql in [
+        "ALTER DOMAIN d ADD CHECK (value <> 7)",
+        "ALTER DOMAIN inner_d ADD CONSTRAINT c CHECK (value <> 7)",
+        "ALTER DOMAIN d SET NOT NULL",
+        "DO $$ BEGIN ALTER DOMAIN inner_d SET NOT NULL; END $$",
+    ] {
+        db.fails(sql, "0A000");
+    }
+    // Nothing is looked at, so nothing is believed; rows from before stay as they are, also when they are changed elsewhere.
+    db.sql("ALTER DOMAIN d ADD CONSTRAINT later CHECK (value <> 7) NOT VALID");
+    db.fails("ALTER DOMAIN d VALIDATE CONSTRAINT later", "0A000");
+    assert_eq!(db.int("SELECT count(*) FROM orders WHERE v = 7 AND vs[1] = 7"), 1);
+    db.sql("UPDATE orders SET id = 1007 WHERE id = 7");
+    assert_eq!(db.text("SELECT v || ' ' || vs[1] FROM orders WHERE id = 1007"), "7 7");
+    db.fails("UPDATE orders SET v = 7 WHERE id = 8", "23514");
+    db.sql(
+        "ALTER DOMAIN d DROP CONSTRAINT later; ALTER DOMAIN d SET DEFAULT 1; ALTER DOMAIN d DROP NOT NULL;
+         ALTER DOMAIN free ADD CHECK (value > 0); ALTER DOMAIN free SET NOT NULL",
+    );
+}

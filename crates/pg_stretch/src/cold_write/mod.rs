@@ -226,6 +226,7 @@ pub fn refused(what: &str, relation: pg_sys::Oid) -> Error {
         &errors::COLD_ROWS_REFUSED,
         format!("{what} reaches a cold row of table {}", names::relation(relation)),
     )
+    .hint("Leave cold rows out by a condition that contradicts the filter, or SET stretch.cold_writes = allow.")
 }
 
 /// What an identity in a plan's row says.

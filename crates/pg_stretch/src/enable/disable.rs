@@ -1,6 +1,6 @@
 //! Un-stretching: a table becomes an ordinary one with its hot rows; a database forgets its endpoint.
 
-use super::{child, lock, rights};
+use super::{child, lock, rights, way_back};
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
@@ -31,9 +31,15 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
     if !leave && left > 0 {
         return Err(Error::new(
             &errors::UNSUPPORTED,
-            format!("bringing {left} cold rows of table {name} back is not supported yet"),
+            format!("table {name} still has {left} cold rows, which disable_table does not bring back yet"),
         )
-        .hint("Copy the rows into another table, or leave them on the endpoint with leave_remote_data => true."));
+        .detail(format!(
+            "With leave_remote_data => true these {left} rows leave every query of the table for good."
+        ))
+        .hint(way_back::then(
+            relation,
+            "which makes it an ordinary table with all its rows",
+        )?));
     }
     uploaded(&table, &name)?;
     {
@@ -46,7 +52,7 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
     }
     if left > 0 {
         notice(&format!(
-            "{left} cold rows left table {name}; they stay on the endpoint and are no longer read"
+            "{left} cold rows left table {name} for good: no query reads them any more; their objects stay on the endpoint"
         ));
     }
     Ok(())

@@ -25,7 +25,9 @@ const NOT_EQUAL: i32 = 6;
 pub fn normalize(relation: pg_sys::Oid, filter: &str) -> Result<String> {
     let _owner = user::ActAs::role(user::relation_owner(relation), true);
     let node = parse(relation, filter)?;
-    check(node)?;
+    check(relation, node)?;
+    // What the planner folds in every statement that uses the filter must fold: 1/0 would make each of them fail.
+    prepared(node);
     let _settings = type_io::settings();
     // SAFETY: a checked expression over the only relation of the deparse context.
     unsafe {
@@ -136,16 +138,48 @@ unsafe fn only_expression(statement: *mut pg_sys::Node) -> Option<*mut pg_sys::N
     }
 }
 
-/// What the walk over the expression found wrong first.
-struct Problem(Option<String>);
+/// What can be wrong with a part of a filter.
+enum Fault {
+    /// It is not computed from the columns of the row alone.
+    Foreign(&'static str),
+    /// It belongs to a user, who may change it.
+    NotBuiltIn(String),
+    /// It orders text as the operating system does.
+    TextOrder,
+}
 
-fn check(node: *mut pg_sys::Node) -> Result<()> {
+/// What the walk over the expression found wrong first.
+struct Problem(Option<Fault>);
+
+impl Fault {
+    fn error(self, relation: pg_sys::Oid) -> Error {
+        match self {
+            Self::Foreign(what) => unfit(format!("the filter holds {what}")),
+            Self::NotBuiltIn(what) => {
+                unfit(format!("the filter holds {what}, which is not one of pg_catalog")).hint(by_a_column(relation))
+            }
+            Self::TextOrder => unfit("the filter holds a comparison of text by order whose collation is not \"C\"")
+                .hint("Compare under byte order: word COLLATE \"C\" < 'x' for a column named word."),
+        }
+    }
+}
+
+/// For conditions over enums, domains, and functions of users: the table itself can hold their outcome.
+fn by_a_column(relation: pg_sys::Oid) -> String {
+    format!(
+        "Let a stored column hold the outcome, ALTER TABLE {} ADD COLUMN is_cold boolean GENERATED ALWAYS AS (the condition) STORED, \
+         and give is_cold as the filter.",
+        names::relation(relation)
+    )
+}
+
+fn check(relation: pg_sys::Oid, node: *mut pg_sys::Node) -> Result<()> {
     let mut problem = Problem(None);
     // SAFETY: walks a transformed expression; the context outlives the walk.
     unsafe {
         visit(node, (&raw mut problem).cast());
-        if let Some(text) = problem.0 {
-            return Err(unfit(format!("the filter holds {text}")));
+        if let Some(fault) = problem.0 {
+            return Err(fault.error(relation));
         }
         if pg_sys::contain_mutable_functions(node) {
             return Err(unfit("the filter holds a function or operator that is not immutable")
@@ -167,8 +201,8 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, context: *mut c_void)
     }
     // SAFETY: `context` is the `Problem` of `check`; the node comes from the walker.
     unsafe {
-        if let Some(text) = fault(node) {
-            (*context.cast::<Problem>()).0 = Some(text);
+        if let Some(fault) = fault(node) {
+            (*context.cast::<Problem>()).0 = Some(fault);
             return true;
         }
         pg_sys::ffi::pg_guard_ffi_boundary(|| expression_tree_walker(node, Some(visit), context))
@@ -181,7 +215,7 @@ unsafe extern "C-unwind" fn foreign_function(function: pg_sys::Oid, _context: *m
 }
 
 /// What is wrong with this node itself, not with what is below it.
-unsafe fn fault(node: *mut pg_sys::Node) -> Option<String> {
+unsafe fn fault(node: *mut pg_sys::Node) -> Option<Fault> {
     // SAFETY: casts follow the node's tag.
     unsafe {
         use pg_sys::NodeTag::*;
@@ -190,7 +224,7 @@ unsafe fn fault(node: *mut pg_sys::Node) -> Option<String> {
             T_Var => {
                 let column = (*node.cast::<pg_sys::Var>()).varattno;
                 if column <= 0 {
-                    return Some("a system column or a whole row".into());
+                    return Some(Fault::Foreign("a system column or a whole row"));
                 }
                 Vec::new()
             }
@@ -200,19 +234,19 @@ unsafe fn fault(node: *mut pg_sys::Node) -> Option<String> {
             T_RowCompareExpr => {
                 let row = &*node.cast::<pg_sys::RowCompareExpr>();
                 if list::oids(row.inputcollids).into_iter().any(not_byte_order) {
-                    return Some(ordered_text());
+                    return Some(Fault::TextOrder);
                 }
                 list::oids(row.opnos)
             }
             T_MinMaxExpr => {
                 if not_byte_order((*node.cast::<pg_sys::MinMaxExpr>()).inputcollid) {
-                    return Some(ordered_text());
+                    return Some(Fault::TextOrder);
                 }
                 Vec::new()
             }
             T_SubLink | T_SubPlan | T_Aggref | T_WindowFunc | T_GroupingFunc | T_Param | T_CurrentOfExpr
             | T_NextValueExpr | T_SetToDefault => {
-                return Some("something that is not computed from the row alone".into());
+                return Some(Fault::Foreign("something that is not computed from the row alone"));
             }
             // WHEN clauses have no type of their own.
             T_CaseWhen => return None,
@@ -220,34 +254,30 @@ unsafe fn fault(node: *mut pg_sys::Node) -> Option<String> {
         };
         for operator in operators {
             if !built_in(operator) {
-                return Some(format!(
-                    "operator {}, which is not one of pg_catalog",
+                return Some(Fault::NotBuiltIn(format!(
+                    "operator {}",
                     names::text(pg_sys::format_operator(operator))
-                ));
+                )));
             }
             if orders(operator) && not_byte_order(pg_sys::exprInputCollation(node)) {
-                return Some(ordered_text());
+                return Some(Fault::TextOrder);
             }
         }
         if pg_sys::check_functions_in_node(node, Some(foreign_function), std::ptr::null_mut()) {
-            return Some("a function that is not one of pg_catalog".into());
+            return Some(Fault::NotBuiltIn("a function".into()));
         }
         let kind = pg_sys::exprType(node);
         if !built_in(kind) {
-            return Some(format!(
-                "type {}, which is not one of pg_catalog",
+            return Some(Fault::NotBuiltIn(format!(
+                "type {}",
                 names::text(pg_sys::format_type_be(kind))
-            ));
+            )));
         }
         if !built_in(pg_sys::exprCollation(node)) || !built_in(pg_sys::exprInputCollation(node)) {
-            return Some("a collation that is not one of pg_catalog".into());
+            return Some(Fault::NotBuiltIn("a collation".into()));
         }
         None
     }
-}
-
-fn ordered_text() -> String {
-    "a comparison of text by order whose collation is not \"C\"".into()
 }
 
 /// Text order that may change with the operating system (F13). The default collation counts too: the filter travels

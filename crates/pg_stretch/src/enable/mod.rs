@@ -6,6 +6,7 @@ pub mod disable;
 pub mod filter;
 pub mod lock;
 pub mod refusals;
+pub mod way_back;
 
 use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::scan::Latest;
@@ -213,7 +214,7 @@ fn migration_state(text: &str) -> Result<String> {
         "outbound" | "paused" => Ok(state),
         "inbound" => Err(
             Error::new(&errors::UNSUPPORTED, "migration state inbound is not supported yet")
-                .hint("Use outbound or paused; stretch.disable_table leaves cold rows on the endpoint."),
+                .hint("Use outbound or paused."),
         ),
         _ => Err(Error::argument(format!("\"{text}\" is not a migration state")).hint("Use outbound or paused.")),
     }
@@ -235,13 +236,19 @@ fn usable_filter(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Option<S
         {
             Err(error)
         }
-        Err(error) => Err(Error {
-            detail: error.detail,
-            ..Error::new(
-                &errors::FILTER_UNFIT,
-                format!("the filter is not usable: {}", error.message),
-            )
-        }),
+        Err(error) => {
+            let unfit = Error {
+                detail: error.detail,
+                ..Error::new(
+                    &errors::FILTER_UNFIT,
+                    format!("the filter is not usable: {}", error.message),
+                )
+            };
+            Err(match error.hint {
+                Some(hint) => unfit.hint(hint),
+                None => unfit.hint("Give one condition over the columns of the table, as it could stand after WHERE."),
+            })
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{cold, mode};
 use crate::catalog::tables;
-use crate::cold_write::{ColdWrite, refused};
+use crate::cold_write::ColdWrite;
 use crate::error::{Error, OrRaise, Result};
 use crate::pg::{list, names};
 use crate::stretched;
@@ -190,10 +190,15 @@ pub unsafe extern "C-unwind" fn refetch(
     // SAFETY: the executor hands over a valid row mark.
     let child = unsafe { (*mark).relid };
     let table = tables::by_child(child, cold::LATEST).ok().flatten();
-    refused(
-        "SELECT FOR UPDATE or FOR SHARE",
-        table.map_or(child, |table| table.relation),
+    let table = names::relation(table.map_or(child, |table| table.relation));
+    Error::new(
+        &errors::COLD_ROWS_REFUSED,
+        format!("SELECT FOR UPDATE or FOR SHARE reaches a cold row of table {table}"),
     )
+    .hint(format!(
+        "Run an UPDATE of {table} with the same condition first, which may set a column to itself: it makes the rows hot, and in the \
+         same transaction they stay hot."
+    ))
     .raise()
 }
 

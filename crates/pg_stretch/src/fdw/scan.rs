@@ -408,7 +408,7 @@ impl ColdScan {
                 names::relation(relation)
             ),
         )
-        .hint("Read ONLY the table, or add a condition that contradicts the filter, so that only hot rows match.")
+        .hint("Leave the system columns out, or read ONLY the table for its hot rows.")
     }
 }
 

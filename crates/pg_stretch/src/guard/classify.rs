@@ -29,6 +29,12 @@ pub unsafe fn aims(node: *mut pg_sys::Node, facts: &Facts) -> Result<Vec<Aim>> {
                 row_types::check_enum(&*node.cast())?;
                 Vec::new()
             }
+            T_AlterDomainStmt => {
+                row_types::check_domain(&*node.cast())?;
+                Vec::new()
+            }
+            // With CONCURRENTLY parts of it are committed before the drop itself is seen.
+            T_DropStmt => drop_indexes(&*node.cast()),
             T_RenameStmt => rename(&*node.cast())?,
             T_AlterObjectSchemaStmt => set_schema(&*node.cast())?,
             T_AlterOwnerStmt => {
@@ -160,6 +166,20 @@ fn named_object(kind: pg_sys::ObjectType::Type, object: *mut pg_sys::Node, comma
         pg_sys::ObjectType::OBJECT_EXTENSION => ours(Target::Extension, EXTENSION, name, command),
         _ => Vec::new(),
     }
+}
+
+/// Unique indexes that a DROP INDEX names.
+fn drop_indexes(statement: &pg_sys::DropStmt) -> Vec<Aim> {
+    if statement.removeType != pg_sys::ObjectType::OBJECT_INDEX {
+        return Vec::new();
+    }
+    // SAFETY: the objects of DROP INDEX are lists of names, of which a RangeVar is made.
+    unsafe { list::pointers::<pg_sys::List>(statement.objects) }
+        .into_iter()
+        .filter_map(|names| relation_named(unsafe { pg_sys::makeRangeVarFromNameList(names) }))
+        .filter_map(super::drops::unique_index_of)
+        .map(|table| Aim::relation(table, Command::DropKey))
+        .collect()
 }
 
 fn schema(name: *const std::ffi::c_char, command: Command) -> Vec<Aim> {

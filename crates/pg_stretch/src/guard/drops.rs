@@ -73,7 +73,10 @@ fn look(class: pg_sys::Oid, object: pg_sys::Oid, part: i32) -> Result<Option<Dro
             pg_sys::RelationRelationId if part != 0 => {
                 side(object)?.map(|t| Dropped::Part(object, t, Command::DropColumn))
             }
-            pg_sys::RelationRelationId => relation(object)?,
+            pg_sys::RelationRelationId => match unique_index_of(object) {
+                Some(table) => side(table)?.map(|t| Dropped::Part(table, t, Command::DropKey)),
+                None => relation(object)?,
+            },
             pg_sys::TriggerRelationId => match trigger(object)? {
                 Some((table, trigger)) => side(table)?.map(|t| Dropped::Part(table, t, Command::DropTrigger(trigger))),
                 None => None,
@@ -124,6 +127,22 @@ fn relation(object: pg_sys::Oid) -> Result<Option<Dropped>> {
     Ok(target
         .filter(|target| *target == Target::StretchSchema)
         .map(|target| Dropped::Known(target, names::relation(object))))
+}
+
+/// The table of a unique index, and of the constraint that stands on it; `None` for other relations.
+pub fn unique_index_of(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: syscache look-up that tolerates other relations; the tuple is released before returning.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::INDEXRELID as i32;
+        let tuple = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(relation));
+        if tuple.is_null() {
+            return None;
+        }
+        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_index>();
+        let table = (form.indisunique && form.indisvalid && form.indislive).then_some(form.indrelid);
+        pg_sys::ReleaseSysCache(tuple);
+        table
+    }
 }
 
 /// Whether a relation is a stretched table or a cold side.
@@ -204,6 +223,7 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
             Target::Extension,
             Command::Drop { with_parent: false },
             "pg_stretch",
+            None,
             context,
         );
     }
@@ -223,7 +243,13 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
                     lock::exclusive(info.relation);
                 }
                 let live = live_segments(info)?;
-                judge(Target::Child, Command::Drop { with_parent }, name, context(live)?)?;
+                judge(
+                    Target::Child,
+                    Command::Drop { with_parent },
+                    name,
+                    Some(info.relation),
+                    context(live)?,
+                )?;
                 if !with_parent && !live {
                     // Nothing was cold: an ordinary table again.
                     retire(info)?;
@@ -233,7 +259,13 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
             Dropped::Part(child, Target::Child, Command::DropConstraint { ours: false })
                 if parent_loses_constraint(*child, &pending)? => {}
             Dropped::Part(relation, target, command) if exists(*relation) => {
-                judge(*target, *command, &names::relation(*relation), context(true)?)?;
+                judge(
+                    *target,
+                    *command,
+                    &names::relation(*relation),
+                    Some(*relation),
+                    context(true)?,
+                )?;
             }
             Dropped::Part(..) => {}
             Dropped::Known(target, name) => {
@@ -241,6 +273,7 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
                     *target,
                     Command::Drop { with_parent: false },
                     name,
+                    None,
                     context(facts.any_live()?)?,
                 )?;
             }
@@ -260,10 +293,10 @@ fn parent_loses_constraint(child: pg_sys::Oid, pending: &[Dropped]) -> Result<bo
     }))
 }
 
-fn judge(target: Target, command: Command, name: &str, context: Context) -> Result<()> {
+fn judge(target: Target, command: Command, name: &str, relation: Option<pg_sys::Oid>, context: Context) -> Result<()> {
     match decide(target, command, context) {
         Decision::Allow => Ok(()),
-        Decision::Refuse { reason, way_out } => Err(refused(target, name, reason, way_out)),
+        Decision::Refuse { reason, way_out } => Err(refused(target, name, relation, reason, way_out)?),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::{list, names, spi};
 use pgrx::pg_sys;
-use stretch_core::command::Target;
+use stretch_core::command::{Target, WayOut};
 
 /// Every type below a column: elements of arrays and ranges, bases of domains, attributes of composites.
 const USED: &str = "
@@ -26,8 +26,21 @@ const USED: &str = "
     )
     SELECT relation FROM used WHERE type = $2 LIMIT 1";
 
+/// The type itself and the domains below it: other types that hold values of a domain PostgreSQL itself does not let it change under.
+const DOMAINS: &str = "
+    WITH RECURSIVE used(relation, type) AS (
+        SELECT attrelid, atttypid FROM pg_attribute WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attisdropped
+        UNION
+        SELECT used.relation, typbasetype FROM used JOIN pg_type t ON t.oid = used.type WHERE typbasetype <> 0
+    )
+    SELECT relation FROM used WHERE type = $2 LIMIT 1";
+
 /// 0A000 when a stretched table has a column that holds values of the type.
-pub fn check(changed: pg_sys::Oid) -> Result<()> {
+fn check(changed: pg_sys::Oid) -> Result<()> {
+    check_type(changed, USED, NO_CHANGE)
+}
+
+fn check_type(changed: pg_sys::Oid, query: &str, reason: &str) -> Result<()> {
     if changed == pg_sys::InvalidOid {
         return Ok(());
     }
@@ -37,16 +50,47 @@ pub fn check(changed: pg_sys::Oid) -> Result<()> {
     }
     let relations: Vec<pg_sys::Oid> = tables.iter().map(|table| table.relation).collect();
     let _path = LocalSettings::path();
-    match spi::get::<pg_sys::Oid>(USED, &[relations.into(), changed.into()])? {
+    match spi::get::<pg_sys::Oid>(query, &[relations.into(), changed.into()])? {
         Some(relation) => Err(refused(
             Target::StretchedTable,
             &names::relation(relation),
-            "a column holds values of the type, and the cold ones do not follow the change",
-            "bring the rows back with stretch.disable_table(relation, leave_remote_data => false), \
-             change the type, then enable the table again; new enum values may be added at any time",
-        )),
+            Some(relation),
+            reason,
+            WayOut::BringBack,
+        )?),
         None => Ok(()),
     }
+}
+
+/// What is wrong with a change of the values or the columns of a type.
+const NO_CHANGE: &str = "a column holds values of the type, and the cold ones do not follow the change";
+
+/// ALTER DOMAIN: PostgreSQL looks for values that violate the constraint in the heap, and cold ones are not there. What looks at no
+/// values (NOT VALID, defaults, and everything that only loosens) passes.
+pub fn check_domain(statement: &pg_sys::AlterDomainStmt) -> Result<()> {
+    const VALIDATE: u8 = b'V';
+    const NOT_NULL: u8 = b'O';
+    const ADD: u8 = b'C';
+    let looks = match statement.subtype as u8 {
+        VALIDATE | NOT_NULL => true,
+        // SAFETY: the definition of ADD is a Constraint.
+        ADD => unsafe { !(*statement.def.cast::<pg_sys::Constraint>()).skip_validation },
+        _ => false,
+    };
+    if !looks {
+        return Ok(());
+    }
+    check_type(
+        type_named(statement.typeName),
+        DOMAINS,
+        "the constraint would be checked against the hot rows only, and cold rows that violate it would stay",
+    )
+}
+
+/// The type of that name, or none.
+fn type_named(names: *mut pg_sys::List) -> pg_sys::Oid {
+    // SAFETY: a type name made from a statement's names; the look-up tolerates missing types.
+    unsafe { pg_sys::LookupTypeNameOid(std::ptr::null_mut(), pg_sys::makeTypeNameFromNameList(names), true) }
 }
 
 /// The same for the row type of a relation: a composite type or a table.
@@ -60,15 +104,7 @@ pub fn check_enum(statement: &pg_sys::AlterEnumStmt) -> Result<()> {
     if statement.oldVal.is_null() {
         return Ok(());
     }
-    // SAFETY: a type name made from the statement's names; the look-up tolerates missing types.
-    let changed = unsafe {
-        pg_sys::LookupTypeNameOid(
-            std::ptr::null_mut(),
-            pg_sys::makeTypeNameFromNameList(statement.typeName),
-            true,
-        )
-    };
-    check(changed)
+    check(type_named(statement.typeName))
 }
 
 /// ALTER TABLE or ALTER TYPE that changes the columns or attributes of a row type.

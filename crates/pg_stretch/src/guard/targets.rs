@@ -2,12 +2,13 @@
 
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
+use crate::enable::way_back;
 use crate::error::{Error, Result};
 use crate::pg::names;
 use crate::stretched;
 use pgrx::pg_sys;
 use std::ffi::{CStr, c_char};
-use stretch_core::command::{Command, Context, Decision, Target, decide};
+use stretch_core::command::{Command, Context, Decision, Target, WayOut, decide};
 use stretch_core::errors;
 
 /// Something that a statement is aimed at, with what it would do to it.
@@ -45,15 +46,15 @@ impl Aim {
 
     /// 0A000 when the list does not allow it.
     pub fn check(&self, facts: &Facts) -> Result<()> {
-        let (target, name, live) = match &self.what {
-            What::Known(target, name) => (*target, name.clone(), facts.any_live()?),
+        let (target, name, relation, live) = match &self.what {
+            What::Known(target, name) => (*target, name.clone(), None, facts.any_live()?),
             What::Relation(relation) => match target_of(*relation)? {
                 // A dump finishes the children (owner, storage, rights) before its catalog names them; until then
                 // they are nobody's cold side.
                 Some((Target::Child, _)) if !facts.bound()? && stretched::of_child(*relation)?.is_none() => {
                     return Ok(());
                 }
-                Some((target, live)) => (target, names::relation(*relation), live),
+                Some((target, live)) => (target, names::relation(*relation), Some(*relation), live),
                 None => return Ok(()),
             },
         };
@@ -68,13 +69,19 @@ impl Aim {
         match decide(target, self.command, context) {
             _ if taken_apart => Ok(()),
             Decision::Allow => Ok(()),
-            Decision::Refuse { reason, way_out } => Err(refused(target, &name, reason, way_out)),
+            Decision::Refuse { reason, way_out } => Err(refused(target, &name, relation, reason, way_out)?),
         }
     }
 }
 
-/// The error of the guard.
-pub fn refused(target: Target, name: &str, reason: &str, way_out: &str) -> Error {
+/// The error of the guard. `relation` is the stretched table where one is concerned.
+pub fn refused(
+    target: Target,
+    name: &str,
+    relation: Option<pg_sys::Oid>,
+    reason: &str,
+    way_out: WayOut,
+) -> Result<Error> {
     let what = match target {
         Target::StretchedTable => format!("stretched table {name}"),
         Target::Child => format!("the cold side {name} of a stretched table"),
@@ -82,9 +89,16 @@ pub fn refused(target: Target, name: &str, reason: &str, way_out: &str) -> Error
         Target::RemoteSchema | Target::StretchSchema => format!("{name} of pg_stretch"),
         Target::Extension => format!("extension {name}"),
     };
-    Error::new(&errors::UNSUPPORTED, format!("this command is refused on {what}"))
-        .detail(sentence(reason))
-        .hint(sentence(way_out))
+    let hint = match (way_out, relation) {
+        (WayOut::Say(text), _) => sentence(text),
+        (WayOut::BringBack, Some(relation)) => way_back::then(relation, "then change the table and enable it again")?,
+        (WayOut::BringBack, None) => sentence("bring the rows of its table back first"),
+    };
+    Ok(
+        Error::new(&errors::UNSUPPORTED, format!("this command is refused on {what}"))
+            .detail(sentence(reason))
+            .hint(hint),
+    )
 }
 
 /// A clause of the list as a sentence.

@@ -37,6 +37,7 @@ fn is_watched(tag: pg_sys::NodeTag) -> bool {
             | T_AlterOwnerStmt
             | T_ReassignOwnedStmt
             | T_AlterEnumStmt
+            | T_AlterDomainStmt
             | T_TruncateStmt
             | T_IndexStmt
             | T_CreateTrigStmt

@@ -186,9 +186,13 @@ fn judge(search: &Search, key: &Key) -> Result<()> {
     if finds_under(search, unsafe { pg_sys::GetActiveSnapshot() }) {
         return Err(Error::new(
             &errors::COLD_ROWS_REFUSED,
-            format!("INSERT … ON CONFLICT meets a cold row of table {table}"),
+            format!("INSERT ... ON CONFLICT meets a cold row of table {table}"),
         )
-        .detail(format!("The key of \"{}\" belongs to a cold row.", key.name)));
+        .detail(format!("The key of \"{}\" belongs to a cold row.", key.name))
+        .hint(format!(
+            "Run an UPDATE of {table} for that key first, which may set a column to itself: it makes the row hot, and in the same \
+             transaction it stays hot."
+        )));
     }
     Err(Error::new(
         &errors::MOVED,

@@ -1,16 +1,24 @@
 //! The list itself. The last arm of each target refuses.
 
-use super::{Command, Context, Decision, Target, Trigger};
+use super::{Command, Context, Decision, Target, Trigger, WayOut};
 use Command::*;
 use Decision::Allow;
 
-const BRING_BACK: &str = "bring the rows back with stretch.disable_table(relation, leave_remote_data => false), \
-     change the table, then enable it again";
 const NOT_NEEDED: &str = "leave it as it is: it belongs to the extension";
 const ON_THE_TABLE: &str = "do it on the stretched table instead";
 
 const fn refuse(reason: &'static str, way_out: &'static str) -> Decision {
-    Decision::Refuse { reason, way_out }
+    Decision::Refuse {
+        reason,
+        way_out: WayOut::Say(way_out),
+    }
+}
+
+const fn bring_back(reason: &'static str) -> Decision {
+    Decision::Refuse {
+        reason,
+        way_out: WayOut::BringBack,
+    }
 }
 
 /// Decides whether `command` may be done to `target`.
@@ -49,23 +57,22 @@ fn table(command: Command, context: Context) -> Decision {
         // Retires the segments, which stay on the endpoint for the retention (F47).
         Drop { .. } => Allow,
 
-        CreateIndex { unique: true } | AddUnique | AddPrimaryKey => refuse(
-            "a new unique constraint would be checked against the hot rows only",
-            BRING_BACK,
-        ),
-        AddCheck { .. } | SetNotNull | ValidateConstraint => refuse(
+        CreateIndex { unique: true } | AddUnique | AddPrimaryKey => {
+            bring_back("a new unique constraint would be checked against the hot rows only")
+        }
+        AddCheck { .. } | SetNotNull | ValidateConstraint => bring_back(
             "the constraint would be checked against the hot rows only, and then be believed for the cold ones",
-            BRING_BACK,
         ),
+        DropKey => bring_back("without it a key that is cold could be inserted again, and it could not be made anew"),
         AddForeignKey | AddReferencingKey => refuse(
             "foreign keys do not see the cold rows",
-            "keep the key out of stretched tables",
+            "check the reference in a row trigger, whose queries see the cold rows",
         ),
         AddExclude | AddConstraintOther | AlterConstraint => {
-            refuse("the constraint would look at the hot rows only", BRING_BACK)
+            bring_back("the constraint would look at the hot rows only")
         }
         AddColumn | AddColumnDefault | DropColumn | RenameColumn | AlterType | AddIdentity | DropIdentity
-        | DropExpression => refuse("the cold rows do not follow a change of the columns yet", BRING_BACK),
+        | DropExpression => bring_back("the cold rows do not follow a change of the columns yet"),
         RenameTrigger(_) | DropTrigger(_) | DisableTrigger(_) => refuse(
             "the trigger belongs to pg_stretch and keeps cold keys unique",
             "name the triggers that you mean, one by one",
@@ -86,17 +93,16 @@ fn table(command: Command, context: Context) -> Decision {
             "TRUNCATE would remove the hot rows only",
             "delete the rows, or drop the table",
         ),
-        ChangeOwner => refuse("the cold side does not follow a change of the owner yet", BRING_BACK),
-        Inherit | NoInherit | AddChild | AttachPartition | DetachPartition | OfType => refuse(
-            "a stretched table has exactly one child, its own, and no parent",
-            BRING_BACK,
-        ),
-        SetUnlogged | SetAccessMethod => refuse("migration needs a logged heap table", "keep the table as it is"),
+        ChangeOwner => bring_back("the cold side does not follow a change of the owner yet"),
+        Inherit | NoInherit | AddChild | AttachPartition | DetachPartition | OfType => {
+            bring_back("a stretched table has exactly one child, its own, and no parent")
+        }
+        SetUnlogged | SetAccessMethod => bring_back("migration needs a logged heap table"),
         Publish | Subscribe => refuse(
             "logical replication would see the hot rows only",
             "leave the stretched table out of the publication or subscription",
         ),
-        _ => refuse("the command is not known to treat cold rows right", BRING_BACK),
+        _ => bring_back("the command is not known to treat cold rows right"),
     }
 }
 
@@ -106,7 +112,7 @@ fn firing_trigger(trigger: Trigger) -> Decision {
     if trigger.repack {
         return refuse(
             "pg_repack would double the rows that migrate meanwhile",
-            "use VACUUM FULL, or bring the rows back first",
+            "use VACUUM FULL",
         );
     }
     if trigger.ours {
@@ -141,6 +147,7 @@ fn is_restore_of_table(command: Command) -> bool {
             | EnableTrigger(_)
             | DisableTrigger(_)
             | ChangeOwner
+            | DropKey
     )
 }
 

@@ -118,6 +118,7 @@ fn table_rows() -> Vec<(Command, bool, bool)> {
         (AddCheck { not_valid: true }, no, yes),
         (AddUnique, no, yes),
         (AddPrimaryKey, no, yes),
+        (DropKey, no, yes),
         (AddForeignKey, no, no),
         (AddReferencingKey, no, no),
         (AddExclude, no, no),
@@ -242,8 +243,11 @@ fn what_nobody_classified_is_refused_with_a_way_out() {
             assert!(!allowed(target, Other, context), "{target:?}");
             for (command, ..) in table_rows() {
                 if let Decision::Refuse { reason, way_out } = decide(target, command, context) {
-                    assert!(!reason.is_empty() && !way_out.is_empty());
-                    assert!(!reason.ends_with('.') && !way_out.contains("  "), "{way_out}");
+                    assert!(!reason.is_empty());
+                    assert!(!reason.ends_with('.'), "{reason}");
+                    if let WayOut::Say(text) = way_out {
+                        assert!(!text.is_empty() && !text.contains("  "), "{text}");
+                    }
                 }
             }
         }

@@ -116,7 +116,7 @@ pub const FILTER_NOT_LOOSER: ErrorDef = ErrorDef {
     sqlstate: "ST013",
     microsoft: Some(14841),
     message: "the new filter does not select everything that the old one selects",
-    hint: "give a filter that is implied by the old one, or bring the rows back first",
+    hint: "give a filter that selects at least what the old one selects",
 };
 
 /// `ST014`: the drain ended before all eligible rows were cold.
@@ -134,7 +134,7 @@ pub const COLD_ROWS_REFUSED: ErrorDef = ErrorDef {
     sqlstate: "ST015",
     microsoft: Some(14826),
     message: "the statement meets a cold row and cannot treat it exactly",
-    hint: "add a condition that contradicts the filter, so that only hot rows match",
+    hint: "update the row first, which makes it hot, then run the statement in the same transaction",
 };
 
 /// `ST016`: the master key cannot be opened on this server.
