@@ -101,8 +101,9 @@ fn constraints_of_domains_wait_for_cold_rows() {
     enable_database(&db, &endpoint.url());
     db.sql(
         "CREATE DOMAIN inner_d AS int; CREATE DOMAIN d AS inner_d; CREATE DOMAIN free AS int; CREATE TABLE plain (v free);
-         CREATE TABLE orders (id int PRIMARY KEY, v d, vs d[]);
-         INSERT INTO orders SELECT n, n, ARRAY[n] FROM generate_series(1, 100) n;
+         CREATE DOMAIN item AS int; CREATE TYPE pair AS (a int, b item);
+         CREATE TABLE orders (id int PRIMARY KEY, v d, vs item[], p pair);
+         INSERT INTO orders SELECT n, n, ARRAY[n], ROW(n, n)::pair FROM generate_series(1, 100) n;
          SELECT stretch.enable_table('orders', 'id <= 60')",
     );
     drain(&db, "orders");
@@ -111,6 +112,9 @@ fn constraints_of_domains_wait_for_cold_rows() {
         "ALTER DOMAIN inner_d ADD CONSTRAINT c CHECK (value <> 7)",
         "ALTER DOMAIN d SET NOT NULL",
         "DO $$ BEGIN ALTER DOMAIN inner_d SET NOT NULL; END $$",
+        "ALTER DOMAIN item ADD CHECK (value <> 7)",
+        "ALTER DOMAIN item ADD CHECK (value <> 7) NOT VALID",
+        "ALTER DOMAIN item SET NOT NULL",
     ] {
         db.fails(sql, "0A000");
     }

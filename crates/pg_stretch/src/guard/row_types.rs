@@ -9,38 +9,50 @@ use crate::pg::{list, names, spi};
 use pgrx::pg_sys;
 use stretch_core::command::{Target, WayOut};
 
-/// Every type below a column: elements of arrays and ranges, bases of domains, attributes of composites.
+/// Every type below a column, and whether it is reached through an array, a range or a composite type, or only as the base of domains.
 const USED: &str = "
-    WITH RECURSIVE used(relation, type) AS (
-        SELECT attrelid, atttypid FROM pg_attribute WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attisdropped
+    WITH RECURSIVE used(relation, type, nested) AS (
+        SELECT attrelid, atttypid, false FROM pg_attribute WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attisdropped
         UNION
-        SELECT used.relation, part.type FROM used JOIN pg_type t ON t.oid = used.type CROSS JOIN LATERAL (
-            VALUES (t.typelem), (t.typbasetype)
+        SELECT used.relation, part.type, used.nested OR part.inside FROM used JOIN pg_type t ON t.oid = used.type CROSS JOIN LATERAL (
+            VALUES (t.typelem, true), (t.typbasetype, false)
             UNION ALL
-            SELECT atttypid FROM pg_attribute
+            SELECT atttypid, true FROM pg_attribute
             WHERE t.typrelid <> 0 AND attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped
             UNION ALL
-            SELECT unnest(ARRAY[rngtypid, rngsubtype]) FROM pg_range WHERE t.oid IN (rngtypid, rngmultitypid)
-        ) part(type)
+            SELECT unnest(ARRAY[rngtypid, rngsubtype]), true FROM pg_range WHERE t.oid IN (rngtypid, rngmultitypid)
+        ) part(type, inside)
         WHERE part.type <> 0
     )
-    SELECT relation FROM used WHERE type = $2 LIMIT 1";
+    SELECT relation FROM used WHERE type = $2 AND nested = ANY($3) LIMIT 1";
 
-/// The type itself and the domains below it: other types that hold values of a domain PostgreSQL itself does not let it change under.
-const DOMAINS: &str = "
-    WITH RECURSIVE used(relation, type) AS (
-        SELECT attrelid, atttypid FROM pg_attribute WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attisdropped
-        UNION
-        SELECT used.relation, typbasetype FROM used JOIN pg_type t ON t.oid = used.type WHERE typbasetype <> 0
-    )
-    SELECT relation FROM used WHERE type = $2 LIMIT 1";
+/// How a column reaches the type in question.
+#[derive(Clone, Copy)]
+enum Reach {
+    Anyhow,
+    /// It is the column's type, or a domain below it.
+    Directly,
+    /// Through an array, a range or a composite type.
+    Inside,
+}
+
+impl Reach {
+    /// Values of `nested`.
+    fn nested(self) -> Vec<bool> {
+        match self {
+            Self::Anyhow => vec![false, true],
+            Self::Directly => vec![false],
+            Self::Inside => vec![true],
+        }
+    }
+}
 
 /// 0A000 when a stretched table has a column that holds values of the type.
 fn check(changed: pg_sys::Oid) -> Result<()> {
-    check_type(changed, USED, NO_CHANGE)
+    check_type(changed, Reach::Anyhow, NO_CHANGE)
 }
 
-fn check_type(changed: pg_sys::Oid, query: &str, reason: &str) -> Result<()> {
+fn check_type(changed: pg_sys::Oid, reach: Reach, reason: &str) -> Result<()> {
     if changed == pg_sys::InvalidOid {
         return Ok(());
     }
@@ -50,7 +62,7 @@ fn check_type(changed: pg_sys::Oid, query: &str, reason: &str) -> Result<()> {
     }
     let relations: Vec<pg_sys::Oid> = tables.iter().map(|table| table.relation).collect();
     let _path = LocalSettings::path();
-    match spi::get::<pg_sys::Oid>(query, &[relations.into(), changed.into()])? {
+    match spi::get::<pg_sys::Oid>(USED, &[relations.into(), changed.into(), reach.nested().into()])? {
         Some(relation) => Err(refused(
             Target::StretchedTable,
             &names::relation(relation),
@@ -67,22 +79,31 @@ const NO_CHANGE: &str = "a column holds values of the type, and the cold ones do
 
 /// ALTER DOMAIN: PostgreSQL looks for values that violate the constraint in the heap, and cold ones are not there. What looks at no
 /// values (NOT VALID, defaults, and everything that only loosens) passes.
+///
+/// Inside arrays, ranges and composite types PostgreSQL refuses to look at values. But there even a constraint that is NOT VALID would
+/// be in the way: cold values are made anew when they are read, by functions that check every constraint of the domain.
 pub fn check_domain(statement: &pg_sys::AlterDomainStmt) -> Result<()> {
     const VALIDATE: u8 = b'V';
     const NOT_NULL: u8 = b'O';
     const ADD: u8 = b'C';
-    let looks = match statement.subtype as u8 {
-        VALIDATE | NOT_NULL => true,
-        // SAFETY: the definition of ADD is a Constraint.
-        ADD => unsafe { !(*statement.def.cast::<pg_sys::Constraint>()).skip_validation },
-        _ => false,
+    let adds = match statement.subtype as u8 {
+        VALIDATE | NOT_NULL => false,
+        ADD => true,
+        _ => return Ok(()),
     };
-    if !looks {
+    let domain = type_named(statement.typeName);
+    check_type(
+        domain,
+        Reach::Inside,
+        "cold rows that violate the constraint could not be read",
+    )?;
+    // SAFETY: the definition of ADD is a Constraint.
+    if adds && unsafe { (*statement.def.cast::<pg_sys::Constraint>()).skip_validation } {
         return Ok(());
     }
     check_type(
-        type_named(statement.typeName),
-        DOMAINS,
+        domain,
+        Reach::Directly,
         "the constraint would be checked against the hot rows only, and cold rows that violate it would stay",
     )
 }
