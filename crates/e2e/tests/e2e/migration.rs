@@ -96,3 +96,58 @@ fn after_a_pause_no_batch_commits() {
         }
     });
 }
+
+#[test]
+fn a_filter_that_fails_on_some_rows_moves_the_others() {
+    let cluster = Cluster::builder("migration-filter")
+        .conf("stretch.batch_rows", "700")
+        .conf("stretch.max_batch_age", "0")
+        .start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    db.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, q int, note text);
+         INSERT INTO t SELECT n, n % 100, repeat('x', 20) FROM generate_series(1, 5000) n",
+    );
+    // What fails in every statement is refused.
+    for constant in ["id BETWEEN 1 AND 1/0", "id < 'x'::int"] {
+        let error = db.fails(&format!("SELECT stretch.enable_table('t', $${constant}$$)"), "ST012");
+        assert!(error.message.contains("the filter is not usable"), "{error}");
+        db.fails(
+            &format!("SELECT * FROM stretch.check_table('t', $${constant}$$)")
+                .replace("SELECT * ", "SELECT 1/count(*) FILTER (WHERE item <> 'filter') "),
+            "22012",
+        );
+    }
+    db.sql("SELECT stretch.enable_table('t', '100/(q-10) > 5')");
+    let wanted = "q BETWEEN 11 AND 26";
+    assert_eq!(
+        db.int("SELECT stretch.drain('t')"),
+        db.int(&format!("SELECT count(*) FROM t WHERE {wanted}"))
+    );
+    let notices: Vec<_> = db.notices();
+    let warning = notices
+        .iter()
+        .find(|notice| notice.severity == "WARNING")
+        .expect("a warning");
+    assert!(
+        warning.message.contains(
+            "50 rows of public.t stay hot, because the filter ((100 / (q - 10)) > 5) fails on them: division by zero"
+        ),
+        "{warning:?}"
+    );
+    assert_eq!(db.int(&format!("SELECT count(*) FROM ONLY t WHERE {wanted}")), 0);
+    assert_eq!(db.int("SELECT count(*) FROM t WHERE q = 10"), 50);
+    assert_eq!(db.int("SELECT count(*) FROM t"), 5000);
+    // The worker's own passes go on as well.
+    db.sql("INSERT INTO t SELECT n, n % 100, 'new' FROM generate_series(5001, 7000) n");
+    wait_until("the worker", PATIENCE, || {
+        db.int(&format!("SELECT count(*) FROM ONLY t WHERE {wanted}")) == 0
+    });
+    assert_eq!(db.int("SELECT count(*) FROM ONLY t WHERE q = 10"), 70);
+    db.sql("UPDATE t SET q = 11 WHERE q = 10");
+    db.sql("SELECT stretch.drain('t')");
+    assert!(db.notices().iter().all(|notice| notice.severity != "WARNING"));
+    assert_eq!(db.int(&format!("SELECT count(*) FROM ONLY t WHERE {wanted}")), 0);
+}

@@ -1,6 +1,8 @@
 //! `stretch.migrate`, `drain` and `purge_staged`: the caller's rights are checked here, the worker does the work.
 
-use crate::error::{Error, OrRaise, Result, notice};
+use crate::catalog::scan::Latest;
+use crate::catalog::tables;
+use crate::error::{Error, OrRaise, Result, notice, report};
 use crate::pg::{names, user};
 use crate::request;
 use pgrx::prelude::*;
@@ -51,6 +53,9 @@ fn stretch_drain(relation: Option<pg_sys::Oid>, timeout: Interval) -> i64 {
         let seconds =
             timeout.months() as f64 * 2_592_000.0 + timeout.days() as f64 * 86_400.0 + timeout.micros() as f64 / 1e6;
         let answer = request::call("drain", &json!({"relation": oid(relation), "timeout": seconds}))?;
+        for failure in answer[2].as_array().into_iter().flatten() {
+            tell_of_filter(failure)?;
+        }
         let left = answer[1].as_i64().unwrap_or(0);
         if left > 0 {
             let what = relation.map_or_else(|| "the stretched tables".to_string(), names::relation);
@@ -61,6 +66,26 @@ fn stretch_drain(relation: Option<pg_sys::Oid>, timeout: Interval) -> i64 {
         Ok(answer[0].as_i64().unwrap_or(0))
     };
     run().or_raise()
+}
+
+/// Which filter fails on how many rows, which stay hot.
+fn tell_of_filter(failure: &Value) -> Result<()> {
+    let relation = pg_sys::Oid::from(failure[0].as_u64().unwrap_or(0) as u32);
+    let table = tables::by_relation(relation, Latest::take().get())?;
+    report(
+        pg_sys::WARNING as i32,
+        errors::FILTER_UNFIT.sqlstate,
+        &format!(
+            "{} rows of {} stay hot, because the filter {} fails on them: {}",
+            failure[1],
+            names::relation(relation),
+            table.and_then(|table| table.filter).unwrap_or_default(),
+            failure[2].as_str().unwrap_or_default(),
+        ),
+        None,
+        None,
+    );
+    Ok(())
 }
 
 /// Drops staged bytes that are uploaded and verified, without waiting for the RPO; returns the bytes.

@@ -1,6 +1,6 @@
 //! Stretching a table: checks, lock, catalog rows, the foreign child and its triggers; and later changes of its settings.
 
-mod attempt;
+pub mod attempt;
 pub mod child;
 pub mod disable;
 pub mod filter;

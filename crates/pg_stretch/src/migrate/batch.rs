@@ -1,5 +1,6 @@
 //! One migration batch: Appendix 1 of the findings, step by step, in one local transaction without network.
 
+use super::careful::Failures;
 use super::encode::{Encoder, Unfit};
 use super::keys::Keys;
 use super::scan::{self, Scanned};
@@ -82,6 +83,7 @@ pub fn find(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Res
         limits: order.limits,
         from_block: progress.next_block,
         unfit: &progress.unfit,
+        careful: progress.careful,
     };
     let scanned = scan::run(&request, keys, snapshot, at)?;
     Ok(Found {
@@ -96,7 +98,14 @@ pub fn find(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Res
 
 /// Moves what was found, in the same transaction, which must be SERIALIZABLE by now (F29). A row that changed since the scan
 /// stays hot, as one that somebody holds.
-pub fn run(order: &Order, progress: &Progress, found: Found) -> Result<Outcome> {
+///
+/// With the outcome come the rows on which the filter failed.
+pub fn run(order: &Order, progress: &Progress, mut found: Found) -> Result<(Outcome, Failures)> {
+    let failures = std::mem::take(&mut found.scanned.failures);
+    move_found(order, progress, found).map(|outcome| (outcome, failures))
+}
+
+fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcome> {
     let Found {
         table,
         relation,

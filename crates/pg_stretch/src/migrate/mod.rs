@@ -2,6 +2,7 @@
 
 mod allowed;
 mod batch;
+mod careful;
 mod delete;
 mod encode;
 mod keys;
@@ -23,6 +24,7 @@ use stretch_core::errors;
 use stretch_core::staging::room_for_batch;
 
 pub use batch::Outcome;
+use careful::Failures;
 
 /// How long one batch may scan and encode.
 const BATCH_TIME: Duration = Duration::from_secs(20);
@@ -38,6 +40,10 @@ pub struct Progress {
     through_output: HashSet<i32>,
     /// Rows that do not encode, skipped in this pass (F44).
     unfit: HashSet<(u32, u16)>,
+    /// The filter fails on some rows.
+    careful: bool,
+    /// On which, in this pass.
+    filter_failures: Failures,
     failures: u32,
     rest_until: Option<Instant>,
     eligible_since: Option<Instant>,
@@ -88,6 +94,7 @@ impl Mover {
                         });
                     }
                     more |= outcome.moved > 0 && !outcome.reached_end;
+                    self.note_filter(&table);
                 }
                 Err(error) => self.rest(&table, &error),
             }
@@ -101,30 +108,40 @@ impl Mover {
             let progress = self.tables.entry(relation).or_default();
             let (strict, order) = progress.order(relation, max_rows, demand)?;
             let at = Cell::new(None);
+            let begins_pass = progress.next_block == 0;
             let result = txn::look_and_run(
                 || batch::lock(relation, strict),
                 || batch::find(&order, progress, &at),
                 |found| batch::run(&order, progress, found),
             );
             match result {
-                Ok(outcome) => {
+                Ok((outcome, failures)) => {
                     steps::reached(steps::BatchCommitted);
                     progress.next_block = outcome.next_block;
                     progress.failures = 0;
                     progress.rest_until = None;
-                    progress.last_error = None;
                     progress.eligible_since = match (outcome.moved, outcome.left) {
                         (0, left) if left > 0 => progress.eligible_since.or_else(|| Some(Instant::now())),
                         _ => None,
                     };
+                    if begins_pass {
+                        progress.filter_failures = Failures::default();
+                    }
+                    progress.filter_failures.add(failures);
+                    if progress.filter_failures.rows.is_empty() {
+                        progress.last_error = None;
+                    }
                     if outcome.reached_end {
                         progress.unfit.clear();
+                        // Rows come and go: the next pass finds out anew.
+                        progress.careful = false;
                     }
                     return Ok(outcome);
                 }
                 Err(error) => match at.get() {
                     Some(unfit) => progress.learn(relation, unfit)?,
                     None if error.sqlstate == "40001" => continue,
+                    None if !progress.careful && careful::is_of_filter(&error) => progress.careful = true,
                     None => return Err(error),
                 },
             }
@@ -137,7 +154,31 @@ impl Mover {
 
     /// Begins the next pass over the table at its first block: a pass under way saw only the rest of it.
     pub fn start_over(&mut self, relation: pg_sys::Oid) {
-        self.tables.entry(relation).or_default().next_block = 0;
+        let progress = self.tables.entry(relation).or_default();
+        progress.next_block = 0;
+        progress.filter_failures = Failures::default();
+    }
+
+    /// Rows of the last pass on which the filter failed; `None` when there were none.
+    pub fn filter_failures(&self, relation: pg_sys::Oid) -> Option<&Failures> {
+        let failures = &self.tables.get(&relation)?.filter_failures;
+        (!failures.rows.is_empty()).then_some(failures)
+    }
+
+    /// Notes that the filter fails on some rows; once until something else is noted.
+    fn note_filter(&mut self, table: &StretchedTable) {
+        if let Some(failures) = self.filter_failures(table.relation) {
+            let error = Error::new(
+                &errors::FILTER_UNFIT,
+                format!(
+                    "{} rows of {} stay hot, because the filter fails on them: {}",
+                    failures.rows.len(),
+                    table.relation.to_u32(),
+                    failures.message
+                ),
+            );
+            self.note(table, &error);
+        }
     }
 
     fn rest(&mut self, table: &StretchedTable, error: &Error) {
@@ -146,6 +187,12 @@ impl Mover {
         let pause =
             stretch_core::batch::table_backoff(progress.failures).min(gucs::naptime().max(Duration::from_secs(1)) * 8);
         progress.rest_until = Some(Instant::now() + pause);
+        self.note(table, error);
+    }
+
+    /// Writes an error into the log and `stretch.migration_status`, unless it is there already.
+    fn note(&mut self, table: &StretchedTable, error: &Error) {
+        let progress = self.tables.entry(table.relation).or_default();
         if progress.last_error.as_deref() == Some(error.message.as_str()) {
             return;
         }
@@ -226,7 +273,7 @@ pub fn batch_here(relation: pg_sys::Oid) -> Result<u64> {
     };
     let progress = Progress::default();
     let found = batch::find(&order, &progress, &Cell::new(None))?;
-    batch::run(&order, &progress, found).map(|outcome| outcome.moved)
+    batch::run(&order, &progress, found).map(|(outcome, _)| outcome.moved)
 }
 
 /// Limits of the next batch under the settings and the room in staging.

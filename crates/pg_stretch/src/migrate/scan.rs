@@ -1,6 +1,7 @@
 //! The scan of a batch: planned by PostgreSQL from a query on ONLY the heap that no rewriter or policy touched (C-6),
 //! run under the scan's snapshot, encoding each row as it comes.
 
+use super::careful::{Careful, Failures};
 use super::encode::{Encoder, Unfit};
 use super::keys::Keys;
 use crate::catalog::rows::StretchedTable;
@@ -35,6 +36,8 @@ pub struct Scanned {
     pub resume: Option<u32>,
     /// Eligible rows that were passed over because they do not encode (F44).
     pub skipped: u64,
+    /// Rows on which the filter failed.
+    pub failures: Failures,
 }
 
 /// What to scan and how much.
@@ -46,6 +49,8 @@ pub struct ScanRequest<'a> {
     pub from_block: u32,
     /// Rows that do not encode.
     pub unfit: &'a HashSet<(u32, u16)>,
+    /// The filter is known to fail on some rows.
+    pub careful: bool,
 }
 
 /// State that the receiver works on.
@@ -59,6 +64,7 @@ struct Sink<'a> {
     keys: Keys,
     tids: Vec<(u32, u16)>,
     skipped: u64,
+    careful: Option<Careful<'a>>,
     started: Instant,
     looked: Instant,
     scratch: Rc<Scratch>,
@@ -82,19 +88,14 @@ pub fn run(
     // SAFETY: everything lives in the transaction; the receiver outlives the executor runs.
     unsafe {
         let mut sink = Sink {
-            receiver: pg_sys::DestReceiver {
-                receiveSlot: Some(receive),
-                rStartup: Some(startup),
-                rShutdown: Some(shutdown),
-                rDestroy: Some(shutdown),
-                mydest: pg_sys::CommandDest::DestNone,
-            },
+            receiver: receiver(receive),
             request,
             formats: Formats::of_database(),
             batch: BatchBuilder::new(request.encoders.iter().map(Encoder::spec).collect()),
             keys,
             tids: Vec::new(),
             skipped: 0,
+            careful: request.careful.then(|| Careful::new(request.table, snapshot)),
             started: Instant::now(),
             looked: Instant::now(),
             scratch: Rc::new(Scratch::new(c"pg_stretch row")),
@@ -109,6 +110,7 @@ pub fn run(
             tids: sink.tids,
             resume,
             skipped: sink.skipped,
+            failures: sink.careful.map(|careful| careful.failures).unwrap_or_default(),
         })
     }
 }
@@ -118,7 +120,7 @@ pub fn run(
 unsafe fn windows(sink: &mut Sink<'_>, snapshot: pg_sys::Snapshot) -> Result<Option<u32>> {
     // SAFETY: plans and runs one SELECT at a time in the batch's transaction.
     unsafe {
-        let whole = statement(sink.request, None)?;
+        let whole = rows(sink.request, None)?;
         let plan = plan(&whole);
         if !reads_blocks_in_order(plan) {
             execute(sink, &whole, plan, snapshot)?;
@@ -128,7 +130,7 @@ unsafe fn windows(sink: &mut Sink<'_>, snapshot: pg_sys::Snapshot) -> Result<Opt
         let mut from = sink.request.from_block;
         while from < blocks {
             let to = from.saturating_add(WINDOW);
-            let part = statement(sink.request, Some((from, to)))?;
+            let part = rows(sink.request, Some(&(format!("({from},0)"), format!("({to},0)"))))?;
             let plan = self::plan(&part);
             let in_order = reads_blocks_in_order(plan);
             execute(sink, &part, plan, snapshot)?;
@@ -154,13 +156,72 @@ unsafe fn execute(
     snapshot: pg_sys::Snapshot,
 ) -> Result<()> {
     // SAFETY: the sink begins with the receiver and outlives the run.
+    unsafe { run_into((&raw mut *sink).cast(), sql, plan, snapshot) };
+    sink.failure.take().map_or(Ok(()), Err)
+}
+
+/// A receiver of identities.
+#[repr(C)]
+struct Identities {
+    /// What PostgreSQL calls; must come first.
+    receiver: pg_sys::DestReceiver,
+    found: HashSet<(u32, u16)>,
+}
+
+/// The identities that a SELECT of them finds.
+pub unsafe fn identities(sql: &CString, snapshot: pg_sys::Snapshot) -> Result<HashSet<(u32, u16)>> {
+    let mut identities = Identities {
+        receiver: receiver(receive_identity),
+        found: HashSet::new(),
+    };
+    // SAFETY: it begins with the receiver and outlives the run.
+    unsafe { run_into((&raw mut identities).cast(), sql, plan(sql), snapshot) };
+    Ok(identities.found)
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn receive_identity(
+    slot: *mut pg_sys::TupleTableSlot,
+    receiver: *mut pg_sys::DestReceiver,
+) -> bool {
+    // SAFETY: the slot has one column, the identity; the receiver is the first field of what `identities` made.
+    unsafe {
+        if (*slot).tts_nvalid < 1 {
+            pg_sys::slot_getsomeattrs_int(slot, 1);
+        }
+        (*receiver.cast::<Identities>())
+            .found
+            .insert(item_pointer(*(*slot).tts_values));
+    }
+    true
+}
+
+type Receive = unsafe extern "C-unwind" fn(*mut pg_sys::TupleTableSlot, *mut pg_sys::DestReceiver) -> bool;
+
+fn receiver(receive: Receive) -> pg_sys::DestReceiver {
+    pg_sys::DestReceiver {
+        receiveSlot: Some(receive),
+        rStartup: Some(startup),
+        rShutdown: Some(shutdown),
+        rDestroy: Some(shutdown),
+        mydest: pg_sys::CommandDest::DestNone,
+    }
+}
+
+unsafe fn run_into(
+    receiver: *mut pg_sys::DestReceiver,
+    sql: &CString,
+    plan: *mut pg_sys::PlannedStmt,
+    snapshot: pg_sys::Snapshot,
+) {
+    // SAFETY: the caller's receiver outlives the run.
     unsafe {
         let query = pg_sys::CreateQueryDesc(
             plan,
             sql.as_ptr(),
             snapshot,
             std::ptr::null_mut(),
-            (&raw mut *sink).cast(),
+            receiver,
             std::ptr::null_mut(),
             std::ptr::null_mut(),
             0,
@@ -171,7 +232,6 @@ unsafe fn execute(
         pg_sys::ExecutorEnd(query);
         pg_sys::FreeQueryDesc(query);
     }
-    sink.failure.take().map_or(Ok(()), Err)
 }
 
 /// Blocks of the heap now.
@@ -185,24 +245,31 @@ unsafe fn blocks(relation: pg_sys::Oid) -> u32 {
     }
 }
 
-/// The SELECT of the whole heap, or of the blocks `from` (inclusive) to `to` (exclusive).
-fn statement(request: &ScanRequest<'_>, window: Option<(u32, u32)>) -> Result<CString> {
+/// The SELECT of the rows to move. A careful scan asks the filter by itself.
+fn rows(request: &ScanRequest<'_>, window: Option<&(String, String)>) -> Result<CString> {
+    statement(request.table, request.encoders, window, !request.careful)
+}
+
+/// A SELECT of the whole heap, or of the identities `window.0` (inclusive) to `window.1` (exclusive).
+pub fn statement(
+    table: &StretchedTable,
+    columns: &[Encoder],
+    window: Option<&(String, String)>,
+    filtered: bool,
+) -> Result<CString> {
     let mut sql = String::from("SELECT ctid");
-    for encoder in request.encoders {
+    for encoder in columns {
         sql.push_str(", ");
         sql.push_str(&quote_ident(&encoder.column.name));
     }
-    sql.push_str(&format!(
-        " FROM ONLY {}",
-        crate::pg::names::relation(request.table.relation)
-    ));
+    sql.push_str(&format!(" FROM ONLY {}", crate::pg::names::relation(table.relation)));
     let mut conditions = Vec::new();
-    if let Some(filter) = &request.table.filter {
+    if let Some(filter) = table.filter.as_ref().filter(|_| filtered) {
         conditions.push(format!("({filter})"));
     }
     if let Some((from, to)) = window {
         conditions.push(format!(
-            "ctid >= '({from},0)'::pg_catalog.tid AND ctid < '({to},0)'::pg_catalog.tid"
+            "ctid >= '{from}'::pg_catalog.tid AND ctid < '{to}'::pg_catalog.tid"
         ));
     }
     if !conditions.is_empty() {
@@ -281,6 +348,11 @@ impl Sink<'_> {
             )
         };
         let tid = item_pointer(values[0]);
+        if let Some(careful) = &mut self.careful
+            && !careful.selects(tid)?
+        {
+            return Ok(true);
+        }
         if self.request.unfit.contains(&tid) {
             self.skipped += 1;
             return Ok(true);

@@ -24,11 +24,11 @@ pub fn migrate(worker: &mut Worker, args: &Value) -> Result<Value> {
     Ok(json!(outcome.moved))
 }
 
-/// `drain`: batches until nothing eligible is left, then `(moved, left)`; uploads and heartbeats go on in between.
+/// `drain`: batches until nothing eligible is left, then `(moved, left, [(table, rows, message)])`, the last of rows on which a filter fails; uploads and heartbeats go on in between.
 pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     may_migrate(worker)?;
     let deadline = Instant::now() + Duration::from_secs_f64(taken.args["timeout"].as_f64().unwrap_or(600.0).max(0.0));
-    let (mut moved, mut left) = (0, 0);
+    let (mut moved, mut left, mut failures) = (0, 0, Vec::new());
     for relation in relations(relation(&taken.args))? {
         worker.mover.start_over(relation);
         loop {
@@ -55,8 +55,11 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
                 break;
             }
         }
+        if let Some(found) = worker.mover.filter_failures(relation) {
+            failures.push(json!([relation.to_u32(), found.rows.len(), found.message]));
+        }
     }
-    Ok(json!([moved, left]))
+    Ok(json!([moved, left, failures]))
 }
 
 /// `purge_staged`: lets uploads finish, then drops every staged byte that is uploaded and verified.
