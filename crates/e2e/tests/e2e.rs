@@ -10,6 +10,8 @@ mod content;
 mod demo;
 #[path = "e2e/disable.rs"]
 mod disable;
+#[path = "e2e/dumps.rs"]
+mod dumps;
 #[path = "e2e/encodings.rs"]
 mod encodings;
 #[path = "e2e/guard_types.rs"]

@@ -16,6 +16,20 @@ pub enum ColdWrites {
     Refuse,
 }
 
+/// What `COPY table TO` does where it would leave cold rows out.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, pgrx::PostgresGucEnum)]
+pub enum CopyTo {
+    #[name = c"error"]
+    Error,
+    /// The hot rows alone.
+    #[name = c"hot"]
+    Hot,
+    /// Hot and cold rows.
+    #[name = c"all"]
+    All,
+}
+
+pub static COPY_TO: GucSetting<CopyTo> = GucSetting::<CopyTo>::new(CopyTo::Error);
 pub static COLD_WRITES: GucSetting<ColdWrites> = GucSetting::<ColdWrites>::new(ColdWrites::Allow);
 pub static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(8);
@@ -176,6 +190,14 @@ pub fn register() {
         c"Lets UPDATE and DELETE change cold rows, or refuses them.",
         c"",
         &COLD_WRITES,
+        Userset,
+        none,
+    );
+    GucRegistry::define_enum_guc(
+        c"stretch.copy_to",
+        c"What COPY TO of a table with cold rows does: error, hot (the hot rows alone), or all.",
+        c"A session that dumps the whole database copies the hot rows, which the dumped catalog completes.",
+        &COPY_TO,
         Userset,
         none,
     );

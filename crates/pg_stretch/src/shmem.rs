@@ -87,6 +87,8 @@ pub struct Slot {
     pub nonce: [u8; 16],
     pub last_error: Text<256>,
     pub last_upload: i64,
+    /// Microseconds since 2000 of the last statement of pg_restore that was refused here.
+    pub restore_refused: i64,
 }
 
 /// Life of a request.

@@ -1,9 +1,7 @@
 //! Stretching tables: refusals, filters, settings, unique keys, views, dumps (design §4, F1, F3, F28, F47).
 
-use std::time::Duration;
-
-use testkit::setup::{drain, enable_database};
-use testkit::{Client, Cluster, Endpoint, wait_until};
+use testkit::setup::enable_database;
+use testkit::{Client, Cluster, Endpoint};
 
 /// A private server whose database `postgres` is stretch-enabled.
 pub fn stretched(name: &str) -> (Cluster, Endpoint, Client) {
@@ -213,58 +211,6 @@ fn enabling_waits_for_plans_in_use_and_gives_up_in_time() {
     other.sql("COMMIT");
     db.sql("SELECT stretch.enable_table('orders')");
     assert_eq!(other.int("EXECUTE p"), 1000);
-}
-
-#[test]
-fn copy_says_how_many_rows_it_leaves_out() {
-    let (_cluster, _endpoint, db) = stretched("tables-copy");
-    enable_orders(&db);
-    db.notices();
-    db.copy_out("COPY orders TO STDOUT");
-    assert!(db.notices().is_empty());
-    drain(&db, "orders");
-    db.notices();
-    db.copy_out("COPY orders TO STDOUT");
-    let notice = db.notices().pop().expect("a warning");
-    assert_eq!(notice.severity, "WARNING");
-    assert!(notice.message.contains("365 cold rows"), "{}", notice.message);
-    db.sql("SET application_name = pg_dump");
-    db.copy_out("COPY orders TO STDOUT");
-    let notice = db.notices().pop().expect("a notice");
-    assert_eq!(notice.severity, "NOTICE");
-    assert!(
-        notice.message.contains("only if it covers the whole database"),
-        "{}",
-        notice.message
-    );
-}
-
-#[test]
-fn the_log_tells_of_a_dump_without_cold_rows() {
-    let (cluster, _endpoint, db) = stretched("tables-partial-dump");
-    enable_orders(&db);
-    drain(&db, "orders");
-    let warnings = || cluster.log().matches("a dump without cold rows was taken of").count();
-    cluster.pg_dump("postgres", &["-Fc"]);
-    let directory = cluster.scratch("dumps").join("parallel");
-    for (options, expected) in [
-        (["-Fd", "-j2", "--no-sync"], 0),
-        (["-Fc", "-s", "--no-sync"], 0),
-        (["-Fc", "-t", "orders"], 1),
-        (["-Fp", "-n", "public"], 2),
-        (["-Fp", "--exclude-schema=stretch", "-a"], 3),
-    ] {
-        let mut dump = cluster.command("pg_dump");
-        let file = directory.with_extension(expected.to_string() + options[0]);
-        testkit::os::run_ok(dump.args(options).arg("--file").arg(file).arg("postgres"));
-        // The session of a dump ends after its program: it is gone from the statistics when it has logged.
-        let dumping = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'";
-        wait_until("the dump's sessions to end", Duration::from_secs(60), || {
-            db.int(dumping) == 0
-        });
-        assert_eq!(warnings(), expected, "{options:?}");
-    }
-    assert!(cluster.log().contains("taken of public.orders"));
 }
 
 #[test]

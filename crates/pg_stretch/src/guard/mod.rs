@@ -8,11 +8,12 @@ mod constraints;
 mod copy;
 mod databases;
 mod drops;
-mod dump;
+pub mod dump;
 mod ours;
 mod publish;
+pub mod restoring;
 mod row_types;
-mod targets;
+pub mod targets;
 mod triggers;
 mod utility;
 

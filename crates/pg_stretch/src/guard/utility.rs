@@ -1,7 +1,7 @@
 //! The hooks: ProcessUtility for statements by their parse tree, object access for drops by any route.
 
 use super::targets::{Aim, Facts, What, installed};
-use super::{classify, constraints, copy, databases, drops, dump, is_ours, publish, triggers};
+use super::{classify, constraints, copy, databases, drops, dump, is_ours, publish, restoring, triggers};
 use crate::enable::{self, child};
 use crate::error::{OrRaise, Result};
 use crate::pg::local_settings::LocalSettings;
@@ -91,10 +91,17 @@ unsafe extern "C-unwind" fn process_utility(
         let next = PREV_UTILITY.unwrap_or(hook::standard_ProcessUtility);
         let mut copy = *statement;
         let (statement, shown, rest) = hook::own_part(|| {
-            let rest = Rest::before((*statement).utilityStmt).or_raise();
+            let mut rest = Rest::before((*statement).utilityStmt).or_raise();
             redact::mask_activity();
             let shown = redact::Shown::of((*(*statement).utilityStmt).type_, query);
-            let statement = change(&mut copy).unwrap_or(statement);
+            let statement = match change(&mut copy).or_raise() {
+                Some(Change::Constraints) => &raw mut copy,
+                Some(Change::ColdRows) => {
+                    rest.unrestricted = copy::unrestricted();
+                    &raw mut copy
+                }
+                None => statement,
+            };
             (statement, shown, rest.into_raw())
         });
         let call = || {
@@ -121,16 +128,32 @@ unsafe extern "C-unwind" fn process_utility(
     }
 }
 
+/// How a statement was changed.
+enum Change {
+    /// Constraints of ours were added.
+    Constraints,
+    /// It takes the cold rows as well.
+    ColdRows,
+}
+
 /// Changes the copy of a statement that must run as another one; `None` when it runs as it is.
-unsafe fn change(copy: &mut pg_sys::PlannedStmt) -> Option<*mut pg_sys::PlannedStmt> {
+unsafe fn change(copy: &mut pg_sys::PlannedStmt) -> Result<Option<Change>> {
+    use pg_sys::NodeTag::*;
     // SAFETY: a utility statement, looked at by its tag before the cast.
     unsafe {
-        if (*copy.utilityStmt).type_ != pg_sys::NodeTag::T_ConstraintsSetStmt {
-            return None;
-        }
-        let known = pg_sys::IsTransactionState() && installed();
-        copy.utilityStmt = known.then(|| constraints::extend(copy.utilityStmt.cast())).flatten()?;
-        Some(copy)
+        let node = copy.utilityStmt;
+        let known = || pg_sys::IsTransactionState() && !is_ours() && installed();
+        let (other, change) = match (*node).type_ {
+            T_ConstraintsSetStmt if known() => (constraints::extend(node.cast()), Change::Constraints),
+            T_CopyStmt | T_DeclareCursorStmt if copy::concerns(node) && known() => {
+                (copy::instead(node)?, Change::ColdRows)
+            }
+            _ => return Ok(None),
+        };
+        Ok(other.map(|other| {
+            copy.utilityStmt = other;
+            change
+        }))
     }
 }
 
@@ -139,6 +162,8 @@ struct Rest {
     tag: pg_sys::NodeTag,
     session: Option<Session>,
     away: Option<databases::Away>,
+    /// While the statement is planned.
+    unrestricted: Option<LocalSettings>,
 }
 
 impl Rest {
@@ -155,19 +180,21 @@ impl Rest {
                 tag,
                 session: is_watched.then(|| Session::before(node)).transpose()?,
                 away: databases::send_away(node)?,
+                unrestricted: None,
             })
         }
     }
 
     /// For a hook that must own nothing while it calls on; NULL when nothing is left to do.
     fn into_raw(self) -> *mut Self {
-        match (&self.session, &self.away) {
-            (None, None) => std::ptr::null_mut(),
+        match (&self.session, &self.away, &self.unrestricted) {
+            (None, None, None) => std::ptr::null_mut(),
             _ => Box::into_raw(Box::new(self)),
         }
     }
 
-    fn after(self) -> Result<()> {
+    fn after(mut self) -> Result<()> {
+        drop(self.unrestricted.take());
         // SAFETY: plain getter; without a transaction nothing can be looked up.
         if !unsafe { pg_sys::IsTransactionState() } {
             return Ok(());
@@ -203,12 +230,13 @@ impl Session {
                 facts.bound()?;
                 facts.any_live()?;
             }
+            restoring::check(node, &facts)?;
             let aims = classify::aims(node, &facts)?;
             for aim in &aims {
                 aim.check(&facts)?;
-            }
-            if (*node).type_ == T_CopyStmt {
-                copy::warn(&*node.cast())?;
+                if let (What::Relation(relation), Command::CopyFrom) = (&aim.what, aim.command) {
+                    restoring::check_rows(*relation, &facts)?;
+                }
             }
             let mut enabled = Vec::new();
             for aim in &aims {

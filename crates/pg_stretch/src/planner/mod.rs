@@ -2,6 +2,7 @@
 
 use crate::catalog::tables;
 use crate::error::{Error, OrRaise, Result};
+use crate::guard::{dump, restoring, targets::Facts};
 use crate::pg::{hook, list, names};
 use crate::stretched;
 use pgrx::pg_sys;
@@ -36,7 +37,10 @@ unsafe extern "C-unwind" fn plan(
 ) -> *mut pg_sys::PlannedStmt {
     // SAFETY: the planner hands over a valid query tree; the previous hook or the standard planner gets the same one.
     unsafe {
-        hook::own_part(|| check(query).or_raise());
+        hook::own_part(|| {
+            check(query).or_raise();
+            dump::look(text).or_raise();
+        });
         PREVIOUS.unwrap_or(hook::standard_planner)(query, text, options, params)
     }
 }
@@ -96,6 +100,10 @@ unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut std::ffi
 unsafe fn check_query(query: *mut pg_sys::Query) -> Result<()> {
     // SAFETY: `query` is valid; the result relation is an index into its range table.
     unsafe {
+        if (*query).commandType == pg_sys::CmdType::CMD_INSERT && (*query).resultRelation > 0 {
+            let target = list::nth::<pg_sys::RangeTblEntry>((*query).rtable, (*query).resultRelation - 1);
+            return restoring::check_rows((*target).relid, &Facts::default());
+        }
         if (*query).commandType != pg_sys::CmdType::CMD_MERGE || (*query).resultRelation <= 0 {
             return Ok(());
         }
