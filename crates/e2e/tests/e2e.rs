@@ -36,6 +36,8 @@ mod kit;
 mod limits;
 #[path = "e2e/migration.rs"]
 mod migration;
+#[path = "e2e/neighbours.rs"]
+mod neighbours;
 #[path = "e2e/pitr.rs"]
 mod pitr;
 #[path = "e2e/pitr_load.rs"]

@@ -146,6 +146,11 @@ CREATE TABLE stretch.credential (
 );
 COMMENT ON TABLE stretch.credential IS 'Local, never dumped: credentials, sealed by the master key';
 
+CREATE TABLE stretch.awaited (
+    child oid PRIMARY KEY
+);
+COMMENT ON TABLE stretch.awaited IS 'Local, never dumped: cold sides whose tables were loaded by a dump that has not yet brought its catalog';
+
 CREATE TABLE stretch.reconcile_report (
     request_id    uuid    NOT NULL,
     ordinal       integer NOT NULL,
@@ -527,6 +532,7 @@ GRANT SELECT ON stretch.tables, stretch.segments, stretch.migration_status, stre
 -- Verification [table owner; all tables: database owner] --------------------------------------------------------
 
 CREATE FUNCTION stretch.verify(relation regclass DEFAULT NULL)
-    RETURNS TABLE (relation regclass, segments bigint, bytes_read bigint, missing bigint, corrupt bigint, first_bad uuid, detail text)
+    RETURNS TABLE (relation regclass, segments bigint, bytes_read bigint, missing bigint, corrupt bigint, first_bad uuid, detail text,
+        unreadable bigint)
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_verify_wrapper';
 COMMENT ON FUNCTION stretch.verify(regclass) IS 'Reads every live segment in full and compares it with the catalog; without an argument, those of all tables';

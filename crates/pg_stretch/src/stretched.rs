@@ -5,6 +5,7 @@
 use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::{scan, tables};
 use crate::error::Result;
+use crate::pg::list;
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -89,10 +90,16 @@ pub fn invalidate(info: &Info) {
 
 /// True when `pg_inherits` names the child below the table.
 pub fn inherits(relation: pg_sys::Oid, child: pg_sys::Oid) -> bool {
+    children(relation).contains(&child)
+}
+
+/// Children of a table as `pg_inherits` names them.
+pub fn children(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
     // SAFETY: scans pg_inherits under a catalog snapshot, takes no lock on the children; ERROR becomes an unwind.
     unsafe {
-        let list = pg_sys::ffi::pg_guard_ffi_boundary(|| find_inheritance_children(relation, pg_sys::NoLock as i32));
-        pg_sys::list_member_oid(list, child)
+        list::oids(pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            find_inheritance_children(relation, pg_sys::NoLock as i32)
+        }))
     }
 }
 

@@ -22,6 +22,8 @@ struct Findings {
     corrupt: i64,
     first_bad: Option<pgrx::Uuid>,
     detail: Option<String>,
+    /// The store refuses them or does not answer: nothing is known of their content.
+    unreadable: i64,
 }
 
 impl Findings {
@@ -44,6 +46,7 @@ type Rows = TableIterator<
         name!(corrupt, i64),
         name!(first_bad, Option<pgrx::Uuid>),
         name!(detail, Option<Text>),
+        name!(unreadable, i64),
     ),
 >;
 
@@ -81,6 +84,7 @@ fn stretch_verify(relation: Option<pg_sys::Oid>) -> Rows {
                     f.corrupt,
                     f.first_bad,
                     f.detail.map(Text::from),
+                    f.unreadable,
                 );
                 Ok(row)
             })
@@ -106,6 +110,10 @@ fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<
                 findings.corrupt += 1;
                 findings.bad(segment, "The object is shorter than in the catalog.".into());
             }
+            Content::Unreadable(why) => {
+                findings.unreadable += 1;
+                findings.bad(segment, format!("The object cannot be read: {why}."));
+            }
             Content::Missing => {
                 findings.missing += 1;
                 findings.bad(segment, "The segment is neither staged nor on the endpoint.".into());
@@ -119,6 +127,7 @@ enum Content {
     Bytes(Bytes),
     Short,
     Missing,
+    Unreadable(String),
 }
 
 fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
@@ -131,7 +140,7 @@ fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
         Ok(bytes) => Ok(Content::Bytes(bytes)),
         Err(EndpointError::NotFound { .. }) => Ok(Content::Missing),
         Err(EndpointError::Corrupt { .. }) => Ok(Content::Short),
-        Err(other) => Err(store::map_error(&other)),
+        Err(other) => Ok(Content::Unreadable(store::map_error(&other).message)),
     }
 }
 

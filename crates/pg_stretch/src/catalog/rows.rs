@@ -89,7 +89,6 @@ pub struct Segment {
     pub sha256: [u8; 32],
     /// Name below `<prefix>/<db_id>/`, once uploaded.
     pub object_key: Option<String>,
-    pub lost: bool,
     pub server_encoding: String,
     /// Microseconds since 2000.
     pub migrated_at: i64,

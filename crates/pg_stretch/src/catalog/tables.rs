@@ -158,6 +158,27 @@ pub fn stretched_tables(snapshot: pg_sys::Snapshot) -> Result<Vec<StretchedTable
     all(c"stretched_table", c"stretched_table_pkey", &[], snapshot, stretched)
 }
 
+/// Whether a dump has loaded the table of this cold side and not yet the catalog that names it.
+pub fn awaited(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<bool> {
+    let key = Key {
+        column: 1,
+        value: KeyValue::Oid(child),
+    };
+    Ok(one(c"awaited", c"awaited_pkey", &[key], snapshot, |_| Ok(()))?.is_some())
+}
+
+/// Whether a manifest belongs to no stretched table, as while a dump is being restored.
+pub fn has_stray_manifest(snapshot: pg_sys::Snapshot) -> Result<bool> {
+    let known: Vec<[u8; 16]> = stretched_tables(snapshot)?
+        .iter()
+        .map(|table| *table.table_id.as_bytes())
+        .collect();
+    let manifests = all(c"manifest", c"manifest_pkey", &[], snapshot, |row| {
+        row.uuid(1).ok_or_else(|| missing("table_id"))
+    })?;
+    Ok(manifests.iter().any(|id| !known.contains(id)))
+}
+
 /// The manifest of a table.
 pub fn manifest(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Option<Manifest>> {
     one(
@@ -220,7 +241,6 @@ fn segment(row: &Row) -> Result<Segment> {
             .and_then(|b| b.try_into().ok())
             .ok_or_else(|| missing("sha256"))?,
         object_key: row.text(6),
-        lost: row.get(9).unwrap_or(false),
         server_encoding: row.text(10).unwrap_or_default(),
         migrated_at: row.get(12).unwrap_or_default(),
         retired: row.get(17).unwrap_or(false),

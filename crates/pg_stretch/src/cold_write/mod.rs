@@ -24,10 +24,18 @@ pub struct ColdWrite {
     statement: *mut pg_sys::EState,
     child: pg_sys::Oid,
     junk: Junk,
-    /// The statement calls volatile functions, which may look at what it did so far.
-    volatile: bool,
+    traits: Traits,
     /// Made when the first cold row is met; most statements meet none.
     met: Option<Met>,
+}
+
+/// What the planner saw of a statement.
+#[derive(Clone, Copy)]
+pub struct Traits {
+    /// It calls volatile functions, which may look at what it did so far.
+    pub volatile: bool,
+    /// It returns a system column, which cold rows do not have.
+    pub returns_system_columns: bool,
 }
 
 struct Met {
@@ -44,7 +52,7 @@ impl ColdWrite {
     ///
     /// # Safety
     /// Node and result relation are those that `BeginForeignModify` got.
-    pub unsafe fn new(node: *mut pg_sys::ModifyTableState, target: *mut pg_sys::ResultRelInfo, volatile: bool) -> Self {
+    pub unsafe fn new(node: *mut pg_sys::ModifyTableState, target: *mut pg_sys::ResultRelInfo, traits: Traits) -> Self {
         // SAFETY: the caller's promise.
         unsafe {
             Self {
@@ -52,7 +60,7 @@ impl ColdWrite {
                 statement: (*node).ps.state,
                 child: (*(*target).ri_RelationDesc).rd_id,
                 junk: Junk::of(node),
-                volatile,
+                traits,
                 met: None,
             }
         }
@@ -162,6 +170,9 @@ impl ColdWrite {
             let snapshot = (*self.statement).es_snapshot;
             let table = cold::registered(self.child, snapshot)?
                 .ok_or_else(|| Error::internal("a cold row of a table that was not stretched"))?;
+            if self.traits.returns_system_columns {
+                return Err(crate::fdw::system_columns_refused(table.relation));
+            }
             if COLD_WRITES.get() == ColdWrites::Refuse {
                 return Err(refused(what, table.relation));
             }
@@ -177,7 +188,7 @@ impl ColdWrite {
             );
             pg_sys::MemoryContextSwitchTo(outer);
             let is_delete = (*self.node).operation == pg_sys::CmdType::CMD_DELETE;
-            let keeps = is_delete && !self.volatile && !heap.has_row_triggers();
+            let keeps = is_delete && !self.traits.volatile && !heap.has_row_triggers();
             Ok(Met {
                 segments: cold::segments(&table.table_id, table.relation, snapshot)?,
                 table,

@@ -40,10 +40,14 @@ thread_local! {
 pub const LATEST: pg_sys::Snapshot = std::ptr::null_mut();
 
 /// The table whose cold side this foreign table is, under the query's snapshot. `None` when it was registered after
-/// that snapshot: then it had no cold rows (F10, F23).
+/// that snapshot: then it had no cold rows (F10, F23). So it is when nothing ever named it, as after a dump of the schema alone; a
+/// dump that is half restored left a mark when it loaded the table's hot rows, or has brought a part of its catalog.
 pub fn registered(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
     let under_snapshot = tables::by_child(child, snapshot)?;
     let Some(table) = under_snapshot.clone().or(tables::by_child(child, LATEST)?) else {
+        if !tables::awaited(child, LATEST)? && !tables::has_stray_manifest(LATEST)? {
+            return Ok(None);
+        }
         return Err(Error::new(
             &errors::TABLE_NOT_ENABLED,
             format!(

@@ -113,7 +113,7 @@ impl Fetcher {
         }
         let now = cold::current(segment, self.snapshot)?;
         match now.object_key {
-            Some(_) if now.lost => Err(lost(&self.table, segment)),
+            // Also one that was lost at the last comparison: it may be back, and checksums tell other bytes.
             Some(key) => {
                 identity::require_read()?;
                 Ok(Place::Remote(key))
@@ -255,7 +255,18 @@ impl Fetcher {
                 ),
             )
             .detail(format!("Row group {row_group} could not be read.")),
-            other => store::map_error(other),
+            other => {
+                let error = store::map_error(other);
+                Error {
+                    message: format!(
+                        "segment {} of table {} cannot be read: {}",
+                        segment.segment_id,
+                        names::relation(self.table.relation),
+                        error.message
+                    ),
+                    ..error
+                }
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ mod tests;
 mod values;
 
 pub use rows::cold_row;
-pub use scan::damaged as damage;
+pub use scan::{damaged as damage, system_columns_refused};
 
 use pgrx::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use super::{cold, mode};
 use crate::catalog::tables;
-use crate::cold_write::ColdWrite;
+use crate::cold_write::{ColdWrite, Traits};
 use crate::error::{Error, OrRaise, Result};
 use crate::pg::{list, names};
 use crate::stretched;
@@ -57,18 +57,42 @@ fn triggers_on_delete(child: pg_sys::Oid) -> Result<bool> {
     }
 }
 
-/// `PlanForeignModify`: one integer, 1 when the statement calls volatile functions, which may look at what it did so far.
+/// `PlanForeignModify`: what is known of the statement, as integers (see [`Traits`]).
 #[pg_guard]
 pub unsafe extern "C-unwind" fn plan(
     root: *mut pg_sys::PlannerInfo,
-    _plan: *mut pg_sys::ModifyTable,
-    _relation: pg_sys::Index,
-    _subplan: i32,
+    plan: *mut pg_sys::ModifyTable,
+    relation: pg_sys::Index,
+    subplan: i32,
 ) -> *mut pg_sys::List {
-    // SAFETY: looks at the query tree of the statement.
+    // SAFETY: looks at the query tree of the statement and at what it returns of this relation.
     unsafe {
         let volatile = pg_sys::contain_volatile_functions((*root).parse.cast());
-        pg_sys::lappend_int(std::ptr::null_mut(), volatile.into())
+        let returns = returns_system_columns(plan, relation, subplan);
+        let list = pg_sys::lappend_int(std::ptr::null_mut(), volatile.into());
+        pg_sys::lappend_int(list, returns.into())
+    }
+}
+
+/// Whether RETURNING asks for a system column that cold rows do not have.
+unsafe fn returns_system_columns(plan: *mut pg_sys::ModifyTable, relation: pg_sys::Index, subplan: i32) -> bool {
+    // SAFETY: a plan in the making, whose lists of what it returns still name columns by their relation.
+    unsafe {
+        let lists = (*plan).returningLists;
+        if lists.is_null() {
+            return false;
+        }
+        let mut columns = std::ptr::null_mut();
+        pg_sys::pull_varattnos(list::nth(lists, subplan), relation, &mut columns);
+        let mut at = pg_sys::bms_next_member(columns, -1);
+        while at >= 0 {
+            let column = at + pg_sys::FirstLowInvalidHeapAttributeNumber;
+            if column < 0 && column != pg_sys::TableOidAttributeNumber {
+                return true;
+            }
+            at = pg_sys::bms_next_member(columns, at);
+        }
+        false
     }
 }
 
@@ -99,8 +123,12 @@ pub unsafe extern "C-unwind" fn begin(
     }
     // SAFETY: the list is that of `plan`; what is made is freed with the query's memory, also after an ERROR.
     unsafe {
-        let volatile = list::integers(private).first() == Some(&1);
-        let write = ColdWrite::new(node, target, volatile);
+        let known = list::integers(private);
+        let traits = Traits {
+            volatile: known.first() == Some(&1),
+            returns_system_columns: known.get(1) == Some(&1),
+        };
+        let write = ColdWrite::new(node, target, traits);
         let context = (*(*node).ps.state).es_query_cxt;
         (*target).ri_FdwState = PgMemoryContexts::For(context).leak_and_drop_on_delete(write).cast();
     }

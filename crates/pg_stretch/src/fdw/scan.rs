@@ -400,16 +400,20 @@ impl ColdScan {
     }
 
     fn system_refused(&self) -> Error {
-        let relation = self.table.as_ref().map_or(self.child, |table| table.relation);
-        Error::new(
-            &errors::UNSUPPORTED,
-            format!(
-                "cold rows of table {} have no system columns but tableoid",
-                names::relation(relation)
-            ),
-        )
-        .hint("Leave the system columns out, or read ONLY the table for its hot rows.")
+        system_columns_refused(self.table.as_ref().map_or(self.child, |table| table.relation))
     }
+}
+
+/// The error for a system column of a cold row: ctid, xmin and the like are those of tuples in a heap.
+pub fn system_columns_refused(relation: pg_sys::Oid) -> Error {
+    Error::new(
+        &errors::UNSUPPORTED,
+        format!(
+            "cold rows of table {} have no system columns but tableoid",
+            names::relation(relation)
+        ),
+    )
+    .hint("Leave the system columns out, or read ONLY the table for its hot rows.")
 }
 
 /// ST004 for a chunk that is not what the catalog says, naming segment, row group and column (I-5).

@@ -3,12 +3,14 @@
 //! `pg_restore --clean` goes on after errors. The guard would refuse to drop the stretched tables, and then their hot rows would be loaded
 //! into them a second time.
 
-use super::targets::Facts;
+use super::targets::{Facts, schema_target};
+use crate::catalog::tables;
 use crate::error::{Error, Result};
-use crate::pg::names;
+use crate::pg::{list, names, spi, user};
 use crate::{shmem, stretched};
 use pgrx::pg_sys;
 use std::cell::Cell;
+use stretch_core::command::Target;
 use stretch_core::errors;
 
 thread_local! {
@@ -68,15 +70,13 @@ unsafe fn drops(node: *mut pg_sys::Node) -> bool {
     unsafe {
         match (*node).type_ {
             T_DropStmt => true,
-            T_AlterTableStmt => {
-                crate::pg::list::pointers::<pg_sys::AlterTableCmd>((*node.cast::<pg_sys::AlterTableStmt>()).cmds)
-                    .into_iter()
-                    .any(|command| match (*command).subtype {
-                        AT_DropConstraint => true,
-                        AT_ColumnDefault => (*command).def.is_null(),
-                        _ => false,
-                    })
-            }
+            T_AlterTableStmt => list::pointers::<pg_sys::AlterTableCmd>((*node.cast::<pg_sys::AlterTableStmt>()).cmds)
+                .into_iter()
+                .any(|command| match (*command).subtype {
+                    AT_DropConstraint => true,
+                    AT_ColumnDefault => (*command).def.is_null(),
+                    _ => false,
+                }),
             _ => false,
         }
     }
@@ -100,6 +100,26 @@ fn others_were_refused() -> bool {
     // SAFETY: a clock.
     let now = unsafe { pg_sys::GetCurrentTimestamp() };
     shmem::my_slot().is_some_and(|slot| now - slot.restore_refused < SAME_RUN)
+}
+
+/// Notes that a dump loads rows into the table of a cold side which no catalog names yet: until it does, the rows are not all of the table.
+pub fn note_rows(relation: pg_sys::Oid) -> Result<()> {
+    if !is_restore() || stretched::lookup(relation)?.is_some() {
+        return Ok(());
+    }
+    for child in stretched::children(relation) {
+        // SAFETY: syscache look-up that tolerates missing relations.
+        let schema = unsafe { pg_sys::get_rel_namespace(child) };
+        let is_cold_side = schema_target(schema) == Some(Target::RemoteSchema);
+        if is_cold_side && !tables::awaited(child, std::ptr::null_mut())? {
+            let _owner = user::ActAs::extension_owner();
+            spi::execute(
+                "INSERT INTO stretch.awaited VALUES ($1) ON CONFLICT DO NOTHING",
+                &[child.into()],
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses rows that a dump loads: after [`check`] refused, here or in another session of the same run, and always those that pg_restore

@@ -1,6 +1,6 @@
 //! The hooks: ProcessUtility for statements by their parse tree, object access for drops by any route.
 
-use super::targets::{Aim, Facts, What, installed};
+use super::targets::{Aim, Facts, What, installed, relation_named};
 use super::{classify, constraints, copy, databases, drops, dump, is_ours, publish, restoring, triggers};
 use crate::enable::{self, child};
 use crate::error::{OrRaise, Result};
@@ -231,6 +231,10 @@ impl Session {
                 facts.any_live()?;
             }
             restoring::check(node, &facts)?;
+            if (*node).type_ == T_CopyStmt && (*node.cast::<pg_sys::CopyStmt>()).is_from {
+                let relation = relation_named((*node.cast::<pg_sys::CopyStmt>()).relation);
+                relation.map_or(Ok(()), restoring::note_rows)?;
+            }
             let aims = classify::aims(node, &facts)?;
             for aim in &aims {
                 aim.check(&facts)?;

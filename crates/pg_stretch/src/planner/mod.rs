@@ -102,7 +102,8 @@ unsafe fn check_query(query: *mut pg_sys::Query) -> Result<()> {
     unsafe {
         if (*query).commandType == pg_sys::CmdType::CMD_INSERT && (*query).resultRelation > 0 {
             let target = list::nth::<pg_sys::RangeTblEntry>((*query).rtable, (*query).resultRelation - 1);
-            return restoring::check_rows((*target).relid, &Facts::default());
+            restoring::check_rows((*target).relid, &Facts::default())?;
+            return Ok(());
         }
         if (*query).commandType != pg_sys::CmdType::CMD_MERGE || (*query).resultRelation <= 0 {
             return Ok(());

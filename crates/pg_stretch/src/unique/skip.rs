@@ -70,6 +70,17 @@ unsafe fn watch_if_skips(node: *mut pg_sys::PlanState, statement: *mut pg_sys::E
     }
 }
 
+/// Whether row triggers run before a row is inserted; ours run afterwards.
+unsafe fn has_before_triggers(table: pg_sys::Relation) -> bool {
+    // SAFETY: an open relation; its triggers live as long.
+    unsafe {
+        (*table)
+            .trigdesc
+            .as_ref()
+            .is_some_and(|triggers| triggers.trig_insert_before_row)
+    }
+}
+
 /// Puts the filter in front of the rows of an INSERT … ON CONFLICT DO NOTHING into a stretched table.
 unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState) -> Result<()> {
     // SAFETY: an initialized node with its plan, targets and source of rows.
@@ -89,6 +100,17 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
         let Some(next) = (*source).ExecProcNodeReal else {
             return Ok(());
         };
+        if !keys.is_empty() && has_before_triggers(table) {
+            return Err(Error::new(
+                &errors::UNSUPPORTED,
+                format!(
+                    "INSERT ... ON CONFLICT DO NOTHING is not supported on stretched table {} with a BEFORE INSERT row trigger",
+                    names::relation((*table).rd_id)
+                ),
+            )
+            .detail("The trigger may change the key after cold rows were asked for it.")
+            .hint("Use INSERT ... SELECT ... WHERE NOT EXISTS (SELECT FROM the table WHERE the key is the same)."));
+        }
         let place = source as usize;
         let keys = keys.into_iter().map(|key| {
             let hasher = Hasher::new(&key, &info.columns);
