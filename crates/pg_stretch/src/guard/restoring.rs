@@ -102,9 +102,18 @@ fn others_were_refused() -> bool {
     shmem::my_slot().is_some_and(|slot| now - slot.restore_refused < SAME_RUN)
 }
 
+/// What is asked of an INSERT, and of each table that COPY FROM fills, while a dump is restored.
+pub fn before_insert(relation: pg_sys::Oid) -> Result<()> {
+    if !is_restore() || !super::targets::installed() {
+        return Ok(());
+    }
+    check_rows(relation, &Facts::default())?;
+    note_rows(relation)
+}
+
 /// Notes that a dump loads rows into the table of a cold side which no catalog names yet: until it does, the rows are not all of the table.
-pub fn note_rows(relation: pg_sys::Oid) -> Result<()> {
-    if !is_restore() || stretched::lookup(relation)?.is_some() {
+fn note_rows(relation: pg_sys::Oid) -> Result<()> {
+    if stretched::lookup(relation)?.is_some() {
         return Ok(());
     }
     for child in stretched::children(relation) {
@@ -124,8 +133,8 @@ pub fn note_rows(relation: pg_sys::Oid) -> Result<()> {
 
 /// Refuses rows that a dump loads: after [`check`] refused, here or in another session of the same run, and always those that pg_restore
 /// loads into a stretched table with cold rows.
-pub fn check_rows(relation: pg_sys::Oid, facts: &Facts) -> Result<()> {
-    if !is_restore() || !(REFUSED.get() || by_pg_restore()) {
+fn check_rows(relation: pg_sys::Oid, facts: &Facts) -> Result<()> {
+    if !(REFUSED.get() || by_pg_restore()) {
         return Ok(());
     }
     let of_refused = REFUSED.get() || others_were_refused();

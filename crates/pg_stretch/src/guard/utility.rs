@@ -233,14 +233,11 @@ impl Session {
             restoring::check(node, &facts)?;
             if (*node).type_ == T_CopyStmt && (*node.cast::<pg_sys::CopyStmt>()).is_from {
                 let relation = relation_named((*node.cast::<pg_sys::CopyStmt>()).relation);
-                relation.map_or(Ok(()), restoring::note_rows)?;
+                relation.map_or(Ok(()), restoring::before_insert)?;
             }
             let aims = classify::aims(node, &facts)?;
             for aim in &aims {
                 aim.check(&facts)?;
-                if let (What::Relation(relation), Command::CopyFrom) = (&aim.what, aim.command) {
-                    restoring::check_rows(*relation, &facts)?;
-                }
             }
             let mut enabled = Vec::new();
             for aim in &aims {

@@ -2,7 +2,7 @@
 
 use crate::catalog::tables;
 use crate::error::{Error, OrRaise, Result};
-use crate::guard::{dump, restoring, targets::Facts};
+use crate::guard::{dump, restoring};
 use crate::pg::{hook, list, names};
 use crate::stretched;
 use pgrx::pg_sys;
@@ -102,8 +102,7 @@ unsafe fn check_query(query: *mut pg_sys::Query) -> Result<()> {
     unsafe {
         if (*query).commandType == pg_sys::CmdType::CMD_INSERT && (*query).resultRelation > 0 {
             let target = list::nth::<pg_sys::RangeTblEntry>((*query).rtable, (*query).resultRelation - 1);
-            restoring::check_rows((*target).relid, &Facts::default())?;
-            return Ok(());
+            return restoring::before_insert((*target).relid);
         }
         if (*query).commandType != pg_sys::CmdType::CMD_MERGE || (*query).resultRelation <= 0 {
             return Ok(());
