@@ -390,15 +390,14 @@ CREATE FUNCTION stretch.status_facts()
         last_error text, worker_pid integer, credential text, query_mode text, staged_bytes bigint, staged_oldest timestamptz)
     LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_status_facts_wrapper';
 COMMENT ON FUNCTION stretch.status_facts() IS 'What stretch.status reads from shared memory';
-REVOKE EXECUTE ON FUNCTION stretch.status_facts() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION stretch.status_facts() TO pg_database_owner;
+-- Whoever may read the view may call it, which it checks itself.
 
 CREATE VIEW stretch.status AS
     SELECT f.state, f.reason, f.since, d.endpoint, f.credential, d.db_id, f.branch_id, f.generation, f.query_mode, d.rpo,
         d.retention, f.staged_bytes, f.staged_oldest, f.last_upload_at, f.last_error, f.worker_pid
     FROM stretch.database d CROSS JOIN stretch.status_facts() f;
 COMMENT ON VIEW stretch.status IS 'One row: how this database stands to its endpoint';
-COMMENT ON COLUMN stretch.status.state IS 'undecided, waiting, connected or disconnected';
+COMMENT ON COLUMN stretch.status.state IS 'undecided, waiting, connected or disconnected; standby during recovery';
 COMMENT ON COLUMN stretch.status.reason IS 'What decided the state';
 COMMENT ON COLUMN stretch.status.since IS 'When the state last changed';
 COMMENT ON COLUMN stretch.status.endpoint IS 'Where cold rows go; no secret is in it';
@@ -414,7 +413,7 @@ COMMENT ON COLUMN stretch.status.staged_oldest IS 'When the oldest staged segmen
 COMMENT ON COLUMN stretch.status.last_upload_at IS 'End of the last upload since the server started';
 COMMENT ON COLUMN stretch.status.last_error IS 'Last trouble with the endpoint since the server started';
 COMMENT ON COLUMN stretch.status.worker_pid IS 'Process of the worker, if it runs';
-GRANT SELECT ON stretch.status TO pg_database_owner;
+GRANT SELECT ON stretch.status TO pg_database_owner, pg_monitor;
 
 -- views of tables and migration -----------------------------------------------------------------------------------
 -- A row is shown to who owns the table, to the owner of the database, and to members of pg_monitor. No data values.

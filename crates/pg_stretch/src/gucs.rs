@@ -38,6 +38,7 @@ pub static BATCH_ROWS: GucSetting<i32> = GucSetting::<i32>::new(200_000);
 pub static BATCH_BYTES: GucSetting<i32> = GucSetting::<i32>::new(128 * 1024);
 pub static MAX_BATCH_AGE: GucSetting<i32> = GucSetting::<i32>::new(300);
 pub static MAX_STAGED_BYTES: GucSetting<i32> = GucSetting::<i32>::new(10 * 1024);
+pub static MAX_KEPT_BYTES: GucSetting<i32> = GucSetting::<i32>::new(100 * 1024);
 pub static STATE_DIR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static SERVICE_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static CACHE_DIR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
@@ -106,6 +107,14 @@ pub fn register() {
         c"stretch.max_staged_bytes",
         c"Staged bytes at which migration waits for uploads.",
         &MAX_STAGED_BYTES,
+        (1, i32::MAX),
+        Sighup,
+        GucFlags::UNIT_MB,
+    );
+    int(
+        c"stretch.max_kept_bytes",
+        c"Uploaded bytes that staging keeps until the RPO is over before migration waits.",
+        &MAX_KEPT_BYTES,
         (1, i32::MAX),
         Sighup,
         GucFlags::UNIT_MB,
@@ -251,6 +260,11 @@ pub fn batch_bytes() -> usize {
 /// `stretch.max_staged_bytes` in bytes.
 pub fn max_staged_bytes() -> u64 {
     MAX_STAGED_BYTES.get() as u64 * 1024 * 1024
+}
+
+/// `stretch.max_kept_bytes` in bytes.
+pub fn max_kept_bytes() -> u64 {
+    MAX_KEPT_BYTES.get() as u64 * 1024 * 1024
 }
 
 /// The data directory of this server.

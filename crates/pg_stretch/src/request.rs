@@ -116,9 +116,10 @@ fn enqueue(op: &str, args: &Value) -> Result<u64> {
 fn wait(id: u64) -> Result<Value> {
     let started = Instant::now();
     loop {
-        let (state, worker, answer) = shmem::with(|shared| {
+        // Whether the database has a worker, and whether it waits for its turn to get one.
+        let (state, worker, turn, answer) = shmem::with(|shared| {
             let Some(request) = shared.requests.iter_mut().find(|request| request.id == id) else {
-                return (RequestState::Free, false, String::new());
+                return (RequestState::Free, false, false, String::new());
             };
             let (state, database) = (request.state, request.database);
             let mut answer = String::new();
@@ -132,6 +133,7 @@ fn wait(id: u64) -> Result<Value> {
                     .slots
                     .iter()
                     .any(|slot| slot.database == database && slot.worker_pid != 0),
+                shared.slots.iter().any(|slot| slot.database == database && slot.waits),
                 answer,
             )
         });
@@ -149,7 +151,7 @@ fn wait(id: u64) -> Result<Value> {
                 )
                 .hint("See the server log, then try again."));
             }
-            RequestState::Queued if !worker && started.elapsed() > WORKER_START => {
+            RequestState::Queued if !worker && !turn && started.elapsed() > WORKER_START => {
                 release(id);
                 return Err(no_worker());
             }

@@ -85,10 +85,19 @@ pub struct Slot {
     pub generation: i64,
     pub branch: [u8; 16],
     pub nonce: [u8; 16],
-    pub last_error: Text<256>,
+    /// Trouble of claims and heartbeats, until one of them works again.
+    pub claim_error: Text<256>,
+    /// Trouble of uploads, until one of them works again.
+    pub upload_error: Text<256>,
     pub last_upload: i64,
     /// Microseconds since 2000 of the last statement of pg_restore that was refused here.
     pub restore_refused: i64,
+    /// The launcher has no worker to spare for this database now.
+    pub waits: bool,
+    /// The worker has to make room for that of another database when it has an end.
+    pub rest: bool,
+    /// Microseconds since 2000 of the worker's start.
+    pub started: i64,
 }
 
 /// Life of a request.

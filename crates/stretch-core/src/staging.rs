@@ -77,13 +77,16 @@ pub fn upload_backoff(failures: u32) -> Duration {
     backoff(failures, Duration::from_secs(1), Duration::from_secs(300))
 }
 
+/// Bytes that an empty staging takes under any limit: one mebibyte.
+const SMALLEST_BATCH: u64 = 1 << 20;
+
 /// How many bytes the next batch may stage, or `None` when migration has to wait (ST019).
 ///
 /// Never more than `batch_bytes`. Less than an eighth of a batch is not worth a segment. An empty staging always takes
-/// one batch, so that a limit smaller than a batch does not stop migration for good.
+/// a batch of a mebibyte, so that a smaller limit does not stop migration for good. `staged_bytes` are those without an object.
 pub fn room_for_batch(staged_bytes: u64, max_staged_bytes: u64, batch_bytes: u64) -> Option<u64> {
     if staged_bytes == 0 {
-        return Some(batch_bytes);
+        return Some(batch_bytes.min(max_staged_bytes.max(SMALLEST_BATCH)));
     }
     let room = max_staged_bytes.saturating_sub(staged_bytes).min(batch_bytes);
     (room > 0 && room >= batch_bytes / 8).then_some(room)

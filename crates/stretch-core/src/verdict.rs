@@ -174,7 +174,10 @@ impl Verdict {
 pub fn judge_locally(facts: &LocalFacts) -> Option<Reason> {
     // Rule 1. Never across system identifiers, never across databases.
     let Some(binding) = &facts.binding else {
-        return Some(Reason::NoBinding);
+        return Some(match facts.deauthorized {
+            true => Reason::Deauthorized,
+            false => Reason::NoBinding,
+        });
     };
     if binding.system_identifier != facts.this.system_identifier {
         return Some(Reason::OtherSystem);

@@ -133,7 +133,7 @@ fn not_ok(detail: impl Into<String>, hint: &str) -> Result<String> {
 }
 
 fn check() -> Result<Vec<Item>> {
-    user::require_database_owner("check")?;
+    // The right to execute it, which is nobody's but the database owner's unless he grants it, is all that it takes.
     let latest = Latest::take();
     let snapshot = latest.get();
     let mut items = vec![

@@ -1,7 +1,7 @@
 //! What `stretch.status` shows: the verdict from shared memory beside what the catalog says.
 
 use crate::catalog::scan::Latest;
-use crate::error::{OrRaise, Result};
+use crate::error::{Error, OrRaise, Result};
 use crate::gucs;
 use crate::pg::text::Text;
 use crate::pg::{spi, user};
@@ -9,6 +9,7 @@ use crate::shmem::{self, Slot, SlotState};
 use crate::{catalog, identity};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
+use stretch_core::errors;
 use stretch_core::state::DatabaseState;
 
 /// One row of `stretch.status` but for the columns that the view reads from the catalog by itself.
@@ -55,6 +56,7 @@ fn facts() -> Result<Option<Row>> {
     if catalog::tables::database(latest.get())?.is_none() {
         return Ok(None);
     }
+    may_read_status()?;
     let binding = catalog::tables::binding(latest.get())?;
     let slot = shmem::my_slot();
     let judged = slot.filter(|slot| slot.judged);
@@ -62,10 +64,22 @@ fn facts() -> Result<Option<Row>> {
         Some(slot) => (DatabaseState::from_code(slot.state as u8), slot.reason.get()),
         None => identity::local_verdict(binding.as_ref()),
     };
+    // SAFETY: a getter.
+    let state = match unsafe { pg_sys::RecoveryInProgress() } {
+        true => "standby".to_string(),
+        false => state.to_string(),
+    };
+    let reason = match slot.filter(|slot| slot.waits) {
+        Some(_) => format!(
+            "{reason}; it waits for one of {} workers (stretch.max_workers)",
+            gucs::MAX_WORKERS.get()
+        ),
+        None => reason,
+    };
     let owns = |slot: &Slot| slot.state == SlotState::Connected;
     let (staged_bytes, staged_oldest) = staged()?;
     Ok(Some((
-        state.to_string().into(),
+        state.into(),
         if !gucs::ENABLED.get() && judged.is_none() {
             format!("{reason}; stretch.enabled is off").into()
         } else {
@@ -80,9 +94,12 @@ fn facts() -> Result<Option<Row>> {
             .map(|slot| slot.generation)
             .or(binding.as_ref().map(|binding| binding.generation)),
         slot.and_then(|slot| time(slot.last_upload)),
-        slot.map(|slot| slot.last_error.get())
-            .filter(|text| !text.is_empty())
-            .map(Text::from),
+        slot.map(|slot| match slot.upload_error.get() {
+            text if text.is_empty() => slot.claim_error.get(),
+            text => text,
+        })
+        .filter(|text| !text.is_empty())
+        .map(Text::from),
         slot.map(|slot| slot.worker_pid).filter(|pid| *pid != 0),
         match &binding {
             Some(binding) => Some(binding.credential.clone().into()),
@@ -92,6 +109,18 @@ fn facts() -> Result<Option<Row>> {
         staged_bytes,
         staged_oldest,
     )))
+}
+
+/// The view calls the function as whoever reads the view, so whoever may read the view may call it.
+fn may_read_status() -> Result<()> {
+    let allowed = spi::get::<bool>("SELECT has_table_privilege('stretch.status', 'SELECT')", &[])?;
+    if allowed == Some(true) {
+        return Ok(());
+    }
+    Err(
+        Error::new(&errors::NOT_OWNER, "permission denied for view stretch.status")
+            .hint("GRANT SELECT ON stretch.status, or grant membership in pg_monitor."),
+    )
 }
 
 /// Microseconds since 2000, 0 for never.

@@ -264,20 +264,17 @@ pub fn eligible_rows(relation: pg_sys::Oid) -> Result<Option<i64>> {
 
 /// Rows and bytes that the filter selects by the planner's estimate, made as the table's owner.
 fn estimate(relation: pg_sys::Oid, filter: Option<&str>) -> Result<(i64, i64)> {
-    let sql = format!(
-        "EXPLAIN (FORMAT JSON) SELECT FROM ONLY {} WHERE {}",
+    let sql = text::to_server(&format!(
+        "SELECT FROM ONLY {} WHERE {}",
         names::relation(relation),
         filter.unwrap_or("true")
-    );
-    let plan = {
+    ))?;
+    let rows = {
         let _settings = type_io::settings();
         let _owner = user::ActAs::role(user::relation_owner(relation), true);
-        spi::get::<Text>(&sql, &[])?
+        // SAFETY: one SELECT of one table; a function runs with an active snapshot.
+        unsafe { plan::expected_rows(&sql) }
     };
-    let rows = plan
-        .and_then(|plan| serde_json::from_str::<serde_json::Value>(&plan).ok())
-        .and_then(|plan| plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_f64))
-        .unwrap_or(0.0);
     let size = spi::rows(
         "SELECT greatest(reltuples, 0)::float8, pg_table_size(oid)::float8 FROM pg_class WHERE oid = $1",
         &[relation.into()],

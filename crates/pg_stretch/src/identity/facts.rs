@@ -22,6 +22,7 @@ pub fn local(binding: Option<&Binding>, marker: Option<Option<&Content>>, histor
     // SAFETY: plain global.
     let database_oid = unsafe { pg_sys::MyDatabaseId }.to_u32();
     LocalFacts {
+        deauthorized: marker.flatten().is_some_and(|content| content.deauthorized),
         binding: binding.map(core_binding),
         this: ThisServer {
             system_identifier,

@@ -40,6 +40,17 @@ impl Beats {
 async fn send(endpoint: Arc<Endpoint>, claim: Claim, body: LeaseBody) -> Beat {
     let beat = heartbeat(&endpoint, &claim.db, &claim.branch, &body).await?;
     let valid = validate_claim(&endpoint, &claim.db, &claim.branch, claim.generation, &claim.nonce).await?;
+    if valid == Validity::NotOurs {
+        // An endpoint that lost everything, such as a mount point without its file system, was not taken over by anybody.
+        stretch_endpoint::bodies::open_database(&endpoint, &claim.db)
+            .await
+            .map_err(|error| match error {
+                EndpointError::NotFound { .. } => EndpointError::Local {
+                    kind: std::io::ErrorKind::NotFound,
+                },
+                other => other,
+            })?;
+    }
     Ok((beat, valid))
 }
 
@@ -60,8 +71,8 @@ impl Identity {
                     beats.pending = None;
                     if std::mem::take(&mut beats.failing) {
                         log("pg_stretch: heartbeats reach the endpoint again");
-                        publish::last_error("");
                     }
+                    publish::claim_error("");
                 }
                 Ok(_) => self.disconnect(Reason::Overtaken),
                 Err(error) => self.beat_failed(&error),
@@ -110,7 +121,7 @@ impl Identity {
 
     /// An endpoint that does not answer takes nothing away from the claim.
     fn beat_failed(&mut self, error: &Error) {
-        publish::last_error(&error.message);
+        publish::claim_error(&error.message);
         if let Phase::Connected(beats) = &mut self.phase
             && !std::mem::replace(&mut beats.failing, true)
         {

@@ -75,6 +75,9 @@ pub struct Content {
     /// Start of the postmaster under which enable_database or reauthorize bound this database: its start facts no
     /// longer count then, also after a crash of one backend has reset the shared memory.
     pub bound_in_start: Option<i64>,
+    /// `deauthorize` ended the claim; until the next one is bound.
+    #[serde(default)]
+    pub deauthorized: bool,
 }
 
 impl Content {
@@ -88,6 +91,7 @@ impl Content {
         self.nonce = Some(nonce.to_string());
         self.intent = None;
         self.sequence = 0;
+        self.deauthorized = false;
     }
 }
 

@@ -15,7 +15,7 @@ pub use watch::{bind, claim_body, created_by};
 
 use crate::catalog::rows::{Binding, Database};
 use crate::catalog::tables;
-use crate::error::Result;
+use crate::error::{Result, report};
 use crate::pg::txn;
 use crate::store;
 use history::History;
@@ -23,6 +23,7 @@ use marker::{Locked, MarkerFile};
 use pgrx::pg_sys;
 use std::sync::Arc;
 use std::time::Instant;
+use stretch_core::errors;
 use stretch_core::state::DatabaseState;
 use stretch_core::verdict::{self, EndpointFacts, Facts, Next, Reason, Verdict};
 use stretch_endpoint::Endpoint;
@@ -197,8 +198,20 @@ impl Identity {
 
     /// Takes a verdict that is not *connected*.
     fn conclude(&mut self, verdict: Verdict) {
-        self.verdict = verdict;
+        let before = std::mem::replace(&mut self.verdict, verdict);
         if verdict.state == DatabaseState::Disconnected {
+            if before.state == DatabaseState::Connected {
+                report(
+                    pg_sys::WARNING as i32,
+                    errors::DISCONNECTED.sqlstate,
+                    &format!(
+                        "pg_stretch: this database is disconnected from its endpoint: {}",
+                        verdict.reason.text()
+                    ),
+                    None,
+                    None,
+                );
+            }
             self.claim = None;
             self.phase = Phase::Disconnected;
             publish::publish(&verdict, false, None);

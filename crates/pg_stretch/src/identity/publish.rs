@@ -109,13 +109,13 @@ pub fn connected_as(generation: i64, nonce: Uuid) -> bool {
     })
 }
 
-/// Remembers the last trouble with the endpoint for `stretch.status`.
-pub fn last_error(text: &str) {
+/// Shows trouble with claim or heartbeat in `stretch.status`; an empty text when it is over.
+pub fn claim_error(text: &str) {
     // SAFETY: plain global.
     let me = unsafe { pg_sys::MyDatabaseId };
     shmem::with(|shared| {
         if let Some(slot) = shared.slot(me) {
-            slot.last_error.set(text);
+            slot.claim_error.set(text);
         }
     });
 }

@@ -142,7 +142,7 @@ impl Identity {
     }
 
     fn unreachable(&mut self, error: &Error) -> Result<()> {
-        publish::last_error(&error.message);
+        publish::claim_error(&error.message);
         let Phase::Watching(watch) = &mut self.phase else {
             return Ok(());
         };
@@ -214,7 +214,7 @@ impl Identity {
             Ok(ClaimOutcome::Won | ClaimOutcome::AlreadyOurs) => true,
             Ok(ClaimOutcome::Lost(_)) => false,
             Err(error) => {
-                publish::last_error(&error.message);
+                publish::claim_error(&error.message);
                 false
             }
         };

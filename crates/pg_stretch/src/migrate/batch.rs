@@ -304,11 +304,25 @@ fn born_dead(permutation: &[u32], stayed: &[usize]) -> DeadRows {
 }
 
 /// Bytes in staging now.
-pub fn staged_bytes() -> Result<u64> {
+pub struct Staged {
+    /// Of segments without an object: uploads must catch up.
+    pub waiting: u64,
+    /// Of segments that are uploaded, kept until the RPO is over.
+    pub kept: u64,
+}
+
+/// What staging holds now.
+pub fn staged() -> Result<Staged> {
     relation_oid(c"segment")?;
-    let total = spi::get::<i64>(
-        "SELECT coalesce(sum(byte_size), 0)::bigint FROM stretch.segment WHERE staged",
-        &[],
-    )?;
-    Ok(total.unwrap_or(0) as u64)
+    let of = |condition: &str| {
+        spi::get::<i64>(
+            &format!("SELECT coalesce(sum(byte_size), 0)::bigint FROM stretch.segment WHERE staged AND {condition}"),
+            &[],
+        )
+        .map(|sum| sum.unwrap_or(0) as u64)
+    };
+    Ok(Staged {
+        waiting: of("object_key IS NULL")?,
+        kept: of("object_key IS NOT NULL")?,
+    })
 }

@@ -276,15 +276,37 @@ pub fn batch_here(relation: pg_sys::Oid) -> Result<u64> {
     batch::run(&order, &progress, found).map(|(outcome, _)| outcome.moved)
 }
 
+/// What to do about bytes that are uploaded and kept.
+const KEPT: &str = "Run stretch.purge_staged, which drops them now, shorten the time with stretch.set_rpo, or raise stretch.max_kept_bytes.";
+
+/// Whether staging is full of bytes that are uploaded already: waiting for uploads does not help then.
+pub fn is_full_of_kept() -> Result<bool> {
+    txn::run(|| Ok(batch::staged()?.kept >= gucs::max_kept_bytes()))
+}
+
 /// Limits of the next batch under the settings and the room in staging.
 fn limits(max_rows: Option<u64>) -> Result<Limits> {
-    let staged = batch::staged_bytes()?;
-    let bytes = room_for_batch(staged, gucs::max_staged_bytes(), gucs::batch_bytes() as u64).ok_or_else(|| {
-        Error::new(
+    let staged = batch::staged()?;
+    if staged.kept >= gucs::max_kept_bytes() {
+        return Err(Error::new(
             &errors::STAGING_FULL,
-            format!("{staged} bytes are staged, which is the limit"),
+            format!(
+                "{} uploaded bytes are kept in staging until the RPO is over, which is the limit",
+                staged.kept
+            ),
         )
-    })?;
+        .hint(KEPT));
+    }
+    let bytes =
+        room_for_batch(staged.waiting, gucs::max_staged_bytes(), gucs::batch_bytes() as u64).ok_or_else(|| {
+            Error::new(
+                &errors::STAGING_FULL,
+                format!(
+                    "{} bytes wait in staging for their upload, which is the limit",
+                    staged.waiting
+                ),
+            )
+        })?;
     let rows = gucs::BATCH_ROWS.get() as u64;
     Ok(Limits {
         rows: max_rows.map_or(rows, |max| max.min(rows)),

@@ -7,6 +7,7 @@ use super::keys::Keys;
 use crate::catalog::rows::StretchedTable;
 use crate::error::{Error, Result};
 use crate::pg::names::quote_ident;
+use crate::pg::plan::plan;
 use crate::pg::scratch::Scratch;
 use crate::pg::type_io::Formats;
 use crate::pg::user::ActAs;
@@ -276,21 +277,6 @@ pub fn statement(
         sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
     }
     crate::pg::text::to_server(&sql)
-}
-
-/// Parses, analyses and plans; the rewriter (and with it row-level security) is left out, and so is the check of the
-/// owner's own SELECT privilege, which he may have revoked.
-unsafe fn plan(sql: &CString) -> *mut pg_sys::PlannedStmt {
-    // SAFETY: one SELECT, so the list has one element and the query one range table entry.
-    unsafe {
-        let parsed = pg_sys::pg_parse_query(sql.as_ptr());
-        let statement = (*(*parsed).elements).ptr_value.cast::<pg_sys::RawStmt>();
-        let query =
-            pg_sys::parse_analyze_fixedparams(statement, sql.as_ptr(), std::ptr::null(), 0, std::ptr::null_mut());
-        let table = (*(*(*query).rtable).elements).ptr_value.cast::<pg_sys::RangeTblEntry>();
-        (*table).requiredPerms = 0;
-        pg_sys::planner(query, sql.as_ptr(), 0, std::ptr::null_mut())
-    }
 }
 
 unsafe fn reads_blocks_in_order(plan: *mut pg_sys::PlannedStmt) -> bool {

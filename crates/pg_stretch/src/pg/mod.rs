@@ -4,6 +4,7 @@ pub mod hook;
 pub mod list;
 pub mod local_settings;
 pub mod names;
+pub mod plan;
 pub mod raw;
 pub mod scratch;
 pub mod spi;

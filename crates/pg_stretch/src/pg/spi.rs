@@ -18,7 +18,11 @@ pub fn execute(sql: &str, args: &[DatumWithOid<'_>]) -> Result<u64> {
 pub fn get<T: FromDatum + IntoDatum>(sql: &str, args: &[DatumWithOid<'_>]) -> Result<Option<T>> {
     let (statement, args) = in_server(sql, args)?;
     Spi::connect_mut(|client| {
-        let table = client.update(&*statement, Some(1), &args)?;
+        let table = if in_recovery() {
+            client.select(&*statement, Some(1), &args)?
+        } else {
+            client.update(&*statement, Some(1), &args)?
+        };
         if table.is_empty() {
             Ok(None)
         } else {
@@ -36,7 +40,11 @@ pub fn rows<T>(
 ) -> Result<Vec<T>> {
     let (statement, args) = in_server(sql, args)?;
     Spi::connect_mut(|client| {
-        let table = client.update(&*statement, None, &args)?;
+        let table = if in_recovery() {
+            client.select(&*statement, None, &args)?
+        } else {
+            client.update(&*statement, None, &args)?
+        };
         let mut out = Vec::with_capacity(table.len());
         for row in table {
             out.push(f(&row)?);
@@ -44,6 +52,12 @@ pub fn rows<T>(
         Ok(out)
     })
     .map_err(|error: spi::Error| failed(sql, error))
+}
+
+/// On a standby only SELECT runs: `update` would take a transaction id first, and there is none to be had.
+fn in_recovery() -> bool {
+    // SAFETY: a getter.
+    unsafe { pg_sys::RecoveryInProgress() }
 }
 
 /// Statement and texts in the encoding of the database.

@@ -9,9 +9,10 @@
 mod purge;
 mod work;
 
-use crate::error::{Result, log};
+use crate::error::{Result, log, report};
 use crate::io::Ticket;
 use crate::shmem::{self, SlotState};
+use pgrx::pg_sys;
 use std::time::Instant;
 use stretch_core::staging::upload_backoff;
 use stretch_endpoint::EndpointError;
@@ -53,6 +54,9 @@ pub struct Uploader {
     next_purge: Option<Instant>,
     listing: Option<purge::Listing>,
 }
+
+/// Failures in a row after which the log gets a WARNING.
+const WORTH_A_WARNING: u32 = 3;
 
 /// What a step left behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,6 +116,21 @@ impl Uploader {
         Ok(())
     }
 
+    /// Takes the job under way in and starts none; true when none is left.
+    pub fn settle(&mut self) -> Result<bool> {
+        let Some(job) = self.job.take() else {
+            return Ok(true);
+        };
+        match (job.ticket.try_take(), claim()) {
+            (None, _) => {
+                self.job = Some(job);
+                Ok(false)
+            }
+            (Some(outcome), Some(claim)) if claim == job.claim => self.finish(job, outcome?).map(|()| true),
+            _ => Ok(true),
+        }
+    }
+
     /// Forgets the pause after a failure, for callers that wait.
     pub fn hurry(&mut self) {
         self.rest_until = None;
@@ -147,7 +166,18 @@ impl Uploader {
                     .min(crate::gucs::naptime().max(std::time::Duration::from_secs(1)) * 6);
                 self.rest_until = Some(Instant::now() + pause);
                 publish(Some(&error.message));
-                log(&format!("pg_stretch upload: {} ({})", error.message, error.sqlstate));
+                let text = format!("pg_stretch upload: {} ({})", error.message, error.sqlstate);
+                match self.failures {
+                    // Once is nothing unusual; that it goes on is told once more, not with every try.
+                    WORTH_A_WARNING => report(
+                        pg_sys::WARNING as i32,
+                        &error.sqlstate,
+                        &text,
+                        None,
+                        error.hint.as_deref(),
+                    ),
+                    _ => log(&text),
+                }
                 work::record_failure(&job.task, &error)?;
             }
         }
@@ -171,10 +201,10 @@ impl Uploader {
 /// Shows the last outcome in `stretch.status`.
 fn publish(error: Option<&str>) {
     // SAFETY: plain global and clock.
-    let (me, now) = unsafe { (pgrx::pg_sys::MyDatabaseId, pgrx::pg_sys::GetCurrentTimestamp()) };
+    let (me, now) = unsafe { (pg_sys::MyDatabaseId, pg_sys::GetCurrentTimestamp()) };
     shmem::with(|shared| {
         if let Some(slot) = shared.slots.iter_mut().find(|slot| slot.database == me) {
-            slot.last_error.set(error.unwrap_or(""));
+            slot.upload_error.set(error.unwrap_or(""));
             if error.is_none() {
                 slot.last_upload = now;
             }

@@ -41,6 +41,10 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
             let outcome = match worker.mover.batch(relation, None, Demand::Asked) {
                 Ok(outcome) => outcome,
                 // Held rows, a lock, or full staging: uploads and other sessions may clear it before the deadline.
+                // Only the end of the RPO, or somebody's decision, clears this one.
+                Err(error) if error.sqlstate == errors::STAGING_FULL.sqlstate && crate::migrate::is_full_of_kept()? => {
+                    return Err(error);
+                }
                 Err(error) if ["55P03", "40001", "ST019"].contains(&error.sqlstate.as_str()) => {
                     worker.background();
                     super::nap(Duration::from_millis(100));

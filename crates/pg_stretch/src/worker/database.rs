@@ -55,6 +55,9 @@ fn register(database: pg_sys::Oid) -> bool {
             slot.worker_latch = pg_sys::MyLatch;
         }
         slot.wanted = false;
+        (slot.waits, slot.rest) = (false, false);
+        // SAFETY: a clock.
+        slot.started = unsafe { pg_sys::GetCurrentTimestamp() };
         Some(())
     });
     shmem::broadcast();
@@ -102,6 +105,9 @@ impl Worker {
             if needed() {
                 idle_rounds = 0;
                 let nap = self.round();
+                if self.makes_room(database) {
+                    return;
+                }
                 super::nap(nap);
             } else {
                 // A caller may be about to enqueue; a worker without work leaves after a few empty rounds (F45).
@@ -112,6 +118,31 @@ impl Worker {
                 super::nap(Duration::from_millis(100));
             }
         }
+    }
+
+    /// Whether another database gets the next turn: no job is left half done, and this database waits for the one after.
+    fn makes_room(&mut self, database: pg_sys::Oid) -> bool {
+        let asked = || shmem::with(|shared| shared.slots.iter().any(|slot| slot.database == database && slot.rest));
+        if !asked() {
+            return false;
+        }
+        loop {
+            let mut settled = false;
+            step("upload", || {
+                settled = self.uploader.settle()?;
+                Ok(())
+            });
+            if settled || leave_asked(database) {
+                break;
+            }
+            super::nap(Duration::from_millis(100));
+        }
+        shmem::with(|shared| {
+            if let Some(slot) = shared.slot(database) {
+                (slot.rest, slot.wanted) = (false, true);
+            }
+        });
+        true
     }
 
     /// One round of everything that a stretched database needs; an error in one step is logged and does not stop the

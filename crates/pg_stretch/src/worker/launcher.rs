@@ -1,15 +1,13 @@
 //! The launcher: one process per server that starts a worker in each database that has, or asks for, one.
 //!
-//! At its start it looks into every database once; after that, backends ask through their slot (`request::want_worker`).
+//! At its start it looks into every database once; after that, backends ask through their slot (`request::want_worker`). Where there are
+//! more databases than workers, they take turns (`turns.rs`).
 
-use crate::{error, gucs, shmem};
+use super::turns::Turns;
+use crate::{gucs, shmem};
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::prelude::*;
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
-
-/// A worker that ended is not started again before this time.
-const RESTART_PAUSE: Duration = Duration::from_secs(1);
+use std::time::Duration;
 
 /// Registers the launcher with the postmaster; called from `_PG_init` under shared_preload_libraries.
 pub fn register() {
@@ -38,16 +36,12 @@ pub extern "C-unwind" fn stretch_launcher_main(_arg: pg_sys::Datum) {
             shared.launcher_pid = pg_sys::MyProcPid;
         }
     });
-    let mut launched: HashMap<pg_sys::Oid, Instant> = HashMap::new();
     // Every database is looked into once; one without stretched tables is left again at once.
-    let mut pending = databases();
+    let mut turns = Turns::new(databases());
     loop {
         super::reload_if_asked();
         if gucs::ENABLED.get() {
-            pending.retain(|database| !start(*database, &mut launched));
-            for database in wanted() {
-                start(database, &mut launched);
-            }
+            turns.round();
         }
         super::nap(gucs::naptime().min(Duration::from_secs(1)));
     }
@@ -87,47 +81,4 @@ fn databases() -> Vec<pg_sys::Oid> {
         error.report(pg_sys::LOG as i32);
         Vec::new()
     })
-}
-
-fn wanted() -> Vec<pg_sys::Oid> {
-    shmem::with(|shared| {
-        shared
-            .slots
-            .iter()
-            .filter(|s| s.database != pg_sys::InvalidOid && s.wanted && s.worker_pid == 0 && !s.leave)
-            .map(|s| s.database)
-            .collect()
-    })
-}
-
-/// True when a worker was started; false when it has to be tried again later.
-fn start(database: pg_sys::Oid, launched: &mut HashMap<pg_sys::Oid, Instant>) -> bool {
-    launched.retain(|_, at| at.elapsed() < RESTART_PAUSE);
-    if launched.contains_key(&database) {
-        return false;
-    }
-    let running = shmem::with(|shared| shared.slots.iter().filter(|slot| slot.worker_pid != 0).count());
-    if running.max(launched.len()) >= gucs::MAX_WORKERS.get() as usize {
-        return false;
-    }
-    launched.insert(database, Instant::now());
-    let started = BackgroundWorkerBuilder::new("pg_stretch worker")
-        .set_type("pg_stretch worker")
-        .set_library("pg_stretch")
-        .set_function("stretch_worker_main")
-        .set_argument(pg_sys::Datum::from(database).into())
-        .enable_spi_access()
-        .set_start_time(BgWorkerStartTime::RecoveryFinished)
-        .set_restart_time(None)
-        .load_dynamic();
-    if started.is_err() {
-        error::report(
-            pg_sys::LOG as i32,
-            "53400",
-            "pg_stretch could not start a worker",
-            None,
-            Some("Raise max_worker_processes."),
-        );
-    }
-    started.is_ok()
 }

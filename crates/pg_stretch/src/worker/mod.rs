@@ -7,6 +7,7 @@ pub mod launcher;
 pub mod serve;
 pub mod settings;
 mod tidy;
+mod turns;
 
 use pgrx::pg_sys;
 use std::time::Duration;

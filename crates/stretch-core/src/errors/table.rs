@@ -164,13 +164,13 @@ pub const NEWER_FORMAT: ErrorDef = ErrorDef {
     hint: "install that version or a later one",
 };
 
-/// `ST019`: staging has reached stretch.max_staged_bytes.
+/// `ST019`: staging has reached a limit.
 pub const STAGING_FULL: ErrorDef = ErrorDef {
     name: "STAGING_FULL",
     sqlstate: "ST019",
     microsoft: None,
-    message: "staging has reached stretch.max_staged_bytes",
-    hint: "let the uploads catch up, raise stretch.max_staged_bytes, or run stretch.purge_staged",
+    message: "staging has reached a limit",
+    hint: "let the uploads catch up, or raise stretch.max_staged_bytes",
 };
 
 /// `ST020`: queries of stretched tables are disabled in this database.

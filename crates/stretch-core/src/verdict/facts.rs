@@ -132,6 +132,8 @@ pub enum EndpointFacts {
 /// What the server knows without the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalFacts {
+    /// `deauthorize` took the binding away, and none was made since.
+    pub deauthorized: bool,
     /// The binding in the catalog.
     pub binding: Option<Binding>,
     /// This server and database.

@@ -48,6 +48,7 @@ fn beat(generation: u64, n: u8, sequence: u64) -> Option<Heartbeat> {
 fn restart() -> Facts {
     Facts {
         local: LocalFacts {
+            deauthorized: false,
             binding: Some(Binding {
                 branch_id: BranchId::from_bytes([9; 16]),
                 generation: 5,

@@ -1,0 +1,209 @@
+//! Turns: which database gets a worker when there are more databases than workers, as autovacuum shares its own.
+//!
+//! Databases wait in a queue, those with a waiting caller first. When all workers are taken, the one that has worked longest is asked to make
+//! room once its turn is over; it finishes what it is doing, and its database goes to the end of the queue.
+
+use crate::error;
+use crate::pg::{names, txn};
+use crate::shmem::RequestState;
+use crate::{gucs, shmem};
+use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime, DynamicBackgroundWorker};
+use pgrx::pg_sys;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+/// A worker that ended is not started again before this time.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// A worker that was started.
+struct Launched {
+    handle: DynamicBackgroundWorker,
+    at: Instant,
+}
+
+/// What the launcher remembers.
+pub struct Turns {
+    queue: VecDeque<pg_sys::Oid>,
+    launched: HashMap<pg_sys::Oid, Launched>,
+    /// Databases whose wait is in the log already.
+    told: HashSet<pg_sys::Oid>,
+}
+
+enum Start {
+    Started,
+    /// It ended a moment ago.
+    Soon,
+    /// Every worker is taken.
+    Full,
+}
+
+impl Turns {
+    /// Begins with these databases waiting.
+    pub fn new(databases: Vec<pg_sys::Oid>) -> Self {
+        Self {
+            queue: databases.into(),
+            launched: HashMap::new(),
+            told: HashSet::new(),
+        }
+    }
+
+    /// Starts what can be started, and asks for room for what cannot.
+    pub fn round(&mut self) {
+        self.launched
+            .retain(|_, launched| is_alive(&launched.handle) || launched.at.elapsed() < RESTART_PAUSE);
+        self.enqueue();
+        let mut waiting = VecDeque::new();
+        let mut full = false;
+        for database in std::mem::take(&mut self.queue) {
+            let start = if full { Start::Full } else { self.start(database) };
+            match start {
+                Start::Started => {
+                    self.told.remove(&database);
+                }
+                Start::Soon => waiting.push_back(database),
+                Start::Full => {
+                    full = true;
+                    waiting.push_back(database);
+                }
+            }
+        }
+        self.queue = waiting;
+        self.mark(full);
+    }
+
+    /// Appends the databases that want a worker; those with a waiting caller go to the front.
+    fn enqueue(&mut self) {
+        let wanted = shmem::with(|shared| {
+            let mut wanted = Vec::new();
+            for slot in shared.slots.iter() {
+                if slot.database != pg_sys::InvalidOid && slot.wanted && slot.worker_pid == 0 && !slot.leave {
+                    let called = shared
+                        .requests
+                        .iter()
+                        .any(|request| request.database == slot.database && request.state == RequestState::Queued);
+                    wanted.push((slot.database, called));
+                }
+            }
+            wanted
+        });
+        for (database, called) in wanted {
+            let queued = self.queue.iter().position(|other| *other == database);
+            match (queued, called) {
+                (None, false) => self.queue.push_back(database),
+                (Some(_), false) => {}
+                (at, true) => {
+                    at.map(|at| self.queue.remove(at));
+                    self.queue.push_front(database);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, database: pg_sys::Oid) -> Start {
+        if self.launched.contains_key(&database) {
+            return Start::Soon;
+        }
+        if self.running() >= gucs::MAX_WORKERS.get() as usize {
+            return Start::Full;
+        }
+        let started = BackgroundWorkerBuilder::new("pg_stretch worker")
+            .set_type("pg_stretch worker")
+            .set_library("pg_stretch")
+            .set_function("stretch_worker_main")
+            .set_argument(pg_sys::Datum::from(database).into())
+            .enable_spi_access()
+            .set_start_time(BgWorkerStartTime::RecoveryFinished)
+            .set_restart_time(None)
+            .load_dynamic();
+        match started {
+            Ok(handle) => {
+                self.launched.insert(
+                    database,
+                    Launched {
+                        handle,
+                        at: Instant::now(),
+                    },
+                );
+                Start::Started
+            }
+            // max_worker_processes is used up, perhaps by others.
+            Err(_) => Start::Full,
+        }
+    }
+
+    /// Workers that live, or were started and have not come to life yet.
+    fn running(&self) -> usize {
+        let mut databases: HashSet<pg_sys::Oid> = shmem::with(|shared| {
+            let busy = shared.slots.iter().filter(|slot| slot.worker_pid != 0);
+            busy.map(|slot| slot.database).collect()
+        });
+        let alive = self.launched.iter().filter(|(_, launched)| is_alive(&launched.handle));
+        databases.extend(alive.map(|(database, _)| *database));
+        databases.len()
+    }
+
+    /// Shows who waits, and asks as many workers to make room as their turns are over.
+    fn mark(&mut self, full: bool) {
+        let waiting: Vec<pg_sys::Oid> = match full {
+            true => self.queue.iter().copied().collect(),
+            false => Vec::new(),
+        };
+        // SAFETY: a clock.
+        let now = unsafe { pg_sys::GetCurrentTimestamp() };
+        let turn = gucs::naptime().max(Duration::from_secs(1)).as_micros() as i64;
+        shmem::with(|shared| {
+            for slot in shared.slots.iter_mut() {
+                slot.waits = waiting.contains(&slot.database) && slot.database != pg_sys::InvalidOid;
+            }
+            let mut over: Vec<usize> = (0..shared.slots.len())
+                .filter(|at| {
+                    let slot = &shared.slots[*at];
+                    slot.worker_pid != 0 && now - slot.started >= turn
+                })
+                .collect();
+            over.sort_by_key(|at| shared.slots[*at].started);
+            let asked = over.iter().filter(|at| shared.slots[**at].rest).count();
+            let more = waiting.len().saturating_sub(asked);
+            for at in over
+                .into_iter()
+                .filter(|at| !shared.slots[*at].rest)
+                .take(more)
+                .collect::<Vec<_>>()
+            {
+                shared.slots[at].rest = true;
+                let latch = shared.slots[at].worker_latch;
+                if !latch.is_null() {
+                    // SAFETY: the latch of a living worker, which clears it under the same lock when it ends.
+                    unsafe { pg_sys::SetLatch(latch) };
+                }
+            }
+        });
+        for database in waiting {
+            if self.told.insert(database) {
+                tell(database);
+            }
+        }
+    }
+}
+
+fn is_alive(handle: &DynamicBackgroundWorker) -> bool {
+    !matches!(handle.pid(), Err(BackgroundWorkerStatus::Stopped))
+}
+
+/// One line in the log for each database that has to wait.
+fn tell(database: pg_sys::Oid) {
+    let name = txn::run(|| {
+        // SAFETY: a look-up in a shared catalog inside a transaction.
+        Ok(names::text(unsafe { pg_sys::get_database_name(database) }))
+    });
+    error::report(
+        pg_sys::WARNING as i32,
+        "53400",
+        &format!(
+            "pg_stretch: database \"{}\" waits for a worker; workers take turns",
+            name.unwrap_or_default()
+        ),
+        None,
+        Some("Raise stretch.max_workers, and max_worker_processes above it."),
+    );
+}
