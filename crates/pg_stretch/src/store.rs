@@ -174,6 +174,7 @@ pub fn map_error(error: &EndpointError) -> Error {
         | EndpointError::Rejected { .. }
         | EndpointError::NoTls
         | EndpointError::Local { .. }
+        | EndpointError::NotAFile { .. }
         | EndpointError::Other => Error::new(&errors::ENDPOINT_UNREACHABLE, text),
         EndpointError::Refused { .. } | EndpointError::BadCredential(_) => Error::new(&errors::ENDPOINT_REFUSED, text),
         EndpointError::NotFound { .. } => Error::new(&errors::SEGMENT_LOST, text),

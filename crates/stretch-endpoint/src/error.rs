@@ -21,6 +21,8 @@ pub enum Unreachable {
     Connection,
     /// The store answered 429 or 5xx, also after retries.
     Busy,
+    /// The folder of a `file://` endpoint is gone, as that of a share that is not mounted.
+    FolderMissing,
 }
 
 impl fmt::Display for Unreachable {
@@ -32,6 +34,7 @@ impl fmt::Display for Unreachable {
             Self::Tls => "TLS handshake failed",
             Self::Connection => "connection failed",
             Self::Busy => "server error",
+            Self::FolderMissing => "its folder does not exist",
         })
     }
 }
@@ -104,6 +107,9 @@ pub enum EndpointError {
     /// An operation on local files (`file://`) failed.
     #[error("file operation of the endpoint failed: {kind}")]
     Local { kind: std::io::ErrorKind },
+    /// A `file://` endpoint holds a folder, FIFO or device where an object is expected; it was not opened.
+    #[error("object \"{key}\" of the endpoint is not a regular file")]
+    NotAFile { key: String },
     /// No HTTPS client can be made on this machine.
     #[error("no TLS client can be set up; are the system's CA certificates installed?")]
     NoTls,
@@ -131,6 +137,7 @@ pub enum ErrorKind {
     NewerFormat,
     Corrupt,
     Local,
+    NotAFile,
     NoTls,
     Other,
 }
@@ -154,6 +161,7 @@ impl EndpointError {
             Self::NewerFormat { .. } => ErrorKind::NewerFormat,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Local { .. } => ErrorKind::Local,
+            Self::NotAFile { .. } => ErrorKind::NotAFile,
             Self::NoTls => ErrorKind::NoTls,
             Self::Other => ErrorKind::Other,
         }

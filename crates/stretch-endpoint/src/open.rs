@@ -21,7 +21,7 @@ pub(crate) const GCS_BASE_URL: &str = "https://storage.googleapis.com";
 pub struct OpenOptions {
     /// For making a connection.
     pub connect_timeout: Duration,
-    /// For one request, from sending it to the last byte of the answer.
+    /// For one request, from sending it to the last byte of the answer; for `file://`, for one operation.
     pub request_timeout: Duration,
     /// How often a failed request is repeated (connection errors, 429, 5xx).
     pub max_retries: usize,

@@ -42,7 +42,7 @@ pub enum Fault {
     GetShort,
     /// A get does not find what is there.
     GetMissing,
-    /// Neither puts nor gets ever answer.
+    /// Neither puts nor gets nor listings (of a folder whose name fits) ever answer.
     Hang,
     /// A listing leaves the object out.
     ListHides,
@@ -252,6 +252,9 @@ impl ObjectStore for FaultyStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        if prefix.is_some_and(|folder| self.take(folder, &[Fault::Hang]).is_some()) {
+            return futures::stream::pending().boxed();
+        }
         let mut lies: Vec<(Fault, String, usize)> = Vec::new();
         for planned in self.lock().iter_mut() {
             if matches!(planned.fault, Fault::ListHides | Fault::ListWrongSize) {
