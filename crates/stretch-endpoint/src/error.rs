@@ -3,6 +3,7 @@
 //! No text holds a secret, a signed URL or a response body: at most the HTTP status and the store's short error
 //! code (finding F5: a body may come from somebody else's service).
 
+use crate::refusal::Refusal;
 use std::fmt;
 use uuid::Uuid;
 
@@ -65,9 +66,12 @@ pub enum EndpointError {
     /// The store does not answer; worth trying again later.
     #[error("the endpoint cannot be reached: {why}{reply}")]
     Unreachable { why: Unreachable, reply: Reply },
-    /// 401 or 403: the credential is wrong or lacks a right.
-    #[error("the endpoint refused the credential{reply}")]
-    Refused { reply: Reply },
+    /// 401 or 403: mostly the credential is wrong or lacks a right.
+    #[error("{why}{reply}")]
+    Refused { why: Refusal, reply: Reply },
+    /// The object is in an archived storage class, where it cannot be read.
+    #[error("object \"{key}\" is in an archived storage class and has to be restored before it can be read{reply}")]
+    Archived { key: String, reply: Reply },
     /// An object is not there.
     #[error("object \"{key}\" does not exist on the endpoint")]
     NotFound { key: String },
@@ -124,6 +128,7 @@ pub enum EndpointError {
 pub enum ErrorKind {
     Unreachable,
     Refused,
+    Archived,
     NotFound,
     NoSuchBucket,
     Redirected,
@@ -148,6 +153,7 @@ impl EndpointError {
         match self {
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::Refused { .. } => ErrorKind::Refused,
+            Self::Archived { .. } => ErrorKind::Archived,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::NoSuchBucket => ErrorKind::NoSuchBucket,
             Self::Redirected { .. } => ErrorKind::Redirected,
@@ -170,6 +176,17 @@ impl EndpointError {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
+    }
+
+    /// What to do, where the kind alone does not say it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused { why, .. } => why.hint(),
+            Self::Archived { .. } => Some(
+                "Restore the object on the store, and exclude the endpoint's prefix from rules that archive objects.",
+            ),
+            _ => None,
+        }
     }
 
     /// A timeout without an answer.

@@ -19,6 +19,7 @@ mod open;
 pub mod pin;
 pub mod probe;
 mod ranges;
+mod refusal;
 pub mod store;
 #[cfg(test)]
 mod testing;
@@ -31,5 +32,6 @@ pub use error::{EndpointError, ErrorKind, Unreachable};
 pub use file_root::file_root_check;
 pub use keys::{Key, Label, SegmentName};
 pub use open::OpenOptions;
+pub use refusal::{Operation, Refusal};
 pub use store::{Endpoint, ObjectInfo, PutNew};
 pub use url::{EndpointUrl, Scheme};

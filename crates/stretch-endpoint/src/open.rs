@@ -3,6 +3,7 @@
 use crate::credential::Credential;
 use crate::error::EndpointError;
 use crate::http::{GuardedConnector, NO_CLIENT};
+use crate::refusal::Operation;
 use crate::url::{DEFAULT_REGION, EndpointUrl, Inner, check_account};
 use object_store::aws::{AmazonS3Builder, AwsCredential, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureAccessKey, AzureCredential, MicrosoftAzureBuilder};
@@ -112,7 +113,8 @@ fn local(path: &Path) -> Result<Arc<dyn ObjectStore>, EndpointError> {
             std::fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(io)?;
         }
     }
-    let store = LocalFileSystem::new_with_prefix(path).map_err(|error| crate::errmap::translate(&error, ""))?;
+    let store = LocalFileSystem::new_with_prefix(path)
+        .map_err(|error| crate::errmap::translate(&error, Operation::Read, ""))?;
     Ok(Arc::new(store.with_fsync(true)))
 }
 

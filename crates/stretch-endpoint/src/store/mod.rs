@@ -5,6 +5,7 @@ use crate::errmap::translate;
 use crate::error::EndpointError;
 use crate::open::{self, OpenOptions};
 use crate::ranges;
+use crate::refusal::Operation;
 use crate::url::EndpointUrl;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -17,6 +18,8 @@ mod folder;
 #[cfg(test)]
 mod folder_tests;
 mod links;
+#[cfg(test)]
+mod reply_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -109,11 +112,11 @@ impl Endpoint {
                 Ok(result) => Ok(PutNew::Created { etag: result.e_tag }),
                 Err(object_store::Error::AlreadyExists { .. }) => Ok(PutNew::Exists),
                 // A PUT names no object that could be missing: it is the bucket.
-                Err(error @ object_store::Error::NotFound { .. }) => match translate(&error, key) {
+                Err(error @ object_store::Error::NotFound { .. }) => match translate(&error, Operation::Create, key) {
                     EndpointError::NotFound { .. } => Err(EndpointError::NoSuchBucket),
                     other => Err(other),
                 },
-                Err(error) => Err(translate(&error, key)),
+                Err(error) => Err(translate(&error, Operation::Create, key)),
             }
         })
         .await
@@ -123,9 +126,16 @@ impl Endpoint {
     pub async fn get(&self, key: &str) -> Result<Bytes, EndpointError> {
         self.bounded(async {
             let path = self.object(key).await?;
-            let result = self.store.get(&path).await.map_err(|error| translate(&error, key))?;
+            let result = self
+                .store
+                .get(&path)
+                .await
+                .map_err(|error| translate(&error, Operation::Read, key))?;
             let size = result.meta.size;
-            let bytes = result.bytes().await.map_err(|error| translate(&error, key))?;
+            let bytes = result
+                .bytes()
+                .await
+                .map_err(|error| translate(&error, Operation::Read, key))?;
             if bytes.len() as u64 != size {
                 return Err(short(key));
             }
@@ -157,7 +167,7 @@ impl Endpoint {
     async fn get_one_range(&self, path: &StorePath, key: &str, range: Range<u64>) -> Result<Bytes, EndpointError> {
         let asked = range.end - range.start;
         let bytes = self.store.get_range(path, range).await.map_err(|error| {
-            match translate(&error, key) {
+            match translate(&error, Operation::Read, key) {
                 // 416, or the local stores' word for it: the object ends before the range.
                 EndpointError::Rejected { reply } if reply.status == Some(416) => short(key),
                 EndpointError::Other => short(key),
@@ -175,7 +185,11 @@ impl Endpoint {
     pub async fn head(&self, key: &str) -> Result<ObjectInfo, EndpointError> {
         self.bounded(async {
             let path = self.object(key).await?;
-            let meta = self.store.head(&path).await.map_err(|error| translate(&error, key))?;
+            let meta = self
+                .store
+                .head(&path)
+                .await
+                .map_err(|error| translate(&error, Operation::Read, key))?;
             Ok(ObjectInfo {
                 key: key.to_owned(),
                 size: meta.size,
@@ -220,7 +234,7 @@ impl Endpoint {
             } else {
                 metas.try_collect().await
             }
-            .map_err(|error| translate(&error, prefix))?;
+            .map_err(|error| translate(&error, Operation::List, prefix))?;
             let mut found = Vec::with_capacity(metas.len());
             for meta in metas {
                 let Some(key) = self.relative(&meta.location) else {
