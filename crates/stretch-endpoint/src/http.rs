@@ -4,6 +4,7 @@
 //! errors. Each of these would let an endpoint of a non-superuser reach or show what it must not (F5), so the
 //! client is built here, and failures leave it as a [`StoreReply`]: a status and a short code.
 
+use crate::url::HttpVersions;
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::ClientOptions;
@@ -61,6 +62,7 @@ pub(crate) struct GuardedConnector {
     pub(crate) request_timeout: Duration,
     /// Plain http and nothing else: then no certificates are needed, and none are looked for.
     pub(crate) plain_http: bool,
+    pub(crate) versions: HttpVersions,
 }
 
 /// The name under which a failure to set up the client is recognised.
@@ -76,6 +78,10 @@ impl HttpConnector for GuardedConnector {
             builder.tls_certs_only(std::iter::empty())
         } else {
             builder.https_only(true)
+        };
+        let builder = match self.versions {
+            HttpVersions::Any => builder,
+            HttpVersions::Http11 => builder.http1_only(),
         };
         let client = builder
             .user_agent(concat!("pg_stretch/", env!("CARGO_PKG_VERSION")))

@@ -34,4 +34,4 @@ pub use keys::{Key, Label, SegmentName};
 pub use open::OpenOptions;
 pub use refusal::{Operation, Refusal};
 pub use store::{Endpoint, ObjectInfo, PutNew};
-pub use url::{EndpointUrl, Scheme};
+pub use url::{EndpointUrl, HttpVersions, Scheme};

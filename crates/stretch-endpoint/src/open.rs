@@ -50,6 +50,7 @@ impl OpenOptions {
             connect_timeout: self.connect_timeout,
             request_timeout: self.request_timeout,
             plain_http: url.is_plain_http(),
+            versions: url.http_versions(),
         }
     }
 

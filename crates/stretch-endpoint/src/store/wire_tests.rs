@@ -232,6 +232,33 @@ fn without_a_credential_nothing_is_sent() {
     );
 }
 
+/// What the client offers is in its first message, before any encryption.
+#[test]
+fn http_11_can_be_forced() {
+    use std::io::Read;
+    for (parameter, offers_http_2) in [("", true), ("&http=1.1", false)] {
+        for scheme in ["s3://bucket?", "az://container?account=account1&"] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let hello = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().expect("a client");
+                let mut bytes = vec![0; 16 * 1024];
+                let length = stream.read(&mut bytes).expect("its hello");
+                bytes.truncate(length);
+                bytes
+            });
+            let text = format!("{scheme}endpoint=https://{address}{parameter}");
+            let url = EndpointUrl::parse(&text).expect("a URL");
+            let credential = Credential::new("account1", "VG9wU2VjcmV0");
+            let endpoint = Endpoint::open(&url, Some(&credential), &options()).expect("an endpoint");
+            assert!(run(endpoint.get("k")).is_err(), "nobody answers");
+            let hello = hello.join().expect("no panic");
+            let offers = |name: &[u8]| hello.windows(name.len()).any(|window| window == name);
+            assert_eq!(offers(b"\x02h2"), offers_http_2, "{text}");
+        }
+    }
+}
+
 #[test]
 fn plain_http_needs_permission() {
     let url = EndpointUrl::parse("s3://bucket?endpoint=http://127.0.0.1:9").expect("a URL");
