@@ -151,6 +151,8 @@ fn s3(
         .with_virtual_hosted_style_request(!path_style)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_checksum_algorithm(Checksum::SHA256)
+        // One object is deleted at a time, and some compatible stores know no request for many.
+        .with_disable_bulk_delete(true)
         .with_allow_http(options.allow_http)
         .with_retry(options.retry())
         .with_http_connector(options.connector(url));

@@ -67,12 +67,11 @@ impl LocalFolder {
     /// Removes the folder `key` if it is empty. Nobody depends on it, so nothing is reported.
     pub(super) async fn remove_empty(&self, key: &str) {
         let key = key.to_owned();
-        let _ = self
-            .look(move |root| {
-                let _ = std::fs::remove_dir(root.join(key));
-                Ok(())
-            })
-            .await;
+        let removed = self.look(move |root| {
+            let _ = std::fs::remove_dir(root.join(key));
+            Ok(())
+        });
+        let _ = self.bounded(removed).await;
     }
 
     /// Runs `what` on a blocking thread, after a look whether the folder is there. A folder that is gone is a share

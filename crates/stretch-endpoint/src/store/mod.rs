@@ -1,6 +1,7 @@
-//! An open endpoint: create, read and list objects. There is no overwrite and no delete.
+//! An open endpoint: create, read and list objects. There is no overwrite, and no delete for other crates.
 
 use crate::credential::Credential;
+use crate::disposable::Disposable;
 use crate::errmap::translate;
 use crate::error::EndpointError;
 use crate::open::{self, OpenOptions};
@@ -257,6 +258,26 @@ impl Endpoint {
             Ok(found)
         })
         .await
+    }
+
+    /// Deletes an object of which this crate knows that nobody needs it. One that is not there is success.
+    pub(crate) async fn delete(&self, what: &Disposable) -> Result<(), EndpointError> {
+        self.bounded(async {
+            let key = what.key();
+            let path = self.object(key).await?;
+            match self.store.delete(&path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Err(error) => Err(translate(&error, Operation::Delete, key)),
+            }
+        })
+        .await
+    }
+
+    /// Removes an empty folder of a `file://` endpoint; other stores have no folders.
+    pub(crate) async fn remove_empty_folder(&self, key: &str) {
+        if let (Some(local), Ok(_)) = (&self.local, self.path(key)) {
+            local.remove_empty(key).await;
+        }
     }
 
     fn path(&self, key: &str) -> Result<StorePath, EndpointError> {
