@@ -1,4 +1,6 @@
 //! `file://` endpoints that hang, that hold what is no object, or that are not mounted.
+// A list of ranges may hold one.
+#![allow(clippy::single_range_in_vec_init)]
 
 use super::folder::LocalFolder;
 use super::*;
