@@ -152,7 +152,10 @@ fn start() -> Result<IoThread> {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .max_blocking_threads(4)
+            // Operations of a file:// endpoint run on these, and one that hangs in the kernel keeps its thread also
+            // when its job is cancelled: with few threads a handful of them would block every later read for good.
+            // Threads are made when needed and end when idle, so a high limit costs nothing.
+            .max_blocking_threads(512)
             .build()
         else {
             return;

@@ -167,13 +167,15 @@ pub fn check_allowed(url: &EndpointUrl, role: pg_sys::Oid) -> Result<()> {
 /// An endpoint's failure as an error for users; its text holds no secret and no body of an answer.
 pub fn map_error(error: &EndpointError) -> Error {
     let text = error.to_string();
-    match error {
+    let mapped = match error {
         EndpointError::Unreachable { .. }
         | EndpointError::NoSuchBucket
         | EndpointError::Redirected { .. }
         | EndpointError::Rejected { .. }
         | EndpointError::NoTls
         | EndpointError::Local { .. }
+        | EndpointError::NotAFile { .. }
+        | EndpointError::Archived { .. }
         | EndpointError::Other => Error::new(&errors::ENDPOINT_UNREACHABLE, text),
         EndpointError::Refused { .. } | EndpointError::BadCredential(_) => Error::new(&errors::ENDPOINT_REFUSED, text),
         EndpointError::NotFound { .. } => Error::new(&errors::SEGMENT_LOST, text),
@@ -185,5 +187,9 @@ pub fn map_error(error: &EndpointError) -> Error {
         EndpointError::Foreign { .. } => Error::new(&errors::WRONG_ENDPOINT, text),
         EndpointError::NewerFormat { .. } => Error::new(&errors::NEWER_FORMAT, text),
         EndpointError::Corrupt { .. } => Error::new(&errors::CHECKSUM_MISMATCH, text),
+    };
+    match error.hint() {
+        Some(hint) => mapped.hint(hint),
+        None => mapped,
     }
 }

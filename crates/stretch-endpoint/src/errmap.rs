@@ -1,15 +1,16 @@
 //! From object_store's errors to ours, by type and never by text.
 
 use crate::error::{EndpointError, Reply, Unreachable};
-use crate::http::{NO_BUCKET_CODES, StoreReply};
+use crate::http::{StoreReply, codes};
+use crate::refusal::{Operation, Refusal};
 use object_store::client::{HttpError, HttpErrorKind};
 use std::error::Error as StdError;
 
 /// Translates a failure of an operation on `key` (as the caller named it).
-pub(crate) fn translate(error: &object_store::Error, key: &str) -> EndpointError {
+pub(crate) fn translate(error: &object_store::Error, operation: Operation, key: &str) -> EndpointError {
     use object_store::Error as Os;
     if let Some(reply) = find::<StoreReply>(error) {
-        return from_reply(reply);
+        return from_reply(reply, operation, key);
     }
     if let Some(http) = find::<HttpError>(error) {
         return EndpointError::Unreachable {
@@ -22,6 +23,7 @@ pub(crate) fn translate(error: &object_store::Error, key: &str) -> EndpointError
         Os::PermissionDenied { .. } | Os::Unauthenticated { .. } => match find_io(error) {
             Some(kind) => EndpointError::Local { kind },
             None => EndpointError::Refused {
+                why: Refusal::Credential,
                 reply: Reply::default(),
             },
         },
@@ -34,21 +36,48 @@ pub(crate) fn translate(error: &object_store::Error, key: &str) -> EndpointError
     }
 }
 
-fn from_reply(found: &StoreReply) -> EndpointError {
+fn from_reply(found: &StoreReply, operation: Operation, key: &str) -> EndpointError {
     let reply = Reply {
         status: Some(found.status),
         code: found.code.clone(),
     };
-    let code = found.code.as_deref().unwrap_or("");
+    let is = |codes: &[&str]| found.is(codes);
     match found.status {
-        401 | 403 => EndpointError::Refused { reply },
-        _ if NO_BUCKET_CODES.contains(&code) => EndpointError::NoSuchBucket,
+        _ if is(&codes::ARCHIVED) => EndpointError::Archived {
+            key: key.to_owned(),
+            reply,
+        },
+        _ if is(&codes::NO_BUCKET) => EndpointError::NoSuchBucket,
+        501 => not_implemented(operation),
+        400 if is(&codes::NOT_IMPLEMENTED) => not_implemented(operation),
+        400 if is(&codes::TIMED_OUT) => EndpointError::Unreachable {
+            why: Unreachable::Busy,
+            reply,
+        },
+        401 | 403 => EndpointError::Refused {
+            why: Refusal::from_code(found.code.as_deref(), operation),
+            reply,
+        },
         300..=399 => EndpointError::Redirected { reply },
         408 | 409 | 429 | 500..=599 => EndpointError::Unreachable {
             why: Unreachable::Busy,
             reply,
         },
         _ => EndpointError::Rejected { reply },
+    }
+}
+
+/// The store says itself that it lacks something: no trouble of the moment, and worse than one refused request.
+fn not_implemented(operation: Operation) -> EndpointError {
+    EndpointError::BrokenPromise {
+        which: match operation {
+            Operation::Read => "objects and ranges of them can be read (the store says \"not implemented\")",
+            Operation::Create => {
+                "objects can be created with If-None-Match and a checksum (the store says \"not implemented\")"
+            }
+            Operation::List => "objects can be listed (the store says \"not implemented\")",
+            Operation::Delete => "objects can be deleted (the store says \"not implemented\")",
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 //! No text holds a secret, a signed URL or a response body: at most the HTTP status and the store's short error
 //! code (finding F5: a body may come from somebody else's service).
 
+use crate::refusal::Refusal;
 use std::fmt;
 use uuid::Uuid;
 
@@ -21,6 +22,8 @@ pub enum Unreachable {
     Connection,
     /// The store answered 429 or 5xx, also after retries.
     Busy,
+    /// The folder of a `file://` endpoint is gone, as that of a share that is not mounted.
+    FolderMissing,
 }
 
 impl fmt::Display for Unreachable {
@@ -32,6 +35,7 @@ impl fmt::Display for Unreachable {
             Self::Tls => "TLS handshake failed",
             Self::Connection => "connection failed",
             Self::Busy => "server error",
+            Self::FolderMissing => "its folder does not exist",
         })
     }
 }
@@ -62,9 +66,12 @@ pub enum EndpointError {
     /// The store does not answer; worth trying again later.
     #[error("the endpoint cannot be reached: {why}{reply}")]
     Unreachable { why: Unreachable, reply: Reply },
-    /// 401 or 403: the credential is wrong or lacks a right.
-    #[error("the endpoint refused the credential{reply}")]
-    Refused { reply: Reply },
+    /// 401 or 403: mostly the credential is wrong or lacks a right.
+    #[error("{why}{reply}")]
+    Refused { why: Refusal, reply: Reply },
+    /// The object is in an archived storage class, where it cannot be read.
+    #[error("object \"{key}\" is in an archived storage class and has to be restored before it can be read{reply}")]
+    Archived { key: String, reply: Reply },
     /// An object is not there.
     #[error("object \"{key}\" does not exist on the endpoint")]
     NotFound { key: String },
@@ -104,6 +111,9 @@ pub enum EndpointError {
     /// An operation on local files (`file://`) failed.
     #[error("file operation of the endpoint failed: {kind}")]
     Local { kind: std::io::ErrorKind },
+    /// A `file://` endpoint holds a folder, FIFO or device where an object is expected; it was not opened.
+    #[error("object \"{key}\" of the endpoint is not a regular file")]
+    NotAFile { key: String },
     /// No HTTPS client can be made on this machine.
     #[error("no TLS client can be set up; are the system's CA certificates installed?")]
     NoTls,
@@ -118,6 +128,7 @@ pub enum EndpointError {
 pub enum ErrorKind {
     Unreachable,
     Refused,
+    Archived,
     NotFound,
     NoSuchBucket,
     Redirected,
@@ -131,6 +142,7 @@ pub enum ErrorKind {
     NewerFormat,
     Corrupt,
     Local,
+    NotAFile,
     NoTls,
     Other,
 }
@@ -141,6 +153,7 @@ impl EndpointError {
         match self {
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::Refused { .. } => ErrorKind::Refused,
+            Self::Archived { .. } => ErrorKind::Archived,
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::NoSuchBucket => ErrorKind::NoSuchBucket,
             Self::Redirected { .. } => ErrorKind::Redirected,
@@ -154,6 +167,7 @@ impl EndpointError {
             Self::NewerFormat { .. } => ErrorKind::NewerFormat,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Local { .. } => ErrorKind::Local,
+            Self::NotAFile { .. } => ErrorKind::NotAFile,
             Self::NoTls => ErrorKind::NoTls,
             Self::Other => ErrorKind::Other,
         }
@@ -162,6 +176,17 @@ impl EndpointError {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
+    }
+
+    /// What to do, where the kind alone does not say it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused { why, .. } => why.hint(),
+            Self::Archived { .. } => Some(
+                "Restore the object on the store, and exclude the endpoint's prefix from rules that archive objects.",
+            ),
+            _ => None,
+        }
     }
 
     /// A timeout without an answer.

@@ -4,6 +4,7 @@
 //! errors. Each of these would let an endpoint of a non-superuser reach or show what it must not (F5), so the
 //! client is built here, and failures leave it as a [`StoreReply`]: a status and a short code.
 
+use crate::url::HttpVersions;
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::ClientOptions;
@@ -22,6 +23,13 @@ pub(crate) struct StoreReply {
     pub(crate) code: Option<String>,
 }
 
+impl StoreReply {
+    /// Whether the code is one of these.
+    pub(crate) fn is(&self, codes: &[&str]) -> bool {
+        self.code.as_deref().is_some_and(|code| codes.contains(&code))
+    }
+}
+
 impl fmt::Display for StoreReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HTTP status {}", self.status)
@@ -30,11 +38,19 @@ impl fmt::Display for StoreReply {
 
 impl std::error::Error for StoreReply {}
 
-/// Error codes that mean the bucket or container, not an object, is missing.
-pub(crate) const NO_BUCKET_CODES: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"];
-
-/// Codes of a 409 that says "another write to this key is under way", which is not "it exists".
-const TRY_AGAIN_CODES: [&str; 2] = ["ConditionalRequestConflict", "OperationAborted"];
+/// Error codes of stores whose meaning a status alone does not carry.
+pub(crate) mod codes {
+    /// The bucket or container, not an object, is missing.
+    pub(crate) const NO_BUCKET: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"];
+    /// A 409 that says "another write to this key is under way", which is not "it exists".
+    pub(crate) const TRY_AGAIN: [&str; 2] = ["ConditionalRequestConflict", "OperationAborted"];
+    /// The object is in a storage class that cannot be read (S3, then Azure).
+    pub(crate) const ARCHIVED: [&str; 3] = ["InvalidObjectState", "BlobArchived", "BlobBeingRehydrated"];
+    /// A 400 that says "the body did not arrive in time", which another try may do better.
+    pub(crate) const TIMED_OUT: [&str; 1] = ["RequestTimeout"];
+    /// A 400 that says "a header asks for something that does not exist here" (S3, then Azure).
+    pub(crate) const NOT_IMPLEMENTED: [&str; 2] = ["NotImplemented", "UnsupportedHeader"];
+}
 
 /// As much of an error body as is looked at for its code, in bytes.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
@@ -46,6 +62,7 @@ pub(crate) struct GuardedConnector {
     pub(crate) request_timeout: Duration,
     /// Plain http and nothing else: then no certificates are needed, and none are looked for.
     pub(crate) plain_http: bool,
+    pub(crate) versions: HttpVersions,
 }
 
 /// The name under which a failure to set up the client is recognised.
@@ -61,6 +78,10 @@ impl HttpConnector for GuardedConnector {
             builder.tls_certs_only(std::iter::empty())
         } else {
             builder.https_only(true)
+        };
+        let builder = match self.versions {
+            HttpVersions::Any => builder,
+            HttpVersions::Http11 => builder.http1_only(),
         };
         let client = builder
             .user_agent(concat!("pg_stretch/", env!("CARGO_PKG_VERSION")))
@@ -108,12 +129,13 @@ impl HttpService for GuardedService {
             Some(code) => Some(code),
             None => read_limited(body).await.as_deref().and_then(code_of_body),
         };
-        let is = |codes: &[&str]| code.as_deref().is_some_and(|code| codes.contains(&code));
+        let reply = StoreReply { status, code };
+        let is = |codes: &[&str]| reply.is(codes);
         // These statuses carry meaning for object_store's own logic (create-if-absent, missing objects) and pass
         // on with an empty body; the others end here with a type that can be recognised.
         let passes = match status {
-            404 => !is(&NO_BUCKET_CODES),
-            409 => !is(&NO_BUCKET_CODES) && !is(&TRY_AGAIN_CODES),
+            404 => !is(&codes::NO_BUCKET),
+            409 => !is(&codes::NO_BUCKET) && !is(&codes::TRY_AGAIN) && !is(&codes::ARCHIVED),
             304 | 412 => true,
             _ => false,
         };
@@ -121,13 +143,16 @@ impl HttpService for GuardedService {
             return Ok(HttpResponse::from_parts(parts, Bytes::new().into()));
         }
         // `Request` is the kind that object_store retries within its budget for every method; all our writes are
-        // create-if-absent, so a repeated one is harmless.
+        // create-if-absent and a deletion has one outcome, so a repeated one is harmless.
         let kind = match status {
+            // What is not implemented will not be a moment later.
+            501 => HttpErrorKind::Unknown,
             408 | 429 | 500..=599 => HttpErrorKind::Request,
-            409 if is(&TRY_AGAIN_CODES) => HttpErrorKind::Request,
+            400 if is(&codes::TIMED_OUT) => HttpErrorKind::Request,
+            409 if is(&codes::TRY_AGAIN) => HttpErrorKind::Request,
             _ => HttpErrorKind::Unknown,
         };
-        Err(HttpError::new(kind, StoreReply { status, code }))
+        Err(HttpError::new(kind, reply))
     }
 }
 

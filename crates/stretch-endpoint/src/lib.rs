@@ -1,13 +1,15 @@
 //! Endpoints: from a URL and a credential to an object store, and the objects of a stretched database on it.
 //!
 //! Everything that talks to a store is `async` and runs on whatever tokio runtime the caller has (a current-thread
-//! runtime with I/O and time enabled suffices). Nothing here knows PostgreSQL. Nothing here ever deletes or
-//! overwrites an object: every write is create-if-absent (invariant I-4).
+//! runtime with I/O and time enabled suffices). Nothing here knows PostgreSQL. Nothing here ever overwrites an object:
+//! every write is create-if-absent (invariant I-4). Nothing is deleted but replaced heartbeats of one's own claim and
+//! the objects of a probe.
 
 pub mod allow;
 pub mod bodies;
 pub mod claim;
 pub mod credential;
+mod disposable;
 mod errmap;
 pub mod error;
 pub mod faults;
@@ -19,6 +21,7 @@ mod open;
 pub mod pin;
 pub mod probe;
 mod ranges;
+mod refusal;
 pub mod store;
 #[cfg(test)]
 mod testing;
@@ -31,5 +34,6 @@ pub use error::{EndpointError, ErrorKind, Unreachable};
 pub use file_root::file_root_check;
 pub use keys::{Key, Label, SegmentName};
 pub use open::OpenOptions;
+pub use refusal::{Operation, Refusal};
 pub use store::{Endpoint, ObjectInfo, PutNew};
-pub use url::{EndpointUrl, Scheme};
+pub use url::{EndpointUrl, HttpVersions, Scheme};

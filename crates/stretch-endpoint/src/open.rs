@@ -3,6 +3,7 @@
 use crate::credential::Credential;
 use crate::error::EndpointError;
 use crate::http::{GuardedConnector, NO_CLIENT};
+use crate::refusal::Operation;
 use crate::url::{DEFAULT_REGION, EndpointUrl, Inner, check_account};
 use object_store::aws::{AmazonS3Builder, AwsCredential, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureAccessKey, AzureCredential, MicrosoftAzureBuilder};
@@ -21,7 +22,7 @@ pub(crate) const GCS_BASE_URL: &str = "https://storage.googleapis.com";
 pub struct OpenOptions {
     /// For making a connection.
     pub connect_timeout: Duration,
-    /// For one request, from sending it to the last byte of the answer.
+    /// For one request, from sending it to the last byte of the answer; for `file://`, for one operation.
     pub request_timeout: Duration,
     /// How often a failed request is repeated (connection errors, 429, 5xx).
     pub max_retries: usize,
@@ -49,6 +50,7 @@ impl OpenOptions {
             connect_timeout: self.connect_timeout,
             request_timeout: self.request_timeout,
             plain_http: url.is_plain_http(),
+            versions: url.http_versions(),
         }
     }
 
@@ -112,7 +114,8 @@ fn local(path: &Path) -> Result<Arc<dyn ObjectStore>, EndpointError> {
             std::fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(io)?;
         }
     }
-    let store = LocalFileSystem::new_with_prefix(path).map_err(|error| crate::errmap::translate(&error, ""))?;
+    let store = LocalFileSystem::new_with_prefix(path)
+        .map_err(|error| crate::errmap::translate(&error, Operation::Read, ""))?;
     Ok(Arc::new(store.with_fsync(true)))
 }
 
@@ -148,6 +151,8 @@ fn s3(
         .with_virtual_hosted_style_request(!path_style)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_checksum_algorithm(Checksum::SHA256)
+        // One object is deleted at a time, and some compatible stores know no request for many.
+        .with_disable_bulk_delete(true)
         .with_allow_http(options.allow_http)
         .with_retry(options.retry())
         .with_http_connector(options.connector(url));

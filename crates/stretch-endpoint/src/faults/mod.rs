@@ -42,7 +42,9 @@ pub enum Fault {
     GetShort,
     /// A get does not find what is there.
     GetMissing,
-    /// Neither puts nor gets ever answer.
+    /// A deletion fails: connection refused.
+    DeleteFails,
+    /// Neither puts nor gets nor deletions nor listings (of a folder whose name fits) ever answer.
     Hang,
     /// A listing leaves the object out.
     ListHides,
@@ -61,7 +63,7 @@ struct Planned {
 #[derive(Debug)]
 pub struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
-    plan: Mutex<Vec<Planned>>,
+    plan: Arc<Mutex<Vec<Planned>>>,
     hits: Arc<AtomicUsize>,
 }
 
@@ -70,7 +72,7 @@ impl FaultyStore {
     pub fn new(inner: Arc<dyn ObjectStore>) -> Arc<Self> {
         Arc::new(Self {
             inner,
-            plan: Mutex::new(Vec::new()),
+            plan: Arc::default(),
             hits: Arc::default(),
         })
     }
@@ -105,14 +107,18 @@ impl FaultyStore {
 
     /// Takes the first planned fault of `kinds` for this key.
     fn take(&self, key: &Path, kinds: &[Fault]) -> Option<Fault> {
-        let mut plan = self.lock();
-        let found = plan.iter_mut().find(|planned| {
-            planned.times > 0 && kinds.contains(&planned.fault) && key.as_ref().contains(&planned.key_contains)
-        })?;
-        found.times -= 1;
-        self.hits.fetch_add(1, Ordering::SeqCst);
-        Some(found.fault)
+        take(&self.plan, &self.hits, key, kinds)
     }
+}
+
+fn take(plan: &Mutex<Vec<Planned>>, hits: &AtomicUsize, key: &Path, kinds: &[Fault]) -> Option<Fault> {
+    let mut plan = plan.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = plan.iter_mut().find(|planned| {
+        planned.times > 0 && kinds.contains(&planned.fault) && key.as_ref().contains(&planned.key_contains)
+    })?;
+    found.times -= 1;
+    hits.fetch_add(1, Ordering::SeqCst);
+    Some(found.fault)
 }
 
 impl fmt::Display for FaultyStore {
@@ -248,10 +254,27 @@ impl ObjectStore for FaultyStore {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let (plan, hits) = (Arc::clone(&self.plan), Arc::clone(&self.hits));
+        let reached = locations.then(move |location| {
+            let fault = location
+                .as_ref()
+                .ok()
+                .and_then(|key| take(&plan, &hits, key, &[Fault::DeleteFails, Fault::Hang]));
+            async move {
+                match fault {
+                    None => location,
+                    Some(Fault::Hang) => futures::future::pending().await,
+                    Some(_) => Err(refused()),
+                }
+            }
+        });
+        self.inner.delete_stream(reached.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        if prefix.is_some_and(|folder| self.take(folder, &[Fault::Hang]).is_some()) {
+            return futures::stream::pending().boxed();
+        }
         let mut lies: Vec<(Fault, String, usize)> = Vec::new();
         for planned in self.lock().iter_mut() {
             if matches!(planned.fault, Fault::ListHides | Fault::ListWrongSize) {

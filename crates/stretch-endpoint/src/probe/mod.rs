@@ -1,5 +1,6 @@
 //! Finds out whether a store keeps the promises that everything else here is built on.
 
+use crate::disposable::{Disposable, PATIENCE, dispose, probe_folder};
 use crate::error::EndpointError;
 use crate::store::{Endpoint, PutNew};
 use bytes::Bytes;
@@ -16,11 +17,14 @@ const RACERS: usize = 4;
 /// Bytes of the object that is read back.
 const BODY: usize = 4096;
 
+/// Name of the object that is read back.
+const BODY_NAME: &str = "body";
+
 /// What was probed, and how long it took.
 pub type Step = (&'static str, Duration);
 
 /// Probes the store below `probe/<scratch_name>/`. `scratch_name` must be new at each call (a random UUID, say) and
-/// consist of letters, digits and hyphens. The probe leaves its few small objects there.
+/// consist of letters, digits and hyphens. Its few small objects are deleted at the end, as far as the store permits.
 ///
 /// # Errors
 /// `BrokenPromise` naming the promise; `BadKey`; the store's own.
@@ -29,7 +33,27 @@ pub async fn probe(endpoint: &Endpoint, scratch_name: &str) -> Result<Vec<Step>,
     if scratch_name.is_empty() || !scratch_name.bytes().all(plain) {
         return Err(EndpointError::BadKey("a scratch name is letters, digits and hyphens"));
     }
-    let folder = format!("probe/{scratch_name}");
+    let folder = probe_folder(scratch_name);
+    let result = keep_promises(endpoint, &folder).await;
+    tidy(endpoint, scratch_name).await;
+    result
+}
+
+/// Deletes what the probe wrote, whatever came out of it. The names are known, so that nothing else can be meant.
+async fn tidy(endpoint: &Endpoint, scratch_name: &str) {
+    let races = (0..ROUNDS).map(race_name);
+    let names = std::iter::once(BODY_NAME.to_owned()).chain(races);
+    let objects: Vec<Disposable> = names.map(|name| Disposable::of_probe(scratch_name, &name)).collect();
+    dispose(endpoint, &objects, PATIENCE).await;
+    endpoint.remove_empty_folder(&probe_folder(scratch_name)).await;
+}
+
+fn race_name(round: usize) -> String {
+    format!("race-{round}")
+}
+
+/// All steps, in a folder of their own.
+async fn keep_promises(endpoint: &Endpoint, folder: &str) -> Result<Vec<Step>, EndpointError> {
     let mut steps = Vec::new();
     let mut clock = Instant::now();
     let mut done = |steps: &mut Vec<Step>, what| {
@@ -38,7 +62,7 @@ pub async fn probe(endpoint: &Endpoint, scratch_name: &str) -> Result<Vec<Step>,
     };
 
     let body = Bytes::from_iter((0..BODY).map(|i| (i % 251) as u8));
-    let key = format!("{folder}/body");
+    let key = format!("{folder}/{BODY_NAME}");
     match endpoint.put_new(&key, &body).await? {
         PutNew::Created { .. } => {}
         // A lost reply of our own write looks the same; the content decides in the next step.
@@ -67,10 +91,10 @@ pub async fn probe(endpoint: &Endpoint, scratch_name: &str) -> Result<Vec<Step>,
     }
     done(&mut steps, "range read");
     for round in 0..ROUNDS {
-        race(endpoint, &format!("{folder}/race-{round}")).await?;
+        race(endpoint, &format!("{folder}/{}", race_name(round))).await?;
     }
     done(&mut steps, "create-if-absent");
-    let listed = endpoint.list(&folder).await?;
+    let listed = endpoint.list(folder).await?;
     let shown = listed
         .iter()
         .any(|object| object.key == key && object.size == BODY as u64);

@@ -70,3 +70,35 @@ fn a_store_that_fails_is_not_called_a_liar() {
     run(probe(&endpoint, "x")).expect("honest");
     assert_eq!(store.hits(), 2);
 }
+
+#[test]
+fn nothing_of_a_probe_remains() {
+    let store = FaultyStore::in_memory();
+    let endpoint = Endpoint::from_store(store.clone(), "prefix");
+    let other = crate::testing::text("other");
+    run(async {
+        endpoint.put_new("probe/two/body", &other).await.expect("a put");
+        probe(&endpoint, "one").await.expect("honest");
+        // Also when the store turned out to be a liar.
+        store.plan(Fault::ListHides, "race-3", usize::MAX);
+        probe(&endpoint, "liar").await.expect_err("a lie");
+        store.heal();
+        let left = endpoint.list("probe").await.expect("a listing");
+        let names: Vec<&str> = left.iter().map(|object| object.key.as_str()).collect();
+        assert_eq!(names, ["probe/two/body"]);
+        // A store that lets nobody delete keeps its promises all the same.
+        store.plan(Fault::DeleteFails, "probe/three", usize::MAX);
+        probe(&endpoint, "three").await.expect("honest");
+        assert_eq!(
+            endpoint.list("probe/three").await.map(|left| left.len()),
+            Ok(ROUNDS + 1)
+        );
+    });
+    let directory = tempfile::tempdir().expect("a directory");
+    let url = EndpointUrl::parse(&format!("file://{}", directory.path().display())).expect("a URL");
+    let endpoint = Endpoint::open(&url, None, &OpenOptions::default()).expect("an endpoint");
+    run(probe(&endpoint, "one")).expect("honest");
+    assert_eq!(run(endpoint.list("")), Ok(Vec::new()));
+    let folder = std::fs::read_dir(directory.path().join("probe")).expect("the folder of probes");
+    assert_eq!(folder.count(), 0);
+}

@@ -1,20 +1,26 @@
-//! An open endpoint: create, read and list objects. There is no overwrite and no delete.
+//! An open endpoint: create, read and list objects. There is no overwrite, and no delete for other crates.
 
 use crate::credential::Credential;
+use crate::disposable::Disposable;
 use crate::errmap::translate;
-use crate::error::{EndpointError, Unreachable};
+use crate::error::EndpointError;
 use crate::open::{self, OpenOptions};
 use crate::ranges;
+use crate::refusal::Operation;
 use crate::url::EndpointUrl;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
+mod folder;
+#[cfg(test)]
+mod folder_tests;
 mod links;
+#[cfg(test)]
+mod reply_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -53,8 +59,8 @@ pub struct Endpoint {
     store: Arc<dyn ObjectStore>,
     /// Without slashes at the ends; may be empty.
     prefix: String,
-    /// Set for `file://`: the directory below which no link is followed.
-    root: Option<PathBuf>,
+    /// Set for `file://`.
+    local: Option<folder::LocalFolder>,
 }
 
 impl Endpoint {
@@ -74,9 +80,11 @@ impl Endpoint {
             store,
             prefix: url.prefix().to_owned(),
             // Links above the directory are the administrator's; links below are nobody's.
-            root: match url.file_path() {
+            local: match url.file_path() {
                 Some(path) => {
-                    Some(std::fs::canonicalize(path).map_err(|error| EndpointError::Local { kind: error.kind() })?)
+                    let root =
+                        std::fs::canonicalize(path).map_err(|error| EndpointError::Local { kind: error.kind() })?;
+                    Some(folder::LocalFolder::new(root, options.request_timeout))
                 }
                 None => None,
             },
@@ -88,63 +96,79 @@ impl Endpoint {
         Self {
             store,
             prefix: prefix.trim_matches('/').to_owned(),
-            root: None,
+            local: None,
         }
     }
 
     /// Creates an object if none of this name exists. `Exists` may also mean that an earlier try of this very call
     /// succeeded and its reply was lost: only the content tells (F20, F26).
     pub async fn put_new(&self, key: &str, bytes: &Bytes) -> Result<PutNew, EndpointError> {
-        let path = self.path(key)?;
-        let options = PutOptions {
-            mode: PutMode::Create,
-            ..PutOptions::default()
-        };
-        match self.store.put_opts(&path, bytes.clone().into(), options).await {
-            Ok(result) => Ok(PutNew::Created { etag: result.e_tag }),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(PutNew::Exists),
-            // A PUT names no object that could be missing: it is the bucket.
-            Err(error @ object_store::Error::NotFound { .. }) => match translate(&error, key) {
-                EndpointError::NotFound { .. } => Err(EndpointError::NoSuchBucket),
-                other => Err(other),
-            },
-            Err(error) => Err(translate(&error, key)),
-        }
+        self.bounded(async {
+            let path = self.object(key).await?;
+            let options = PutOptions {
+                mode: PutMode::Create,
+                ..PutOptions::default()
+            };
+            match self.store.put_opts(&path, bytes.clone().into(), options).await {
+                Ok(result) => Ok(PutNew::Created { etag: result.e_tag }),
+                Err(object_store::Error::AlreadyExists { .. }) => Ok(PutNew::Exists),
+                // A PUT names no object that could be missing: it is the bucket.
+                Err(error @ object_store::Error::NotFound { .. }) => match translate(&error, Operation::Create, key) {
+                    EndpointError::NotFound { .. } => Err(EndpointError::NoSuchBucket),
+                    other => Err(other),
+                },
+                Err(error) => Err(translate(&error, Operation::Create, key)),
+            }
+        })
+        .await
     }
 
     /// The whole object.
     pub async fn get(&self, key: &str) -> Result<Bytes, EndpointError> {
-        let path = self.path(key)?;
-        let result = self.store.get(&path).await.map_err(|error| translate(&error, key))?;
-        let size = result.meta.size;
-        let bytes = result.bytes().await.map_err(|error| translate(&error, key))?;
-        if bytes.len() as u64 != size {
-            return Err(short(key));
-        }
-        Ok(bytes)
+        self.bounded(async {
+            let path = self.object(key).await?;
+            let result = self
+                .store
+                .get(&path)
+                .await
+                .map_err(|error| translate(&error, Operation::Read, key))?;
+            let size = result.meta.size;
+            let bytes = result
+                .bytes()
+                .await
+                .map_err(|error| translate(&error, Operation::Read, key))?;
+            if bytes.len() as u64 != size {
+                return Err(short(key));
+            }
+            Ok(bytes)
+        })
+        .await
     }
 
     /// Ranges of bytes of one object, in the order asked for. Neighbours less than 256 KiB apart travel in one
     /// request, at most four requests run at a time. A range beyond the end, or a body that is shorter than asked,
     /// is [`EndpointError::Corrupt`].
     pub async fn get_ranges(&self, key: &str, wanted: &[Range<u64>]) -> Result<Vec<Bytes>, EndpointError> {
-        let path = self.path(key)?;
-        if wanted.iter().any(|range| range.start > range.end) {
-            return Err(short(key));
-        }
-        let merged = ranges::coalesce(wanted);
-        let fetched: Vec<Bytes> = futures::stream::iter(merged.iter().cloned())
-            .map(|range| self.get_one_range(&path, key, range))
-            .buffered(CONCURRENT_RANGES)
-            .try_collect()
-            .await?;
-        ranges::slice(wanted, &merged, &fetched).ok_or_else(|| short(key))
+        self.bounded(async {
+            let path = self.object(key).await?;
+            if wanted.iter().any(|range| range.start > range.end) {
+                return Err(short(key));
+            }
+            let merged = ranges::coalesce(wanted);
+            let fetched: Vec<Bytes> = futures::stream::iter(merged.iter().cloned())
+                .map(|range| self.get_one_range(&path, key, range))
+                .buffered(CONCURRENT_RANGES)
+                .try_collect()
+                .await?;
+            ranges::slice(wanted, &merged, &fetched).ok_or_else(|| short(key))
+        })
+        .await
     }
 
     async fn get_one_range(&self, path: &StorePath, key: &str, range: Range<u64>) -> Result<Bytes, EndpointError> {
         let asked = range.end - range.start;
         let bytes = self.store.get_range(path, range).await.map_err(|error| {
-            match translate(&error, key) {
+            match translate(&error, Operation::Read, key) {
                 // 416, or the local stores' word for it: the object ends before the range.
                 EndpointError::Rejected { reply } if reply.status == Some(416) => short(key),
                 EndpointError::Other => short(key),
@@ -160,13 +184,20 @@ impl Endpoint {
 
     /// Size and entity tag of one object.
     pub async fn head(&self, key: &str) -> Result<ObjectInfo, EndpointError> {
-        let path = self.path(key)?;
-        let meta = self.store.head(&path).await.map_err(|error| translate(&error, key))?;
-        Ok(ObjectInfo {
-            key: key.to_owned(),
-            size: meta.size,
-            etag: meta.e_tag,
+        self.bounded(async {
+            let path = self.object(key).await?;
+            let meta = self
+                .store
+                .head(&path)
+                .await
+                .map_err(|error| translate(&error, Operation::Read, key))?;
+            Ok(ObjectInfo {
+                key: key.to_owned(),
+                size: meta.size,
+                etag: meta.e_tag,
+            })
         })
+        .await
     }
 
     /// Whether an object of this name is there.
@@ -192,46 +223,67 @@ impl Endpoint {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<ObjectInfo>, EndpointError> {
-        let folder = self.folder(prefix)?;
-        let folder = folder.as_ref();
-        let metas = match after {
-            Some(after) => self.store.list_with_offset(folder, &self.path(after)?),
-            None => self.store.list(folder),
-        };
-        let metas: Vec<ObjectMeta> = if self.root.is_none() && limit < usize::MAX {
-            metas.take(limit).try_collect().await
-        } else {
-            metas.try_collect().await
-        }
-        .map_err(|error| translate(&error, prefix))?;
-        let mut checked = links::Checked::default();
-        let mut found = Vec::with_capacity(metas.len());
-        for meta in metas {
-            let Some(key) = self.relative(&meta.location) else {
-                continue;
+        self.bounded(async {
+            let folder = self.folder(prefix).await?;
+            let folder = folder.as_ref();
+            let metas = match after {
+                Some(after) => self.store.list_with_offset(folder, &self.path(after)?),
+                None => self.store.list(folder),
             };
-            if let Some(root) = &self.root {
-                checked.refuse_links(root, &key)?;
+            let metas: Vec<ObjectMeta> = if self.local.is_none() && limit < usize::MAX {
+                metas.take(limit).try_collect().await
+            } else {
+                metas.try_collect().await
             }
-            found.push(ObjectInfo {
-                key,
-                size: meta.size,
-                etag: meta.e_tag,
-            });
+            .map_err(|error| translate(&error, Operation::List, prefix))?;
+            let mut found = Vec::with_capacity(metas.len());
+            for meta in metas {
+                let Some(key) = self.relative(&meta.location) else {
+                    continue;
+                };
+                found.push(ObjectInfo {
+                    key,
+                    size: meta.size,
+                    etag: meta.e_tag,
+                });
+            }
+            if let Some(local) = &self.local {
+                local
+                    .check_listed(found.iter().map(|info| info.key.clone()).collect())
+                    .await?;
+            }
+            // A directory is walked in no particular order.
+            found.sort_by(|a, b| a.key.cmp(&b.key));
+            found.truncate(limit);
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Deletes an object of which this crate knows that nobody needs it. One that is not there is success.
+    pub(crate) async fn delete(&self, what: &Disposable) -> Result<(), EndpointError> {
+        self.bounded(async {
+            let key = what.key();
+            let path = self.object(key).await?;
+            match self.store.delete(&path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Err(error) => Err(translate(&error, Operation::Delete, key)),
+            }
+        })
+        .await
+    }
+
+    /// Removes an empty folder of a `file://` endpoint; other stores have no folders.
+    pub(crate) async fn remove_empty_folder(&self, key: &str) {
+        if let (Some(local), Ok(_)) = (&self.local, self.path(key)) {
+            local.remove_empty(key).await;
         }
-        // A directory is walked in no particular order.
-        found.sort_by(|a, b| a.key.cmp(&b.key));
-        found.truncate(limit);
-        Ok(found)
     }
 
     fn path(&self, key: &str) -> Result<StorePath, EndpointError> {
         let bad = EndpointError::BadKey("it must be plain names separated by single slashes");
         if key.is_empty() || !key.split('/').all(plain_segment) {
             return Err(bad);
-        }
-        if let Some(root) = &self.root {
-            links::Checked::default().refuse_links(root, key)?;
         }
         let full = match self.prefix.as_str() {
             "" => key.to_owned(),
@@ -240,13 +292,37 @@ impl Endpoint {
         StorePath::parse(full).map_err(|_| bad)
     }
 
-    fn folder(&self, prefix: &str) -> Result<Option<StorePath>, EndpointError> {
-        match prefix.trim_end_matches('/') {
-            "" if self.prefix.is_empty() => Ok(None),
-            "" => StorePath::parse(&self.prefix)
-                .map(Some)
-                .map_err(|_| EndpointError::BadKey("the endpoint's prefix cannot be a key")),
-            prefix => self.path(prefix).map(Some),
+    /// The path of an object that is about to be read or created.
+    async fn object(&self, key: &str) -> Result<StorePath, EndpointError> {
+        let path = self.path(key)?;
+        if let Some(local) = &self.local {
+            local.check_object(key).await?;
+        }
+        Ok(path)
+    }
+
+    /// The path of a folder that is about to be listed; `None` for all of the store.
+    async fn folder(&self, prefix: &str) -> Result<Option<StorePath>, EndpointError> {
+        let prefix = prefix.trim_end_matches('/');
+        let path = match prefix {
+            "" if self.prefix.is_empty() => None,
+            "" => Some(
+                StorePath::parse(&self.prefix)
+                    .map_err(|_| EndpointError::BadKey("the endpoint's prefix cannot be a key"))?,
+            ),
+            prefix => Some(self.path(prefix)?),
+        };
+        if let Some(local) = &self.local {
+            local.check_folder(prefix).await?;
+        }
+        Ok(path)
+    }
+
+    /// Cloud stores have a timeout per request in their client; a folder has one per operation.
+    async fn bounded<T>(&self, operation: impl Future<Output = Result<T, EndpointError>>) -> Result<T, EndpointError> {
+        match &self.local {
+            Some(local) => local.bounded(operation).await,
+            None => operation.await,
         }
     }
 
@@ -285,9 +361,6 @@ pub async fn within<T>(
 ) -> Result<T, EndpointError> {
     match tokio::time::timeout(limit, operation).await {
         Ok(result) => result,
-        Err(_) => Err(EndpointError::Unreachable {
-            why: Unreachable::Timeout,
-            reply: crate::error::Reply::default(),
-        }),
+        Err(_) => Err(EndpointError::timeout()),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 const SECRET: &str = "TopSecretValue123";
 const MARKER: &str = "BODYMARKER";
 
-fn options() -> OpenOptions {
+pub(super) fn options() -> OpenOptions {
     OpenOptions {
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(10),
@@ -19,21 +19,21 @@ fn options() -> OpenOptions {
     }
 }
 
-fn s3_at(address: impl std::fmt::Display, options: &OpenOptions) -> Endpoint {
+pub(super) fn s3_at(address: impl std::fmt::Display, options: &OpenOptions) -> Endpoint {
     let url = format!("s3://bucket/prefix?endpoint=http://{address}");
     let url = EndpointUrl::parse(&url).expect("a URL");
     let credential = Credential::new("AKIDEXAMPLE", SECRET);
     Endpoint::open(&url, Some(&credential), options).expect("an endpoint")
 }
 
-fn az_at(address: impl std::fmt::Display) -> Endpoint {
+pub(super) fn az_at(address: impl std::fmt::Display) -> Endpoint {
     let url = format!("az://container/prefix?endpoint=http://{address}/account1");
     let url = EndpointUrl::parse(&url).expect("a URL");
     let credential = Credential::new("account1", "VG9wU2VjcmV0VmFsdWUxMjM=");
     Endpoint::open(&url, Some(&credential), &options()).expect("an endpoint")
 }
 
-fn harmless(error: &EndpointError) {
+pub(super) fn harmless(error: &EndpointError) {
     for shown in [error.to_string(), format!("{error:?}")] {
         for never in [SECRET, MARKER, "VG9wU2VjcmV0", "Signature=", "127.0.0.1"] {
             assert!(!shown.contains(never), "{shown}");
@@ -41,7 +41,7 @@ fn harmless(error: &EndpointError) {
     }
 }
 
-fn error_body(code: &str) -> String {
+pub(super) fn error_body(code: &str) -> String {
     format!("<Error><Code>{code}</Code><Message>{MARKER} {SECRET}</Message></Error>")
 }
 
@@ -90,7 +90,7 @@ fn the_error_code_is_shown() {
     let error = run(async { s3_at(server.address, &options()).get("k").await });
     assert_eq!(
         error.expect_err("refused").to_string(),
-        "the endpoint refused the credential (HTTP status 403, SignatureDoesNotMatch)"
+        "the endpoint refused the signature: the secret is wrong, or a proxy changes the request on its way (HTTP status 403, SignatureDoesNotMatch)"
     );
 }
 
@@ -230,6 +230,33 @@ fn without_a_credential_nothing_is_sent() {
         "x",
         "{\"private_key\":\"TopSecretValue123\",\"disable_oauth\":true}",
     );
+}
+
+/// What the client offers is in its first message, before any encryption.
+#[test]
+fn http_11_can_be_forced() {
+    use std::io::Read;
+    for (parameter, offers_http_2) in [("", true), ("&http=1.1", false)] {
+        for scheme in ["s3://bucket?", "az://container?account=account1&"] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let hello = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().expect("a client");
+                let mut bytes = vec![0; 16 * 1024];
+                let length = stream.read(&mut bytes).expect("its hello");
+                bytes.truncate(length);
+                bytes
+            });
+            let text = format!("{scheme}endpoint=https://{address}{parameter}");
+            let url = EndpointUrl::parse(&text).expect("a URL");
+            let credential = Credential::new("account1", "VG9wU2VjcmV0");
+            let endpoint = Endpoint::open(&url, Some(&credential), &options()).expect("an endpoint");
+            assert!(run(endpoint.get("k")).is_err(), "nobody answers");
+            let hello = hello.join().expect("no panic");
+            let offers = |name: &[u8]| hello.windows(name.len()).any(|window| window == name);
+            assert_eq!(offers(b"\x02h2"), offers_http_2, "{text}");
+        }
+    }
 }
 
 #[test]

@@ -37,6 +37,16 @@ impl Scheme {
     }
 }
 
+/// Which versions of HTTP a store is spoken to with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum HttpVersions {
+    /// The best that both sides know.
+    #[default]
+    Any,
+    /// HTTP/1.1 only (`http=1.1`), for stores or proxies that reject signed requests over HTTP/2.
+    Http11,
+}
+
 /// A checked endpoint URL without secrets. Equal URLs display equally.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointUrl {
@@ -56,6 +66,7 @@ pub(crate) enum Inner {
         /// `http(s)://host[:port]`, without a trailing slash.
         endpoint: Option<String>,
         path_style: bool,
+        http: HttpVersions,
     },
     Az {
         container: String,
@@ -63,6 +74,7 @@ pub(crate) enum Inner {
         account: Option<String>,
         /// `http(s)://host[:port][/path]`, without a trailing slash.
         endpoint: Option<String>,
+        http: HttpVersions,
     },
     Gs {
         bucket: String,
@@ -73,9 +85,12 @@ pub(crate) enum Inner {
 /// The region that is used when an `s3://` URL names none.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
+/// The only value of the parameter `http`.
+const HTTP_11: &str = "1.1";
+
 impl EndpointUrl {
     /// Parses and checks `text`. Parameters: `s3`: `region`, `endpoint`, `path_style` (`true`, the default, or
-    /// `false`); `az`: `account`, `endpoint`; `file` and `gs`: none.
+    /// `false`), `http` (`1.1`); `az`: `account`, `endpoint`, `http`; `file` and `gs`: none.
     ///
     /// # Errors
     /// [`EndpointError::BadUrl`] with the reason; the text never holds a value of the URL.
@@ -144,6 +159,14 @@ impl EndpointUrl {
         }
     }
 
+    /// The versions of HTTP that the URL permits.
+    pub fn http_versions(&self) -> HttpVersions {
+        match self.inner {
+            Inner::S3 { http, .. } | Inner::Az { http, .. } => http,
+            Inner::File { .. } | Inner::Gs { .. } => HttpVersions::Any,
+        }
+    }
+
     /// Whether requests would go over plain http.
     pub fn is_plain_http(&self) -> bool {
         match &self.inner {
@@ -208,6 +231,10 @@ impl fmt::Display for EndpointUrl {
                 params.extend(endpoint.as_deref().map(|value| ("endpoint", value)));
             }
             Inner::Gs { bucket, .. } => write!(f, "gs://{bucket}")?,
+        }
+        match self.http_versions() {
+            HttpVersions::Any => {}
+            HttpVersions::Http11 => params.push(("http", HTTP_11)),
         }
         if !self.prefix().is_empty() {
             write!(f, "/{}", self.prefix())?;

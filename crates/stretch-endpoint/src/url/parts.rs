@@ -1,6 +1,6 @@
 //! Takes an endpoint URL apart and checks each part; errors are reasons without values.
 
-use super::Inner;
+use super::{HTTP_11, HttpVersions, Inner};
 use std::path::PathBuf;
 
 /// Why a URL is refused.
@@ -64,7 +64,7 @@ fn parse_file(location: &str, query: Option<&str>) -> Result<Inner, Reason> {
 fn parse_s3(location: &str, query: Option<&str>) -> Result<Inner, Reason> {
     let (bucket, prefix) = bucket_and_prefix(location)?;
     check_name(&bucket, 3, 63, "-.", "bucket")?;
-    let mut params = Params::parse(query, &["region", "endpoint", "path_style"])?;
+    let mut params = Params::parse(query, &["region", "endpoint", "path_style", "http"])?;
     let region = params.take("region");
     if let Some(region) = &region {
         check_name(region, 1, 63, "-", "region")?;
@@ -92,13 +92,14 @@ fn parse_s3(location: &str, query: Option<&str>) -> Result<Inner, Reason> {
         region,
         endpoint,
         path_style,
+        http: http_versions(&mut params)?,
     })
 }
 
 fn parse_az(location: &str, query: Option<&str>) -> Result<Inner, Reason> {
     let (container, prefix) = bucket_and_prefix(location)?;
     check_name(&container, 3, 63, "-", "container")?;
-    let mut params = Params::parse(query, &["account", "endpoint"])?;
+    let mut params = Params::parse(query, &["account", "endpoint", "http"])?;
     let account = params.take("account");
     if let Some(account) = &account {
         check_account(account)?;
@@ -112,7 +113,17 @@ fn parse_az(location: &str, query: Option<&str>) -> Result<Inner, Reason> {
         prefix,
         account,
         endpoint,
+        http: http_versions(&mut params)?,
     })
+}
+
+/// The parameter `http`, of which `1.1` is the only value: everything else is what happens without it.
+fn http_versions(params: &mut Params) -> Result<HttpVersions, Reason> {
+    match params.take("http").as_deref() {
+        None => Ok(HttpVersions::Any),
+        Some(HTTP_11) => Ok(HttpVersions::Http11),
+        Some(_) => Err("parameter \"http\" must be 1.1; leave it out for the best version that the store knows".into()),
+    }
 }
 
 /// An Azure storage account: 3 to 24 lower-case letters and digits.

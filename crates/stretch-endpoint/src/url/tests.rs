@@ -55,6 +55,13 @@ fn bad_urls_are_refused_without_echoing_secrets() {
         ("az://container?sv=2020&sig=TOPSECRET9", "unknown parameter"),
         ("az://container?sas=TOPSECRET9", "unknown parameter"),
         ("gs://bucket?endpoint=https://h", "unknown parameter"),
+        ("s3://bucket?http=2", "\"http\" must be 1.1"),
+        ("s3://bucket?http=TOPSECRET9", "\"http\" must be 1.1"),
+        ("az://container?http=1", "\"http\" must be 1.1"),
+        ("s3://bucket?http=", "empty"),
+        ("s3://bucket?http=1.1&http=1.1", "twice"),
+        ("gs://bucket?http=1.1", "unknown parameter \"http\""),
+        ("file:///a?http=1.1", "unknown parameter \"http\""),
     ];
     for (url, reason) in cases {
         let text = refused(url);
@@ -83,6 +90,12 @@ fn display_is_canonical_and_parses_again() {
             "az://cont/p?account=acc&endpoint=http://127.0.0.1:10000/acc",
         ),
         ("gs://bucket.example/p", "gs://bucket.example/p"),
+        ("s3://bucket/p?http=1.1", "s3://bucket/p?http=1.1"),
+        (
+            "s3://bucket/p?http=1.1&path_style=false&region=eu-west-1",
+            "s3://bucket/p?region=eu-west-1&path_style=false&http=1.1",
+        ),
+        ("az://cont?http=1.1&account=acc", "az://cont?account=acc&http=1.1"),
     ];
     for (text, canonical) in cases {
         let url = EndpointUrl::parse(text).expect(text);
@@ -123,6 +136,21 @@ fn the_server_is_the_one_that_will_be_talked_to() {
     let url = EndpointUrl::parse("file:///a/b").expect("a file URL");
     assert_eq!(url.file_path(), Some(Path::new("/a/b")));
     assert!(url.is_file() && url.scheme() == Scheme::File);
+}
+
+#[test]
+fn http_11_can_be_forced() {
+    for (text, versions) in [
+        ("s3://bucket?http=1.1", HttpVersions::Http11),
+        ("az://cont?http=1.1", HttpVersions::Http11),
+        ("s3://bucket", HttpVersions::Any),
+        ("az://cont", HttpVersions::Any),
+        ("gs://bucket", HttpVersions::Any),
+        ("file:///a", HttpVersions::Any),
+    ] {
+        let url = EndpointUrl::parse(text).expect(text);
+        assert_eq!(url.http_versions(), versions, "{text}");
+    }
 }
 
 proptest::proptest! {

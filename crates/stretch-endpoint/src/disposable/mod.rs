@@ -1,0 +1,65 @@
+//! The only objects that are ever deleted: heartbeats that newer ones of the same claim have replaced, and what a probe
+//! wrote. A value of [`Disposable`] names one of these and can name nothing else.
+
+use crate::bodies::LeaseBody;
+use crate::keys::Key;
+use crate::store::{Endpoint, within};
+use futures::future::join_all;
+use std::time::Duration;
+use uuid::Uuid;
+
+#[cfg(test)]
+mod tests;
+
+/// How long deleting may hold up whoever does it: it is tidiness and no more.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Heartbeats of a claim that are kept, the newest included.
+const KEPT: u64 = 2;
+
+/// An object that nobody needs any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Disposable {
+    key: String,
+}
+
+impl Disposable {
+    /// The heartbeat that left the kept ones when `written`, of the caller's own claim, was written: same branch, same
+    /// generation, lower number. `None` while there is none.
+    pub(crate) fn replaced_by(db: &Uuid, branch: &Uuid, written: &LeaseBody) -> Option<Self> {
+        // Numbers count from 1.
+        let sequence = written.sequence.checked_sub(KEPT).filter(|number| *number > 0)?;
+        let key = Key::Lease {
+            branch: *branch,
+            generation: written.generation,
+            sequence,
+        };
+        Some(Self { key: key.path(db) })
+    }
+
+    /// The object `name` of the probe `scratch_name`, both of which the probe has made up itself.
+    pub(crate) fn of_probe(scratch_name: &str, name: &str) -> Self {
+        Self {
+            key: format!("{}/{name}", probe_folder(scratch_name)),
+        }
+    }
+
+    /// The key below the endpoint's prefix.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// Where a probe writes. No id of a database is `probe`, so no other object lies there.
+pub(crate) fn probe_folder(scratch_name: &str) -> String {
+    format!("probe/{scratch_name}")
+}
+
+/// Deletes what can be deleted within `limit`. A failure leaves an object behind that harms nobody, so none is told.
+pub(crate) async fn dispose(endpoint: &Endpoint, objects: &[Disposable], limit: Duration) {
+    let all = async {
+        join_all(objects.iter().map(|object| endpoint.delete(object))).await;
+        Ok(())
+    };
+    let _ = within(limit, all).await;
+}
