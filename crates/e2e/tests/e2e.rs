@@ -38,6 +38,8 @@ mod limits;
 mod migration;
 #[path = "e2e/neighbours.rs"]
 mod neighbours;
+#[path = "e2e/operation.rs"]
+mod operation;
 #[path = "e2e/pitr.rs"]
 mod pitr;
 #[path = "e2e/pitr_load.rs"]

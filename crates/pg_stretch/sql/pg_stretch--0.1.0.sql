@@ -374,7 +374,7 @@ GRANT EXECUTE ON FUNCTION stretch.retention() TO pg_database_owner;
 CREATE FUNCTION stretch.test_connection(endpoint text DEFAULT NULL, credential text DEFAULT NULL)
     RETURNS TABLE (link_state integer, link_state_desc text, sqlstate text, message text, latency interval)
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_test_connection_wrapper';
-COMMENT ON FUNCTION stretch.test_connection(text, text) IS 'Asks the endpoint for one small object: link_state 0 healthy, 1 unreachable, 2 credential refused, 3 another error';
+COMMENT ON FUNCTION stretch.test_connection(text, text) IS 'Reads from this database''s endpoint, or probes another as enable_database does: link_state 0 healthy, 1 unreachable, 2 credential refused, 3 another error';
 REVOKE EXECUTE ON FUNCTION stretch.test_connection(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stretch.test_connection(text, text) TO pg_database_owner;
 

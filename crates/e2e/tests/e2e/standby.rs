@@ -5,7 +5,7 @@ use crate::seed::seed;
 use crate::twins::{self, Counts, StopAtEnd, alike, client};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use testkit::setup::{drain, purge};
-use testkit::{Cluster, Endpoint, PATIENCE, Target, wait_until};
+use testkit::{Client, Cluster, Endpoint, PATIENCE, Target, wait_until};
 
 #[test]
 fn a_standby_reads_under_load_and_takes_over() {
@@ -24,6 +24,7 @@ fn a_standby_reads_under_load_and_takes_over() {
     let standby = primary.standby("standby");
     primary.share_service_key(&standby);
     let there = standby.wait_ready("postgres");
+    views_work(&there);
     let (stop, new_id, counts) = (AtomicBool::new(false), AtomicU64::new(10_000), Counts::default());
     std::thread::scope(|scope| {
         for number in 0..2 {
@@ -66,6 +67,19 @@ fn a_standby_reads_under_load_and_takes_over() {
 }
 
 /// It is no standby: it has the key and may be read, but nothing remote is, until it ended and was reauthorized.
+/// Every view and the checks work during recovery, and say so.
+fn views_work(there: &Client) {
+    assert_eq!(there.text("SELECT state FROM stretch.status"), "standby");
+    for view in ["status", "tables", "segments", "migration_status", "space_used"] {
+        assert!(
+            there.int(&format!("SELECT count(*) FROM stretch.{view}")) >= 1,
+            "{view}"
+        );
+    }
+    assert!(there.int("SELECT eligible_rows_estimate FROM stretch.tables") >= 0);
+    assert!(there.int("SELECT count(*) FROM stretch.check()") > 3);
+}
+
 #[test]
 fn a_recovery_that_pauses_reads_nothing_remote() {
     let original = Cluster::builder("standby-pause").archiving().start();
@@ -93,6 +107,7 @@ fn a_recovery_that_pauses_reads_nothing_remote() {
         1,
         "the rows of the last batch are here"
     );
+    views_work(&there);
     there.sql("SELECT pg_wal_replay_resume()");
     paused.wait_primary();
     await_state(&there, "disconnected");

@@ -44,6 +44,7 @@ fn test_connection(url: Option<&str>, credential: Option<&str>) -> Result<Link> 
     let binding = catalog::tables::binding(latest.get())?;
     let missing = |what: &str| Error::argument(format!("name the {what}: this database has none"));
     let known = database.as_ref().map(|database| database.endpoint.clone());
+    let is_own = url.is_none_or(|url| known.as_deref() == Some(url));
     let url = url.map(str::to_string).or(known).ok_or_else(|| missing("endpoint"))?;
     let bound = match binding {
         Some(binding) => Some(binding.credential),
@@ -58,35 +59,32 @@ fn test_connection(url: Option<&str>, credential: Option<&str>) -> Result<Link> 
     let started = Instant::now();
     let outcome = match opened {
         Err(error) => Err(error),
-        // A read of one small object; one that is not there proves the connection as well.
-        Ok(endpoint) => {
+        Ok(endpoint) if is_own => {
             let db = database.map(|database| database.db_id.uuid()).unwrap_or_default();
             io::run(async move {
-                match bodies::open_database(&endpoint, &db).await {
-                    Ok(_) => Ok(true),
-                    Err(stretch_endpoint::EndpointError::NotFound { .. }) => Ok(false),
-                    Err(error) => Err(error),
-                }
+                bodies::open_database(&endpoint, &db)
+                    .await
+                    .map(|_| "the endpoint answers")
             })?
             .map_err(|error| store::map_error(&error))
+        }
+        // Nothing may be written now, so one listing has to do.
+        // SAFETY: a getter.
+        Ok(endpoint) if unsafe { pg_sys::RecoveryInProgress() } => {
+            io::run(async move { endpoint.list("").await.map(|_| "the endpoint answers") })?
+                .map_err(|error| store::map_error(&error))
+        }
+        // As enable_database does: a server that answers something is not yet a store.
+        Ok(endpoint) => {
+            let scratch = secrets::random_uuid()?.to_string();
+            io::run(async move { probe::probe(&endpoint, &scratch).await })?
+                .map(|_| "the endpoint keeps what stretch relies on")
+                .map_err(|error| store::map_error(&error))
         }
     };
     let latency = Interval::from_micros(started.elapsed().as_micros() as i64);
     Ok(match outcome {
-        Ok(true) => (
-            0,
-            "LINK_HEALTHY".into(),
-            None,
-            "the endpoint answers".into(),
-            Some(latency),
-        ),
-        Ok(false) => (
-            0,
-            "LINK_HEALTHY".into(),
-            None,
-            "the endpoint answers and holds nothing of this database".into(),
-            Some(latency),
-        ),
+        Ok(message) => (0, "LINK_HEALTHY".into(), None, message.into(), Some(latency)),
         Err(error) => {
             let (code, text) = match error.sqlstate.as_str() {
                 "ST005" => (1, "LINK_ERROR_UNREACHABLE"),

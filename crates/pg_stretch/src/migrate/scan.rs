@@ -122,9 +122,9 @@ unsafe fn windows(sink: &mut Sink<'_>, snapshot: pg_sys::Snapshot) -> Result<Opt
     // SAFETY: plans and runs one SELECT at a time in the batch's transaction.
     unsafe {
         let whole = rows(sink.request, None)?;
-        let plan = plan(&whole);
-        if !reads_blocks_in_order(plan) {
-            execute(sink, &whole, plan, snapshot)?;
+        let planned = plan(&whole);
+        if !reads_blocks_in_order(planned) {
+            execute(sink, &whole, planned, snapshot)?;
             return Ok(sink.full.then_some(0));
         }
         let blocks = blocks(sink.request.table.relation);
@@ -132,9 +132,9 @@ unsafe fn windows(sink: &mut Sink<'_>, snapshot: pg_sys::Snapshot) -> Result<Opt
         while from < blocks {
             let to = from.saturating_add(WINDOW);
             let part = rows(sink.request, Some(&(format!("({from},0)"), format!("({to},0)"))))?;
-            let plan = self::plan(&part);
-            let in_order = reads_blocks_in_order(plan);
-            execute(sink, &part, plan, snapshot)?;
+            let planned = plan(&part);
+            let in_order = reads_blocks_in_order(planned);
+            execute(sink, &part, planned, snapshot)?;
             if sink.full {
                 let last = sink.tids.last().map_or(from, |(block, _)| *block);
                 return Ok(Some(if in_order { last } else { from }));
