@@ -3,6 +3,8 @@
 use crate::identity::await_state;
 use crate::tables::stretched;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use testkit::setup::{create_secrets, drain, enable_database, enable_table, purge};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, S3Server, os, wait_until};
@@ -98,7 +100,7 @@ fn uploaded_bytes_have_a_limit_of_their_own() {
     enable_database(&db, &endpoint.url());
     db.sql(
         "CREATE TABLE t (id int NOT NULL, note text);
-         INSERT INTO t SELECT g, md5(g::text) || md5((g + 1)::text) || md5((g + 2)::text) FROM generate_series(1, 200000) g",
+         INSERT INTO t SELECT g, md5(g::text) || md5('a' || g) || md5('b' || g) FROM generate_series(1, 200000) g",
     );
     enable_table(&db, "t", "id > 0");
     // More than the first limit moves, since it is uploaded meanwhile; the second limit does not keep anybody waiting.
@@ -276,8 +278,8 @@ fn test_connection_is_the_probe_of_enable_database() {
     // A server that answers 404 to everything is no store.
     let server = S3Server::start_orderly();
     assert_eq!(state(&testkit::s3::s3_url("bucket", "x", server.address())), 0);
-    assert_ne!(state(&testkit::s3::s3_url("nobucket", "x", server.address())), 0);
-    enable_database_again(&db, &endpoint.url());
+    assert_ne!(state(&testkit::s3::s3_url("bucket", "x", nothing_found())), 0);
+    db.sql(&format!("SELECT stretch.enable_database('{}', 'cred')", endpoint.url()));
     let own = "SELECT link_state FROM stretch.test_connection()";
     assert_eq!(db.int(own), 0);
     for object in endpoint.objects() {
@@ -286,8 +288,19 @@ fn test_connection_is_the_probe_of_enable_database() {
     assert_ne!(db.int(own), 0);
 }
 
-fn enable_database_again(db: &Client, url: &str) {
-    db.sql(&format!("SELECT stretch.enable_database('{url}', 'cred')"));
+/// A web server that finds nothing, until the test ends.
+fn nothing_found() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { break };
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    address
 }
 
 #[test]

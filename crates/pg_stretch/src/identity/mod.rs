@@ -241,6 +241,11 @@ impl Identity {
         });
     }
 
+    /// Whether the verdict is final for now: connected or disconnected.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Connected(_) | Phase::Disconnected)
+    }
+
     /// Nothing is left to be judged: the database is not stretched any more.
     fn forget(&mut self) {
         self.phase = Phase::Start;

@@ -9,7 +9,7 @@ use crate::pg::txn;
 use crate::upload::Uploader;
 use crate::{catalog, gucs, request, shmem};
 use pgrx::prelude::*;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Entry point of a database worker; the argument is the database's OID.
 #[pg_guard]
@@ -26,12 +26,12 @@ pub extern "C-unwind" fn stretch_worker_main(arg: pg_sys::Datum) {
     // SAFETY: registers a static function that runs when this process ends, however it ends short of a crash.
     unsafe { pg_sys::before_shmem_exit(Some(leave), pg_sys::Datum::from(0)) };
     request::forget_running();
-    Worker::default().work(database);
+    Worker::new().work(database);
 }
 
 /// State of the worker between two rounds.
-#[derive(Default)]
 pub struct Worker {
+    began: Instant,
     /// Claim, marker, heartbeat, verdict.
     pub identity: Identity,
     /// Batches.
@@ -90,6 +90,17 @@ unsafe extern "C-unwind" fn leave(code: i32, _arg: pg_sys::Datum) {
 }
 
 impl Worker {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            identity: Identity::default(),
+            mover: Mover::default(),
+            uploader: Uploader::default(),
+            tidy: Tidy::default(),
+            key_runs: KeyRuns::default(),
+        }
+    }
+
     fn work(&mut self, database: pg_sys::Oid) {
         let mut idle_rounds = 0;
         loop {
@@ -120,10 +131,16 @@ impl Worker {
         }
     }
 
+    /// Whether a verdict is being formed, which takes a lease time of watching: a worker that left meanwhile would begin anew each time. An
+    /// endpoint that does not answer does not hold up the others for ever.
+    fn is_judging(&self) -> bool {
+        !self.identity.is_settled() && self.began.elapsed() < gucs::lease_ttl() * 3
+    }
+
     /// Whether another database gets the next turn: no job is left half done, and this database waits for the one after.
     fn makes_room(&mut self, database: pg_sys::Oid) -> bool {
         let asked = || shmem::with(|shared| shared.slots.iter().any(|slot| slot.database == database && slot.rest));
-        if !asked() {
+        if !asked() || self.is_judging() {
             return false;
         }
         loop {
