@@ -271,6 +271,16 @@ fn statements() -> Vec<Row> {
                 "",
             )
         },
+        Row {
+            make: "CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new ;END'; CREATE TRIGGER same BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION same()",
+            ..row(
+                "Use INSERT ... SELECT ... WHERE NOT EXISTS (SELECT FROM the table WHERE the key is the same)",
+                "INSERT INTO t VALUES (2, 'new', 1) ON CONFLICT DO NOTHING",
+                "0A000",
+                "INSERT INTO t SELECT 2, 'new', 1 WHERE NOT EXISTS (SELECT FROM t WHERE id = 2)",
+                "SELECT 1 / (11 - count(*)) FROM t",
+            )
+        },
         row(
             "Use UPDATE and INSERT instead, or MERGE into ONLY the table to treat its hot rows alone",
             "MERGE INTO t USING other o ON t.id = o.id WHEN MATCHED THEN UPDATE SET note = 'x'",
@@ -691,7 +701,19 @@ fn hints_of_functions_work() {
 }
 
 /// Hints of other kinds with the test that carries them out, and those after which nobody can run a statement.
-const ELSEWHERE: [(&str, &str); 33] = [
+const ELSEWHERE: [(&str, &str); 36] = [
+    (
+        "Run SELECT stretch.deauthorize() first, then restore",
+        "dumps::a_dump_is_not_restored_over_a_connected_database",
+    ),
+    (
+        "SET stretch.copy_to = 'all' copies hot and cold rows",
+        "dumps::copy_to_leaves_nothing_out_without_a_word",
+    ),
+    (
+        "GRANT SELECT ON stretch.status, or grant membership",
+        "operation::monitors_and_backup_roles_need_no_ownership",
+    ),
     (
         "Pause the table and run stretch.purge_staged, which waits",
         "disable::rows_that_are_not_uploaded_are_not_left_behind",

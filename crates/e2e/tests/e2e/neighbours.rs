@@ -193,7 +193,7 @@ fn verify_goes_on_after_what_it_cannot_read() {
         })
         .collect();
     assert!(objects.len() >= 3, "{objects:?}");
-    fs::set_permissions(&objects[0], fs::Permissions::from_mode(0)).expect("chmod");
+    fs::set_permissions(&objects[0], fs::Permissions::from_mode(0o000)).expect("chmod");
     let found = "SELECT missing || ' ' || corrupt || ' ' || unreadable FROM stretch.verify('t')";
     assert_eq!(db.text(found), "0 0 1");
     let error = cluster

@@ -198,7 +198,7 @@ fn status_and_log_say_what_is_so() {
         ["retired|t|5"]
     );
     // Trouble shows while it lasts.
-    fs::set_permissions(endpoint.path(), fs::Permissions::from_mode(0)).expect("chmod");
+    fs::set_permissions(endpoint.path(), fs::Permissions::from_mode(0o000)).expect("chmod");
     enable_table(&db, "t", "id <= 5");
     let error = "SELECT coalesce(last_error, '') FROM stretch.status";
     wait_until("an error", PATIENCE, || !db.text(error).is_empty());

@@ -52,11 +52,11 @@ fn stretch_status_facts() -> TableIterator<
 }
 
 fn facts() -> Result<Option<Row>> {
+    may_read_status()?;
     let latest = Latest::take();
     if catalog::tables::database(latest.get())?.is_none() {
         return Ok(None);
     }
-    may_read_status()?;
     let binding = catalog::tables::binding(latest.get())?;
     let slot = shmem::my_slot();
     let judged = slot.filter(|slot| slot.judged);

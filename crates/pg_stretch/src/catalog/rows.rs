@@ -83,6 +83,8 @@ pub struct Manifest {
 /// `stretch.segment`.
 #[derive(Clone, Debug)]
 pub struct Segment {
+    /// The last comparison with the endpoint found no object with the right bytes.
+    pub lost: bool,
     pub segment_id: SegmentId,
     pub row_count: i64,
     pub byte_size: i64,

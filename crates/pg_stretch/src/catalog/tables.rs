@@ -234,6 +234,7 @@ fn segment(row: &Row) -> Result<Segment> {
         segment_id: SegmentId::from_uuid(uuid::Uuid::from_bytes(
             row.uuid(1).ok_or_else(|| missing("segment_id"))?,
         )),
+        lost: row.get(9).unwrap_or(false),
         row_count: row.get(3).ok_or_else(|| missing("row_count"))?,
         byte_size: row.get(4).ok_or_else(|| missing("byte_size"))?,
         sha256: row

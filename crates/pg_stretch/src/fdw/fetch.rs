@@ -113,7 +113,7 @@ impl Fetcher {
         }
         let now = cold::current(segment, self.snapshot)?;
         match now.object_key {
-            // Also one that was lost at the last comparison: it may be back, and checksums tell other bytes.
+            Some(key) if now.lost => Err(self.lost(segment, key)),
             Some(key) => {
                 identity::require_read()?;
                 Ok(Place::Remote(key))
@@ -127,6 +127,29 @@ impl Fetcher {
                 ),
             )),
             None => Err(lost(&self.table, segment)),
+        }
+    }
+
+    /// Why a segment cannot be read whose object was not the right one at the last comparison: other bytes of the same size are damage.
+    fn lost(&self, segment: &Segment, key: String) -> Error {
+        let size = || -> Result<Option<u64>> {
+            identity::require_read()?;
+            let endpoint = store::bound(cold::LATEST)?;
+            Ok(io::run(async move { endpoint.head(&key).await })?
+                .ok()
+                .map(|info| info.size))
+        };
+        match size() {
+            Ok(Some(size)) if size == segment.byte_size as u64 => Error::new(
+                &errors::CHECKSUM_MISMATCH,
+                format!(
+                    "segment {} of table {} has other bytes on the endpoint than in the catalog",
+                    segment.segment_id,
+                    names::relation(self.table.relation)
+                ),
+            )
+            .detail(format!("It holds {} rows.", segment.row_count)),
+            _ => lost(&self.table, segment),
         }
     }
 
