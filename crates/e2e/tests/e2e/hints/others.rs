@@ -1,0 +1,237 @@
+//! Hints of `check_table`, and those that other tests carry out.
+
+/// Situations in which a table `x` cannot be stretched: what makes it, part of the reason, and statements where the hint is none.
+pub const REFUSALS: [(&str, &str, &str); 22] = [
+    (
+        "CREATE TABLE x (id int, n int, twice int GENERATED ALWAYS AS (n * 2) STORED) PARTITION BY RANGE (id); CREATE TABLE x1 PARTITION OF x DEFAULT; INSERT INTO x VALUES (1, 1)",
+        "a partitioned table",
+        "=x_whole",
+    ),
+    (
+        "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE x PARTITION OF p DEFAULT",
+        "it is a partition of",
+        "",
+    ),
+    (
+        "CREATE TEMP TABLE x (id int)",
+        "it is a temporary table",
+        "DROP TABLE x; CREATE TABLE x (id int)",
+    ),
+    ("CREATE UNLOGGED TABLE x (id int)", "it is an unlogged table", ""),
+    (
+        "CREATE VIEW x AS SELECT 1 AS id",
+        "it is a view",
+        "DROP VIEW x; CREATE TABLE x (id int)",
+    ),
+    (
+        "CREATE TYPE c AS (id int); CREATE TABLE x OF c",
+        "its type is given by a composite type",
+        "",
+    ),
+    (
+        "CREATE TABLE x (id int); CREATE TABLE heir () INHERITS (x)",
+        "heir inherits from it",
+        "",
+    ),
+    (
+        "CREATE TABLE top (id int); CREATE TABLE x () INHERITS (top)",
+        "it inherits from",
+        "",
+    ),
+    ("CREATE TABLE x (id int REFERENCES other)", "it has the foreign key", ""),
+    (
+        "CREATE TABLE x (id int PRIMARY KEY); CREATE TABLE refers (id int REFERENCES x)",
+        "refers to it",
+        "",
+    ),
+    (
+        "CREATE TABLE x (id int); CREATE PUBLICATION pub FOR TABLE x",
+        "publishes it",
+        "",
+    ),
+    (
+        "CREATE TABLE x (id int); CREATE PUBLICATION pub FOR TABLES IN SCHEMA s",
+        "publishes it",
+        "",
+    ),
+    (
+        "CREATE TABLE x (id int, EXCLUDE USING btree (id WITH =))",
+        "the exclusion constraint",
+        "",
+    ),
+    (
+        "CREATE TABLE x (id int); CREATE UNIQUE INDEX x_part ON x (id) WHERE id > 5",
+        "is partial",
+        "DROP INDEX x_part; CREATE UNIQUE INDEX ON x (id)",
+    ),
+    (
+        "CREATE TABLE x (id int); CREATE UNIQUE INDEX x_part ON x ((id + 1))",
+        "is over expressions",
+        "DROP INDEX x_part; CREATE UNIQUE INDEX ON x (id)",
+    ),
+    (
+        "CREATE TABLE x (id int); CREATE TRIGGER repack_trigger AFTER UPDATE ON x FOR EACH ROW EXECUTE FUNCTION nothing()",
+        "pg_repack is at work",
+        "DROP TRIGGER repack_trigger ON x",
+    ),
+    (
+        "CREATE TABLE x (id int); CREATE TRIGGER a AFTER UPDATE ON x FOR EACH ROW EXECUTE FUNCTION nothing(); ALTER TABLE x ENABLE ALWAYS TRIGGER a",
+        "is ENABLE ALWAYS",
+        "",
+    ),
+    (
+        "CREATE TABLE x (id int); CREATE TRIGGER a AFTER UPDATE ON x REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION nothing()",
+        "has a transition table",
+        "DROP TRIGGER a ON x; CREATE TRIGGER a AFTER UPDATE ON x FOR EACH ROW EXECUTE FUNCTION nothing()",
+    ),
+    (
+        "CREATE TABLE x (id int); CREATE TRIGGER stretch_unique_mine AFTER UPDATE ON x FOR EACH ROW EXECUTE FUNCTION nothing()",
+        "reserved name",
+        "",
+    ),
+    (
+        "CREATE TABLE x (id int); CREATE RULE r AS ON INSERT TO x DO ALSO NOTHING",
+        "could redirect rows",
+        "",
+    ),
+    (
+        "CREATE TABLE x (id int CONSTRAINT stretch_filter CHECK (id > 0))",
+        "reserved name",
+        "",
+    ),
+    (
+        "CREATE TABLE x (id int); ALTER TABLE x ADD CONSTRAINT k CHECK (id < 100) NOT VALID",
+        "is not validated",
+        "",
+    ),
+];
+
+/// Hints of other kinds with the test that carries them out, and those after which nobody can run a statement.
+pub const ELSEWHERE: [(&str, &str); 36] = [
+    (
+        "Run SELECT stretch.deauthorize() first, then restore",
+        "dumps::a_dump_is_not_restored_over_a_connected_database",
+    ),
+    (
+        "SET stretch.copy_to = 'all' copies hot and cold rows",
+        "dumps::copy_to_leaves_nothing_out_without_a_word",
+    ),
+    (
+        "GRANT SELECT ON stretch.status, or grant membership",
+        "operation::monitors_and_backup_roles_need_no_ownership",
+    ),
+    (
+        "Pause the table and run stretch.purge_staged, which waits",
+        "disable::rows_that_are_not_uploaded_are_not_left_behind",
+    ),
+    (
+        "Drop them with stretch.drop_credential first",
+        "secrets::secrets_obey_their_rules",
+    ),
+    (
+        "Run stretch.create_master_key('password'",
+        "secrets::secrets_obey_their_rules",
+    ),
+    (
+        "Run stretch.open_master_key('password');",
+        "identity::identity_is_held_by_key_and_marker",
+    ),
+    (
+        "Put the file back, or run stretch.open_master_key",
+        "identity::identity_is_held_by_key_and_marker",
+    ),
+    (
+        "Run stretch.create_credential for it again.",
+        "a sealed secret is damaged: only damage of the catalog leads here",
+    ),
+    (
+        "It must be a regular file of at most 64 kB",
+        "secrets::secrets_need_the_database_owner",
+    ),
+    (
+        "It must belong to the server's OS user",
+        "secrets::secrets_obey_their_rules",
+    ),
+    (
+        "Set stretch.state_dir or stretch.service_key_file",
+        "secrets::secrets_obey_their_rules",
+    ),
+    (
+        "Add pg_stretch to shared_preload_libraries",
+        "a setting of the server that needs a restart",
+    ),
+    (
+        "Check max_worker_processes, stretch.max_workers",
+        "a setting of the server that needs a restart",
+    ),
+    (
+        "Set stretch.enabled = on and reload the server",
+        "a setting of the server",
+    ),
+    (
+        "Choose another name; filters are copied",
+        "tsql::tsql_statements_and_procedures",
+    ),
+    (
+        "Connect to that database, or write CURRENT",
+        "tsql::tsql_statements_and_procedures",
+    ),
+    (
+        "Make it by CREATE FUNCTION in a block of",
+        "tsql::tsql_statements_and_procedures",
+    ),
+    (
+        "Run DO LANGUAGE tsql as a statement of its own",
+        "tsql::tsql_commits_each_statement_outside_a_transaction_block",
+    ),
+    (
+        "Use DO LANGUAGE tsql; a filter function",
+        "tsql::tsql_runs_the_documented_script",
+    ),
+    (
+        "Name a folder outside the server's directories",
+        "rights_attacks::a_folder_of_the_server_is_no_endpoint",
+    ),
+    (
+        "Read table ",
+        "rights_attacks::no_route_around_or_away_from_the_cold_side",
+    ),
+    ("Restore the catalog (schema stretch) from", "damage of the catalog"),
+    ("Restore the inheritance and the owner of", "damage of the catalog"),
+    ("Use ONLY to read the hot rows alone; restore", "damage of the catalog"),
+    (
+        "Restore the whole database, or drop the foreign",
+        "tables::a_dump_of_a_stretched_table_is_restored_in_every_way",
+    ),
+    (
+        "Run CREATE EXTENSION pg_stretch.",
+        "the extension is gone while a session runs",
+    ),
+    (
+        "Run the query again in a new transaction",
+        "migration::a_plan_in_use_never_loses_the_rows_that_go_cold",
+    ),
+    ("Run the query again.", "a race of a reader with a purge"),
+    (
+        "Run the transaction again.",
+        "isolation::isolation_specs_give_what_is_expected",
+    ),
+    ("See the server log, then try again.", "the worker died"),
+    (
+        "Try again later; stretch.status shows the",
+        "waiting is all there is to do",
+    ),
+    ("Try again when the others have ended.", "waiting is all there is to do"),
+    (
+        "Try again when the worker has judged the",
+        "waiting is all there is to do",
+    ),
+    (
+        "Wait until the worker has judged it; stretch.status",
+        "waiting is all there is to do",
+    ),
+    (
+        "Use characters of that encoding alone.",
+        "encodings::names_are_in_the_encoding_of_the_database",
+    ),
+];

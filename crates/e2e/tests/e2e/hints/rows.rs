@@ -1,0 +1,483 @@
+//! Hints of statements about stretched tables and of functions, a row each.
+
+/// One hint.
+pub struct Row {
+    /// Part of the hint.
+    pub hint: &'static str,
+    /// Statements that make the situation, after `SITUATION`.
+    pub make: &'static str,
+    /// What the user wants, which fails.
+    pub wanted: &'static str,
+    pub code: &'static str,
+    /// What the hint says to do. `{hint}` stands for the statements in the hint itself.
+    pub way: &'static str,
+    /// What works afterwards; empty: what was wanted.
+    pub then: &'static str,
+}
+
+/// A stretched table of ten rows, five of them cold, in a schema of its own.
+pub const SITUATION: &str = "
+    DROP SCHEMA IF EXISTS s CASCADE; DROP PUBLICATION IF EXISTS pub; CREATE SCHEMA s; SET search_path = s;
+    CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other SELECT generate_series(1, 20);
+    CREATE TABLE t (id int PRIMARY KEY, note text, n int, twice int GENERATED ALWAYS AS (n * 2) STORED);
+    INSERT INTO t SELECT n, 'note', n FROM generate_series(1, 10) n;
+    SELECT stretch.enable_table('t', 'id <= 5')";
+
+const fn row(
+    hint: &'static str,
+    wanted: &'static str,
+    code: &'static str,
+    way: &'static str,
+    then: &'static str,
+) -> Row {
+    Row {
+        hint,
+        make: "",
+        wanted,
+        code,
+        way,
+        then,
+    }
+}
+
+/// A change of the table that works once the rows are back.
+const fn back(wanted: &'static str) -> Row {
+    row("Bring the rows back:", wanted, "0A000", "{hint}", "")
+}
+
+/// The same with what makes the situation.
+const fn back_after(make: &'static str, wanted: &'static str) -> Row {
+    Row { make, ..back(wanted) }
+}
+
+/// Hints of statements about a stretched table. In a child's name `CHILD` stands.
+pub fn statements() -> Vec<Row> {
+    vec![
+        back("ALTER TABLE t ADD CHECK (id > 0)"),
+        back("ALTER TABLE t ALTER note SET NOT NULL"),
+        back("ALTER TABLE t ADD COLUMN more int"),
+        back("ALTER TABLE t DROP COLUMN note"),
+        back("ALTER TABLE t ALTER note TYPE varchar"),
+        back("ALTER TABLE t RENAME note TO remark"),
+        back("ALTER TABLE t ADD UNIQUE (n)"),
+        back("ALTER TABLE t ADD EXCLUDE USING btree (n WITH =)"),
+        back("ALTER TABLE t OWNER TO pg_database_owner"),
+        back("ALTER TABLE t SET UNLOGGED"),
+        back("CREATE UNIQUE INDEX ON t (n)"),
+        back("CREATE TABLE heir () INHERITS (t)"),
+        back("ALTER TABLE t ALTER twice DROP EXPRESSION"),
+        back("ALTER TABLE t ALTER n SET NOT NULL, ALTER n ADD GENERATED ALWAYS AS IDENTITY"),
+        // The key cannot go: a cold key could be inserted once more.
+        back("ALTER TABLE t DROP CONSTRAINT t_pkey"),
+        back("ALTER TABLE ONLY t DROP CONSTRAINT t_pkey"),
+        back_after(
+            "CREATE TABLE u (id int); CREATE UNIQUE INDEX u_id ON u (id); INSERT INTO u SELECT generate_series(1, 10); SELECT stretch.enable_table('u', 'id <= 5')",
+            "DROP INDEX u_id",
+        ),
+        back_after(
+            "CREATE TABLE u (id int); CREATE UNIQUE INDEX u_id ON u (id); INSERT INTO u SELECT generate_series(1, 10); SELECT stretch.enable_table('u', 'id <= 5')",
+            "DROP INDEX CONCURRENTLY u_id",
+        ),
+        // Types of columns.
+        back_after(
+            "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE u (id int, m mood); INSERT INTO u SELECT g, 'sad' FROM generate_series(1, 10) g; SELECT stretch.enable_table('u', 'id <= 5')",
+            "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
+        ),
+        back_after(DOMAINS, "ALTER DOMAIN d ADD CHECK (value <> 0)"),
+        back_after(DOMAINS, "ALTER DOMAIN d ADD CONSTRAINT k CHECK (value <> 0)"),
+        back_after(DOMAINS, "ALTER DOMAIN d SET NOT NULL"),
+        back_after(DOMAINS, "ALTER DOMAIN d VALIDATE CONSTRAINT later"),
+        // Constraints of other tables, and what belongs to pg_stretch.
+        row(
+            "Check the reference in a row trigger",
+            "ALTER TABLE t ADD FOREIGN KEY (n) REFERENCES other",
+            "0A000",
+            "CREATE FUNCTION there() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF NOT EXISTS (SELECT FROM other WHERE id = new.n) THEN RAISE foreign_key_violation; END IF; RETURN new; END $$;
+             CREATE TRIGGER there BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION there()",
+            "INSERT INTO t VALUES (30, 'x', 20)",
+        ),
+        row(
+            "Check the reference in a row trigger",
+            "ALTER TABLE other ADD FOREIGN KEY (id) REFERENCES t",
+            "0A000",
+            "CREATE FUNCTION there() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF NOT EXISTS (SELECT FROM t WHERE id = new.id) THEN RAISE foreign_key_violation; END IF; RETURN new; END $$;
+             CREATE TRIGGER there BEFORE UPDATE ON other FOR EACH ROW EXECUTE FUNCTION there()",
+            "UPDATE other SET id = id WHERE id = 2",
+        ),
+        row(
+            "Name the triggers that you mean, one by one",
+            "ALTER TABLE t DISABLE TRIGGER ALL",
+            "0A000",
+            "CREATE TRIGGER mine AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nothing(); ALTER TABLE t DISABLE TRIGGER mine",
+            "UPDATE t SET note = 'x'",
+        ),
+        row(
+            "Use stretch.set_filter to change the filter",
+            "ALTER TABLE t RENAME CONSTRAINT t_pkey TO stretch_filter",
+            "0A000",
+            "SELECT stretch.set_filter('t', 'id <= 6')",
+            "SELECT 1",
+        ),
+        Row {
+            make: "CREATE TABLE u (id int CONSTRAINT small CHECK (id < 100)); INSERT INTO u VALUES (1); SELECT stretch.enable_table('u', 'id <= 5')",
+            ..row(
+                "Say it without ONLY",
+                "ALTER TABLE ONLY u DROP CONSTRAINT small",
+                "0A000",
+                "ALTER TABLE u DROP CONSTRAINT small",
+                "INSERT INTO u VALUES (1000)",
+            )
+        },
+        row(
+            "Use a trigger or a view instead",
+            "CREATE RULE r AS ON INSERT TO t DO ALSO NOTHING",
+            "0A000",
+            "CREATE TRIGGER r AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION nothing()",
+            "INSERT INTO t VALUES (30, 'x', 1)",
+        ),
+        row("Delete the rows, or drop the table", "TRUNCATE t", "0A000", "DELETE FROM t", "SELECT 1 / (1 - count(*)) FROM t"),
+        row(
+            "Leave the stretched table out of the publication",
+            "CREATE PUBLICATION pub FOR TABLE t, other",
+            "0A000",
+            "CREATE PUBLICATION pub FOR TABLE other",
+            "SELECT 1",
+        ),
+        row(
+            "Use VACUUM FULL",
+            "CREATE TRIGGER repack_trigger AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nothing()",
+            "0A000",
+            "VACUUM FULL t",
+            "SELECT 1",
+        ),
+        row(
+            "Use a row trigger, or a transition table for INSERT only",
+            "CREATE TRIGGER a AFTER UPDATE ON t REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION nothing()",
+            "0A000",
+            "CREATE TRIGGER a AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nothing();
+             CREATE TRIGGER b AFTER INSERT ON t REFERENCING NEW TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION nothing()",
+            "UPDATE t SET note = 'x'",
+        ),
+        Row {
+            make: "CREATE TRIGGER a AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nothing()",
+            ..row(
+                "Use ENABLE TRIGGER without ALWAYS",
+                "ALTER TABLE t ENABLE ALWAYS TRIGGER a",
+                "0A000",
+                "ALTER TABLE t ENABLE TRIGGER a",
+                "SELECT 1",
+            )
+        },
+        row(
+            "Use stretch.disable_table, or drop the stretched table itself",
+            "DROP FOREIGN TABLE CHILD",
+            "0A000",
+            "DROP TABLE t CASCADE",
+            "SELECT 1",
+        ),
+        row("Grant on the stretched table instead", "GRANT SELECT ON CHILD TO pg_monitor", "0A000", "GRANT SELECT ON t TO pg_monitor", "SELECT 1"),
+        row(
+            "Grant on the stretched table instead",
+            "GRANT SELECT ON ALL TABLES IN SCHEMA stretch_remote TO pg_monitor",
+            "0A000",
+            "GRANT SELECT ON t TO pg_monitor",
+            "SELECT 1",
+        ),
+        row(
+            "Use stretch.disable_table",
+            "ALTER FOREIGN TABLE CHILD NO INHERIT t",
+            "0A000",
+            "SELECT stretch.disable_table('t', leave_remote_data => true)",
+            "SELECT 1",
+        ),
+        row(
+            "Do it on the stretched table instead",
+            "ALTER FOREIGN TABLE CHILD ALTER note SET DEFAULT 'x'",
+            "0A000",
+            "ALTER TABLE t ALTER note SET DEFAULT 'x'",
+            "SELECT 1",
+        ),
+        row(
+            "Use stretch.enable_table",
+            "CREATE FOREIGN TABLE mine (id int) SERVER stretch",
+            "0A000",
+            "SELECT stretch.enable_table('other', 'id < 5')",
+            "SELECT 1",
+        ),
+        row("Leave it as it is", "ALTER SERVER stretch OPTIONS (a '1')", "0A000", "SELECT 1", "SELECT 1"),
+        row("Use another schema", "CREATE TABLE stretch_remote.mine (a int)", "0A000", "CREATE TABLE mine (a int)", "SELECT 1"),
+        row("Use another schema", "CREATE TABLE stretch.mine (a int)", "0A000", "CREATE TABLE mine (a int)", "SELECT 1"),
+        row(
+            "Publish tables by name",
+            "CREATE PUBLICATION pub FOR TABLES IN SCHEMA stretch",
+            "0A000",
+            "CREATE PUBLICATION pub FOR TABLE other",
+            "SELECT 1",
+        ),
+        row(
+            "Use the functions of schema stretch",
+            "TRUNCATE stretch.segment",
+            "0A000",
+            "SELECT stretch.disable_table('t', leave_remote_data => true)",
+            "SELECT 1",
+        ),
+        row(
+            "Use stretch.disable_table for each stretched table first",
+            "DROP EXTENSION pg_stretch CASCADE",
+            "0A000",
+            "SELECT stretch.disable_table('t', leave_remote_data => true)",
+            "BEGIN; DROP EXTENSION pg_stretch CASCADE; ROLLBACK",
+        ),
+        // Statements that meet cold rows.
+        row(
+            "Bring the rows back:",
+            "SELECT stretch.disable_table('t', leave_remote_data => false)",
+            "0A000",
+            "BEGIN; {hint}; COMMIT",
+            "SELECT 1 / (count(*) - 9) FROM ONLY t",
+        ),
+        row(
+            "Run an UPDATE of s.t with the same condition first",
+            "SELECT FROM t WHERE id = 2 FOR UPDATE",
+            "ST015",
+            "BEGIN; UPDATE t SET id = id WHERE id = 2",
+            "SELECT FROM t WHERE id = 2 FOR UPDATE; COMMIT",
+        ),
+        row(
+            "Run an UPDATE of s.t for that key first",
+            "INSERT INTO t VALUES (2, 'new', 1) ON CONFLICT (id) DO UPDATE SET note = excluded.note",
+            "ST015",
+            "BEGIN; UPDATE t SET id = id WHERE id = 2",
+            "INSERT INTO t VALUES (2, 'new', 1) ON CONFLICT (id) DO UPDATE SET note = excluded.note; COMMIT",
+        ),
+        Row {
+            make: "SET stretch.cold_writes = refuse",
+            ..row(
+                "Leave cold rows out by a condition that contradicts the filter, or SET stretch.cold_writes = allow",
+                "UPDATE t SET note = 'x'",
+                "ST015",
+                "UPDATE t SET note = 'x' WHERE NOT id <= 5; SET stretch.cold_writes = allow",
+                "",
+            )
+        },
+        Row {
+            make: "CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new ;END'; CREATE TRIGGER same BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION same()",
+            ..row(
+                "Use INSERT ... SELECT ... WHERE NOT EXISTS (SELECT FROM the table WHERE the key is the same)",
+                "INSERT INTO t VALUES (2, 'new', 1) ON CONFLICT DO NOTHING",
+                "0A000",
+                "INSERT INTO t SELECT 2, 'new', 1 WHERE NOT EXISTS (SELECT FROM t WHERE id = 2)",
+                "SELECT 1 / (11 - count(*)) FROM t",
+            )
+        },
+        row(
+            "Use UPDATE and INSERT instead, or MERGE into ONLY the table to treat its hot rows alone",
+            "MERGE INTO t USING other o ON t.id = o.id WHEN MATCHED THEN UPDATE SET note = 'x'",
+            "0A000",
+            "UPDATE t SET note = 'x' FROM other o WHERE t.id = o.id",
+            "MERGE INTO ONLY t USING other o ON t.id = o.id WHEN MATCHED THEN UPDATE SET note = 'x'",
+        ),
+        row(
+            "Sample ONLY the table for its hot rows, or use WHERE random() < fraction",
+            "SELECT FROM t TABLESAMPLE system (10)",
+            "0A000",
+            "SELECT FROM t WHERE random() < 0.1",
+            "SELECT FROM ONLY t TABLESAMPLE system (10)",
+        ),
+        row(
+            "Leave the system columns out, or read ONLY the table",
+            "SELECT ctid FROM t",
+            "0A000",
+            "SELECT id FROM t",
+            "SELECT ctid FROM ONLY t",
+        ),
+        row(
+            "Name the row by its key instead",
+            "BEGIN; DECLARE c CURSOR FOR SELECT * FROM t WHERE id = 2; FETCH c; UPDATE t SET note = 'x' WHERE CURRENT OF c",
+            "0A000",
+            "ROLLBACK; UPDATE t SET note = 'x' WHERE id = 2",
+            "SELECT 1",
+        ),
+        Row {
+            make: "SELECT stretch.set_query_mode('LOCAL_ONLY')",
+            ..row(
+                "Use ONLY to change hot rows alone, or run stretch.set_query_mode('LOCAL_AND_REMOTE')",
+                "UPDATE t SET note = 'x'",
+                "ST015",
+                "UPDATE ONLY t SET note = 'x'; SELECT stretch.set_query_mode('LOCAL_AND_REMOTE')",
+                "",
+            )
+        },
+        // Filters.
+        row(
+            "Give a filter that selects at least what the old one selects",
+            "SELECT stretch.set_filter('t', 'id <= 4')",
+            "ST013",
+            "SELECT stretch.set_filter('t', 'id <= 7')",
+            "SELECT 1",
+        ),
+        row(
+            "Give one condition over the columns of the table",
+            "SELECT stretch.enable_table('other', 'id <')",
+            "ST012",
+            "SELECT stretch.enable_table('other', 'id < 5')",
+            "SELECT 1",
+        ),
+        row(
+            "Give one condition over the columns of the table",
+            "SELECT stretch.enable_table('other', 'id between 1 and 1/0')",
+            "ST012",
+            "SELECT stretch.enable_table('other', 'id between 1 and 5')",
+            "SELECT 1",
+        ),
+        row(
+            "Use only columns of the table, constants and immutable",
+            "SELECT stretch.enable_table('other', 'other is not null')",
+            "ST012",
+            "SELECT stretch.enable_table('other', 'id in (1)')",
+            "SELECT 1",
+        ),
+        Row {
+            make: "CREATE TABLE u (id int, word text)",
+            ..row(
+                r#"Compare under byte order: word COLLATE "C" < 'x'"#,
+                "SELECT stretch.enable_table('u', 'word < ''b''')",
+                "ST012",
+                "SELECT 1",
+                r#"SELECT stretch.enable_table('u', 'word COLLATE "C" < ''b''')"#,
+            )
+        },
+        Row {
+            make: "CREATE TABLE u (id int, d date)",
+            ..row(
+                "Compare with constants of the column's own type, for example date '2025-01-01'",
+                "SELECT stretch.enable_table('u', 'd < current_date')",
+                "ST012",
+                "SELECT stretch.enable_table('u', 'd < date ''2025-01-01''')",
+                "SELECT 1",
+            )
+        },
+        Row {
+            make: "CREATE TYPE mood AS ENUM ('sad', 'glad'); CREATE TABLE u (id int, m mood)",
+            ..row(
+                "Let a stored column hold the outcome, ALTER TABLE s.u ADD COLUMN is_cold boolean GENERATED ALWAYS AS",
+                "SELECT stretch.enable_table('u', 'm = ''sad''')",
+                "ST012",
+                "ALTER TABLE u ADD COLUMN is_cold boolean GENERATED ALWAYS AS (m = 'sad') STORED",
+                "SELECT stretch.enable_table('u', 'is_cold')",
+            )
+        },
+        Row {
+            make: "CREATE DOMAIN d AS int; CREATE TABLE u (id d)",
+            ..row(
+                "Let a stored column hold the outcome, ALTER TABLE s.u ADD COLUMN is_cold boolean GENERATED ALWAYS AS",
+                "SELECT stretch.enable_table('u', 'id::s.d < 5::s.d')",
+                "ST012",
+                "ALTER TABLE u ADD COLUMN is_cold boolean GENERATED ALWAYS AS (id < 5) STORED",
+                "SELECT stretch.enable_table('u', 'is_cold')",
+            )
+        },
+    ]
+}
+
+/// A domain below the domain of a column.
+pub const DOMAINS: &str = "CREATE DOMAIN d AS int; CREATE DOMAIN over AS d; \
+    ALTER DOMAIN d ADD CONSTRAINT later CHECK (value < 1000) NOT VALID; \
+    CREATE TABLE u (id int, o over); INSERT INTO u SELECT g, g FROM generate_series(1, 10) g; \
+    SELECT stretch.enable_table('u', 'id <= 5')";
+
+/// Hints of functions, in the same situation.
+pub fn functions() -> Vec<Row> {
+    vec![
+        row(
+            "Change its password with stretch.rotate_master_key, or open it with stretch.open_master_key",
+            "SELECT stretch.create_master_key('another one')",
+            "55000",
+            "SELECT stretch.rotate_master_key('another one')",
+            "SELECT stretch.open_master_key('another one')",
+        ),
+        Row {
+            make: "SELECT stretch.create_credential('more', 'i', 's')",
+            ..row(
+                "Use or_replace => true, or stretch.alter_credential",
+                "SELECT stretch.create_credential('more', 'i', 's')",
+                "42710",
+                "SELECT stretch.create_credential('more', 'i', 's', or_replace => true); SELECT stretch.alter_credential('more', 'i', 's')",
+                "SELECT stretch.drop_credential('more')",
+            )
+        },
+        row(
+            "Run stretch.create_credential first",
+            "SELECT stretch.alter_credential('more', 'i', 's')",
+            "42704",
+            "SELECT stretch.create_credential('more', 'i', 's')",
+            "SELECT stretch.alter_credential('more', 'i', 's'); SELECT stretch.drop_credential('more')",
+        ),
+        row(
+            "Run stretch.deauthorize first, or change it with stretch.alter_credential",
+            "SELECT stretch.drop_credential('cred')",
+            "2BP01",
+            "SELECT stretch.alter_credential('cred', 'i', 's')",
+            "SELECT 1",
+        ),
+        row(
+            "Use outbound or paused",
+            "SELECT stretch.set_migration_state('t', 'inbound')",
+            "0A000",
+            "SELECT stretch.set_migration_state('t', 'paused')",
+            "SELECT 1",
+        ),
+        row(
+            "Use outbound or paused",
+            "SELECT stretch.set_migration_state('t', 'on')",
+            "22023",
+            "SELECT stretch.set_migration_state('t', 'outbound')",
+            "SELECT 1",
+        ),
+        row(
+            "Give column names between commas",
+            "SELECT stretch.alter_table('t', order_by => 'gone')",
+            "22023",
+            "SELECT stretch.alter_table('t', order_by => 'n, id')",
+            "SELECT 1",
+        ),
+        row(
+            "Give column names, each with ASC or DESC and NULLS FIRST or NULLS LAST, separated by commas",
+            "SELECT stretch.alter_table('t', order_by => 'n UP')",
+            "22023",
+            "SELECT stretch.alter_table('t', order_by => 'n DESC NULLS LAST, id ASC')",
+            "SELECT 1",
+        ),
+        row(
+            "Run it outside REPEATABLE READ and SERIALIZABLE",
+            "SET default_transaction_isolation = 'serializable'; SELECT stretch.drain('t')",
+            "55000",
+            "SET default_transaction_isolation = 'read committed'",
+            "SELECT stretch.drain('t')",
+        ),
+        row(
+            "Run stretch.disable_table for each of them first",
+            "SELECT stretch.disable_database()",
+            "55000",
+            "SELECT stretch.purge_staged('t'); SELECT stretch.disable_table('t', leave_remote_data => true)",
+            "SELECT 1",
+        ),
+        row(
+            "SELECT * FROM stretch.check_table('s.other') lists these reasons",
+            "ALTER TABLE other ADD CONSTRAINT k CHECK (id > 0) NOT VALID; SELECT stretch.enable_table('other')",
+            "ST011",
+            "SELECT * FROM stretch.check_table('s.other')",
+            "SELECT 1",
+        ),
+        row(
+            "Use with_copy => true, the default: only lists are copied, no data",
+            "SELECT * FROM stretch.reauthorize('cred', with_copy => false)",
+            "0A000",
+            "SELECT 1",
+            "SELECT 1",
+        ),
+    ]
+}
