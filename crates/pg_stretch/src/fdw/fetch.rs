@@ -3,8 +3,8 @@
 //! Staging is looked at first. Chunks that are gone were purged, so a verified object exists: its name is then read
 //! from the newest version of the segment's row (F51). Nothing here is trusted: the reader checks every chunk (I-5).
 
-use super::cold;
 use super::explain::Counters;
+use super::{cold, lost};
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::tables::{self, CHUNK_BYTES};
 use crate::error::{Error, Result};
@@ -148,7 +148,7 @@ impl Fetcher {
                     names::relation(self.table.relation)
                 ),
             )
-            .detail(format!("It holds {} rows.", segment.row_count)),
+            .detail(lost::rows(&self.table, segment)),
             _ => lost(&self.table, segment),
         }
     }
@@ -319,7 +319,7 @@ pub fn lost(table: &StretchedTable, segment: &Segment) -> Error {
             names::relation(table.relation)
         ),
     )
-    .detail(format!("It holds {} rows.", segment.row_count))
+    .detail(lost::rows(table, segment))
 }
 
 fn piece_of(offset: u64) -> i32 {

@@ -10,6 +10,7 @@ mod columns;
 mod current;
 mod explain;
 mod fetch;
+mod lost;
 mod mode;
 mod modify;
 mod plan;

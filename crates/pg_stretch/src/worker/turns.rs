@@ -25,7 +25,7 @@ struct Launched {
 pub struct Turns {
     queue: VecDeque<pg_sys::Oid>,
     launched: HashMap<pg_sys::Oid, Launched>,
-    /// Databases whose wait is in the log already.
+    /// Databases of which the log says that they have to wait, once since the launcher started.
     told: HashSet<pg_sys::Oid>,
 }
 
@@ -57,9 +57,7 @@ impl Turns {
         for database in std::mem::take(&mut self.queue) {
             let start = if full { Start::Full } else { self.start(database) };
             match start {
-                Start::Started => {
-                    self.told.remove(&database);
-                }
+                Start::Started => {}
                 Start::Soon => waiting.push_back(database),
                 Start::Full => {
                     full = true;
