@@ -19,7 +19,7 @@ fn may_read_all(relation: pg_sys::Oid) -> bool {
     // SAFETY: look-ups in the catalog that tolerate missing relations and raise nothing.
     unsafe {
         pg_sys::check_enable_rls(relation, pg_sys::InvalidOid, true) == pg_sys::CheckEnableRlsResult::RLS_NONE as i32
-            && pg_sys::pg_class_aclcheck(relation, pg_sys::GetUserId(), pg_sys::ACL_SELECT.into())
+            && pg_sys::pg_class_aclcheck(relation, pg_sys::GetUserId(), pg_sys::ACL_SELECT)
                 == pg_sys::AclResult::ACLCHECK_OK
     }
 }
