@@ -63,6 +63,9 @@ fn copy_to_leaves_nothing_out_without_a_word() {
     assert_eq!(lines(reader.copy_out("COPY orders (id, note) TO STDOUT")), all);
     reader.fails("COPY orders (twice) TO STDOUT", "42501");
     db.sql("REVOKE SELECT ON orders FROM reader; REVOKE SELECT (id, note) ON orders FROM reader");
+    cluster
+        .connect_as("reader", "postgres")
+        .fails("COPY orders TO STDOUT", "42501");
     reader.fails("COPY orders TO STDOUT", "42501");
     // Policies hold.
     db.sql("GRANT SELECT ON orders TO reader; CREATE POLICY odd ON orders USING (id % 2 = 1); ALTER TABLE orders ENABLE ROW LEVEL SECURITY");

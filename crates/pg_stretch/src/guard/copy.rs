@@ -174,6 +174,10 @@ fn takes_all(relation: pg_sys::Oid, what: &str) -> Result<bool> {
     let Some(info) = stretched::lookup(relation)? else {
         return Ok(false);
     };
+    // Who may read nothing of it gets the server's own error, and hears nothing of cold rows.
+    if !may_read(relation) {
+        return Ok(false);
+    }
     let rows = cold_rows(&info)?;
     if rows == 0 {
         return Ok(false);
@@ -195,6 +199,18 @@ fn takes_all(relation: pg_sys::Oid, what: &str) -> Result<bool> {
             "SET stretch.copy_to = 'all' copies hot and cold rows, SET stretch.copy_to = 'hot' the hot rows alone; for pg_dump: \
              PGOPTIONS='-c stretch.copy_to=all'.",
         )),
+    }
+}
+
+/// Whether the current user may read at least one column.
+fn may_read(relation: pg_sys::Oid) -> bool {
+    let select = pg_sys::ACL_SELECT;
+    // SAFETY: look-ups of privileges that raise nothing for an existing relation.
+    unsafe {
+        let user = pg_sys::GetUserId();
+        pg_sys::pg_class_aclcheck(relation, user, select) == pg_sys::AclResult::ACLCHECK_OK
+            || pg_sys::pg_attribute_aclcheck_all(relation, user, select, pg_sys::AclMaskHow::ACLMASK_ANY)
+                == pg_sys::AclResult::ACLCHECK_OK
     }
 }
 
