@@ -97,6 +97,9 @@ fn stretch_verify(relation: Option<pg_sys::Oid>) -> Rows {
     TableIterator::new(run().or_raise())
 }
 
+/// Segments in a row for which the endpoint does not answer, after which the others are not asked for: each would take the whole timeout.
+const SILENCE: u32 = 3;
+
 /// Whether the right to execute it was granted to the caller, not only to everybody: owners of tables need no grant.
 fn is_granted() -> Result<bool> {
     let granted = spi::get::<bool>(
@@ -110,10 +113,20 @@ fn is_granted() -> Result<bool> {
 
 fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<Findings> {
     let mut findings = Findings::default();
+    let mut silent = 0;
     for segment in cold::segments(&table.table_id, table.relation, snapshot)?.iter() {
         pgrx::check_for_interrupts!();
         findings.segments += 1;
-        match content(segment, snapshot)? {
+        let content = match silent >= SILENCE {
+            true => Content::Unreadable(false, "the endpoint did not answer for the segments before".into()),
+            false => content(segment, snapshot)?,
+        };
+        silent = match content {
+            Content::Unreadable(true, _) => silent + 1,
+            Content::Unreadable(false, _) => silent,
+            _ => 0,
+        };
+        match content {
             Content::Bytes(bytes) => {
                 findings.bytes_read += bytes.len() as i64;
                 if let Some(why) = damage_of(table, segment, &bytes, snapshot)? {
@@ -125,7 +138,7 @@ fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<
                 findings.corrupt += 1;
                 findings.bad(segment, "The object is shorter than in the catalog.".into());
             }
-            Content::Unreadable(why) => {
+            Content::Unreadable(_, why) => {
                 findings.unreadable += 1;
                 findings.bad(segment, format!("The object cannot be read: {why}."));
             }
@@ -142,7 +155,8 @@ enum Content {
     Bytes(Bytes),
     Short,
     Missing,
-    Unreadable(String),
+    /// Whether the endpoint did not answer, and why it cannot be read.
+    Unreadable(bool, String),
 }
 
 fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
@@ -155,7 +169,11 @@ fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
         Ok(bytes) => Ok(Content::Bytes(bytes)),
         Err(EndpointError::NotFound { .. }) => Ok(Content::Missing),
         Err(EndpointError::Corrupt { .. }) => Ok(Content::Short),
-        Err(other) => Ok(Content::Unreadable(store::map_error(&other).message)),
+        Err(other) => {
+            let error = store::map_error(&other);
+            let silent = matches!(other, EndpointError::Unreachable { .. });
+            Ok(Content::Unreadable(silent, error.message))
+        }
     }
 }
 

@@ -159,8 +159,8 @@ unsafe fn cursor(statement: *mut pg_sys::DeclareCursorStmt) -> Result<Option<*mu
     }
 }
 
-/// Where the session may plan no scan of a foreign table, as pg_dump's own may not since August 2024: lets it while the statement is planned. The
-/// session asked for the cold rows by `stretch.copy_to`, and code of other foreign tables does not run.
+/// Where the session may plan no scan of a foreign table, as pg_dump's own may not since August 2024: lets it while the statement runs. The
+/// session asked for the cold rows by `stretch.copy_to`.
 pub fn unrestricted() -> Option<LocalSettings> {
     const RESTRICTED: &CStr = c"restrict_nonsystem_relation_kind";
     // SAFETY: gives a string of the server, or null where the server does not know it.

@@ -162,7 +162,7 @@ struct Rest {
     tag: pg_sys::NodeTag,
     session: Option<Session>,
     away: Option<databases::Away>,
-    /// While the statement is planned.
+    /// While the statement runs.
     unrestricted: Option<LocalSettings>,
 }
 

@@ -105,10 +105,11 @@ impl Identity {
     /// again; the claim on the endpoint stays and is never written to again.
     pub fn deauthorize(&mut self) -> Result<Value> {
         txn::run(|| spi::execute("DELETE FROM stretch.binding", &[]).map(drop))?;
+        self.disconnect(Reason::Deauthorized);
+        // For the next start of the server; the claim has ended whether this can be written or not.
         if let Some(marker) = &mut self.marker {
             marker.update(|content| content.deauthorized = true)?;
         }
-        self.disconnect(Reason::Deauthorized);
         Ok(Value::Null)
     }
 

@@ -11,6 +11,9 @@ use std::collections::HashSet;
 /// Class of the errors that a filter can raise: data exceptions.
 const DATA_EXCEPTION: &str = "22";
 
+/// Characters of an error's message that are passed on.
+const LONGEST_MESSAGE: usize = 200;
+
 /// Whether a scan may have failed in the filter.
 pub fn is_of_filter(error: &Error) -> bool {
     error.sqlstate.starts_with(DATA_EXCEPTION)
@@ -77,7 +80,7 @@ impl<'a> Careful<'a> {
                 Ok(found) => selected.extend(found),
                 Err(error) if is_of_filter(&error) => {
                     if self.failures.rows.is_empty() {
-                        self.failures.message = error.message;
+                        self.failures.message = error.message.chars().take(LONGEST_MESSAGE).collect();
                     }
                     self.failures.rows.insert(row);
                 }

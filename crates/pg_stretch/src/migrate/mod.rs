@@ -94,7 +94,9 @@ impl Mover {
                         });
                     }
                     more |= outcome.moved > 0 && !outcome.reached_end;
-                    self.note_filter(&table);
+                    if outcome.reached_end {
+                        self.note_filter(&table);
+                    }
                 }
                 Err(error) => self.rest(&table, &error),
             }
@@ -128,7 +130,7 @@ impl Mover {
                         progress.filter_failures = Failures::default();
                     }
                     progress.filter_failures.add(failures);
-                    if progress.filter_failures.rows.is_empty() {
+                    if outcome.reached_end && progress.filter_failures.rows.is_empty() {
                         progress.last_error = None;
                     }
                     if outcome.reached_end {
@@ -171,10 +173,10 @@ impl Mover {
             let error = Error::new(
                 &errors::FILTER_UNFIT,
                 format!(
-                    "{} rows of {} stay hot, because the filter fails on them: {}",
+                    // The message may hold values of the row, which neither the log nor the view shows.
+                    "{} rows of relation {} stay hot, because the filter fails on them; stretch.drain shows the error",
                     failures.rows.len(),
                     table.relation.to_u32(),
-                    failures.message
                 ),
             );
             self.note(table, &error);

@@ -66,6 +66,8 @@ struct Sink<'a> {
     tids: Vec<(u32, u16)>,
     skipped: u64,
     careful: Option<Careful<'a>>,
+    /// Block of the row that came last, whether it is to move or not.
+    last_block: Option<u32>,
     started: Instant,
     looked: Instant,
     scratch: Rc<Scratch>,
@@ -96,6 +98,7 @@ pub fn run(
             keys,
             tids: Vec::new(),
             skipped: 0,
+            last_block: None,
             careful: request.careful.then(|| Careful::new(request.table, snapshot)),
             started: Instant::now(),
             looked: Instant::now(),
@@ -136,7 +139,7 @@ unsafe fn windows(sink: &mut Sink<'_>, snapshot: pg_sys::Snapshot) -> Result<Opt
             let in_order = reads_blocks_in_order(planned);
             execute(sink, &part, planned, snapshot)?;
             if sink.full {
-                let last = sink.tids.last().map_or(from, |(block, _)| *block);
+                let last = sink.last_block.unwrap_or(from);
                 return Ok(Some(if in_order { last } else { from }));
             }
             from = to;
@@ -334,6 +337,7 @@ impl Sink<'_> {
             )
         };
         let tid = item_pointer(values[0]);
+        self.last_block = Some(tid.0);
         if let Some(careful) = &mut self.careful
             && !careful.selects(tid)?
         {

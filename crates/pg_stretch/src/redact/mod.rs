@@ -43,6 +43,7 @@ pub fn install() {
         PREV_RUN = pg_sys::ExecutorRun_hook;
         pg_sys::ExecutorRun_hook = Some(run);
         pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(at_end_of_part), std::ptr::null_mut());
     }
 }
 
@@ -89,9 +90,24 @@ pub fn mask_activity() {
 
 /// A statement that failed in the parser while errors are not logged passed none of our hooks: what is shown is looked at itself.
 unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _: *mut std::ffi::c_void) {
-    if event != pg_sys::XactEvent::XACT_EVENT_ABORT {
-        return;
+    if event == pg_sys::XactEvent::XACT_EVENT_ABORT {
+        mask_what_is_shown();
     }
+}
+
+/// The same after a savepoint.
+unsafe extern "C-unwind" fn at_end_of_part(
+    event: pg_sys::SubXactEvent::Type,
+    _: pg_sys::SubTransactionId,
+    _: pg_sys::SubTransactionId,
+    _: *mut std::ffi::c_void,
+) {
+    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
+        mask_what_is_shown();
+    }
+}
+
+fn mask_what_is_shown() {
     // SAFETY: the session's own entry, if it has one; nobody else writes to it. Its text ends with a zero.
     unsafe {
         let entry = pg_sys::MyBEEntry;

@@ -37,13 +37,17 @@ impl Shown {
         if text.is_null() || tag == pg_sys::NodeTag::T_PrepareStmt {
             return as_it_is;
         }
-        // SAFETY: the caller's promise.
-        let original = unsafe { CStr::from_ptr(text) };
         // Many statements may stand in the text that the client sent, which is searched once for all of them.
         // SAFETY: a plain global.
         let is_nested = !std::ptr::eq(text, unsafe { pg_sys::debug_query_string });
+        let runs_code = matches!(tag, T_DoStmt | T_CallStmt);
+        if !statement_is_secret() && !is_nested && !runs_code {
+            return as_it_is;
+        }
+        // SAFETY: the caller's promise.
+        let original = unsafe { CStr::from_ptr(text) };
         let secret = statement_is_secret() || (is_nested && is_secret(original.to_bytes()));
-        if !secret && !matches!(tag, T_DoStmt | T_CallStmt) {
+        if !secret && !runs_code {
             return as_it_is;
         }
         let copy = original.to_owned().into_raw();

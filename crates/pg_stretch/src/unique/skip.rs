@@ -70,14 +70,18 @@ unsafe fn watch_if_skips(node: *mut pg_sys::PlanState, statement: *mut pg_sys::E
     }
 }
 
-/// Whether row triggers run before a row is inserted; ours run afterwards.
+/// Whether row triggers may run before a row is inserted; ours run afterwards.
 unsafe fn has_before_triggers(table: pg_sys::Relation) -> bool {
+    const DISABLED: u8 = b'D';
+    const KIND: u32 = pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSERT;
     // SAFETY: an open relation; its triggers live as long.
     unsafe {
-        (*table)
-            .trigdesc
-            .as_ref()
-            .is_some_and(|triggers| triggers.trig_insert_before_row)
+        let Some(all) = (*table).trigdesc.as_ref().filter(|all| all.trig_insert_before_row) else {
+            return false;
+        };
+        std::slice::from_raw_parts(all.triggers, all.numtriggers as usize)
+            .iter()
+            .any(|trigger| trigger.tgenabled as u8 != DISABLED && trigger.tgtype as u32 & KIND == KIND)
     }
 }
 

@@ -143,13 +143,16 @@ impl Worker {
         if !asked() || self.is_judging() {
             return false;
         }
+        let asked_at = Instant::now();
         loop {
             let mut settled = false;
+            // The claim is kept meanwhile. What is given up after a lease time is an object that nobody names.
+            step("identity", || self.identity.tick());
             step("upload", || {
                 settled = self.uploader.settle()?;
                 Ok(())
             });
-            if settled || leave_asked(database) {
+            if settled || leave_asked(database) || asked_at.elapsed() > gucs::lease_ttl() {
                 break;
             }
             super::nap(Duration::from_millis(100));

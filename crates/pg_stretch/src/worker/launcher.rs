@@ -40,8 +40,9 @@ pub extern "C-unwind" fn stretch_launcher_main(_arg: pg_sys::Datum) {
     let mut turns = Turns::new(databases());
     loop {
         super::reload_if_asked();
-        if gucs::ENABLED.get() {
-            turns.round();
+        match gucs::ENABLED.get() {
+            true => turns.round(),
+            false => Turns::stop(),
         }
         super::nap(gucs::naptime().min(Duration::from_secs(1)));
     }

@@ -47,6 +47,11 @@ impl Turns {
         }
     }
 
+    /// Nobody waits for a turn any more, since none comes.
+    pub fn stop() {
+        shmem::with(|shared| shared.slots.iter_mut().for_each(|slot| slot.waits = false));
+    }
+
     /// Starts what can be started, and asks for room for what cannot.
     pub fn round(&mut self) {
         self.launched
@@ -55,6 +60,9 @@ impl Turns {
         let mut waiting = VecDeque::new();
         let mut full = false;
         for database in std::mem::take(&mut self.queue) {
+            if leaves(database) {
+                continue;
+            }
             let start = if full { Start::Full } else { self.start(database) };
             match start {
                 Start::Started => {}
@@ -71,7 +79,7 @@ impl Turns {
 
     /// Appends the databases that want a worker; those with a waiting caller go to the front.
     fn enqueue(&mut self) {
-        let wanted = shmem::with(|shared| {
+        let mut wanted = shmem::with(|shared| {
             let mut wanted = Vec::new();
             for slot in shared.slots.iter() {
                 if slot.database != pg_sys::InvalidOid && slot.wanted && slot.worker_pid == 0 && !slot.leave {
@@ -84,6 +92,9 @@ impl Turns {
             }
             wanted
         });
+        // They keep their order among each other.
+        wanted.sort_by_key(|(database, _)| self.queue.iter().position(|other| other == database));
+        let mut called_before = 0;
         for (database, called) in wanted {
             let queued = self.queue.iter().position(|other| *other == database);
             match (queued, called) {
@@ -91,7 +102,8 @@ impl Turns {
                 (Some(_), false) => {}
                 (at, true) => {
                     at.map(|at| self.queue.remove(at));
-                    self.queue.push_front(database);
+                    self.queue.insert(called_before, database);
+                    called_before += 1;
                 }
             }
         }
@@ -142,7 +154,8 @@ impl Turns {
 
     /// Shows who waits, and asks as many workers to make room as their turns are over.
     fn mark(&mut self, full: bool) {
-        let waiting: Vec<pg_sys::Oid> = match full {
+        // Where none of ours runs there are no turns to wait for, and callers are told that no worker can start.
+        let waiting: Vec<pg_sys::Oid> = match full && self.running() > 0 {
             true => self.queue.iter().copied().collect(),
             false => Vec::new(),
         };
@@ -177,11 +190,25 @@ impl Turns {
             }
         });
         for database in waiting {
-            if self.told.insert(database) {
+            // One that was never looked into is probably not stretched.
+            if is_known(database) && self.told.insert(database) {
                 tell(database);
             }
         }
     }
+}
+
+/// Whether somebody wants this database to be left alone: it is about to be dropped, renamed or copied.
+fn leaves(database: pg_sys::Oid) -> bool {
+    shmem::with(|shared| shared.slots.iter().any(|slot| slot.database == database && slot.leave))
+}
+
+/// Whether the database had a worker since the server started, or asks for one.
+fn is_known(database: pg_sys::Oid) -> bool {
+    shmem::with(|shared| {
+        let mut slots = shared.slots.iter();
+        slots.any(|slot| slot.database == database && (slot.judged || slot.wanted))
+    })
 }
 
 fn is_alive(handle: &DynamicBackgroundWorker) -> bool {
