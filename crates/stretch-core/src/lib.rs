@@ -16,4 +16,5 @@ mod seeded;
 pub mod staging;
 pub mod state;
 pub mod steps;
+pub mod turns;
 pub mod verdict;

@@ -77,17 +77,55 @@ pub fn upload_backoff(failures: u32) -> Duration {
     backoff(failures, Duration::from_secs(1), Duration::from_secs(300))
 }
 
+/// Bytes in staging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Staged {
+    /// Of segments without an object: uploads must catch up.
+    pub waiting: u64,
+    /// Of segments that are uploaded, kept until the RPO is over.
+    pub kept: u64,
+}
+
+/// What staging and a batch may hold, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// `stretch.max_staged_bytes`, for what waits for its upload.
+    pub waiting: u64,
+    /// `stretch.max_kept_bytes`, for what is uploaded.
+    pub kept: u64,
+    /// `stretch.batch_bytes`.
+    pub batch: u64,
+}
+
+/// Which limit makes migration wait (ST019).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// Uploads have to catch up.
+    Waiting,
+    /// Only the end of the RPO, or somebody's decision, clears it.
+    Kept,
+}
+
 /// Bytes that an empty staging takes under any limit: one mebibyte.
 const SMALLEST_BATCH: u64 = 1 << 20;
 
-/// How many bytes the next batch may stage, or `None` when migration has to wait (ST019).
+/// How many bytes the next batch may stage.
 ///
-/// Never more than `batch_bytes`. Less than an eighth of a batch is not worth a segment. An empty staging always takes
-/// a batch of a mebibyte, so that a smaller limit does not stop migration for good. `staged_bytes` are those without an object.
-pub fn room_for_batch(staged_bytes: u64, max_staged_bytes: u64, batch_bytes: u64) -> Option<u64> {
-    if staged_bytes == 0 {
-        return Some(batch_bytes.min(max_staged_bytes.max(SMALLEST_BATCH)));
+/// Never more than a batch. Less than an eighth of a batch is not worth a segment. Where nothing waits for an upload there is always room for a
+/// mebibyte, so that a smaller limit does not stop migration for good.
+///
+/// # Errors
+/// The limit that is reached.
+pub fn room_for_batch(staged: Staged, room: Room) -> Result<u64, Full> {
+    if staged.kept >= room.kept {
+        return Err(Full::Kept);
     }
-    let room = max_staged_bytes.saturating_sub(staged_bytes).min(batch_bytes);
-    (room > 0 && room >= batch_bytes / 8).then_some(room)
+    if staged.waiting == 0 {
+        return Ok(room.batch.min(room.waiting.max(SMALLEST_BATCH)));
+    }
+    let left = room.waiting.saturating_sub(staged.waiting).min(room.batch);
+    match left > 0 && left >= room.batch / 8 {
+        true => Ok(left),
+        false => Err(Full::Waiting),
+    }
 }

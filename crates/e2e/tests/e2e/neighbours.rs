@@ -4,7 +4,17 @@ use crate::tables::stretched;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use testkit::setup::{drain, purge};
-use testkit::{Cluster, Endpoint, PATIENCE, endpoint::files, setup::enable_database, wait_until};
+use testkit::{Client, Cluster, Endpoint, PATIENCE, endpoint::files, setup::enable_database, wait_until};
+
+/// Ten rows, of which five are cold.
+fn ten_rows(db: &Client) {
+    db.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, note text);
+         INSERT INTO t SELECT n, 'old' FROM generate_series(1, 10) n;
+         SELECT stretch.enable_table('t', 'id <= 5')",
+    );
+    drain(db, "t");
+}
 
 #[test]
 fn autovacuum_comes_after_migration() {
@@ -40,13 +50,10 @@ fn autovacuum_comes_after_migration() {
 #[test]
 fn what_a_before_trigger_changes_is_not_skipped() {
     let (_cluster, _endpoint, db) = stretched("neighbours-trigger");
+    ten_rows(&db);
     db.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, note text);
-         INSERT INTO t SELECT n, 'old' FROM generate_series(1, 10) n;
-         CREATE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.id := new.id + 100; RETURN new; END';
-         SELECT stretch.enable_table('t', 'id <= 5')",
+        "CREATE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.id := new.id + 100; RETURN new; END'",
     );
-    drain(&db, "t");
     db.sql("INSERT INTO t VALUES (2, 'new') ON CONFLICT DO NOTHING");
     assert_eq!(db.int("SELECT count(*) FROM t"), 10);
     db.sql("CREATE TRIGGER moved BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION moved()");
@@ -65,12 +72,7 @@ fn what_a_before_trigger_changes_is_not_skipped() {
 #[test]
 fn cold_rows_return_no_system_columns() {
     let (_cluster, _endpoint, db) = stretched("neighbours-returning");
-    db.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, note text);
-         INSERT INTO t SELECT n, 'old' FROM generate_series(1, 10) n;
-         SELECT stretch.enable_table('t', 'id <= 5')",
-    );
-    drain(&db, "t");
+    ten_rows(&db);
     for what in ["ctid", "xmin", "id, xmax", "cmin", "note || ctid::text"] {
         for sql in [
             "UPDATE t SET note = 'new' WHERE id = 2",
@@ -96,12 +98,7 @@ fn cold_rows_return_no_system_columns() {
 #[test]
 fn a_schema_alone_has_empty_cold_sides_and_half_a_dump_is_loud() {
     let (cluster, _endpoint, db) = stretched("neighbours-schema");
-    db.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, note text);
-         INSERT INTO t SELECT n, 'old' FROM generate_series(1, 10) n;
-         SELECT stretch.enable_table('t', 'id <= 5')",
-    );
-    drain(&db, "t");
+    ten_rows(&db);
     let script = cluster.pg_dump("postgres", &["-s"]);
     let whole = cluster.pg_dump("postgres", &["-Fc"]);
     let text = cluster.pg_dump("postgres", &["--inserts"]);

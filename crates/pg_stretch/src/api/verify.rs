@@ -118,12 +118,14 @@ fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<
         pgrx::check_for_interrupts!();
         findings.segments += 1;
         let content = match silent >= SILENCE {
-            true => Content::Unreadable(false, "the endpoint did not answer for the segments before".into()),
+            true => Content::Unreadable {
+                why: "the endpoint did not answer for the segments before".into(),
+                silent: true,
+            },
             false => content(segment, snapshot)?,
         };
         silent = match content {
-            Content::Unreadable(true, _) => silent + 1,
-            Content::Unreadable(false, _) => silent,
+            Content::Unreadable { silent: true, .. } => silent + 1,
             _ => 0,
         };
         match content {
@@ -138,7 +140,7 @@ fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<
                 findings.corrupt += 1;
                 findings.bad(segment, "The object is shorter than in the catalog.".into());
             }
-            Content::Unreadable(_, why) => {
+            Content::Unreadable { why, .. } => {
                 findings.unreadable += 1;
                 findings.bad(segment, format!("The object cannot be read: {why}."));
             }
@@ -155,8 +157,11 @@ enum Content {
     Bytes(Bytes),
     Short,
     Missing,
-    /// Whether the endpoint did not answer, and why it cannot be read.
-    Unreadable(bool, String),
+    Unreadable {
+        why: String,
+        /// The endpoint does not answer.
+        silent: bool,
+    },
 }
 
 fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
@@ -170,9 +175,9 @@ fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
         Err(EndpointError::NotFound { .. }) => Ok(Content::Missing),
         Err(EndpointError::Corrupt { .. }) => Ok(Content::Short),
         Err(other) => {
-            let error = store::map_error(&other);
             let silent = matches!(other, EndpointError::Unreachable { .. });
-            Ok(Content::Unreadable(silent, error.message))
+            let why = store::map_error(&other).message;
+            Ok(Content::Unreadable { why, silent })
         }
     }
 }

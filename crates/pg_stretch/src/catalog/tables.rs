@@ -217,6 +217,15 @@ pub fn live_segments(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Vec<
     Ok(list)
 }
 
+/// Cold rows of a table: those of its live segments without a tombstone.
+pub fn cold_rows(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<i64> {
+    let mut rows = 0;
+    for segment in live_segments(table, snapshot)? {
+        rows += segment.row_count - dead_rows(&segment.segment_id, snapshot)?.len() as i64;
+    }
+    Ok(rows)
+}
+
 /// One segment, live or retired.
 pub fn segment_by_id(id: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<Segment>> {
     one(c"segment", c"segment_pkey", &by_uuid(id.as_bytes()), snapshot, segment)

@@ -27,7 +27,7 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
         }
         return Err(Error::new(&errors::TABLE_NOT_ENABLED, message));
     };
-    let left = cold_rows(&table)?;
+    let left = tables::cold_rows(&table.table_id, Latest::take().get())?;
     if !leave && left > 0 {
         return Err(Error::new(
             &errors::UNSUPPORTED,
@@ -56,16 +56,6 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
         ));
     }
     Ok(())
-}
-
-/// Rows that would leave the table.
-fn cold_rows(table: &StretchedTable) -> Result<i64> {
-    let latest = Latest::take();
-    let mut rows = 0;
-    for segment in tables::live_segments(&table.table_id, latest.get())? {
-        rows += segment.row_count - tables::dead_rows(&segment.segment_id, latest.get())?.len() as i64;
-    }
-    Ok(rows)
 }
 
 /// 55000 while rows that are to stay on the endpoint have not got there.

@@ -1,6 +1,5 @@
 //! Stretching a table: checks, lock, catalog rows, the foreign child and its triggers; and later changes of its settings.
 
-pub mod attempt;
 pub mod child;
 pub mod disable;
 pub mod filter;
@@ -12,6 +11,7 @@ use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::scan::Latest;
 use crate::catalog::tables;
 use crate::error::{Error, Result, notice};
+use crate::pg::attempt::attempt;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::text::{self, Text};
 use crate::pg::type_io;
@@ -225,7 +225,7 @@ fn usable_filter(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Option<S
     let Some(text) = filter else {
         return Ok(None);
     };
-    match attempt::attempt(|| filter::normalize(relation, text)) {
+    match attempt(|| filter::normalize(relation, text)) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.sqlstate == errors::FILTER_UNFIT.sqlstate => Err(error),
         // Interrupts and the like are not the filter's fault.

@@ -113,7 +113,7 @@ impl Fetcher {
         }
         let now = cold::current(segment, self.snapshot)?;
         match now.object_key {
-            Some(key) if now.lost => Err(self.lost(segment, key)),
+            Some(key) if now.lost => Err(self.why_lost(segment, key)),
             Some(key) => {
                 identity::require_read()?;
                 Ok(Place::Remote(key))
@@ -131,7 +131,7 @@ impl Fetcher {
     }
 
     /// Why a segment cannot be read whose object was not the right one at the last comparison: other bytes of the same size are damage.
-    fn lost(&self, segment: &Segment, key: String) -> Error {
+    fn why_lost(&self, segment: &Segment, key: String) -> Error {
         let size = || -> Result<Option<u64>> {
             identity::require_read()?;
             let endpoint = store::bound(cold::LATEST)?;

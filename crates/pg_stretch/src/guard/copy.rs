@@ -178,7 +178,7 @@ fn takes_all(relation: pg_sys::Oid, what: &str) -> Result<bool> {
     if !may_read(relation) {
         return Ok(false);
     }
-    let rows = cold_rows(&info)?;
+    let rows = tables::cold_rows(&info.table_id, Latest::take().get())?;
     if rows == 0 {
         return Ok(false);
     }
@@ -212,14 +212,4 @@ fn may_read(relation: pg_sys::Oid) -> bool {
             || pg_sys::pg_attribute_aclcheck_all(relation, user, select, pg_sys::AclMaskHow::ACLMASK_ANY)
                 == pg_sys::AclResult::ACLCHECK_OK
     }
-}
-
-/// Rows of live segments without a tombstone.
-fn cold_rows(info: &stretched::Info) -> Result<i64> {
-    let latest = Latest::take();
-    let mut rows = 0;
-    for segment in tables::live_segments(&info.table_id, latest.get())? {
-        rows += segment.row_count - tables::dead_rows(&segment.segment_id, latest.get())?.len() as i64;
-    }
-    Ok(rows)
 }

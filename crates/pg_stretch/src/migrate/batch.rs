@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use stretch_core::batch::{self, Limits};
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::errors;
+use stretch_core::staging::Staged;
 use stretch_segment::{EncodeOptions, SortKey};
 
 /// What a batch did.
@@ -301,14 +302,6 @@ fn born_dead(permutation: &[u32], stayed: &[usize]) -> DeadRows {
         }
     }
     dead
-}
-
-/// Bytes in staging now.
-pub struct Staged {
-    /// Of segments without an object: uploads must catch up.
-    pub waiting: u64,
-    /// Of segments that are uploaded, kept until the RPO is over.
-    pub kept: u64,
 }
 
 /// What staging holds now.

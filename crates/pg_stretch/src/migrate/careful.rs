@@ -3,8 +3,8 @@
 
 use super::scan;
 use crate::catalog::rows::StretchedTable;
-use crate::enable::attempt::attempt;
 use crate::error::{Error, Result};
+use crate::pg::attempt::attempt;
 use pgrx::prelude::*;
 use std::collections::HashSet;
 

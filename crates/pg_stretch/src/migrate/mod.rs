@@ -21,7 +21,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 use stretch_core::batch::{Activity, Demand, LastScan, Limits};
 use stretch_core::errors;
-use stretch_core::staging::room_for_batch;
+use stretch_core::staging::{Full, Room, Staged, room_for_batch};
 
 pub use batch::Outcome;
 use careful::Failures;
@@ -281,34 +281,38 @@ pub fn batch_here(relation: pg_sys::Oid) -> Result<u64> {
 /// What to do about bytes that are uploaded and kept.
 const KEPT: &str = "Run stretch.purge_staged, which drops them now, shorten the time with stretch.set_rpo, or raise stretch.max_kept_bytes.";
 
+/// Bytes that the next batch may stage under the settings.
+fn room(staged: Staged) -> std::result::Result<u64, Full> {
+    room_for_batch(
+        staged,
+        Room {
+            waiting: gucs::max_staged_bytes(),
+            kept: gucs::max_kept_bytes(),
+            batch: gucs::batch_bytes() as u64,
+        },
+    )
+}
+
 /// Whether staging is full of bytes that are uploaded already: waiting for uploads does not help then.
 pub fn is_full_of_kept() -> Result<bool> {
-    txn::run(|| Ok(batch::staged()?.kept >= gucs::max_kept_bytes()))
+    txn::run(|| Ok(room(batch::staged()?) == Err(Full::Kept)))
 }
 
 /// Limits of the next batch under the settings and the room in staging.
 fn limits(max_rows: Option<u64>) -> Result<Limits> {
     let staged = batch::staged()?;
-    if staged.kept >= gucs::max_kept_bytes() {
-        return Err(Error::new(
-            &errors::STAGING_FULL,
-            format!(
-                "{} uploaded bytes are kept in staging until the RPO is over, which is the limit",
-                staged.kept
-            ),
-        )
-        .hint(KEPT));
-    }
-    let bytes =
-        room_for_batch(staged.waiting, gucs::max_staged_bytes(), gucs::batch_bytes() as u64).ok_or_else(|| {
-            Error::new(
-                &errors::STAGING_FULL,
-                format!(
-                    "{} bytes wait in staging for their upload, which is the limit",
-                    staged.waiting
-                ),
-            )
-        })?;
+    let full = |what: String| Error::new(&errors::STAGING_FULL, what);
+    let bytes = room(staged).map_err(|limit| match limit {
+        Full::Kept => full(format!(
+            "{} uploaded bytes are kept in staging until the RPO is over, which is the limit",
+            staged.kept
+        ))
+        .hint(KEPT),
+        Full::Waiting => full(format!(
+            "{} bytes wait in staging for their upload, which is the limit",
+            staged.waiting
+        )),
+    })?;
     let rows = gucs::BATCH_ROWS.get() as u64;
     Ok(Limits {
         rows: max_rows.map_or(rows, |max| max.min(rows)),

@@ -1,5 +1,6 @@
 //! Small safe wrappers around the PostgreSQL calls that several parts of the extension need.
 
+pub mod attempt;
 pub mod hook;
 pub mod list;
 pub mod local_settings;

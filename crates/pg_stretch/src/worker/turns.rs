@@ -11,6 +11,7 @@ use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerS
 use pgrx::pg_sys;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
+use stretch_core::turns::{self, Wanted, Working};
 
 /// A worker that ended is not started again before this time.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -77,9 +78,9 @@ impl Turns {
         self.mark(full);
     }
 
-    /// Appends the databases that want a worker; those with a waiting caller go to the front.
+    /// Lines up the databases that want a worker.
     fn enqueue(&mut self) {
-        let mut wanted = shmem::with(|shared| {
+        let wanted = shmem::with(|shared| {
             let mut wanted = Vec::new();
             for slot in shared.slots.iter() {
                 if slot.database != pg_sys::InvalidOid && slot.wanted && slot.worker_pid == 0 && !slot.leave {
@@ -87,26 +88,15 @@ impl Turns {
                         .requests
                         .iter()
                         .any(|request| request.database == slot.database && request.state == RequestState::Queued);
-                    wanted.push((slot.database, called));
+                    wanted.push(Wanted {
+                        database: slot.database,
+                        called,
+                    });
                 }
             }
             wanted
         });
-        // They keep their order among each other.
-        wanted.sort_by_key(|(database, _)| self.queue.iter().position(|other| other == database));
-        let mut called_before = 0;
-        for (database, called) in wanted {
-            let queued = self.queue.iter().position(|other| *other == database);
-            match (queued, called) {
-                (None, false) => self.queue.push_back(database),
-                (Some(_), false) => {}
-                (at, true) => {
-                    at.map(|at| self.queue.remove(at));
-                    self.queue.insert(called_before, database);
-                    called_before += 1;
-                }
-            }
-        }
+        turns::line_up(&mut self.queue, &wanted);
     }
 
     fn start(&mut self, database: pg_sys::Oid) -> Start {
@@ -166,26 +156,22 @@ impl Turns {
             for slot in shared.slots.iter_mut() {
                 slot.waits = waiting.contains(&slot.database) && slot.database != pg_sys::InvalidOid;
             }
-            let mut over: Vec<usize> = (0..shared.slots.len())
-                .filter(|at| {
-                    let slot = &shared.slots[*at];
-                    slot.worker_pid != 0 && now - slot.started >= turn
+            let at_work: Vec<usize> = (0..shared.slots.len())
+                .filter(|at| shared.slots[*at].worker_pid != 0)
+                .collect();
+            let workers: Vec<Working> = at_work
+                .iter()
+                .map(|at| Working {
+                    began: shared.slots[*at].started,
+                    asked: shared.slots[*at].rest,
                 })
                 .collect();
-            over.sort_by_key(|at| shared.slots[*at].started);
-            let asked = over.iter().filter(|at| shared.slots[**at].rest).count();
-            let more = waiting.len().saturating_sub(asked);
-            for at in over
-                .into_iter()
-                .filter(|at| !shared.slots[*at].rest)
-                .take(more)
-                .collect::<Vec<_>>()
-            {
-                shared.slots[at].rest = true;
-                let latch = shared.slots[at].worker_latch;
-                if !latch.is_null() {
+            for worker in turns::make_room(&workers, now, turn, waiting.len()) {
+                let slot = &mut shared.slots[at_work[worker]];
+                slot.rest = true;
+                if !slot.worker_latch.is_null() {
                     // SAFETY: the latch of a living worker, which clears it under the same lock when it ends.
-                    unsafe { pg_sys::SetLatch(latch) };
+                    unsafe { pg_sys::SetLatch(slot.worker_latch) };
                 }
             }
         });

@@ -81,14 +81,43 @@ fn backoff_doubles_and_is_capped() {
     assert_eq!(backoff(u32::MAX, Duration::MAX, HOUR), HOUR);
 }
 
+/// Room beside `waiting` bytes that are not uploaded, under a limit and a size of batches.
+fn room(waiting: u64, limit: u64, batch: u64) -> Result<u64, Full> {
+    let staged = Staged { waiting, kept: 0 };
+    room_for_batch(
+        staged,
+        Room {
+            waiting: limit,
+            kept: 1,
+            batch,
+        },
+    )
+}
+
 #[test]
 fn migration_waits_for_room() {
-    assert_eq!(room_for_batch(0, 10, 100), Some(100));
-    assert_eq!(room_for_batch(100, 1000, 100), Some(100));
-    assert_eq!(room_for_batch(950, 1000, 100), Some(50));
-    assert_eq!(room_for_batch(995, 1000, 100), None);
-    assert_eq!(room_for_batch(1000, 1000, 100), None);
-    assert_eq!(room_for_batch(2000, 1000, 100), None);
-    assert_eq!(room_for_batch(1, 1, 4), None);
-    assert_eq!(room_for_batch(u64::MAX, u64::MAX, u64::MAX), None);
+    assert_eq!(room(0, 10, 100), Ok(100));
+    assert_eq!(room(100, 1000, 100), Ok(100));
+    assert_eq!(room(950, 1000, 100), Ok(50));
+    assert_eq!(room(995, 1000, 100), Err(Full::Waiting));
+    assert_eq!(room(1000, 1000, 100), Err(Full::Waiting));
+    assert_eq!(room(2000, 1000, 100), Err(Full::Waiting));
+    assert_eq!(room(1, 1, 4), Err(Full::Waiting));
+    assert_eq!(room(u64::MAX, u64::MAX, u64::MAX), Err(Full::Waiting));
+    // An empty staging does not overshoot a limit that is smaller than a batch.
+    assert_eq!(room(0, 64 << 20, 128 << 20), Ok(64 << 20));
+}
+
+#[test]
+fn uploaded_bytes_have_a_limit_of_their_own() {
+    let limits = Room {
+        waiting: 1000,
+        kept: 500,
+        batch: 100,
+    };
+    let room = |waiting, kept| room_for_batch(Staged { waiting, kept }, limits);
+    assert_eq!(room(100, 499), Ok(100));
+    assert_eq!(room(100, 500), Err(Full::Kept));
+    assert_eq!(room(0, 501), Err(Full::Kept));
+    assert_eq!(room(1000, 0), Err(Full::Waiting));
 }

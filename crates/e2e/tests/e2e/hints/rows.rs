@@ -72,11 +72,11 @@ pub fn statements() -> Vec<Row> {
         back("ALTER TABLE t DROP CONSTRAINT t_pkey"),
         back("ALTER TABLE ONLY t DROP CONSTRAINT t_pkey"),
         back_after(
-            "CREATE TABLE u (id int); CREATE UNIQUE INDEX u_id ON u (id); INSERT INTO u SELECT generate_series(1, 10); SELECT stretch.enable_table('u', 'id <= 5')",
+            UNIQUE_INDEX,
             "DROP INDEX u_id",
         ),
         back_after(
-            "CREATE TABLE u (id int); CREATE UNIQUE INDEX u_id ON u (id); INSERT INTO u SELECT generate_series(1, 10); SELECT stretch.enable_table('u', 'id <= 5')",
+            UNIQUE_INDEX,
             "DROP INDEX CONCURRENTLY u_id",
         ),
         // Types of columns.
@@ -382,6 +382,9 @@ pub fn statements() -> Vec<Row> {
         },
     ]
 }
+
+/// A unique index that no constraint stands on.
+const UNIQUE_INDEX: &str = "CREATE TABLE u (id int); CREATE UNIQUE INDEX u_id ON u (id); INSERT INTO u SELECT generate_series(1, 10); SELECT stretch.enable_table('u', 'id <= 5')";
 
 /// A domain below the domain of a column.
 pub const DOMAINS: &str = "CREATE DOMAIN d AS int; CREATE DOMAIN over AS d; \
