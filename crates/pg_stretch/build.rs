@@ -1,4 +1,4 @@
-//! Routes the error functions that pgrx calls through `src/caught.rs`, which says why.
+//! Routes the error functions that pgrx calls through `src/pg/error/caught.rs`, which says why.
 
 fn main() {
     for function in ["errstart", "errfinish", "CopyErrorData"] {

@@ -1,7 +1,10 @@
 //! What happens when the server loads the library: settings, start facts, shared memory, hooks, launcher.
 
-use crate::pg::hook;
-use crate::{guard, gucs, planner, redact, shmem, unique, worker};
+use crate::ddl::guard;
+use crate::endpoint::redact;
+use crate::pg::{gucs, hook, shmem};
+use crate::statements::{hooks, planner, unique};
+use crate::worker;
 use pgrx::prelude::*;
 
 static mut PREV_SHMEM_REQUEST: pg_sys::shmem_request_hook_type = None;
@@ -32,8 +35,10 @@ pub extern "C-unwind" fn _PG_init() {
         pg_sys::shmem_startup_hook = Some(shmem_startup);
     }
     planner::register();
+    guard::install_before_planning();
     if !upgrade {
         unique::install();
+        hooks::install();
         worker::launcher::register();
     }
 }

@@ -10,6 +10,7 @@ pub mod error_copy;
 pub mod errors;
 pub mod ids;
 pub mod manifest;
+pub mod order_by;
 pub mod reconcile;
 #[cfg(test)]
 mod seeded;

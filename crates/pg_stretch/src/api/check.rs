@@ -1,12 +1,13 @@
 //! `stretch.test_connection` and `stretch.check`: does everything that stretch needs work right now?
 
-use crate::catalog::scan::Latest;
-use crate::error::{Error, OrRaise, Result};
+use crate::catalog;
+use crate::catalog::snapshot::Latest;
+use crate::endpoint::secrets::{self, key_file};
+use crate::endpoint::{identity, open};
+use crate::pg::error::{Error, OrRaise, Result};
+use crate::pg::shmem::{self, SlotState};
 use crate::pg::text::Text;
-use crate::pg::{names, user};
-use crate::secrets::{self, key_file};
-use crate::shmem::{self, SlotState};
-use crate::{catalog, gucs, identity, io, store};
+use crate::pg::{gucs, io, names, user};
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use std::ffi::CStr;
@@ -54,8 +55,8 @@ fn test_connection(url: Option<&str>, credential: Option<&str>) -> Result<Link> 
         .map(str::to_string)
         .or(bound)
         .ok_or_else(|| missing("credential"))?;
-    store::check_allowed(&store::parse(&url)?, user::current())?;
-    let opened = store::open_existing(&url, &credential, latest.get());
+    open::check_allowed(&open::parse(&url)?, user::current())?;
+    let opened = open::open_existing(&url, &credential, latest.get());
     let started = Instant::now();
     let outcome = match opened {
         Err(error) => Err(error),
@@ -66,20 +67,20 @@ fn test_connection(url: Option<&str>, credential: Option<&str>) -> Result<Link> 
                     .await
                     .map(|_| "the endpoint answers")
             })?
-            .map_err(|error| store::map_error(&error))
+            .map_err(|error| open::map_error(&error))
         }
         // Nothing may be written now, so one listing has to do.
         // SAFETY: a getter.
         Ok(endpoint) if unsafe { pg_sys::RecoveryInProgress() } => {
             io::run(async move { endpoint.list("").await.map(|_| "the endpoint answers") })?
-                .map_err(|error| store::map_error(&error))
+                .map_err(|error| open::map_error(&error))
         }
         // As enable_database does: a server that answers something is not yet a store.
         Ok(endpoint) => {
-            let scratch = secrets::random_uuid()?.to_string();
+            let scratch = crate::pg::random::random_uuid()?.to_string();
             io::run(async move { probe::probe(&endpoint, &scratch).await })?
                 .map(|_| "the endpoint keeps what stretch relies on")
-                .map_err(|error| store::map_error(&error))
+                .map_err(|error| open::map_error(&error))
         }
     };
     let latency = Interval::from_micros(started.elapsed().as_micros() as i64);
@@ -147,13 +148,13 @@ fn check() -> Result<Vec<Item>> {
         ),
     ];
     let Some(database) = catalog::tables::database(snapshot)? else {
-        items.push(item("database", Err(store::not_enabled())));
+        items.push(item("database", Err(catalog::stretched::not_enabled())));
         return Ok(items);
     };
     items.push(item("worker", worker()));
     items.push(item("state", state()));
     items.push(item("wal archiving", archiving()));
-    let endpoint = match store::bound(snapshot) {
+    let endpoint = match open::bound(snapshot) {
         Ok(endpoint) => endpoint,
         Err(error) => {
             items.push(item("endpoint", Err(error)));
@@ -167,7 +168,7 @@ fn check() -> Result<Vec<Item>> {
         "endpoint",
         belongs
             .map(|_| "the endpoint belongs to this database".into())
-            .map_err(|error| store::map_error(&error)),
+            .map_err(|error| open::map_error(&error)),
     ));
     if let Some(slot) = shmem::my_slot().filter(|slot| slot.state == SlotState::Connected) {
         let (branch, nonce) = (uuid::Uuid::from_bytes(slot.branch), uuid::Uuid::from_bytes(slot.nonce));
@@ -182,17 +183,17 @@ fn check() -> Result<Vec<Item>> {
                     "another incarnation of the database owns the branch",
                     "Run stretch.reauthorize.",
                 ),
-                Err(error) => Err(store::map_error(&error)),
+                Err(error) => Err(open::map_error(&error)),
             },
         ));
         // Writing belongs to the owner of the branch alone (I-7).
-        let scratch = secrets::random_uuid()?.to_string();
+        let scratch = crate::pg::random::random_uuid()?.to_string();
         let promises = io::run(async move { probe::probe(&endpoint, &scratch).await })?;
         items.push(item(
             "put, get and list",
             promises
                 .map(|_| "the endpoint keeps its promises".into())
-                .map_err(|error| store::map_error(&error)),
+                .map_err(|error| open::map_error(&error)),
         ));
     }
     Ok(items)

@@ -1,11 +1,12 @@
 //! `stretch.enable_database` and the other functions about the database as a whole.
 
-use crate::catalog::scan::Latest;
-use crate::enable::disable;
-use crate::error::{Error, OrRaise, Result, notice};
+use crate::catalog;
+use crate::catalog::snapshot::Latest;
+use crate::ddl::enable::disable;
+use crate::endpoint::{open, secrets};
+use crate::pg::error::{Error, OrRaise, Result, notice};
 use crate::pg::text::Text;
-use crate::pg::user;
-use crate::{catalog, gucs, request, secrets, shmem, store};
+use crate::pg::{gucs, request, shmem, user};
 use pgrx::prelude::*;
 use serde_json::json;
 use stretch_core::errors;
@@ -40,7 +41,7 @@ fn enable_database(endpoint: &str, credential: &str, if_not_exists: bool) -> Res
             return Err(Error::new(&errors::EXISTS, "this database is stretched already"));
         }
         check_credential_name(credential)?;
-        store::check_allowed(&store::parse(endpoint)?, user::current())?;
+        open::check_allowed(&open::parse(endpoint)?, user::current())?;
         if secrets::sealed_credential(credential, latest.get())?.is_none() {
             return Err(secrets::no_credential(credential));
         }

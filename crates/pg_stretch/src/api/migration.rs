@@ -1,10 +1,9 @@
 //! `stretch.migrate`, `drain` and `purge_staged`: the caller's rights are checked here, the worker does the work.
 
-use crate::catalog::scan::Latest;
+use crate::catalog::snapshot::Latest;
 use crate::catalog::tables;
-use crate::error::{Error, OrRaise, Result, notice, report};
-use crate::pg::{names, user};
-use crate::request;
+use crate::pg::error::{Error, OrRaise, Result, notice, report};
+use crate::pg::{names, request, user};
 use pgrx::prelude::*;
 use serde_json::{Value, json};
 use stretch_core::errors;

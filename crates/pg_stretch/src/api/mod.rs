@@ -8,6 +8,9 @@ mod secrets;
 mod settings;
 mod status;
 mod tables;
+#[cfg(feature = "testing")]
+mod testing;
+mod tsql;
 mod verify;
 
 use pgrx::prelude::*;

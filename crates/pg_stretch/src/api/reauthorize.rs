@@ -1,12 +1,13 @@
 //! `stretch.reauthorize` and `stretch.reconcile`: checks in the caller's session, the work in the database's worker.
 
 use super::database::{check_credential_name, require_enabled};
-use crate::catalog::scan::Latest;
-use crate::error::{Error, OrRaise, Result, notice};
+use crate::catalog;
+use crate::catalog::snapshot::Latest;
+use crate::endpoint::{identity, open, secrets};
+use crate::pg::error::{Error, OrRaise, Result, notice};
+use crate::pg::shmem::{self, SlotState};
 use crate::pg::text::Text;
-use crate::pg::{spi, user};
-use crate::shmem::{self, SlotState};
-use crate::{catalog, gucs, identity, request, secrets, store};
+use crate::pg::{gucs, request, spi, user};
 use pgrx::prelude::*;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -63,12 +64,12 @@ fn reauthorize(credential: Option<&str>, with_copy: bool, endpoint: Option<&str>
     {
         let latest = Latest::take();
         let Some(database) = catalog::tables::database(latest.get())? else {
-            return Err(store::not_enabled());
+            return Err(catalog::stretched::not_enabled());
         };
         if secrets::sealed_credential(credential, latest.get())?.is_none() {
             return Err(secrets::no_credential(credential));
         }
-        store::check_allowed(&store::parse(endpoint.unwrap_or(&database.endpoint))?, user::current())?;
+        open::check_allowed(&open::parse(endpoint.unwrap_or(&database.endpoint))?, user::current())?;
     }
     if !with_copy {
         return Err(Error::new(
@@ -152,7 +153,7 @@ fn reconcile(relation: Option<pg_sys::Oid>, dry_run: bool) -> Result<Vec<Row>> {
     {
         let latest = Latest::take();
         if catalog::tables::database(latest.get())?.is_none() {
-            return Err(store::not_enabled());
+            return Err(catalog::stretched::not_enabled());
         }
     }
     identity::require_connected()?;
@@ -167,7 +168,7 @@ fn reconcile(relation: Option<pg_sys::Oid>, dry_run: bool) -> Result<Vec<Row>> {
 
 /// Calls the worker, tells its notices and fetches the rows it left.
 fn report(op: &str, args: impl FnOnce(String) -> Value) -> Result<Vec<Row>> {
-    let request: Uuid = secrets::random_uuid()?;
+    let request: Uuid = crate::pg::random::random_uuid()?;
     let answer = request::call(op, &args(request.to_string()))?;
     for text in answer["notices"].as_array().into_iter().flatten() {
         notice(text.as_str().unwrap_or_default());

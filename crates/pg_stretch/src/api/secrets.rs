@@ -1,11 +1,12 @@
 //! `stretch.create_master_key` and the other functions about keys and credentials (design §12).
 
-use crate::catalog::scan::Latest;
-use crate::error::{Error, OrRaise, Result, notice};
+use crate::catalog;
+use crate::catalog::snapshot::Latest;
+use crate::endpoint::identity;
+use crate::endpoint::secrets::{self, key_file};
+use crate::pg::error::{Error, OrRaise, Result, notice};
 use crate::pg::text::Text;
-use crate::pg::{spi, user};
-use crate::secrets::{self, key_file};
-use crate::{catalog, identity, request};
+use crate::pg::{request, spi, user};
 use pgrx::prelude::*;
 use std::io::Read;
 use stretch_core::errors;
@@ -42,8 +43,8 @@ fn create_master_key(password: &str) -> Result<()> {
             .hint("Change its password with stretch.rotate_master_key, or open it with stretch.open_master_key."));
     }
     let service = key_file::read_or_create()?;
-    let master = MasterKey::new(Zeroizing::new(secrets::random()?));
-    store_master_key(secrets::random_uuid()?, &master, &service, password)
+    let master = MasterKey::new(Zeroizing::new(crate::pg::random::random()?));
+    store_master_key(crate::pg::random::random_uuid()?, &master, &service, password)
 }
 
 /// Whether the secrets of this database came with a backup: the database is stretched and disconnected.
@@ -52,11 +53,16 @@ fn secrets_are_void(snapshot: pg_sys::Snapshot) -> Result<bool> {
 }
 
 fn store_master_key(id: Uuid, master: &MasterKey, service: &ServiceKey, password: &str) -> Result<()> {
-    let by_password =
-        stretch_vault::seal_with_password(master, id, password.as_bytes(), secrets::random()?, secrets::random()?)
-            .map_err(secrets::vault_error)?;
-    let by_service =
-        stretch_vault::seal_with_service_key(master, id, service, secrets::random()?).map_err(secrets::vault_error)?;
+    let by_password = stretch_vault::seal_with_password(
+        master,
+        id,
+        password.as_bytes(),
+        crate::pg::random::random()?,
+        crate::pg::random::random()?,
+    )
+    .map_err(secrets::vault_error)?;
+    let by_service = stretch_vault::seal_with_service_key(master, id, service, crate::pg::random::random()?)
+        .map_err(secrets::vault_error)?;
     let _owner = user::ActAs::extension_owner();
     spi::execute(
         "INSERT INTO stretch.master_key (key_id, sealed_password, sealed_service) VALUES ($1, $2, $3)
@@ -88,7 +94,7 @@ fn open_master_key(password: &str) -> Result<()> {
         .map_err(secrets::vault_error)?;
     // The password is proven: only now may a lost key file be made anew.
     let service = key_file::read_or_create()?;
-    let by_service = stretch_vault::seal_with_service_key(&master, sealed.id, &service, secrets::random()?)
+    let by_service = stretch_vault::seal_with_service_key(&master, sealed.id, &service, crate::pg::random::random()?)
         .map_err(secrets::vault_error)?;
     {
         let _owner = user::ActAs::extension_owner();
@@ -130,8 +136,8 @@ fn rotate_master_key(password: &str) -> Result<()> {
     for name in names.into_iter().flatten() {
         opened.push(secrets::credential(&name, latest.get())?);
     }
-    let id = secrets::random_uuid()?;
-    let master = MasterKey::new(Zeroizing::new(secrets::random()?));
+    let id = crate::pg::random::random_uuid()?;
+    let master = MasterKey::new(Zeroizing::new(crate::pg::random::random()?));
     store_master_key(id, &master, &service, password)?;
     for (sealed, credential) in &opened {
         store_credential(
@@ -217,7 +223,7 @@ fn store_credential(
         name,
         version: version as u64,
     };
-    let sealed = stretch_vault::seal_credential(master, label, identity, secret, secrets::random()?)
+    let sealed = stretch_vault::seal_credential(master, label, identity, secret, crate::pg::random::random()?)
         .map_err(secrets::vault_error)?;
     let _owner = user::ActAs::extension_owner();
     spi::execute(

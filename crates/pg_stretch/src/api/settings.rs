@@ -1,11 +1,11 @@
 //! Settings of the database that live in the catalog: query mode, RPO, retention; and `stretch.deauthorize`.
 
 use crate::catalog;
-use crate::catalog::scan::Latest;
-use crate::error::{Error, OrRaise, Result, report};
+use crate::catalog::snapshot::Latest;
+use crate::endpoint::identity;
+use crate::pg::error::{Error, OrRaise, Result, report};
 use crate::pg::text::Text;
-use crate::pg::{spi, user};
-use crate::{identity, request, shmem, store};
+use crate::pg::{request, shmem, spi, user};
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use stretch_core::errors;
@@ -43,7 +43,7 @@ fn set_query_mode(mode: &str, force: bool) -> Result<()> {
         &[mode.as_str().into()],
     )?;
     if changed == 0 {
-        return Err(identity::disconnected_without_binding());
+        return Err(crate::endpoint::refusal::disconnected_without_binding());
     }
     Ok(())
 }
@@ -120,7 +120,7 @@ fn require_stretched() -> Result<()> {
 
 fn read_seconds(which: impl Fn(&catalog::rows::Database) -> i64) -> Result<i64> {
     let latest = Latest::take();
-    let database = catalog::tables::database(latest.get())?.ok_or_else(store::not_enabled)?;
+    let database = catalog::tables::database(latest.get())?.ok_or_else(catalog::stretched::not_enabled)?;
     Ok(which(&database))
 }
 

@@ -1,12 +1,12 @@
 //! What `stretch.status` shows: the verdict from shared memory beside what the catalog says.
 
-use crate::catalog::scan::Latest;
-use crate::error::{Error, OrRaise, Result};
-use crate::gucs;
+use crate::catalog;
+use crate::catalog::snapshot::Latest;
+use crate::endpoint::identity;
+use crate::pg::error::{Error, OrRaise, Result};
+use crate::pg::shmem::{self, Slot, SlotState};
 use crate::pg::text::Text;
-use crate::pg::{spi, user};
-use crate::shmem::{self, Slot, SlotState};
-use crate::{catalog, identity};
+use crate::pg::{gucs, spi, user};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 use stretch_core::errors;

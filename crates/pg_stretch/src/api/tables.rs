@@ -1,7 +1,7 @@
 //! The SQL functions for tables: enabling, checking, changing settings and filter.
 
-use crate::enable::{self, Wish, disable};
-use crate::error::{Error, OrRaise, Result};
+use crate::ddl::enable::{self, Wish, disable};
+use crate::pg::error::{Error, OrRaise, Result};
 use crate::pg::text::Text;
 use pgrx::prelude::*;
 

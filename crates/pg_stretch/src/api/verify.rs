@@ -2,11 +2,12 @@
 
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::tables;
-use crate::error::{Error, OrRaise, Result};
-use crate::fdw::{cold, damage};
+use crate::cold::damage::damaged;
+use crate::cold::segments;
+use crate::endpoint::{identity, open};
+use crate::pg::error::{Error, OrRaise, Result};
 use crate::pg::text::Text;
-use crate::pg::{names, spi, user};
-use crate::{identity, io, store};
+use crate::pg::{io, names, spi, user};
 use bytes::Bytes;
 use pgrx::prelude::*;
 use sha2::{Digest, Sha256};
@@ -114,7 +115,7 @@ fn is_granted() -> Result<bool> {
 fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<Findings> {
     let mut findings = Findings::default();
     let mut silent = 0;
-    for segment in cold::segments(&table.table_id, table.relation, snapshot)?.iter() {
+    for segment in segments::segments(&table.table_id, table.relation, snapshot)?.iter() {
         pgrx::check_for_interrupts!();
         findings.segments += 1;
         let content = match silent >= SILENCE {
@@ -165,18 +166,18 @@ enum Content {
 }
 
 fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
-    let Some(key) = cold::current(segment, snapshot)?.object_key else {
+    let Some(key) = segments::current(segment, snapshot)?.object_key else {
         return staged(segment, snapshot);
     };
     identity::require_read()?;
-    let endpoint = store::bound(cold::LATEST)?;
+    let endpoint = open::bound(crate::catalog::snapshot::LATEST)?;
     match io::run(async move { endpoint.get(&key).await })? {
         Ok(bytes) => Ok(Content::Bytes(bytes)),
         Err(EndpointError::NotFound { .. }) => Ok(Content::Missing),
         Err(EndpointError::Corrupt { .. }) => Ok(Content::Short),
         Err(other) => {
             let silent = matches!(other, EndpointError::Unreachable { .. });
-            let why = store::map_error(&other).message;
+            let why = open::map_error(&other).message;
             Ok(Content::Unreadable { why, silent })
         }
     }
@@ -205,7 +206,7 @@ fn damage_of(
     bytes: &Bytes,
     snapshot: pg_sys::Snapshot,
 ) -> Result<Option<String>> {
-    let reader = cold::reader(segment, snapshot)?;
+    let reader = segments::reader(segment, snapshot)?;
     let columns: Vec<usize> = (0..reader.detail().columns.len()).collect();
     for (row_group, group) in reader.row_groups().iter().enumerate() {
         pgrx::check_for_interrupts!();
@@ -216,7 +217,7 @@ fn damage_of(
             .collect();
         if let Err(error) = reader.decode_row_group(row_group, &columns, &chunks) {
             let name = names::relation(table.relation);
-            return Ok(damage(&error, segment, &reader, row_group, &name).detail);
+            return Ok(damaged(&error, segment, &reader, row_group, &name).detail);
         }
     }
     let sha256: [u8; 32] = Sha256::digest(bytes).into();

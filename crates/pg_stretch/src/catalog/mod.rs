@@ -1,9 +1,16 @@
-//! Typed reads of the catalog under a given snapshot, and the names of its tables.
+//! What the database knows of its stretched tables: typed reads under a given snapshot, the one writer of what batches record, and
+//! facts of PostgreSQL's own catalog about stretched tables.
 //!
 //! Queries read through `systable_beginscan` with their own snapshot, never through SPI (design §4): hot and cold rows
 //! then come from one snapshot, also in parallel workers, on standbys and in cursors.
 
+pub mod keys;
+pub mod record;
 pub mod rows;
 pub mod scan;
+pub mod snapshot;
+pub mod stretched;
 pub mod tables;
+pub mod triggers;
+pub mod types;
 mod visible;

@@ -1,7 +1,7 @@
 //! Index scans of catalog tables with a caller's snapshot.
 
 use super::visible::Visible;
-use crate::error::{Error, Result};
+use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use crate::pg::text::{self, Text};
 use pgrx::datum::FromDatum;
@@ -210,43 +210,4 @@ fn scan_key(key: &Key) -> Result<pg_sys::ScanKeyData> {
         }
     }
     Ok(out)
-}
-
-/// A fresh snapshot, registered until dropped.
-pub struct Latest(pg_sys::Snapshot);
-
-impl Latest {
-    /// Everything committed by now, and this transaction's own finished commands.
-    pub fn take() -> Self {
-        // In parallel mode the server refuses a "latest" snapshot; a catalog snapshot is as fresh.
-        // SAFETY: a plain getter; registers a snapshot with the current resource owner, so a transaction must be open.
-        unsafe {
-            if pg_sys::IsInParallelMode() {
-                Self::of_catalog()
-            } else {
-                Self(pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot()))
-            }
-        }
-    }
-
-    /// The same as PostgreSQL takes it for its own catalogs: the transaction's first snapshot may still come.
-    pub fn of_catalog() -> Self {
-        // SAFETY: as above; what is registered is a copy.
-        unsafe { Self(pg_sys::RegisterSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid))) }
-    }
-
-    /// The snapshot.
-    pub fn get(&self) -> pg_sys::Snapshot {
-        self.0
-    }
-}
-
-impl Drop for Latest {
-    fn drop(&mut self) {
-        // SAFETY: after an ERROR the abort releases it, and unregistering would touch a dead resource owner.
-        if !std::thread::panicking() {
-            // SAFETY: registered by `take` or `of_catalog`.
-            unsafe { pg_sys::UnregisterSnapshot(self.0) };
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::rows::*;
 use super::scan::{Key, KeyValue, Row, scan};
-use crate::error::{Error, Result};
+use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;
 use stretch_core::dead_rows::{BITMAP_ROW, DeadRows};
 use stretch_core::errors;

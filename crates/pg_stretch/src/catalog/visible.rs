@@ -1,6 +1,6 @@
 //! Visibility of the rows of catalog tables without predicate locks (F29, docs/decisions/0015).
 
-use super::scan::Latest;
+use super::snapshot::Latest;
 use pgrx::pg_sys;
 
 /// Which versions of rows a scan is to see. Under an MVCC snapshot PostgreSQL would put predicate locks on what a scan reads; so

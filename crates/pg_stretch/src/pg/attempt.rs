@@ -1,7 +1,7 @@
 //! Something that may fail without ending the transaction: a subtransaction around it.
 
-use crate::error::Result;
-use crate::pg::txn;
+use super::error::Result;
+use super::txn;
 use pgrx::pg_sys;
 
 /// Runs `f` in a subtransaction; an ERROR rolls it back and is returned. Keeps memory context and resource owner.

@@ -1,14 +1,23 @@
-//! Small safe wrappers around the PostgreSQL calls that several parts of the extension need.
+//! PostgreSQL made safe: small wrappers around the calls that several rooms need, errors, settings, shared memory, and the thread that
+//! does input and output.
 
 pub mod attempt;
+pub mod error;
+pub mod gucs;
 pub mod hook;
+pub mod io;
 pub mod list;
 pub mod local_settings;
 pub mod names;
+pub mod ours;
 pub mod plan;
+pub mod random;
 pub mod raw;
+pub mod request;
 pub mod scratch;
+pub mod shmem;
 pub mod spi;
+pub mod steps;
 pub mod text;
 pub mod txn;
 pub mod type_io;

@@ -1,11 +1,16 @@
 //! Statements of our own through SPI, with arguments, for functions and workers. Never used on the query path.
 
-use crate::error::{Error, Result};
-use crate::pg::text;
+use super::error::{Error, Result};
+use super::text;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use pgrx::spi::{self, SpiHeapTupleData};
 use std::ffi::CString;
+
+/// A uuid argument.
+pub fn uuid_arg<'a>(id: &[u8; 16]) -> DatumWithOid<'a> {
+    pgrx::Uuid::from_bytes(*id).into()
+}
 
 /// Runs a statement; returns the number of rows it touched.
 pub fn execute(sql: &str, args: &[DatumWithOid<'_>]) -> Result<u64> {

@@ -2,7 +2,7 @@
 //!
 //! What comes from the server always becomes a text; what goes there can hold characters that the database's encoding lacks.
 
-use crate::error::{Error, Result};
+use super::error::{Error, Result};
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::nullable::Nullable;

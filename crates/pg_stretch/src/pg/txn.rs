@@ -1,7 +1,7 @@
 //! Transactions of workers: one closure, one transaction, errors as values.
 
-use crate::error::{Error, Result};
-use crate::{caught::Caught, sqlstate};
+use super::error::caught::Caught;
+use super::error::{Error, Result, sqlstate};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use std::panic::AssertUnwindSafe;

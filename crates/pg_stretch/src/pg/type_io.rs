@@ -5,8 +5,8 @@
 //! A call needs a [`Formats`], so the compiler sees to it that nobody forgets the settings; `cargo xtask ci` sees to it that the
 //! server's functions for such calls are named nowhere else.
 
+use super::error::{Error, Result};
 use super::local_settings::{LocalSettings, PATH};
-use crate::error::{Error, Result};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use stretch_core::errors;

@@ -1,6 +1,6 @@
 //! Who calls, who owns, and acting as somebody else for a while.
 
-use crate::error::{Error, Result};
+use super::error::{Error, Result};
 use pgrx::pg_sys;
 use stretch_core::errors;
 

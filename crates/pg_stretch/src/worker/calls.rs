@@ -2,10 +2,10 @@
 
 use super::database::Worker;
 use crate::catalog;
-use crate::error::{Error, Result};
+use crate::movement::upload::{self, Step};
+use crate::pg::error::{Error, Result};
+use crate::pg::request::Taken;
 use crate::pg::txn;
-use crate::request::Taken;
-use crate::upload::{self, Step};
 use pgrx::pg_sys;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -42,7 +42,10 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
                 Ok(outcome) => outcome,
                 // Held rows, a lock, or full staging: uploads and other sessions may clear it before the deadline.
                 // Only the end of the RPO, or somebody's decision, clears this one.
-                Err(error) if error.sqlstate == errors::STAGING_FULL.sqlstate && crate::migrate::is_full_of_kept()? => {
+                Err(error)
+                    if error.sqlstate == errors::STAGING_FULL.sqlstate
+                        && crate::movement::migrate::is_full_of_kept()? =>
+                {
                     return Err(error);
                 }
                 Err(error) if ["55P03", "40001", "ST019"].contains(&error.sqlstate.as_str()) => {
@@ -70,7 +73,7 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
 /// `purge_staged`: lets uploads finish, then drops every staged byte that is uploaded and verified.
 pub fn purge_staged(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     if upload::claim().is_none() {
-        with_catalog(crate::identity::require_connected)?;
+        with_catalog(crate::endpoint::identity::require_connected)?;
         return Err(Error::new(&errors::DISCONNECTED, "the database is not connected"));
     }
     worker.uploader.hurry();
@@ -103,7 +106,7 @@ fn may_migrate(worker: &Worker) -> Result<()> {
     if worker.identity.may_migrate() {
         return Ok(());
     }
-    with_catalog(crate::identity::require_connected)
+    with_catalog(crate::endpoint::identity::require_connected)
 }
 
 /// ST009 in a database that is not stretched, else what `f` says; in a transaction, as whatever reads the catalog needs one.
@@ -112,7 +115,7 @@ fn with_catalog(f: impl FnOnce() -> Result<()>) -> Result<()> {
         // SAFETY: inside a transaction with an active snapshot.
         match catalog::tables::database(unsafe { pg_sys::GetActiveSnapshot() })? {
             Some(_) => f(),
-            None => Err(crate::store::not_enabled()),
+            None => Err(catalog::stretched::not_enabled()),
         }
     })
 }

@@ -2,12 +2,12 @@
 
 use super::key_runs::KeyRuns;
 use super::tidy::Tidy;
-use crate::error::Result;
-use crate::identity::Identity;
-use crate::migrate::Mover;
-use crate::pg::txn;
-use crate::upload::Uploader;
-use crate::{catalog, gucs, request, shmem};
+use crate::catalog;
+use crate::endpoint::identity::Identity;
+use crate::movement::migrate::Mover;
+use crate::movement::upload::Uploader;
+use crate::pg::error::Result;
+use crate::pg::{gucs, request, shmem, txn};
 use pgrx::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -196,7 +196,7 @@ fn step(what: &str, f: impl FnOnce() -> Result<()>) {
     if let Err(error) = txn::catch(f) {
         // SAFETY: ends a transaction that an ERROR left open; harmless when there is none.
         unsafe { pg_sys::AbortCurrentTransaction() };
-        crate::error::log(&format!("pg_stretch {what}: {} ({})", error.message, error.sqlstate));
+        crate::pg::error::log(&format!("pg_stretch {what}: {} ({})", error.message, error.sqlstate));
     }
 }
 

@@ -1,10 +1,9 @@
 //! Merges the key filters of segments into runs, so that sessions search a few of them (F52).
 
-use crate::catalog::scan::Latest;
+use crate::catalog::snapshot::Latest;
 use crate::catalog::tables;
-use crate::error::Result;
-use crate::fdw::cold;
-use crate::key_filter;
+use crate::cold::{key_filter, segments};
+use crate::pg::error::Result;
 use crate::pg::txn;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -49,7 +48,7 @@ impl KeyRuns {
                 if self.merged.get(&table.table_id) == Some(&manifest.manifest_id) {
                     continue;
                 }
-                let segments = cold::segments(&table.table_id, table.relation, latest.get())?;
+                let segments = segments::segments(&table.table_id, table.relation, latest.get())?;
                 key_filter::merge(&table.table_id, &segments, latest.get())?;
                 self.merged.insert(table.table_id, manifest.manifest_id);
             }

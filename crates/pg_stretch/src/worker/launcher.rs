@@ -4,7 +4,7 @@
 //! more databases than workers, they take turns (`turns.rs`).
 
 use super::turns::Turns;
-use crate::{gucs, shmem};
+use crate::pg::{gucs, shmem};
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::prelude::*;
 use std::time::Duration;

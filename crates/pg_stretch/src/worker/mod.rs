@@ -42,5 +42,5 @@ pub fn reload_if_asked() {
 
 /// Sleeps until the latch is set, a job of the I/O thread ended, or the time is over; serves interrupts.
 pub fn nap(time: Duration) {
-    crate::io::wait_for_progress(time.as_millis() as i64);
+    crate::pg::io::wait_for_progress(time.as_millis() as i64);
 }

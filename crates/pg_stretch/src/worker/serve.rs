@@ -2,9 +2,9 @@
 
 use super::calls;
 use super::database::Worker;
-use crate::error::{Error, Result};
+use crate::pg::error::{Error, Result};
+use crate::pg::request::Taken;
 use crate::pg::txn;
-use crate::request::Taken;
 use pgrx::pg_sys;
 use serde_json::Value;
 
@@ -24,8 +24,8 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
         "drain" => calls::drain(worker, taken),
         "purge_staged" => calls::purge_staged(worker, taken),
         "enable_database" => worker.identity.enable(&taken.args),
-        "reauthorize" => crate::reauthorize::reauthorize(&mut worker.identity, &taken.args),
-        "reconcile" => crate::reauthorize::reconcile(&mut worker.identity, &taken.args),
+        "reauthorize" => crate::endpoint::reauthorize::reauthorize(&mut worker.identity, &taken.args),
+        "reconcile" => crate::endpoint::reauthorize::reconcile(&mut worker.identity, &taken.args),
         "disable_database" => worker.identity.disable(),
         "deauthorize" => worker.identity.deauthorize(),
         "judge_again" => worker.identity.judge_anew().map(|()| Value::Null),

@@ -1,9 +1,8 @@
 //! What a worker clears up now and then: old attempts, stamps of retirements, staging of retired segments, single tombstones.
 
-use crate::error::Result;
-use crate::pg::spi;
-use crate::pg::txn;
-use crate::{gucs, tombstone::fold};
+use crate::movement::fold;
+use crate::pg::error::Result;
+use crate::pg::{gucs, spi, txn};
 use std::time::Instant;
 
 /// Pause between two rounds of tidying, in naps; a minute by default.
@@ -22,7 +21,7 @@ impl Tidy {
             return Ok(());
         }
         // Disconnected or undecided, nothing is purged or stamped (F15).
-        if crate::upload::claim().is_none() {
+        if crate::movement::upload::claim().is_none() {
             return Ok(());
         }
         self.last = Some(Instant::now());

@@ -3,10 +3,8 @@
 //! Databases wait in a queue, those with a waiting caller first. When all workers are taken, the one that has worked longest is asked to make
 //! room once its turn is over; it finishes what it is doing, and its database goes to the end of the queue.
 
-use crate::error;
-use crate::pg::{names, txn};
-use crate::shmem::RequestState;
-use crate::{gucs, shmem};
+use crate::pg::shmem::{self, RequestState};
+use crate::pg::{error, gucs, names, txn};
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime, DynamicBackgroundWorker};
 use pgrx::pg_sys;
 use std::collections::{HashMap, HashSet, VecDeque};

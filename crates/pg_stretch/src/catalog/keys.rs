@@ -1,0 +1,174 @@
+//! The unique keys of a table as its indexes define them: columns, and the operators of each index's operator classes.
+
+use super::rows::UniqueKey;
+use crate::pg::error::{Error, Result};
+use crate::pg::text::Text;
+use crate::pg::{list, names, spi};
+use pgrx::pg_sys;
+
+/// Number of the function of a btree operator class that orders two values (nbtree.h).
+const BTORDER_PROC: i16 = 1;
+
+/// One column of a key.
+pub struct Part {
+    /// Column number in the table.
+    pub column: i16,
+    /// Name, not quoted.
+    pub name: String,
+    /// Declared type.
+    pub type_id: pg_sys::Oid,
+    /// The type that the operator class compares, to which the declared one is binary-compatible.
+    pub operand: pg_sys::Oid,
+    /// The operators `<=`, `=` and `>=`.
+    pub less_or_equal: pg_sys::Oid,
+    pub equal: pg_sys::Oid,
+    pub greater_or_equal: pg_sys::Oid,
+    /// The function that orders two values, and the collation it takes.
+    pub compare: pg_sys::Oid,
+    pub collation: pg_sys::Oid,
+}
+
+/// One unique index.
+pub struct Key {
+    /// The index.
+    pub index: pg_sys::Oid,
+    /// Name of the index, which is that of its constraint.
+    pub name: String,
+    pub parts: Vec<Part>,
+    pub nulls_not_distinct: bool,
+    /// Checked by a constraint trigger, which may be deferred.
+    pub deferrable: bool,
+}
+
+/// The unique keys of an open table; expression and partial indexes never get here (`enable_table` refuses them).
+///
+/// # Safety
+/// `table` is an open relation.
+pub unsafe fn of(table: pg_sys::Relation) -> Result<Vec<Key>> {
+    let mut keys = Vec::new();
+    // SAFETY: indexes are opened and closed with the same lock; arrays of rd_* have one entry per key column.
+    unsafe {
+        for index_id in list::oids(pg_sys::RelationGetIndexList(table)) {
+            let index = pg_sys::index_open(index_id, pg_sys::AccessShareLock as i32);
+            let form = &*(*index).rd_index;
+            let key = if form.indisunique {
+                Some(key(table, index))
+            } else {
+                None
+            };
+            pg_sys::index_close(index, pg_sys::AccessShareLock as i32);
+            keys.extend(key.transpose()?);
+        }
+    }
+    Ok(keys)
+}
+
+/// The last column that one of the keys has; 1 without keys.
+pub fn last_column(keys: &[Key]) -> i16 {
+    keys.iter()
+        .flat_map(|key| &key.parts)
+        .map(|part| part.column)
+        .max()
+        .unwrap_or(1)
+}
+
+unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
+    // SAFETY: as in `of`.
+    unsafe {
+        let form = &*(*index).rd_index;
+        let count = form.indnkeyatts as usize;
+        let columns = form.indkey.values.as_slice(count);
+        let mut parts = Vec::with_capacity(count);
+        for (i, column) in columns.iter().enumerate() {
+            let name = pg_sys::get_attname((*table).rd_id, *column, true);
+            if *column <= 0 || name.is_null() {
+                return Err(Error::internal(
+                    "a unique index of a stretched table is not over plain columns",
+                ));
+            }
+            let family = *(*index).rd_opfamily.add(i);
+            let kind = *(*index).rd_opcintype.add(i);
+            let member = |strategy: u32| pg_sys::get_opfamily_member(family, kind, kind, strategy as i16);
+            parts.push(Part {
+                column: *column,
+                name: names::text(name),
+                type_id: pg_sys::get_atttype((*table).rd_id, *column),
+                operand: kind,
+                less_or_equal: member(pg_sys::BTLessEqualStrategyNumber),
+                equal: member(pg_sys::BTEqualStrategyNumber),
+                greater_or_equal: member(pg_sys::BTGreaterEqualStrategyNumber),
+                compare: pg_sys::get_opfamily_proc(family, kind, kind, BTORDER_PROC),
+                collation: *(*index).rd_indcollation.add(i),
+            });
+        }
+        Ok(Key {
+            index: (*index).rd_id,
+            name: names::text((*(*index).rd_rel).relname.data.as_ptr()),
+            parts,
+            nulls_not_distinct: form.indnullsnotdistinct,
+            deferrable: !form.indimmediate,
+        })
+    }
+}
+
+/// Whether every unique key of the table is kept unique against cold rows: it has none, or all triggers of ours fire
+/// always. Migration leaves other tables alone (F28).
+pub fn guarded(relation: pg_sys::Oid) -> bool {
+    // SAFETY: the relation is opened and closed with one lock; its trigger descriptor lives that long.
+    unsafe {
+        let table = pg_sys::table_open(relation, pg_sys::AccessShareLock as i32);
+        let ours = match (*table).trigdesc.as_ref() {
+            Some(description) if description.numtriggers > 0 => {
+                std::slice::from_raw_parts(description.triggers, description.numtriggers as usize)
+                    .iter()
+                    .filter(|trigger| trigger.tgenabled as u8 == b'A')
+                    .filter(|trigger| super::triggers::is_ours(&names::text(trigger.tgname)))
+                    .count()
+            }
+            _ => 0,
+        };
+        let keys = of(table);
+        pg_sys::table_close(table, pg_sys::AccessShareLock as i32);
+        keys.is_ok_and(|keys| {
+            let deferrable = keys.iter().filter(|key| key.deferrable).count();
+            keys.is_empty() || ours >= 2 + 2 * deferrable
+        })
+    }
+}
+
+/// The table's unique keys, primary key included.
+pub fn unique_keys(relation: pg_sys::Oid) -> Result<Vec<UniqueKey>> {
+    let found = spi::rows(
+        "SELECT to_json(array_agg(a.attname::text ORDER BY k.ordinality))::text, i.indnullsnotdistinct
+         FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(number, ordinality), pg_attribute a
+         WHERE i.indrelid = $1 AND i.indisunique AND a.attrelid = $1 AND a.attnum = k.number AND k.ordinality <= i.indnkeyatts
+         GROUP BY i.indexrelid, i.indnullsnotdistinct ORDER BY i.indexrelid",
+        &[relation.into()],
+        |row| {
+            Ok((
+                row.get::<Text>(1)?.unwrap_or_default(),
+                row.get::<bool>(2)?.unwrap_or_default(),
+            ))
+        },
+    )?;
+    let key = |(columns, nulls_not_distinct): &(Text, bool)| {
+        Ok(UniqueKey {
+            columns: names_in(columns)?,
+            nulls_not_distinct: *nulls_not_distinct,
+        })
+    };
+    let mut keys = found.iter().map(key).collect::<Result<Vec<_>>>()?;
+    let mut seen = Vec::new();
+    keys.retain(|key| {
+        !seen.contains(key) && {
+            seen.push(key.clone());
+            true
+        }
+    });
+    Ok(keys)
+}
+
+/// Names that a query gave as a JSON array.
+pub fn names_in(json: &str) -> Result<Vec<String>> {
+    serde_json::from_str(json).map_err(|error| Error::internal(format!("names of columns cannot be read: {error}")))
+}

@@ -1,0 +1,147 @@
+//! What a batch writes into the catalog: staged pieces, the segment, its detail, tombstones, the manifest.
+
+use super::rows::StretchedTable;
+use super::tables::CHUNK_BYTES;
+use crate::catalog;
+use crate::pg::error::{Error, Result};
+use crate::pg::spi::{self, uuid_arg};
+use pgrx::pg_sys;
+use stretch_core::dead_rows::{BITMAP_ROW, DeadRows, is_bitmap_worth};
+use stretch_core::ids::{ManifestId, SegmentId, TableId};
+use stretch_core::manifest::{LiveSegment, Totals};
+use stretch_segment::EncodedSegment;
+
+/// Writes an encoded segment with its staged bytes (step 2 of Appendix 1).
+pub fn segment(table: &StretchedTable, segment: &EncodedSegment, key_filters: Option<Vec<u8>>) -> Result<SegmentId> {
+    let id = SegmentId::from_bytes(crate::pg::random::random()?);
+    for (number, piece) in segment.bytes.chunks(CHUNK_BYTES).enumerate() {
+        let args = [uuid_arg(id.as_bytes()), (number as i32).into(), piece.to_vec().into()];
+        spi::execute(
+            "INSERT INTO stretch.staged_chunk (segment_id, chunk_no, bytes) VALUES ($1, $2, $3)",
+            &args,
+        )?;
+    }
+    spi::execute(
+        "INSERT INTO stretch.segment (segment_id, table_id, row_count, byte_size, sha256, server_encoding, migrated_at)
+         VALUES ($1, $2, $3, $4, $5, pg_catalog.getdatabaseencoding(), pg_catalog.clock_timestamp())",
+        &[
+            uuid_arg(id.as_bytes()),
+            uuid_arg(table.table_id.as_bytes()),
+            i64::from(segment.row_count).into(),
+            (segment.bytes.len() as i64).into(),
+            segment.sha256.to_vec().into(),
+        ],
+    )?;
+    spi::execute(
+        "INSERT INTO stretch.segment_detail (segment_id, detail, key_filters) VALUES ($1, $2, $3)",
+        &[
+            uuid_arg(id.as_bytes()),
+            segment.detail.to_bytes().into(),
+            key_filters.into(),
+        ],
+    )?;
+    Ok(id)
+}
+
+/// Adds a segment to the manifest under a new random id (F12).
+pub fn manifest(table: &TableId, segment_id: SegmentId, segment: &EncodedSegment) -> Result<()> {
+    // SAFETY: inside a transaction.
+    let snapshot = unsafe { pg_sys::GetTransactionSnapshot() };
+    let before =
+        catalog::tables::manifest(table, snapshot)?.ok_or_else(|| Error::internal("the table has no manifest"))?;
+    let added = LiveSegment {
+        segment_id,
+        row_count: segment.row_count.into(),
+        sha256: segment.sha256,
+    };
+    let totals = totals(&before)?
+        .add(&added)
+        .map_err(|error| Error::internal(error.to_string()))?;
+    write_totals(table, &totals)
+}
+
+/// Writes new totals under a new random manifest id.
+pub fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
+    let id = ManifestId::from_bytes(crate::pg::random::random()?);
+    spi::execute(
+        "UPDATE stretch.manifest SET manifest_id = $2, segments = $3, row_total = $4, digest = $5 WHERE table_id = $1",
+        &[
+            uuid_arg(table.as_bytes()),
+            uuid_arg(id.as_bytes()),
+            (totals.segments as i64).into(),
+            (totals.rows as i64).into(),
+            totals.digest.to_vec().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The totals of a manifest row; an empty digest is that of no segments.
+pub fn totals(row: &catalog::rows::Manifest) -> Result<Totals> {
+    let digest = if row.digest.is_empty() {
+        Ok([0; 32])
+    } else {
+        row.digest.as_slice().try_into()
+    };
+    Ok(Totals {
+        segments: row.segments as u64,
+        rows: row.row_total as u64,
+        digest: digest.map_err(|_| Error::internal("the manifest's digest has a wrong length"))?,
+    })
+}
+
+/// Marks rows that stayed hot as dead from birth (step 4), in a segment of `rows` rows that nobody else sees yet.
+pub fn tombstones(segment: SegmentId, dead: &DeadRows, rows: u64) -> Result<()> {
+    if dead.is_empty() {
+        return Ok(());
+    }
+    if is_bitmap_worth(dead.len(), rows) {
+        return bitmap(segment, dead);
+    }
+    let numbers: Vec<i32> = dead.iter().map(|row| row as i32).collect();
+    spi::execute(
+        "INSERT INTO stretch.tombstone (segment_id, row_no) SELECT $1, n FROM pg_catalog.unnest($2) AS n",
+        &[uuid_arg(segment.as_bytes()), numbers.into()],
+    )?;
+    Ok(())
+}
+
+/// Writes a segment's bitmap of dead rows in place of the one before.
+pub fn bitmap(segment: SegmentId, dead: &DeadRows) -> Result<()> {
+    spi::execute(
+        "INSERT INTO stretch.tombstone AS t (segment_id, row_no, dead_rows, bitmap) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (segment_id, row_no) DO UPDATE SET dead_rows = excluded.dead_rows, bitmap = excluded.bitmap",
+        &[
+            uuid_arg(segment.as_bytes()),
+            BITMAP_ROW.into(),
+            (dead.len() as i64).into(),
+            dead.to_bytes().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// One line of `stretch.migration_status`; `failure` is (SQLSTATE, message).
+pub fn attempt(
+    table: &TableId,
+    direction: &str,
+    rows: u64,
+    bytes: u64,
+    seconds: f64,
+    failure: Option<(&str, &str)>,
+) -> Result<()> {
+    spi::execute(
+        "INSERT INTO stretch.migration_batch (table_id, direction, row_count, byte_size, start_time, end_time, sqlstate, message)
+         VALUES ($1, $2, $3, $4, pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $5), pg_catalog.clock_timestamp(), $6, $7)",
+        &[
+            uuid_arg(table.as_bytes()),
+            direction.into(),
+            (rows as i64).into(),
+            (bytes as i64).into(),
+            seconds.into(),
+            failure.map(|f| f.0).into(),
+            failure.map(|f| f.1).into(),
+        ],
+    )?;
+    Ok(())
+}

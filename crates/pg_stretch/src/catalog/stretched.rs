@@ -1,0 +1,197 @@
+//! Which relations are stretched, for planner and guards: a backend-local look-up that relcache messages keep right.
+//!
+//! The answer is only ever used to refuse or to look closer; which rows a query returns is decided under its snapshot.
+
+use super::rows::{Column, StretchedTable};
+use super::{scan, tables};
+use crate::pg::error::{Error, Result};
+use crate::pg::{list, names};
+use pgrx::prelude::*;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+use stretch_core::errors;
+use stretch_core::ids::TableId;
+
+// Missing in the bindings.
+unsafe extern "C-unwind" {
+    fn find_inheritance_children(parent: pg_sys::Oid, lockmode: i32) -> *mut pg_sys::List;
+}
+
+/// Relations of the system have smaller OIDs (FirstNormalObjectId of transam.h).
+const FIRST_NORMAL_OBJECT: u32 = 16384;
+/// Relations remembered before the cache starts anew.
+const MAX_CACHED: usize = 10_000;
+
+/// What planner and guards need to know of a stretched table.
+#[derive(Debug, Clone)]
+pub struct Info {
+    pub table_id: TableId,
+    /// The user's table.
+    pub relation: pg_sys::Oid,
+    /// The foreign table that is its cold side.
+    pub child: pg_sys::Oid,
+    /// Its columns by name.
+    pub columns: Vec<Column>,
+}
+
+impl From<StretchedTable> for Info {
+    fn from(table: StretchedTable) -> Self {
+        Self {
+            table_id: table.table_id,
+            relation: table.relation,
+            child: table.child,
+            columns: table.columns,
+        }
+    }
+}
+
+type Known = Option<Arc<Info>>;
+
+thread_local! {
+    /// Answers by the OID of a stretched table or of a child; `None` remembers "neither".
+    static KNOWN: RefCell<HashMap<pg_sys::Oid, Known>> = RefCell::new(HashMap::new());
+    /// Counts messages, so that an answer that was overtaken by one is not kept.
+    static MESSAGES: Cell<u64> = const { Cell::new(0) };
+    static LISTENING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The stretched table with this OID; `None` for every other relation.
+pub fn lookup(relation: pg_sys::Oid) -> Result<Option<Arc<Info>>> {
+    Ok(entry(relation)?.filter(|info| info.relation == relation))
+}
+
+/// The stretched table whose cold side this foreign table is.
+pub fn of_child(child: pg_sys::Oid) -> Result<Option<Arc<Info>>> {
+    Ok(entry(child)?.filter(|info| info.child == child))
+}
+
+/// True when this is the cold side of a stretched table.
+pub fn is_child(relation: pg_sys::Oid) -> Result<bool> {
+    Ok(of_child(relation)?.is_some())
+}
+
+/// False for relations that never can be stretched, and where the extension is missing.
+pub fn may_be(relation: pg_sys::Oid) -> bool {
+    relation.to_u32() >= FIRST_NORMAL_OBJECT && installed()
+}
+
+/// Makes every backend forget what it knows of a table once this transaction commits; call it after inserting or
+/// deleting a row of `stretch.stretched_table`.
+pub fn invalidate(info: &Info) {
+    // SAFETY: registers invalidation messages; relations that are gone are tolerated by the check before.
+    unsafe {
+        for oid in [info.relation, info.child] {
+            if !pg_sys::get_rel_name(oid).is_null() {
+                pg_sys::CacheInvalidateRelcacheByRelid(oid);
+            }
+        }
+    }
+}
+
+/// True when `pg_inherits` names the child below the table.
+pub fn inherits(relation: pg_sys::Oid, child: pg_sys::Oid) -> bool {
+    children(relation).contains(&child)
+}
+
+/// Children of a table as `pg_inherits` names them.
+pub fn children(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    // SAFETY: scans pg_inherits under a catalog snapshot, takes no lock on the children; ERROR becomes an unwind.
+    unsafe {
+        list::oids(pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            find_inheritance_children(relation, pg_sys::NoLock as i32)
+        }))
+    }
+}
+
+fn entry(oid: pg_sys::Oid) -> Result<Known> {
+    if oid.to_u32() < FIRST_NORMAL_OBJECT {
+        return Ok(None);
+    }
+    listen();
+    if let Some(known) = KNOWN.with_borrow(|map| map.get(&oid).cloned()) {
+        return Ok(known);
+    }
+    // SAFETY: plain getter; without a transaction there is no catalog to ask.
+    if !unsafe { pg_sys::IsTransactionState() } {
+        return Ok(None);
+    }
+    let before = MESSAGES.get();
+    let found = find(oid)?;
+    if MESSAGES.get() == before {
+        KNOWN.with_borrow_mut(|map| {
+            if map.len() >= MAX_CACHED {
+                map.clear();
+            }
+            map.insert(oid, found.clone());
+        });
+    }
+    Ok(found)
+}
+
+/// Reads the newest state: a null snapshot makes each scan take a fresh one, also in parallel mode.
+fn find(oid: pg_sys::Oid) -> Result<Known> {
+    if !installed() {
+        return Ok(None);
+    }
+    let latest = std::ptr::null_mut();
+    let row = match tables::by_relation(oid, latest)? {
+        Some(row) => Some(row),
+        None => tables::by_child(oid, latest)?,
+    };
+    Ok(row.map(|row| Arc::new(row.into())))
+}
+
+/// True when `stretch.stretched_table` exists and belongs to our extension, not to somebody's schema of that name.
+fn installed() -> bool {
+    let Ok(table) = scan::relation_oid(c"stretched_table") else {
+        return false;
+    };
+    // SAFETY: look-ups in catalogs of the system that tolerate missing objects.
+    unsafe {
+        let extension = pg_sys::get_extension_oid(c"pg_stretch".as_ptr(), true);
+        extension != pg_sys::InvalidOid && pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, table) == extension
+    }
+}
+
+fn listen() {
+    if LISTENING.replace(true) {
+        return;
+    }
+    // SAFETY: registers a callback of static lifetime once per backend.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::from(0)) };
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn forget(_arg: pg_sys::Datum, relation: pg_sys::Oid) {
+    MESSAGES.set(MESSAGES.get() + 1);
+    KNOWN.with_borrow_mut(|map| {
+        if relation == pg_sys::InvalidOid {
+            map.clear();
+        } else {
+            map.retain(|oid, known| {
+                *oid != relation
+                    && known
+                        .as_ref()
+                        .is_none_or(|info| info.relation != relation && info.child != relation)
+            });
+        }
+    });
+}
+
+/// 55000 with the names of the tables that are still stretched.
+pub fn none_stretched(snapshot: pg_sys::Snapshot) -> Result<()> {
+    let tables = tables::stretched_tables(snapshot)?;
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = tables.iter().map(|table| names::relation(table.relation)).collect();
+    Err(Error::new(&errors::NOT_NOW, "this database still has stretched tables")
+        .detail(format!("Stretched are {}.", names.join(", ")))
+        .hint("Run stretch.disable_table for each of them first."))
+}
+
+/// ST009.
+pub fn not_enabled() -> Error {
+    Error::new(&errors::DATABASE_NOT_ENABLED, "this database is not stretched")
+}

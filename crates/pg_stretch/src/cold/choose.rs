@@ -1,0 +1,183 @@
+//! Which segments and row groups a scan must read: those that neither statistics nor key filters rule out (design §7, F12, F13).
+
+use super::columns::{self, Target};
+use super::counters::Counters;
+use super::key_filter::{self, Hasher};
+use super::prune::{self, Choice, Condition, Conditions, Equal};
+use super::segments;
+use crate::catalog::rows::{Segment, StretchedTable, UniqueKey};
+use crate::pg::error::Result;
+use pgrx::pg_sys;
+use std::collections::HashSet;
+use std::rc::Rc;
+use stretch_core::ids::SegmentId;
+use stretch_segment::SegmentReader;
+use stretch_segment::key_filter::KeyId;
+
+/// Up to so many segments are looked at one by one at once.
+const FEW_SEGMENTS: usize = 8;
+/// Up to so many keys are looked for, as `IN` lists of two columns may name very many.
+const MANY_KEYS: usize = 10_000;
+
+/// What a scan is about.
+pub struct Scope<'a> {
+    pub table: &'a StretchedTable,
+    pub targets: &'a [Target],
+    pub snapshot: pg_sys::Snapshot,
+}
+
+/// A segment that may hold matching rows.
+pub struct Chosen {
+    /// Number of the segment in the manifest's list.
+    pub number: usize,
+    pub segment: Segment,
+    pub reader: SegmentReader,
+    /// Its row groups that may.
+    pub row_groups: Vec<usize>,
+}
+
+impl Scope<'_> {
+    /// The segments to read, and counts what was left out.
+    ///
+    /// # Safety
+    /// The values of the conditions are alive.
+    pub unsafe fn choose(&self, conditions: &Conditions, counters: &mut Counters) -> Result<Vec<Chosen>> {
+        let segments = segments::segments(&self.table.table_id, self.table.relation, self.snapshot)?;
+        if !self.may_match_any(&segments, &conditions.tests, counters)? {
+            return Ok(Vec::new());
+        }
+        let mut chosen = self.by_statistics(&segments, &conditions.tests, counters)?;
+        if chosen.is_empty() {
+            return Ok(chosen);
+        }
+        // SAFETY: the caller's promise.
+        if let Some(left) = unsafe { self.by_keys(&segments, &conditions.equal)? } {
+            chosen.retain(|one| {
+                let stays = left.contains(&one.segment.segment_id);
+                if !stays {
+                    counters.segments_pruned += 1;
+                    counters.row_groups_pruned += one.row_groups.len() as u64;
+                }
+                stays
+            });
+        }
+        Ok(chosen)
+    }
+
+    fn field_of(&self, attribute: i16) -> Option<i32> {
+        let target = self.targets.iter().find(|target| target.attribute == attribute)?;
+        Some(target.field_id)
+    }
+
+    /// False when the statistics of all segments together rule all of them out.
+    fn may_match_any(
+        &self,
+        segments: &Rc<Vec<Segment>>,
+        conditions: &[Condition],
+        counters: &mut Counters,
+    ) -> Result<bool> {
+        if segments.len() <= FEW_SEGMENTS || conditions.is_empty() {
+            return Ok(true);
+        }
+        let overview = segments::overview(&self.table.table_id, segments, self.snapshot)?;
+        let may = prune::may_match_any(&overview, conditions, &|attribute| self.field_of(attribute));
+        if !may {
+            counters.segments += segments.len() as u64;
+            counters.segments_pruned += segments.len() as u64;
+            counters.row_groups_pruned += overview.summary.row_groups();
+        }
+        Ok(may)
+    }
+
+    /// What the statistics of each segment leave.
+    fn by_statistics(
+        &self,
+        segments: &[Segment],
+        conditions: &[Condition],
+        counters: &mut Counters,
+    ) -> Result<Vec<Chosen>> {
+        let encoding = prune::database_encoding();
+        let mut chosen = Vec::new();
+        for (number, segment) in segments.iter().enumerate() {
+            pgrx::check_for_interrupts!();
+            if super::purpose::is_ruled_out(&segment.segment_id) {
+                continue;
+            }
+            let reader = segments::reader(segment, self.snapshot)?;
+            counters.segments += 1;
+            let all = reader.row_groups().len() as u64;
+            let choice = Choice {
+                detail: reader.detail(),
+                column_of: &|attribute| columns::find(reader.detail(), self.field_of(attribute)?),
+                text_comparable: prune::comparable(&encoding, &segment.server_encoding),
+            };
+            let Some(row_groups) = choice.row_groups(conditions).filter(|groups| !groups.is_empty()) else {
+                counters.segments_pruned += 1;
+                counters.row_groups_pruned += all;
+                continue;
+            };
+            counters.row_groups_pruned += all - row_groups.len() as u64;
+            chosen.push(Chosen {
+                number,
+                segment: segment.clone(),
+                reader,
+                row_groups,
+            });
+        }
+        Ok(chosen)
+    }
+
+    /// The segments that may hold the key that the conditions give in full; `None` when they give none.
+    unsafe fn by_keys(&self, segments: &Rc<Vec<Segment>>, equal: &[Equal]) -> Result<Option<HashSet<SegmentId>>> {
+        for key in &self.table.unique_keys {
+            let Some(columns) = self.given(key, equal) else {
+                continue;
+            };
+            // SAFETY: the caller's promise.
+            let Some(mut hashes) = (unsafe { hashes(key, &columns) }) else {
+                continue;
+            };
+            let id = KeyId {
+                fields: columns.iter().map(|(field, _)| *field).collect(),
+                nulls_not_distinct: key.nulls_not_distinct,
+            };
+            let search = key_filter::search(&self.table.table_id, segments, &id, self.snapshot)?;
+            return Ok(Some(search.find(&mut hashes)));
+        }
+        Ok(None)
+    }
+
+    /// Field and values of each column of a key; `None` when a column has no values.
+    fn given<'a>(&self, key: &UniqueKey, equal: &'a [Equal]) -> Option<Vec<(i32, &'a Equal)>> {
+        let of = |name: &String| {
+            let field = self.table.columns.iter().find(|column| column.name == *name)?.field_id;
+            let values = equal
+                .iter()
+                .find(|equal| self.field_of(equal.attribute) == Some(field))?;
+            Some((field, values))
+        };
+        key.columns.iter().map(of).collect()
+    }
+}
+
+/// The hashes of all keys that the values make; `None` when they are too many, or have no hash.
+unsafe fn hashes(key: &UniqueKey, columns: &[(i32, &Equal)]) -> Option<Vec<u64>> {
+    let count = columns
+        .iter()
+        .try_fold(1usize, |count, (_, equal)| count.checked_mul(equal.values.len()))?;
+    if count > MANY_KEYS {
+        return None;
+    }
+    let types: Vec<_> = columns.iter().map(|(_, equal)| equal.value_type).collect();
+    let mut hasher = Hasher::of_types(&types, key.nulls_not_distinct)?;
+    let hash = |mut number: usize| {
+        let mut values = Vec::with_capacity(columns.len());
+        for (_, equal) in columns {
+            values.push(equal.values[number % equal.values.len()]);
+            number /= equal.values.len();
+        }
+        // SAFETY: values of these types.
+        unsafe { hasher.hash(|place| values.get(place as usize).copied()) }
+    };
+    (0..count).map(hash).collect()
+}

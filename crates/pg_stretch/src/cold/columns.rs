@@ -1,0 +1,112 @@
+//! Columns of the foreign table: by name to field id, by field id to the column of a segment, and how to read it (F37).
+
+use crate::catalog::rows::StretchedTable;
+use crate::catalog::types;
+use crate::pg::error::{Error, Result};
+use crate::pg::names;
+use pgrx::pg_sys;
+use stretch_segment::{ColumnDetail, ColumnType, SegmentDetail, StoredType, ValueForm};
+
+/// A column that the scan fills.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Attribute number, from 1.
+    pub attribute: i16,
+    pub field_id: i32,
+    /// The type below all domains: values are read as this one, so no code of a domain runs (F35).
+    pub base_type: pg_sys::Oid,
+    kind: ColumnType,
+}
+
+/// Every column of the foreign table that is not dropped, resolved by name.
+///
+/// # Safety
+/// `relation` is an open relation.
+pub unsafe fn targets(relation: pg_sys::Relation, table: &StretchedTable) -> Result<Vec<Target>> {
+    // SAFETY: as the caller promises.
+    let attributes = unsafe {
+        let desc = (*relation).rd_att;
+        (*desc).attrs.as_slice((*desc).natts as usize)
+    };
+    attributes
+        .iter()
+        .filter(|attribute| !attribute.attisdropped)
+        .map(|attribute| {
+            let name = names::text(attribute.attname.data.as_ptr());
+            let column = table.columns.iter().find(|column| column.name == name).ok_or_else(|| {
+                Error::internal(format!(
+                    "column {} of table {} is not in the catalog's map of columns",
+                    names::quote_ident(&name),
+                    names::relation(table.relation)
+                ))
+            })?;
+            let plan = types::plan(attribute.atttypid, attribute.atttypmod);
+            Ok(Target {
+                attribute: attribute.attnum,
+                field_id: column.field_id,
+                base_type: plan.base_type,
+                kind: plan.column_type,
+            })
+        })
+        .collect()
+}
+
+/// The column of a segment with this field id; `None` when the segment is older than the column.
+pub fn find(detail: &SegmentDetail, field_id: i32) -> Option<usize> {
+    detail.columns.iter().position(|column| column.field_id == field_id)
+}
+
+/// How stored values become datums of the column's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    Bool,
+    Int16,
+    Int32,
+    Int64,
+    Float32,
+    Float64,
+    Date,
+    Timestamp,
+    /// A numeric with this display scale.
+    Decimal(u8),
+    NumericWire,
+    Uuid,
+    /// Text that may need converting to the server's encoding.
+    Text,
+    Bytes,
+    /// Through the type's receive function.
+    Receive,
+    /// Through the type's input function.
+    Input,
+}
+
+/// Chooses the way to read a stored column into `target`; an error when the types do not fit.
+pub fn reading(column: &ColumnDetail, target: &Target) -> Result<Reading> {
+    let way = match (column.form, column.stored, target.kind) {
+        (ValueForm::Send, StoredType::Binary | StoredType::Utf8, _) => Reading::Receive,
+        (ValueForm::Output, StoredType::Binary | StoredType::Utf8, _) => Reading::Input,
+        (ValueForm::Native, StoredType::Bool, ColumnType::Bool) => Reading::Bool,
+        (ValueForm::Native, StoredType::Int16, ColumnType::Int2) => Reading::Int16,
+        (ValueForm::Native, StoredType::Int32, ColumnType::Int4) => Reading::Int32,
+        (ValueForm::Native, StoredType::Int64, ColumnType::Int8) => Reading::Int64,
+        (ValueForm::Native, StoredType::Float32, ColumnType::Float4) => Reading::Float32,
+        (ValueForm::Native, StoredType::Float64, ColumnType::Float8) => Reading::Float64,
+        (ValueForm::Native, StoredType::Date32, ColumnType::Date) => Reading::Date,
+        (ValueForm::Native, StoredType::Timestamp, ColumnType::Timestamp) => Reading::Timestamp,
+        (ValueForm::Native, StoredType::TimestampTz, ColumnType::TimestampTz) => Reading::Timestamp,
+        (ValueForm::Native, StoredType::Decimal128 { scale, .. }, ColumnType::Numeric { .. }) => {
+            Reading::Decimal(scale)
+        }
+        (ValueForm::Native, StoredType::NumericWire, ColumnType::Numeric { .. }) => Reading::NumericWire,
+        (ValueForm::Native, StoredType::Uuid, ColumnType::Uuid) => Reading::Uuid,
+        (ValueForm::Native, StoredType::Utf8 | StoredType::Binary, ColumnType::Text) => Reading::Text,
+        (ValueForm::Native, StoredType::Binary, ColumnType::Bytea) => Reading::Bytes,
+        _ => {
+            return Err(Error::internal(format!(
+                "column {} of a segment is stored in a way that does not fit the column's type",
+                names::quote_ident(&column.name)
+            )));
+        }
+    };
+    Ok(way)
+}

@@ -1,0 +1,14 @@
+//! What a reader did, in numbers only: no value of a row.
+
+/// Counters of one scan, over all its rescans.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    pub segments: u64,
+    pub segments_pruned: u64,
+    pub row_groups: u64,
+    pub row_groups_pruned: u64,
+    pub remote_bytes: u64,
+    pub staged_bytes: u64,
+    pub requests: u64,
+    pub tombstones: u64,
+}

@@ -1,0 +1,168 @@
+//! Hashes of unique keys, by the hash functions that belong to the equality of their indexes (F13).
+//!
+//! Only for built-in types whose hash is the same in every database of one encoding: enums and what is made of other types
+//! hash by OIDs, which a dump does not keep.
+
+use crate::catalog::keys::{Key, Part};
+use crate::catalog::rows;
+use crate::pg::raw;
+use pgrx::pg_sys;
+use stretch_segment::key_filter::KeyId;
+
+/// Types whose hash functions are of use, as operator classes take them.
+const TYPES: [pg_sys::Oid; 21] = [
+    pg_sys::BOOLOID,
+    pg_sys::CHAROID,
+    pg_sys::INT2OID,
+    pg_sys::INT4OID,
+    pg_sys::INT8OID,
+    pg_sys::FLOAT4OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::NUMERICOID,
+    pg_sys::TEXTOID,
+    pg_sys::BPCHAROID,
+    pg_sys::BYTEAOID,
+    pg_sys::DATEOID,
+    pg_sys::TIMEOID,
+    pg_sys::TIMETZOID,
+    pg_sys::TIMESTAMPOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::INTERVALOID,
+    pg_sys::UUIDOID,
+    pg_sys::INETOID,
+    pg_sys::MACADDROID,
+    pg_sys::MACADDR8OID,
+];
+
+/// What hashes depend on besides the keys: filters that were made in another environment are of no use.
+pub fn environment() -> String {
+    // SAFETY: a static string of the server.
+    let encoding = unsafe { std::ffi::CStr::from_ptr(pg_sys::GetDatabaseEncodingName()) };
+    let order = if cfg!(target_endian = "little") {
+        "little"
+    } else {
+        "big"
+    };
+    format!("{} {order}", encoding.to_string_lossy())
+}
+
+/// Hashes the values of one key.
+pub struct Hasher {
+    pub id: KeyId,
+    columns: Vec<Column>,
+}
+
+struct Column {
+    attribute: i16,
+    function: Box<pg_sys::FmgrInfo>,
+    collation: pg_sys::Oid,
+}
+
+impl Hasher {
+    /// `None` when one of the key's columns has no hash function of use, or no field id.
+    pub fn new(key: &Key, columns: &[rows::Column]) -> Option<Self> {
+        let id = KeyId {
+            fields: key
+                .parts
+                .iter()
+                .map(|part| field(part, columns))
+                .collect::<Option<_>>()?,
+            nulls_not_distinct: key.nulls_not_distinct,
+        };
+        let column = |part: &Part| Column::new(part.column, part.operand, part.collation, Some(part.equal));
+        let columns = key.parts.iter().map(column).collect::<Option<_>>()?;
+        Some(Self { id, columns })
+    }
+
+    /// For values of these types, numbered from 0, that are compared with a key by the operators of its types. Integers of
+    /// different widths and floats of different precisions hash alike, text under every deterministic collation.
+    pub fn of_types(types: &[pg_sys::Oid], nulls_not_distinct: bool) -> Option<Self> {
+        let column = |(place, operand): (usize, &pg_sys::Oid)| {
+            let collation = match *operand {
+                pg_sys::TEXTOID => pg_sys::C_COLLATION_OID,
+                _ => pg_sys::InvalidOid,
+            };
+            Column::new(i16::try_from(place).ok()?, *operand, collation, None)
+        };
+        Some(Self {
+            id: KeyId {
+                fields: Vec::new(),
+                nulls_not_distinct,
+            },
+            columns: types.iter().enumerate().map(column).collect::<Option<_>>()?,
+        })
+    }
+
+    /// The hash of a key; `value` gives a column's value by its number, or `None` for NULL. `None` when no other row can have
+    /// this key, for it has a NULL.
+    ///
+    /// # Safety
+    /// The values are of the columns' types. What detoasting takes stays in the current memory context.
+    pub unsafe fn hash(&mut self, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Option<u64> {
+        // SAFETY: the caller's promise; nothing is owned inside.
+        unsafe { raw::guarded(|| self.hash_unguarded(value)) }
+    }
+
+    /// The same inside a guard, see [`raw`].
+    ///
+    /// # Safety
+    /// As for [`Hasher::hash`]; `value` owns nothing.
+    pub unsafe fn hash_unguarded(&mut self, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Option<u64> {
+        let mut sum = 0u64;
+        for column in &mut self.columns {
+            let hash = match value(column.attribute) {
+                // SAFETY: an extended hash function takes a value and a seed.
+                Some(value) => unsafe {
+                    raw::FunctionCall2Coll(&mut *column.function, column.collation, value, pg_sys::Datum::from(0))
+                        .value() as u64
+                },
+                None if self.id.nulls_not_distinct => 0,
+                None => return None,
+            };
+            // Multiplying by an odd number loses nothing, and rotating tells (a, b) from (b, a).
+            sum = (sum.rotate_left(23) ^ hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+        Some(sum)
+    }
+}
+
+fn field(part: &Part, columns: &[rows::Column]) -> Option<i32> {
+    let named = |column: &&rows::Column| column.name == part.name;
+    columns.iter().find(named).map(|column| column.field_id)
+}
+
+impl Column {
+    /// `equality` is what the hash must belong to; `None`: the equality of the type.
+    fn new(
+        attribute: i16,
+        operand: pg_sys::Oid,
+        collation: pg_sys::Oid,
+        equality: Option<pg_sys::Oid>,
+    ) -> Option<Self> {
+        if !TYPES.contains(&operand) {
+            return None;
+        }
+        // SAFETY: cached look-ups of an existing type and collation; the FmgrInfo is boxed, so its address stays, and what the
+        // function keeps with it lives as long as the session.
+        unsafe {
+            // What a nondeterministic collation hashes, its sort key, changes with its version (F13).
+            if collation != pg_sys::InvalidOid && !pg_sys::get_collation_isdeterministic(collation) {
+                return None;
+            }
+            let flags = pg_sys::TYPECACHE_EQ_OPR | pg_sys::TYPECACHE_HASH_EXTENDED_PROC;
+            let entry = &*pg_sys::lookup_type_cache(operand, flags as i32);
+            if entry.hash_extended_proc == pg_sys::InvalidOid
+                || equality.is_some_and(|equality| entry.eq_opr != equality)
+            {
+                return None;
+            }
+            let mut function = Box::<pg_sys::FmgrInfo>::default();
+            pg_sys::fmgr_info_cxt(entry.hash_extended_proc, &mut *function, pg_sys::TopMemoryContext);
+            Some(Self {
+                attribute,
+                function,
+                collation,
+            })
+        }
+    }
+}

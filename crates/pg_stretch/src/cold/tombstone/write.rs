@@ -1,0 +1,150 @@
+//! Writes tombstones by the access method itself, since a query may write one per row: single ones, and bitmaps of many.
+
+use super::conflict;
+use super::segment::{self, Strength};
+use crate::catalog::scan::relation_oid;
+use crate::catalog::snapshot::LATEST;
+use crate::catalog::tables;
+use crate::pg::error::Result;
+use crate::pg::steps;
+use pgrx::{IntoDatum, pg_sys};
+use stretch_core::dead_rows::{BITMAP_ROW, DeadRows, is_bitmap_worth};
+use stretch_core::ids::SegmentId;
+
+/// Columns of `stretch.tombstone`.
+const COLUMNS: usize = 4;
+
+/// Writes all rows that one statement killed in a segment of `rows` rows. `command` is the statement's command id.
+pub fn all(segment: &SegmentId, dead: &DeadRows, rows: u64, command: pg_sys::CommandId) -> Result<()> {
+    if is_bitmap_worth(dead.len(), rows) {
+        bitmap(segment, dead)?;
+    } else {
+        let folded = guard(segment)?;
+        check(dead.first_common(&folded))?;
+        singles(segment, dead.iter(), command)?;
+    }
+    steps::reached(steps::TombstoneWritten);
+    Ok(())
+}
+
+/// Locks the segment against being retired, and reads its bitmap as it is now. While the lock lasts, only the fold changes
+/// the bitmap, by tombstones that are older than every snapshot.
+pub fn guard(segment: &SegmentId) -> Result<DeadRows> {
+    segment::lock(segment, Strength::Shared)?;
+    Ok(tables::bitmap(segment, LATEST)?
+        .map(|(bitmap, _)| bitmap)
+        .unwrap_or_default())
+}
+
+/// 40001 when a row turned out to be dead.
+pub fn check(dead: Option<u32>) -> Result<()> {
+    match dead {
+        Some(_) => Err(lost()),
+        None => Ok(()),
+    }
+}
+
+/// Inserts one tombstone per row; waits for another transaction that kills the same row, and gives 40001 when it commits.
+pub fn singles(segment: &SegmentId, rows: impl Iterator<Item = u32>, command: pg_sys::CommandId) -> Result<()> {
+    let (table, index) = (relation_oid(c"tombstone")?, relation_oid(c"tombstone_pkey")?);
+    let insert_all = || {
+        // SAFETY: opens, inserts and closes; an ERROR releases all with the transaction.
+        unsafe {
+            let table = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
+            let index = pg_sys::index_open(index, pg_sys::RowExclusiveLock as i32);
+            let info = pg_sys::BuildIndexInfo(index);
+            for (count, row) in rows.enumerate() {
+                if count.is_multiple_of(1024) {
+                    pgrx::check_for_interrupts!();
+                }
+                insert(table, index, info, segment, row, command);
+            }
+            pg_sys::index_close(index, pg_sys::NoLock as i32);
+            pg_sys::table_close(table, pg_sys::NoLock as i32);
+        }
+        Ok(())
+    };
+    // Every other error goes on as it is.
+    pgrx::PgTryBuilder::new(std::panic::AssertUnwindSafe(insert_all))
+        .catch_when(pgrx::PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION, |_| Err(lost()))
+        .execute()
+}
+
+unsafe fn insert(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    info: *mut pg_sys::IndexInfo,
+    segment: &SegmentId,
+    row: u32,
+    command: pg_sys::CommandId,
+) {
+    // SAFETY: both relations are open; values and nulls are as long as their descriptors.
+    unsafe {
+        let tuple = tuple(table, segment, row as i32, 1, None);
+        pg_sys::heap_insert(table, tuple, command, 0, std::ptr::null_mut());
+        let mut key = [uuid(segment), pg_sys::Datum::from(row as i32)];
+        let mut nulls = [false; 2];
+        pg_sys::index_insert(
+            index,
+            key.as_mut_ptr(),
+            nulls.as_mut_ptr(),
+            &mut (*tuple).t_self,
+            table,
+            pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES,
+            false,
+            info,
+        );
+        pg_sys::heap_freetuple(tuple);
+    }
+}
+
+/// Adds the rows to the segment's bitmap, alone on the segment: writers that waited find them there (F2, F53).
+fn bitmap(segment: &SegmentId, dead: &DeadRows) -> Result<()> {
+    segment::lock(segment, Strength::Exclusive)?;
+    check(dead.first_common(&tables::dead_rows(segment, LATEST)?))?;
+    let known = tables::bitmap(segment, LATEST)?;
+    let mut all = dead.clone();
+    if let Some((before, _)) = &known {
+        all.add(before);
+    }
+    let table = relation_oid(c"tombstone")?;
+    // SAFETY: opens, writes one row and closes; an ERROR releases all with the transaction.
+    unsafe {
+        let table = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
+        let tuple = tuple(table, segment, BITMAP_ROW, all.len() as i64, Some(all.to_bytes()));
+        match known {
+            Some((_, mut tid)) => pg_sys::CatalogTupleUpdate(table, &mut tid, tuple),
+            None => pg_sys::CatalogTupleInsert(table, tuple),
+        }
+        pg_sys::table_close(table, pg_sys::NoLock as i32);
+    }
+    Ok(())
+}
+
+unsafe fn tuple(
+    table: pg_sys::Relation,
+    segment: &SegmentId,
+    number: i32,
+    dead_rows: i64,
+    bitmap: Option<Vec<u8>>,
+) -> pg_sys::HeapTuple {
+    let mut nulls = [false, false, false, bitmap.is_none()];
+    let mut values: [pg_sys::Datum; COLUMNS] = [
+        uuid(segment),
+        pg_sys::Datum::from(number),
+        pg_sys::Datum::from(dead_rows),
+        bitmap.into_datum().unwrap_or(pg_sys::Datum::from(0)),
+    ];
+    // SAFETY: the arrays are as long as the table's descriptor.
+    unsafe { pg_sys::heap_form_tuple((*table).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr()) }
+}
+
+fn uuid(segment: &SegmentId) -> pg_sys::Datum {
+    pgrx::Uuid::from_bytes(*segment.as_bytes())
+        .into_datum()
+        .unwrap_or(pg_sys::Datum::from(0))
+}
+
+fn lost() -> crate::pg::error::Error {
+    conflict("a cold row was updated or deleted").hint("Run the transaction again.")
+}

@@ -1,0 +1,329 @@
+//! Filters: parsing, the rules of what one may hold (F3, F13), the text that is stored, and which replacement is looser.
+
+use crate::pg::error::{self, Error, Result};
+use crate::pg::{list, names, text, type_io, user};
+use pgrx::pg_sys;
+use std::ffi::c_void;
+use stretch_core::errors;
+
+type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
+unsafe extern "C-unwind" {
+    fn expression_tree_walker(node: *mut pg_sys::Node, walker: Option<Walker>, context: *mut c_void) -> bool;
+}
+
+/// OIDs of the collations "C" and "POSIX".
+const BYTE_ORDER: [u32; 2] = [950, 951];
+/// BTEqualStrategyNumber and ROWCOMPARE_NE: comparisons that do not order.
+const EQUAL: i32 = 3;
+const NOT_EQUAL: i32 = 6;
+
+/// Parses and checks a filter as the table's owner, who must not gain anybody else's rights by it; returns it deparsed
+/// under settings of our own, so that everybody who reads the text later reads the same constants. The caller holds a lock on the
+/// table.
+pub fn normalize(relation: pg_sys::Oid, filter: &str) -> Result<String> {
+    let _owner = user::ActAs::role(user::relation_owner(relation), true);
+    let node = parse(relation, filter)?;
+    check(relation, node)?;
+    // What the planner folds in every statement that uses the filter must fold: 1/0 would make each of them fail.
+    prepared(node);
+    let _settings = type_io::settings();
+    // SAFETY: a checked expression over the only relation of the deparse context.
+    unsafe {
+        let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
+        Ok(names::text(pg_sys::deparse_expression(node, context, false, false)))
+    }
+}
+
+/// Whether every row that the old filter selects is also selected by the new one, as the planner's prover sees it
+/// (design §13). Both are texts that [`normalize`] made; `None` selects every row.
+pub fn is_looser(relation: pg_sys::Oid, old: Option<&str>, new: Option<&str>) -> Result<bool> {
+    let Some(new) = new else {
+        return Ok(true);
+    };
+    let _owner = user::ActAs::role(user::relation_owner(relation), true);
+    let _settings = type_io::settings();
+    let new = prepared(parse(relation, new)?);
+    let old = match old {
+        Some(old) => prepared(parse(relation, old)?),
+        None => std::ptr::null_mut(),
+    };
+    // SAFETY: lists of folded, checked expressions over relation number 1.
+    Ok(unsafe { pg_sys::predicate_implied_by(new, old, false) })
+}
+
+/// The form in which the planner compares predicates.
+fn prepared(node: *mut pg_sys::Node) -> *mut pg_sys::List {
+    // SAFETY: folds a checked expression, which holds functions of pg_catalog only.
+    unsafe {
+        let folded = pg_sys::eval_const_expressions(std::ptr::null_mut(), node);
+        pg_sys::make_ands_implicit(pg_sys::canonicalize_qual(folded.cast(), false))
+    }
+}
+
+fn unfit(message: impl Into<String>) -> Error {
+    Error::new(&errors::FILTER_UNFIT, message)
+}
+
+/// Text to a transformed, unfolded boolean expression.
+fn parse(relation: pg_sys::Oid, filter: &str) -> Result<*mut pg_sys::Node> {
+    let text = text::to_server(filter)?;
+    // SAFETY: raw_parser gives a list of RawStmt in the current memory context; everything below lives there as well.
+    unsafe {
+        let statements = list::pointers::<pg_sys::RawStmt>(pg_sys::raw_parser(
+            text.as_ptr(),
+            pg_sys::RawParseMode::RAW_PARSE_PLPGSQL_EXPR,
+        ));
+        let raw = statements
+            .first()
+            .and_then(|statement| only_expression((**statement).stmt))
+            .ok_or_else(|| unfit("the filter is not one boolean expression"))?;
+        let table = pg_sys::table_open(relation, pg_sys::NoLock as i32);
+        let state = pg_sys::make_parsestate(std::ptr::null_mut());
+        (*state).p_sourcetext = text.as_ptr();
+        let item = pg_sys::addRangeTableEntryForRelation(
+            state,
+            table,
+            pg_sys::AccessShareLock as i32,
+            std::ptr::null_mut(),
+            false,
+            true,
+        );
+        pg_sys::addNSItemToQuery(state, item, true, true, true);
+        // The kind of CHECK constraints: no subqueries, aggregates, window or set-returning functions.
+        let mut node = pg_sys::transformExpr(state, raw, pg_sys::ParseExprKind::EXPR_KIND_CHECK_CONSTRAINT);
+        node = pg_sys::coerce_to_boolean(state, node, c"filter".as_ptr());
+        pg_sys::assign_expr_collations(state, node);
+        pg_sys::free_parsestate(state);
+        pg_sys::table_close(table, pg_sys::NoLock as i32);
+        Ok(node)
+    }
+}
+
+/// The expression of `SELECT expression` and nothing else.
+unsafe fn only_expression(statement: *mut pg_sys::Node) -> Option<*mut pg_sys::Node> {
+    // SAFETY: the caller passes a node of the raw parser; its tag is looked at before the cast.
+    unsafe {
+        if (*statement).type_ != pg_sys::NodeTag::T_SelectStmt {
+            return None;
+        }
+        let select = &*statement.cast::<pg_sys::SelectStmt>();
+        let lists = [
+            select.distinctClause,
+            select.fromClause,
+            select.groupClause,
+            select.windowClause,
+            select.valuesLists,
+            select.sortClause,
+            select.lockingClause,
+        ];
+        let nodes = [
+            select.whereClause,
+            select.havingClause,
+            select.limitOffset,
+            select.limitCount,
+        ];
+        let plain = lists.iter().all(|list| list.is_null())
+            && nodes.iter().all(|node| node.is_null())
+            && select.intoClause.is_null()
+            && select.withClause.is_null()
+            && select.op == pg_sys::SetOperation::SETOP_NONE;
+        let targets = list::pointers::<pg_sys::ResTarget>(select.targetList);
+        if !plain || targets.len() != 1 {
+            return None;
+        }
+        let target = *targets.first()?;
+        (*target).name.is_null().then_some((*target).val)
+    }
+}
+
+/// What can be wrong with a part of a filter.
+enum Fault {
+    /// It is not computed from the columns of the row alone.
+    Foreign(&'static str),
+    /// It belongs to a user, who may change it.
+    NotBuiltIn(String),
+    /// It orders text as the operating system does.
+    TextOrder,
+}
+
+/// What the walk over the expression found wrong first.
+struct Problem(Option<Fault>);
+
+impl Fault {
+    fn error(self, relation: pg_sys::Oid) -> Error {
+        match self {
+            Self::Foreign(what) => unfit(format!("the filter holds {what}")),
+            Self::NotBuiltIn(what) => {
+                unfit(format!("the filter holds {what}, which is not one of pg_catalog")).hint(by_a_column(relation))
+            }
+            Self::TextOrder => unfit("the filter holds a comparison of text by order whose collation is not \"C\"")
+                .hint("Compare under byte order: word COLLATE \"C\" < 'x' for a column named word."),
+        }
+    }
+}
+
+/// For conditions over enums, domains, and functions of users: the table itself can hold their outcome.
+fn by_a_column(relation: pg_sys::Oid) -> String {
+    format!(
+        "Let a stored column hold the outcome, ALTER TABLE {} ADD COLUMN is_cold boolean GENERATED ALWAYS AS (the condition) STORED, \
+         and give is_cold as the filter.",
+        names::relation(relation)
+    )
+}
+
+fn check(relation: pg_sys::Oid, node: *mut pg_sys::Node) -> Result<()> {
+    let mut problem = Problem(None);
+    // SAFETY: walks a transformed expression; the context outlives the walk.
+    unsafe {
+        visit(node, (&raw mut problem).cast());
+        if let Some(fault) = problem.0 {
+            return Err(fault.error(relation));
+        }
+        if pg_sys::contain_mutable_functions(node) {
+            return Err(unfit("the filter holds a function or operator that is not immutable")
+                .hint("Compare with constants of the column's own type, for example date '2025-01-01'."));
+        }
+    }
+    Ok(())
+}
+
+/// True when an object of this OID came with initdb.
+fn built_in(oid: pg_sys::Oid) -> bool {
+    oid.to_u32() < pg_sys::FirstNormalObjectId
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    if node.is_null() {
+        return false;
+    }
+    // SAFETY: `context` is the `Problem` of `check`; the node comes from the walker.
+    unsafe {
+        if let Some(fault) = fault(node) {
+            (*context.cast::<Problem>()).0 = Some(fault);
+            return true;
+        }
+        pg_sys::ffi::pg_guard_ffi_boundary(|| expression_tree_walker(node, Some(visit), context))
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn foreign_function(function: pg_sys::Oid, _context: *mut c_void) -> bool {
+    !built_in(function)
+}
+
+/// What is wrong with this node itself, not with what is below it.
+unsafe fn fault(node: *mut pg_sys::Node) -> Option<Fault> {
+    // SAFETY: casts follow the node's tag.
+    unsafe {
+        use pg_sys::NodeTag::*;
+        let operators: Vec<pg_sys::Oid> = match (*node).type_ {
+            T_List => return None,
+            T_Var => {
+                let column = (*node.cast::<pg_sys::Var>()).varattno;
+                if column <= 0 {
+                    return Some(Fault::Foreign("a system column or a whole row"));
+                }
+                Vec::new()
+            }
+            T_Const => Vec::new(),
+            T_OpExpr | T_DistinctExpr | T_NullIfExpr => vec![(*node.cast::<pg_sys::OpExpr>()).opno],
+            T_ScalarArrayOpExpr => vec![(*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno],
+            T_RowCompareExpr => {
+                let row = &*node.cast::<pg_sys::RowCompareExpr>();
+                if list::oids(row.inputcollids).into_iter().any(not_byte_order) {
+                    return Some(Fault::TextOrder);
+                }
+                list::oids(row.opnos)
+            }
+            T_MinMaxExpr => {
+                if not_byte_order((*node.cast::<pg_sys::MinMaxExpr>()).inputcollid) {
+                    return Some(Fault::TextOrder);
+                }
+                Vec::new()
+            }
+            T_SubLink | T_SubPlan | T_Aggref | T_WindowFunc | T_GroupingFunc | T_Param | T_CurrentOfExpr
+            | T_NextValueExpr | T_SetToDefault => {
+                return Some(Fault::Foreign("something that is not computed from the row alone"));
+            }
+            // WHEN clauses have no type of their own.
+            T_CaseWhen => return None,
+            _ => Vec::new(),
+        };
+        for operator in operators {
+            if !built_in(operator) {
+                return Some(Fault::NotBuiltIn(format!(
+                    "operator {}",
+                    names::text(pg_sys::format_operator(operator))
+                )));
+            }
+            if orders(operator) && not_byte_order(pg_sys::exprInputCollation(node)) {
+                return Some(Fault::TextOrder);
+            }
+        }
+        if pg_sys::check_functions_in_node(node, Some(foreign_function), std::ptr::null_mut()) {
+            return Some(Fault::NotBuiltIn("a function".into()));
+        }
+        let kind = pg_sys::exprType(node);
+        if !built_in(kind) {
+            return Some(Fault::NotBuiltIn(format!(
+                "type {}",
+                names::text(pg_sys::format_type_be(kind))
+            )));
+        }
+        if !built_in(pg_sys::exprCollation(node)) || !built_in(pg_sys::exprInputCollation(node)) {
+            return Some(Fault::NotBuiltIn("a collation".into()));
+        }
+        None
+    }
+}
+
+/// Text order that may change with the operating system (F13). The default collation counts too: the filter travels
+/// with dumps into databases of other locales.
+fn not_byte_order(collation: pg_sys::Oid) -> bool {
+    collation != pg_sys::InvalidOid && !BYTE_ORDER.contains(&collation.to_u32())
+}
+
+/// Whether some btree family knows the operator as one of order.
+fn orders(operator: pg_sys::Oid) -> bool {
+    // SAFETY: catalog look-up that returns a list of OpBtreeInterpretation.
+    unsafe {
+        list::pointers::<pg_sys::OpBtreeInterpretation>(pg_sys::get_op_btree_interpretation(operator))
+            .into_iter()
+            .any(|entry| (*entry).strategy != EQUAL && (*entry).strategy != NOT_EQUAL)
+    }
+}
+
+/// Checks `order_by` as migration reads it; returns it with names quoted where needed and defaults left out.
+pub fn normalize_order(relation: pg_sys::Oid, order_by: &str) -> Result<String> {
+    let bad = |what: &str| Error::argument(format!("order_by {what}")).hint("Give column names between commas.");
+    let mut out = Vec::new();
+    for item in stretch_core::order_by::parse(order_by).map_err(error::unreadable)? {
+        let name = text::to_server(&item.column)?;
+        // SAFETY: syscache and type cache look-ups by a name that outlives them.
+        let mut text = unsafe {
+            let column = pg_sys::get_attnum(relation, name.as_ptr());
+            if column <= 0 {
+                return Err(bad(&format!("names {}, which is not a column", item.column)));
+            }
+            let kind = pg_sys::getBaseType(pg_sys::get_atttype(relation, column));
+            let entry = pg_sys::lookup_type_cache(kind, pg_sys::TYPECACHE_LT_OPR as i32);
+            if (*entry).lt_opr == pg_sys::InvalidOid {
+                return Err(bad(&format!("names {}, whose type has no order", item.column)));
+            }
+            names::text(pg_sys::quote_identifier(name.as_ptr()))
+        };
+        if item.descending {
+            text.push_str(" DESC");
+        }
+        if item.nulls_first != item.descending {
+            text.push_str(if item.nulls_first {
+                " NULLS FIRST"
+            } else {
+                " NULLS LAST"
+            });
+        }
+        out.push(text);
+    }
+    Ok(out.join(", "))
+}

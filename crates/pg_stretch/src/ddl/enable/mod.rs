@@ -1,0 +1,398 @@
+//! Stretching a table: checks, lock, catalog rows, the foreign child and its triggers; and later changes of its settings.
+
+pub mod child;
+pub mod disable;
+pub mod filter;
+pub mod lock;
+pub mod refusals;
+pub mod way_back;
+
+use crate::catalog::rows::{Column, StretchedTable};
+use crate::catalog::snapshot::Latest;
+use crate::catalog::{tables, types};
+use crate::pg::attempt::attempt;
+use crate::pg::error::{Error, Result, notice};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::text::{self, Text};
+use crate::pg::{names, plan, request, shmem, spi, type_io, user};
+use pgrx::pg_sys;
+use refusals::Refusal;
+use stretch_core::errors;
+use stretch_core::ids::{ManifestId, TableId};
+use stretch_core::manifest::Totals;
+
+/// What `stretch.enable_table` was asked for.
+pub struct Wish<'a> {
+    pub filter: Option<&'a str>,
+    pub migration_state: &'a str,
+    pub strict: bool,
+    pub order_by: Option<&'a str>,
+    pub if_not_exists: bool,
+}
+
+/// What `stretch.check_table` found.
+pub struct Findings {
+    pub refusals: Vec<Refusal>,
+    /// Estimated rows and bytes that the filter selects, when it can be used.
+    pub eligible: Option<(i64, i64)>,
+}
+
+/// Stretches the table.
+pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
+    rights(relation, "enable_table")?;
+    shmem::require()?;
+    require_database()?;
+    let state = migration_state(wish.migration_state)?;
+    lock::exclusive(relation);
+    // The wait may have been long: the table may be gone or belong to somebody else.
+    rights(relation, "enable_table")?;
+    let table = names::relation(relation);
+    if tables::by_relation(relation, Latest::take().get())?.is_some() {
+        let message = format!("table {table} is stretched already");
+        if wish.if_not_exists {
+            notice(&format!("{message}, skipping"));
+            return Ok(());
+        }
+        return Err(Error::new(&errors::EXISTS, message));
+    }
+    let mut reasons = refusals::of_table(relation)?;
+    let filter = usable_filter(relation, wish.filter);
+    match &filter {
+        Err(error) if reasons.is_empty() => return Err(error.clone()),
+        Err(error) => reasons.push(refusals::of_filter(error)),
+        Ok(_) => {}
+    }
+    if !reasons.is_empty() {
+        return Err(refusals::error(&table, &reasons));
+    }
+    let filter = filter?;
+    let order_by = wish
+        .order_by
+        .map(|order_by| filter::normalize_order(relation, order_by))
+        .transpose()?;
+    register(relation, filter.as_deref(), order_by.as_deref(), wish.strict, &state)?;
+    request::want_worker();
+    Ok(())
+}
+
+/// All reasons against stretching the table, and what a filter would select; changes nothing.
+pub fn check(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Findings> {
+    rights(relation, "check_table")?;
+    // Columns must not change between parsing the filter and looking at it.
+    // SAFETY: waits in the lock manager.
+    unsafe { pg_sys::LockRelationOid(relation, pg_sys::AccessShareLock as i32) };
+    rights(relation, "check_table")?;
+    let mut refusals = refusals::of_table(relation)?;
+    let already = tables::by_relation(relation, Latest::take().get())?.is_some();
+    if already {
+        refusals = vec![Refusal {
+            item: "table".into(),
+            reason: "it is stretched already".into(),
+            hint: "Use stretch.set_filter or stretch.alter_table to change it.".into(),
+        }];
+    }
+    let filter = usable_filter(relation, filter);
+    if let Err(error) = &filter {
+        refusals.push(refusals::of_filter(error));
+    }
+    let ordinary = refusals.iter().all(|refusal| refusal.item != "kind");
+    let eligible = match filter {
+        Ok(filter) if ordinary => Some(estimate(relation, filter.as_deref())?),
+        _ => None,
+    };
+    Ok(Findings { refusals, eligible })
+}
+
+/// `stretch.alter_table`; `None` keeps, an empty `order_by` removes it.
+pub fn alter(relation: pg_sys::Oid, strict: Option<bool>, order_by: Option<&str>) -> Result<()> {
+    let table = stretched(relation, "alter_table")?;
+    let order_by = match order_by {
+        None => table.order_by.clone(),
+        Some("") => None,
+        Some(order_by) => Some(filter::normalize_order(relation, order_by)?),
+    };
+    let _us = user::ActAs::extension_owner();
+    spi::execute(
+        "UPDATE stretch.stretched_table SET strict = $2, order_by = $3 WHERE relation = $1",
+        &[relation.into(), strict.unwrap_or(table.strict).into(), order_by.into()],
+    )?;
+    Ok(())
+}
+
+/// `stretch.set_migration_state`.
+pub fn set_state(relation: pg_sys::Oid, state: &str) -> Result<()> {
+    stretched(relation, "set_migration_state")?;
+    let state = migration_state(state)?;
+    {
+        let _us = user::ActAs::extension_owner();
+        spi::execute(
+            "UPDATE stretch.stretched_table SET migration_state = $2 WHERE relation = $1",
+            &[relation.into(), state.into()],
+        )?;
+    }
+    request::want_worker();
+    Ok(())
+}
+
+/// `stretch.set_filter`: looser ones only, because cold rows do not come back by it.
+pub fn set_filter(relation: pg_sys::Oid, wish: Option<&str>) -> Result<()> {
+    stretched(relation, "set_filter")?;
+    lock::exclusive(relation);
+    let table = stretched(relation, "set_filter")?;
+    let new = usable_filter(relation, wish)?;
+    if !filter::is_looser(relation, table.filter.as_deref(), new.as_deref())? {
+        return Err(Error::new(
+            &errors::FILTER_NOT_LOOSER,
+            format!(
+                "the new filter of table {} does not select every row that the old one selects",
+                names::relation(relation)
+            ),
+        )
+        .detail(format!(
+            "Old filter: {}",
+            table.filter.as_deref().unwrap_or("none, every row")
+        )));
+    }
+    {
+        let _us = user::ActAs::extension_owner();
+        child::replace_filter(table.child, new.as_deref())?;
+        spi::execute(
+            "UPDATE stretch.stretched_table SET filter = $2 WHERE relation = $1",
+            &[relation.into(), new.into()],
+        )?;
+        // SAFETY: cached facts about both relations are now old, in every session.
+        unsafe {
+            pg_sys::CacheInvalidateRelcacheByRelid(relation);
+            pg_sys::CacheInvalidateRelcacheByRelid(table.child);
+        }
+    }
+    request::want_worker();
+    Ok(())
+}
+
+/// 42501 unless the caller owns the table and the database, or is a superuser (F34); 42704 when there is no such table.
+fn rights(relation: pg_sys::Oid, function: &str) -> Result<()> {
+    if user::relation_owner(relation) == pg_sys::InvalidOid {
+        return Err(Error::new(
+            &errors::NOT_FOUND,
+            format!("there is no relation with OID {}", relation.to_u32()),
+        )
+        .without_hint());
+    }
+    user::require_table_owner(relation, function)?;
+    user::require_database_owner(function)
+}
+
+fn require_database() -> Result<()> {
+    if tables::database(Latest::take().get())?.is_none() {
+        return Err(Error::new(
+            &errors::DATABASE_NOT_ENABLED,
+            "this database is not stretch-enabled",
+        ));
+    }
+    Ok(())
+}
+
+/// The row of a stretched table whose owner calls, or ST010.
+fn stretched(relation: pg_sys::Oid, function: &str) -> Result<StretchedTable> {
+    rights(relation, function)?;
+    shmem::require()?;
+    tables::by_relation(relation, Latest::take().get())?.ok_or_else(|| {
+        Error::new(
+            &errors::TABLE_NOT_ENABLED,
+            format!("table {} is not stretched", names::relation(relation)),
+        )
+    })
+}
+
+/// `outbound` or `paused`, in any case.
+fn migration_state(text: &str) -> Result<String> {
+    let state = text.to_lowercase();
+    match state.as_str() {
+        "outbound" | "paused" => Ok(state),
+        "inbound" => Err(
+            Error::new(&errors::UNSUPPORTED, "migration state inbound is not supported yet")
+                .hint("Use outbound or paused."),
+        ),
+        _ => Err(Error::argument(format!("\"{text}\" is not a migration state")).hint("Use outbound or paused.")),
+    }
+}
+
+/// The filter as it is stored; whatever is wrong with it becomes ST012.
+fn usable_filter(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Option<String>> {
+    let Some(text) = filter else {
+        return Ok(None);
+    };
+    match attempt(|| filter::normalize(relation, text)) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.sqlstate == errors::FILTER_UNFIT.sqlstate => Err(error),
+        // Interrupts and the like are not the filter's fault.
+        Err(error)
+            if !(error.sqlstate.starts_with("42")
+                || error.sqlstate.starts_with("22")
+                || error.sqlstate.starts_with("0A")) =>
+        {
+            Err(error)
+        }
+        Err(error) => {
+            let unfit = Error {
+                detail: error.detail,
+                ..Error::new(
+                    &errors::FILTER_UNFIT,
+                    format!("the filter is not usable: {}", error.message),
+                )
+            };
+            Err(match error.hint {
+                Some(hint) => unfit.hint(hint),
+                None => unfit.hint("Give one condition over the columns of the table, as it could stand after WHERE."),
+            })
+        }
+    }
+}
+
+/// The estimate of eligible hot rows of a stretched table, for its owner; `None` for others (F32).
+pub fn eligible_rows(relation: pg_sys::Oid) -> Result<Option<i64>> {
+    let allowed =
+        user::is_superuser(user::current()) || user::has_privs_of(user::current(), user::relation_owner(relation));
+    match tables::by_relation(relation, Latest::take().get())? {
+        Some(table) if allowed => Ok(Some(estimate(relation, table.filter.as_deref())?.0)),
+        _ => Ok(None),
+    }
+}
+
+/// Rows and bytes that the filter selects by the planner's estimate, made as the table's owner.
+fn estimate(relation: pg_sys::Oid, filter: Option<&str>) -> Result<(i64, i64)> {
+    let sql = text::to_server(&format!(
+        "SELECT FROM ONLY {} WHERE {}",
+        names::relation(relation),
+        filter.unwrap_or("true")
+    ))?;
+    let rows = {
+        let _settings = type_io::settings();
+        let _owner = user::ActAs::role(user::relation_owner(relation), true);
+        // SAFETY: one SELECT of one table; a function runs with an active snapshot.
+        unsafe { plan::expected_rows(&sql) }
+    };
+    let size = spi::rows(
+        "SELECT greatest(reltuples, 0)::float8, pg_table_size(oid)::float8 FROM pg_class WHERE oid = $1",
+        &[relation.into()],
+        |row| Ok((row.get::<f64>(1)?.unwrap_or(0.0), row.get::<f64>(2)?.unwrap_or(0.0))),
+    )?;
+    let (tuples, bytes) = size.first().copied().unwrap_or((0.0, 0.0));
+    let share = rows / tuples.max(rows).max(1.0);
+    Ok((rows as i64, (bytes * share) as i64))
+}
+
+/// Columns by name with fresh field ids (F37).
+fn columns(relation: pg_sys::Oid) -> Result<Vec<Column>> {
+    let rows = spi::rows(
+        "SELECT attname::text, atttypid, atttypmod FROM pg_attribute
+         WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        &[relation.into()],
+        |row| {
+            Ok((
+                row.get::<Text>(1)?.unwrap_or_default().into(),
+                row.get::<pg_sys::Oid>(2)?.unwrap_or(pg_sys::InvalidOid),
+                row.get::<i32>(3)?.unwrap_or(-1),
+            ))
+        },
+    )?;
+    Ok(rows
+        .into_iter()
+        .zip(1..)
+        .map(|((name, kind, typmod), field_id)| Column {
+            name,
+            field_id,
+            form: types::plan(kind, typmod).form,
+        })
+        .collect())
+}
+
+/// Writes the catalog rows and makes the child and the triggers, as the owner of the extension.
+fn register(
+    relation: pg_sys::Oid,
+    filter: Option<&str>,
+    order_by: Option<&str>,
+    strict: bool,
+    state: &str,
+) -> Result<()> {
+    let _us = user::ActAs::extension_owner();
+    let table = TableId::from_bytes(crate::pg::random::random()?);
+    let manifest = ManifestId::from_bytes(crate::pg::random::random()?);
+    let columns = columns(relation)?;
+    let keys = crate::catalog::keys::unique_keys(relation)?;
+    let child = child::create(relation, table, filter)?;
+    let json = |value: serde_json::Result<String>| value.map_err(|error| Error::internal(error.to_string()));
+    spi::execute(
+        "INSERT INTO stretch.stretched_table
+            (table_id, relation, child, filter, order_by, strict, migration_state, columns, next_field_id, unique_keys)
+         VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10::jsonb)",
+        &[
+            table.to_string().into(),
+            relation.into(),
+            child.into(),
+            filter.into(),
+            order_by.into(),
+            strict.into(),
+            state.into(),
+            json(serde_json::to_string(&columns))?.into(),
+            (columns.len() as i32 + 1).into(),
+            json(serde_json::to_string(&keys))?.into(),
+        ],
+    )?;
+    let empty = Totals::default();
+    spi::execute(
+        "INSERT INTO stretch.manifest (table_id, manifest_id, segments, row_total, digest) VALUES ($1::uuid, $2::uuid, $3, $4, $5)",
+        &[
+            table.to_string().into(),
+            manifest.to_string().into(),
+            (empty.segments as i64).into(),
+            (empty.rows as i64).into(),
+            empty.digest.to_vec().into(),
+        ],
+    )?;
+    child::create_triggers(relation, &keys)?;
+    close_content(relation)?;
+    // SAFETY: plans and cached facts made without the rows above are now old, in every session.
+    unsafe {
+        pg_sys::CacheInvalidateRelcacheByRelid(relation);
+        pg_sys::CacheInvalidateRelcacheByRelid(child);
+    }
+    Ok(())
+}
+
+/// Closes the content where a statement that changed owners or row security made it necessary.
+pub fn close_contents() -> Result<()> {
+    let tables = tables::stretched_tables(Latest::take().get())?;
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let _us = user::ActAs::extension_owner();
+    let _path = LocalSettings::path();
+    for table in tables {
+        close_content(table.relation)?;
+    }
+    Ok(())
+}
+
+/// Staged rows and statistics are readable for backups by the owner of the database only while he may read every
+/// stretched table, all of its rows (C-3).
+fn close_content(relation: pg_sys::Oid) -> Result<()> {
+    let owner_reads_all = spi::get::<bool>(
+        "SELECT pg_has_role((SELECT datdba FROM pg_database WHERE datname = current_database()), relowner, 'USAGE')
+            AND NOT relforcerowsecurity FROM pg_class WHERE oid = $1",
+        &[relation.into()],
+    )?;
+    let granted = spi::get::<bool>(
+        "SELECT has_table_privilege('pg_database_owner', 'stretch.staged_chunk', 'SELECT')",
+        &[],
+    )?;
+    if owner_reads_all == Some(false) && granted == Some(true) {
+        child::utility("REVOKE SELECT ON stretch.staged_chunk, stretch.segment_detail FROM pg_database_owner")?;
+        notice(
+            "the owner of the database may not read all rows of this table; from now on only superusers and members of \
+             pg_read_all_data can dump the database",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Why a table cannot be stretched: every reason at once, each with its way out (design §4).
+
+use crate::pg::error::{Error, Result};
+use crate::pg::spi;
+use crate::pg::text::Text;
+use pgrx::pg_sys;
+use stretch_core::errors;
+
+/// One reason.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// What it is about: `kind`, `foreign key`, `trigger` …
+    pub item: String,
+    /// Why this stands in the way, naming the object.
+    pub reason: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// Each branch selects item, reason and hint for relation `$1`; names come quoted.
+const REASONS: &str = r"
+WITH c AS (
+    SELECT c.*, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
+), r(item, reason, hint) AS (
+    SELECT 'kind', format('it is %s', CASE relkind WHEN 'p' THEN 'a partitioned table' WHEN 'f' THEN 'a foreign table'
+        WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' ELSE 'not a table' END),
+        CASE relkind WHEN 'p' THEN format('Copy the rows into an ordinary table: CREATE TABLE %1$I (LIKE %2$s INCLUDING ALL); '
+                'INSERT INTO %1$I (%3$s) OVERRIDING SYSTEM VALUE SELECT %3$s FROM %2$s', relname || '_whole', $1::regclass,
+                (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+                 WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = ''))
+            ELSE 'Only ordinary tables can be stretched' END
+    FROM c WHERE relkind <> 'r'
+  UNION ALL
+    SELECT 'kind', format('it is a partition of %s', inhparent::regclass),
+        format('Use ALTER TABLE %s DETACH PARTITION %s', inhparent::regclass, $1::regclass)
+    FROM pg_inherits JOIN c ON c.oid = inhrelid WHERE relispartition
+  UNION ALL
+    SELECT 'kind', 'it is a temporary table', 'Use a permanent table' FROM c WHERE relpersistence = 't'
+  UNION ALL
+    SELECT 'kind', 'it is an unlogged table', format('Use ALTER TABLE %s SET LOGGED', $1::regclass) FROM c WHERE relpersistence = 'u'
+  UNION ALL
+    SELECT 'kind', 'it is a system table or one of this extension', 'Only tables of users can be stretched' FROM c
+    WHERE oid < 16384 OR nspname IN ('pg_catalog', 'information_schema', 'pg_toast', 'stretch', 'stretch_remote')
+  UNION ALL
+    SELECT 'kind', 'its type is given by a composite type (CREATE TABLE ... OF)', format('Use ALTER TABLE %s NOT OF', $1::regclass) FROM c
+    WHERE reloftype <> 0
+  UNION ALL
+    SELECT 'kind', 'its access method is not heap', format('Use ALTER TABLE %s SET ACCESS METHOD heap', $1::regclass) FROM c
+    WHERE relkind = 'r' AND relam <> (SELECT oid FROM pg_am WHERE amname = 'heap')
+  UNION ALL
+    SELECT 'inheritance', format('%s inherits from it', inhrelid::regclass), format('Use ALTER TABLE %s NO INHERIT %s', inhrelid::regclass, $1::regclass)
+    FROM pg_inherits JOIN c ON c.oid = inhparent WHERE relkind <> 'p'
+  UNION ALL
+    SELECT 'inheritance', format('it inherits from %s', inhparent::regclass), format('Use ALTER TABLE %s NO INHERIT %s', $1::regclass, inhparent::regclass)
+    FROM pg_inherits JOIN c ON c.oid = inhrelid WHERE NOT relispartition
+  UNION ALL
+    SELECT 'foreign key', format('it has the foreign key %I, which would not see the cold rows', conname),
+        format('Use ALTER TABLE %s DROP CONSTRAINT %I', $1::regclass, conname)
+    FROM pg_constraint WHERE conrelid = $1 AND contype = 'f'
+  UNION ALL
+    SELECT 'foreign key', format('foreign key %I of %s refers to it and would not see the cold rows', conname, conrelid::regclass),
+        format('Use ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
+    FROM pg_constraint WHERE confrelid = $1 AND conrelid <> $1 AND contype = 'f'
+  UNION ALL
+    SELECT 'publication', format('publication %I publishes it, and would publish the hot rows only', pubname),
+        CASE WHEN p.puballtables THEN 'Publish the other tables by name instead of FOR ALL TABLES'
+             WHEN EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = $1)
+                THEN format('Use ALTER PUBLICATION %I DROP TABLE %s', pubname, $1::regclass)
+             ELSE format('Use ALTER PUBLICATION %I DROP TABLES IN SCHEMA %I', pubname, (SELECT nspname FROM c)) END
+    FROM pg_publication p
+    WHERE p.puballtables
+       OR EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = $1)
+       OR EXISTS (SELECT FROM pg_publication_namespace s JOIN c ON c.relnamespace = s.pnnspid WHERE s.pnpubid = p.oid)
+  UNION ALL
+    SELECT 'subscription', 'it belongs to a subscription, whose worker does not see the cold rows',
+        'Take the table out of the publication at the other side and refresh the subscription'
+    FROM pg_subscription_rel WHERE srrelid = $1
+  UNION ALL
+    SELECT 'exclusion constraint', format('the exclusion constraint %I cannot look at cold rows', conname),
+        format('Use ALTER TABLE %s DROP CONSTRAINT %I', $1::regclass, conname)
+    FROM pg_constraint WHERE conrelid = $1 AND contype = 'x'
+  UNION ALL
+    SELECT 'unique index', format('the unique index %s is %s, which the check against cold rows does not cover', indexrelid::regclass,
+        CASE WHEN indpred IS NOT NULL THEN 'partial' ELSE 'over expressions' END),
+        format('Use DROP INDEX %s, and CREATE UNIQUE INDEX over plain columns where it is needed', indexrelid::regclass)
+    FROM pg_index WHERE indrelid = $1 AND indisunique AND NOT indisexclusion
+        AND (indpred IS NOT NULL OR indexprs IS NOT NULL)
+  UNION ALL
+    SELECT 'unique index', format('the unique index %s is not valid', indexrelid::regclass), format('Use REINDEX INDEX %s', indexrelid::regclass)
+    FROM pg_index WHERE indrelid = $1 AND indisunique AND NOT indisvalid
+  UNION ALL
+    SELECT 'trigger', 'pg_repack is at work on it, and would double the rows that migrate meanwhile',
+        format('Wait for pg_repack to end, or use DROP TRIGGER repack_trigger ON %s', $1::regclass)
+    FROM pg_trigger WHERE tgrelid = $1 AND tgname = 'repack_trigger'
+  UNION ALL
+    SELECT 'trigger', format('the row trigger %I is ENABLE ALWAYS: a tool that copies the table by it would not see migrations', tgname),
+        format('Use ALTER TABLE %s ENABLE TRIGGER %I', $1::regclass, tgname)
+    FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled = 'A' AND tgtype & 1 = 1
+        AND tgname <> 'repack_trigger' AND tgfoid <> 'stretch.unique_probe()'::regprocedure
+  UNION ALL
+    SELECT 'trigger', format('the trigger %I has a transition table for UPDATE or DELETE, which cannot hold cold rows', tgname),
+        format('Use DROP TRIGGER %I ON %s, and a row trigger in its place', tgname, $1::regclass)
+    FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgtype & 24 <> 0
+        AND (tgoldtable IS NOT NULL OR tgnewtable IS NOT NULL)
+  UNION ALL
+    SELECT 'trigger', format('a trigger has the reserved name %I', tgname),
+        format('Use ALTER TRIGGER %I ON %s RENAME TO %I', tgname, $1::regclass, 'my_' || tgname)
+    FROM pg_trigger WHERE tgrelid = $1 AND (starts_with(tgname, 'stretch_unique_') OR starts_with(tgname, 'stretch_deferred_'))
+  UNION ALL
+    SELECT 'rule', format('the rule %I could redirect rows past the cold side', rulename), format('Use DROP RULE %I ON %s', rulename, $1::regclass)
+    FROM pg_rewrite JOIN c ON c.oid = ev_class WHERE relkind IN ('r', 'p')
+  UNION ALL
+    SELECT 'constraint', format('the check constraint %I is not validated, and the cold side would believe it', conname),
+        format('Use ALTER TABLE %s VALIDATE CONSTRAINT %I', $1::regclass, conname)
+    FROM pg_constraint WHERE conrelid = $1 AND contype = 'c' AND NOT convalidated AND NOT connoinherit
+  UNION ALL
+    SELECT 'constraint', 'a constraint has the reserved name stretch_filter', format('Use ALTER TABLE %s RENAME CONSTRAINT stretch_filter TO my_filter', $1::regclass)
+    FROM pg_constraint WHERE conrelid = $1 AND conname = 'stretch_filter'
+  UNION ALL
+    SELECT 'setting', 'old_snapshot_threshold is set, so that a scan may lose the rows that it is about to move',
+        'Set old_snapshot_threshold = -1 and restart the server'
+    WHERE current_setting('old_snapshot_threshold') <> '-1'
+)
+SELECT item, reason, hint || '.' FROM r";
+
+/// Every reason why the relation itself cannot be stretched.
+pub fn of_table(relation: pg_sys::Oid) -> Result<Vec<Refusal>> {
+    spi::rows(REASONS, &[relation.into()], |row| {
+        Ok(Refusal {
+            item: row.get::<Text>(1)?.unwrap_or_default().into(),
+            reason: row.get::<Text>(2)?.unwrap_or_default().into(),
+            hint: row.get::<Text>(3)?.unwrap_or_default().into(),
+        })
+    })
+}
+
+/// The filter's error as one more reason.
+pub fn of_filter(error: &Error) -> Refusal {
+    Refusal {
+        item: "filter".into(),
+        reason: error.message.clone(),
+        hint: error
+            .hint
+            .clone()
+            .unwrap_or_else(|| errors::FILTER_UNFIT.hint.to_string()),
+    }
+}
+
+/// One error that lists all of them.
+pub fn error(table: &str, refusals: &[Refusal]) -> Error {
+    let lines: Vec<String> = refusals
+        .iter()
+        .map(|r| format!("{}: {}. {}", r.item, r.reason, r.hint))
+        .collect();
+    Error::new(&errors::TABLE_UNFIT, format!("table {table} cannot be stretched"))
+        .detail(lines.join("\n"))
+        .hint(format!(
+            "SELECT * FROM stretch.check_table('{}') lists these reasons.",
+            table.replace('\'', "''")
+        ))
+}

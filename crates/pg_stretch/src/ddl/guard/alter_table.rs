@@ -1,0 +1,218 @@
+//! ALTER TABLE, subcommand by subcommand, as commands of the allow list.
+
+use super::targets::{Aim, relation_named};
+use crate::catalog::{stretched, triggers};
+use crate::ddl::enable::child::FILTER;
+use crate::pg::error::Result;
+use crate::pg::{list, names};
+use pgrx::pg_sys;
+use pgrx::pg_sys::AlterTableType::*;
+use stretch_core::command::{Command, Trigger};
+
+/// pg_constraint.contype.
+const CONTYPE: i16 = 4;
+
+// Missing in the bindings.
+unsafe extern "C-unwind" {
+    fn get_relation_constraint_oid(
+        relation: pg_sys::Oid,
+        name: *const std::ffi::c_char,
+        missing_ok: bool,
+    ) -> pg_sys::Oid;
+}
+
+/// What each subcommand does to `relation` (`only` it: the statement says ONLY) and to other tables that it names.
+pub fn aims(relation: pg_sys::Oid, commands: *mut pg_sys::List, only: bool) -> Result<Vec<Aim>> {
+    let mut out = Vec::new();
+    // SAFETY: `cmds` of an AlterTableStmt is a list of AlterTableCmd.
+    for command in unsafe { list::pointers::<pg_sys::AlterTableCmd>(commands) } {
+        // SAFETY: a node of the parse tree, alive during the statement.
+        let command = unsafe { &*command };
+        let kind = if only && leaves_child_behind(relation, command)? {
+            Command::LeaveChildBehind
+        } else {
+            one(relation, command)?
+        };
+        out.push(Aim::relation(relation, kind));
+        others(command, &mut out);
+    }
+    Ok(out)
+}
+
+fn one(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<Command> {
+    Ok(match command.subtype {
+        AT_AddColumn | AT_AddColumnRecurse => Command::AddColumn,
+        AT_ColumnDefault | AT_CookedColumnDefault if command.def.is_null() => Command::DropDefault,
+        AT_ColumnDefault | AT_CookedColumnDefault => Command::SetDefault,
+        AT_DropNotNull => Command::DropNotNull,
+        AT_SetNotNull | AT_CheckNotNull => Command::SetNotNull,
+        AT_DropExpression => Command::DropExpression,
+        AT_SetStatistics => Command::SetStatistics,
+        AT_SetOptions | AT_ResetOptions => Command::SetColumnOptions,
+        AT_SetStorage => Command::SetStorage,
+        AT_SetCompression => Command::SetCompression,
+        AT_DropColumn | AT_DropColumnRecurse => Command::DropColumn,
+        AT_AddConstraint | AT_AddConstraintRecurse => added(command),
+        AT_AddIndex | AT_AddIndexConstraint => index_constraint(command),
+        AT_AlterConstraint => Command::AlterConstraint,
+        AT_ValidateConstraint | AT_ValidateConstraintRecurse => Command::ValidateConstraint,
+        AT_DropConstraint | AT_DropConstraintRecurse => Command::DropConstraint {
+            ours: names::text(command.name) == FILTER,
+        },
+        AT_AlterColumnType => Command::AlterType,
+        AT_AlterColumnGenericOptions | AT_GenericOptions => Command::AlterOptions,
+        AT_ChangeOwner => Command::ChangeOwner,
+        AT_ClusterOn | AT_DropCluster => Command::ClusterOn,
+        AT_SetLogged => Command::SetLogged,
+        AT_SetUnLogged => Command::SetUnlogged,
+        AT_SetAccessMethod => Command::SetAccessMethod,
+        AT_SetTableSpace => Command::SetTablespace,
+        AT_SetRelOptions | AT_ResetRelOptions | AT_ReplaceRelOptions => Command::SetReloptions,
+        AT_EnableTrig | AT_EnableReplicaTrig | AT_EnableTrigAll | AT_EnableTrigUser => {
+            Command::EnableTrigger(trigger(relation, command)?)
+        }
+        AT_EnableAlwaysTrig => Command::EnableTrigger(Trigger {
+            always: true,
+            ..trigger(relation, command)?
+        }),
+        AT_DisableTrig | AT_DisableTrigAll | AT_DisableTrigUser => Command::DisableTrigger(trigger(relation, command)?),
+        AT_EnableRule | AT_EnableAlwaysRule | AT_EnableReplicaRule => Command::EnableRule,
+        AT_DisableRule => Command::DropRule,
+        AT_AddInherit => Command::Inherit,
+        AT_DropInherit => Command::NoInherit,
+        AT_AddOf | AT_DropOf => Command::OfType,
+        AT_ReplicaIdentity => Command::ReplicaIdentity,
+        AT_EnableRowSecurity | AT_DisableRowSecurity => Command::RowSecurity,
+        AT_ForceRowSecurity | AT_NoForceRowSecurity => Command::ForceRowSecurity,
+        AT_AttachPartition => Command::AttachPartition,
+        AT_DetachPartition | AT_DetachPartitionFinalize => Command::DetachPartition,
+        AT_AddIdentity => Command::AddIdentity,
+        AT_SetIdentity => Command::SetIdentity,
+        AT_DropIdentity => Command::DropIdentity,
+        _ => Command::Other,
+    })
+}
+
+/// With ONLY the cold side of a stretched table would keep the constraint, and the planner would go on to leave out its
+/// rows by it. Other constraints than CHECK have no counterpart there, and dumps drop them with ONLY.
+fn leaves_child_behind(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<bool> {
+    Ok(match command.subtype {
+        AT_DropNotNull => true,
+        AT_DropConstraint => is_check(relation, command.name),
+        _ => false,
+    } && stretched::lookup(relation)?.is_some())
+}
+
+/// Whether the relation has a CHECK constraint of that name.
+fn is_check(relation: pg_sys::Oid, name: *const std::ffi::c_char) -> bool {
+    // SAFETY: catalog look-ups that tolerate a missing constraint; the tuple is released before returning.
+    unsafe {
+        let oid = pg_sys::ffi::pg_guard_ffi_boundary(|| get_relation_constraint_oid(relation, name, true));
+        let cache = pg_sys::SysCacheIdentifier::CONSTROID as i32;
+        let tuple = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(oid));
+        if tuple.is_null() {
+            return false;
+        }
+        let mut null = false;
+        let kind = pg_sys::SysCacheGetAttr(cache, tuple, CONTYPE, &mut null);
+        pg_sys::ReleaseSysCache(tuple);
+        !null && kind.value() as u8 == b'c'
+    }
+}
+
+fn constraint(command: &pg_sys::AlterTableCmd) -> Option<&pg_sys::Constraint> {
+    // SAFETY: the tag is looked at before the cast.
+    unsafe {
+        let node = command.def.as_ref()?;
+        (node.type_ == pg_sys::NodeTag::T_Constraint).then(|| &*command.def.cast::<pg_sys::Constraint>())
+    }
+}
+
+fn added(command: &pg_sys::AlterTableCmd) -> Command {
+    use pg_sys::ConstrType::*;
+    let Some(constraint) = constraint(command) else {
+        return Command::AddConstraintOther;
+    };
+    match constraint.contype {
+        // A constraint of that name would be taken for the filter.
+        CONSTR_CHECK if names::text(constraint.conname) == FILTER => Command::AddConstraintOther,
+        CONSTR_CHECK => Command::AddCheck {
+            not_valid: constraint.skip_validation,
+        },
+        CONSTR_PRIMARY => Command::AddPrimaryKey,
+        CONSTR_UNIQUE => Command::AddUnique,
+        CONSTR_EXCLUSION => Command::AddExclude,
+        CONSTR_FOREIGN => Command::AddForeignKey,
+        _ => Command::AddConstraintOther,
+    }
+}
+
+fn index_constraint(command: &pg_sys::AlterTableCmd) -> Command {
+    // SAFETY: the tag is looked at before the cast.
+    unsafe {
+        match command.def.as_ref() {
+            Some(node) if node.type_ == pg_sys::NodeTag::T_IndexStmt => {
+                let index = &*command.def.cast::<pg_sys::IndexStmt>();
+                if index.primary {
+                    Command::AddPrimaryKey
+                } else {
+                    Command::AddUnique
+                }
+            }
+            _ => Command::AddUnique,
+        }
+    }
+}
+
+/// The trigger that a subcommand names, or all of them. Only looked up where it matters.
+fn trigger(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<Trigger> {
+    if stretched::lookup(relation)?.is_none() {
+        return Ok(Trigger::default());
+    }
+    let mut triggers = triggers::of_table(relation)?;
+    let user_only = matches!(command.subtype, AT_EnableTrigUser | AT_DisableTrigUser);
+    triggers.retain(|stored| !(user_only && stored.internal));
+    if !command.name.is_null() {
+        let name = names::text(command.name);
+        triggers.retain(|stored| stored.name == name);
+    }
+    Ok(triggers::together(&triggers))
+}
+
+/// Other tables: a parent to inherit from, a partition, the table that a foreign key refers to.
+fn others(command: &pg_sys::AlterTableCmd, out: &mut Vec<Aim>) {
+    // SAFETY: what `def` is follows from the subcommand (gram.y); tags of constraints are looked at.
+    unsafe {
+        match command.subtype {
+            AT_AddInherit => {
+                out.extend(relation_named(command.def.cast()).map(|parent| Aim::relation(parent, Command::AddChild)));
+            }
+            AT_AttachPartition | AT_DetachPartition => {
+                if let Some(partition) = command.def.cast::<pg_sys::PartitionCmd>().as_ref() {
+                    out.extend(relation_named(partition.name).map(|child| Aim::relation(child, Command::Inherit)));
+                }
+            }
+            AT_AddConstraint | AT_AddConstraintRecurse => {
+                out.extend(constraint(command).and_then(referenced));
+            }
+            AT_AddColumn | AT_AddColumnRecurse => {
+                if let Some(column) = command.def.cast::<pg_sys::ColumnDef>().as_ref() {
+                    out.extend(
+                        list::pointers::<pg_sys::Constraint>(column.constraints)
+                            .into_iter()
+                            .filter_map(|c| referenced(&*c)),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The table that a foreign key refers to.
+pub fn referenced(constraint: &pg_sys::Constraint) -> Option<Aim> {
+    if constraint.contype != pg_sys::ConstrType::CONSTR_FOREIGN {
+        return None;
+    }
+    relation_named(constraint.pktable).map(|table| Aim::relation(table, Command::AddReferencingKey))
+}

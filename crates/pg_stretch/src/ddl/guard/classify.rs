@@ -1,0 +1,369 @@
+//! Utility statements as aims: which of our objects a statement is aimed at, and what it would do to each.
+
+use super::targets::{Aim, Facts, relation_named, schema_named, table_of_index};
+use super::{alter_table, row_types};
+use crate::catalog::{stretched, triggers};
+use crate::ddl::enable::child::FILTER;
+use crate::pg::error::Result;
+use crate::pg::{list, names, user};
+use pgrx::pg_sys;
+use stretch_core::command::{Command, Target, Trigger};
+
+const SERVER: &str = "stretch";
+const WRAPPER: &str = "pg_stretch";
+const EXTENSION: &str = "pg_stretch";
+
+/// The aims of a statement; drops by any route are seen by the object access hook instead.
+///
+/// # Safety
+/// `node` is the utility statement of a parse tree.
+pub unsafe fn aims(node: *mut pg_sys::Node, facts: &Facts) -> Result<Vec<Aim>> {
+    use pg_sys::NodeTag::*;
+    let bound = facts.bound()?;
+    // SAFETY: each cast follows the node's tag.
+    unsafe {
+        Ok(match (*node).type_ {
+            T_AlterTableStmt => alter(&*node.cast())?,
+            T_AlterEnumStmt => {
+                row_types::check_enum(&*node.cast())?;
+                Vec::new()
+            }
+            T_AlterDomainStmt => {
+                row_types::check_domain(&*node.cast())?;
+                Vec::new()
+            }
+            // With CONCURRENTLY parts of it are committed before the drop itself is seen.
+            T_DropStmt => drop_indexes(&*node.cast()),
+            T_RenameStmt => rename(&*node.cast())?,
+            T_AlterObjectSchemaStmt => set_schema(&*node.cast())?,
+            T_AlterOwnerStmt => {
+                let statement = &*node.cast::<pg_sys::AlterOwnerStmt>();
+                named_object(statement.objectType, statement.object, Command::ChangeOwner)
+            }
+            T_TruncateStmt => list::pointers::<pg_sys::RangeVar>((*node.cast::<pg_sys::TruncateStmt>()).relations)
+                .into_iter()
+                // pg_restore with several jobs empties each table before it fills it, which nothing binds yet.
+                .filter(|name| (**name).inh || bound)
+                .filter_map(relation_named)
+                .map(|relation| Aim::relation(relation, Command::Truncate))
+                .collect(),
+            T_IndexStmt => {
+                let statement = &*node.cast::<pg_sys::IndexStmt>();
+                let unique = statement.unique || statement.primary;
+                on(statement.relation, Command::CreateIndex { unique })
+            }
+            T_CreateTrigStmt => {
+                let statement = &*node.cast::<pg_sys::CreateTrigStmt>();
+                on(
+                    statement.relation,
+                    Command::CreateTrigger(triggers::of_statement(statement)),
+                )
+            }
+            T_RuleStmt => on((*node.cast::<pg_sys::RuleStmt>()).relation, Command::CreateRule),
+            T_GrantStmt => grant(&*node.cast())?,
+            T_CreateStmt => create(&*node.cast()),
+            T_CreateForeignTableStmt => create_foreign(&*node.cast(), facts)?,
+            T_CreateTableAsStmt => match (*node.cast::<pg_sys::CreateTableAsStmt>()).into.as_ref() {
+                Some(into) => inside(into.rel),
+                None => Vec::new(),
+            },
+            T_ViewStmt => inside((*node.cast::<pg_sys::ViewStmt>()).view),
+            T_CreateSeqStmt => inside((*node.cast::<pg_sys::CreateSeqStmt>()).sequence),
+            T_CopyStmt => {
+                let statement = &*node.cast::<pg_sys::CopyStmt>();
+                let command = if statement.is_from {
+                    Command::CopyFrom
+                } else {
+                    Command::CopyTo
+                };
+                on(statement.relation, command)
+            }
+            T_AlterExtensionContentsStmt => {
+                let statement = &*node.cast::<pg_sys::AlterExtensionContentsStmt>();
+                ours(
+                    Target::Extension,
+                    EXTENSION,
+                    statement.extname,
+                    Command::ExtensionMember,
+                )
+            }
+            T_AlterForeignServerStmt => ours(
+                Target::Server,
+                SERVER,
+                (*node.cast::<pg_sys::AlterForeignServerStmt>()).servername,
+                Command::AlterServer,
+            ),
+            T_AlterFdwStmt => ours(
+                Target::Server,
+                WRAPPER,
+                (*node.cast::<pg_sys::AlterFdwStmt>()).fdwname,
+                Command::AlterServer,
+            ),
+            T_CreateForeignServerStmt => ours(
+                Target::Server,
+                WRAPPER,
+                (*node.cast::<pg_sys::CreateForeignServerStmt>()).fdwname,
+                Command::CreateInside,
+            ),
+            T_ImportForeignSchemaStmt => ours(
+                Target::Server,
+                SERVER,
+                (*node.cast::<pg_sys::ImportForeignSchemaStmt>()).server_name,
+                Command::CreateInside,
+            ),
+            T_CreateUserMappingStmt => ours(
+                Target::Server,
+                SERVER,
+                (*node.cast::<pg_sys::CreateUserMappingStmt>()).servername,
+                Command::CreateInside,
+            ),
+            T_CreatePublicationStmt => {
+                let statement = &*node.cast::<pg_sys::CreatePublicationStmt>();
+                super::publish::aims(statement.for_all_tables, statement.pubobjects)?
+            }
+            T_AlterPublicationStmt => {
+                let statement = &*node.cast::<pg_sys::AlterPublicationStmt>();
+                if statement.action == pg_sys::AlterPublicationAction::AP_DropObjects {
+                    Vec::new()
+                } else {
+                    super::publish::aims(statement.for_all_tables, statement.pubobjects)?
+                }
+            }
+            _ => Vec::new(),
+        })
+    }
+}
+
+fn on(name: *mut pg_sys::RangeVar, command: Command) -> Vec<Aim> {
+    relation_named(name)
+        .map(|relation| Aim::relation(relation, command))
+        .into_iter()
+        .collect()
+}
+
+fn ours(target: Target, our_name: &str, name: *const std::ffi::c_char, command: Command) -> Vec<Aim> {
+    if names::text(name) == our_name {
+        vec![Aim::known(target, our_name, command)]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Objects that a statement names by a String node: schemas, servers, wrappers, extensions.
+fn named_object(kind: pg_sys::ObjectType::Type, object: *mut pg_sys::Node, command: Command) -> Vec<Aim> {
+    // SAFETY: the tag is looked at before the cast.
+    let name = unsafe {
+        match object.as_ref() {
+            Some(node) if node.type_ == pg_sys::NodeTag::T_String => (*object.cast::<pg_sys::String>()).sval,
+            _ => return Vec::new(),
+        }
+    };
+    match kind {
+        pg_sys::ObjectType::OBJECT_SCHEMA => schema(name, command),
+        pg_sys::ObjectType::OBJECT_FOREIGN_SERVER => ours(Target::Server, SERVER, name, command),
+        pg_sys::ObjectType::OBJECT_FDW => ours(Target::Server, WRAPPER, name, command),
+        pg_sys::ObjectType::OBJECT_EXTENSION => ours(Target::Extension, EXTENSION, name, command),
+        _ => Vec::new(),
+    }
+}
+
+/// Unique indexes that a DROP INDEX names.
+fn drop_indexes(statement: &pg_sys::DropStmt) -> Vec<Aim> {
+    if statement.removeType != pg_sys::ObjectType::OBJECT_INDEX {
+        return Vec::new();
+    }
+    // SAFETY: the objects of DROP INDEX are lists of names, of which a RangeVar is made.
+    unsafe { list::pointers::<pg_sys::List>(statement.objects) }
+        .into_iter()
+        .filter_map(|names| relation_named(unsafe { pg_sys::makeRangeVarFromNameList(names) }))
+        .filter_map(super::drops::unique_index_of)
+        .map(|table| Aim::relation(table, Command::DropKey))
+        .collect()
+}
+
+fn schema(name: *const std::ffi::c_char, command: Command) -> Vec<Aim> {
+    schema_named(name)
+        .map(|target| Aim::known(target, &format!("schema {}", names::text(name)), command))
+        .into_iter()
+        .collect()
+}
+
+/// A new object in one of our schemas.
+fn inside(name: *mut pg_sys::RangeVar) -> Vec<Aim> {
+    // SAFETY: a RangeVar of the parse tree or null.
+    match unsafe { name.as_ref() } {
+        Some(name) if !name.schemaname.is_null() => schema(name.schemaname, Command::CreateInside),
+        _ => Vec::new(),
+    }
+}
+
+fn alter(statement: &pg_sys::AlterTableStmt) -> Result<Vec<Aim>> {
+    let Some(relation) = relation_named(statement.relation) else {
+        return Ok(Vec::new());
+    };
+    if let Some(table) = table_of_index(relation) {
+        return Ok(vec![Aim::relation(table, Command::AlterIndex)]);
+    }
+    row_types::check_commands(relation, statement.cmds)?;
+    // SAFETY: a statement that names a relation has a RangeVar.
+    let only = unsafe { !(*statement.relation).inh };
+    alter_table::aims(relation, statement.cmds, only)
+}
+
+fn rename(statement: &pg_sys::RenameStmt) -> Result<Vec<Aim>> {
+    use pg_sys::ObjectType::*;
+    let Some(relation) = relation_named(statement.relation) else {
+        let name = statement.subname;
+        return Ok(match statement.renameType {
+            OBJECT_SCHEMA => schema(name, Command::Rename),
+            kind => named_object(kind, statement.object, Command::Rename),
+        });
+    };
+    if let Some(table) = table_of_index(relation) {
+        return Ok(vec![Aim::relation(table, Command::AlterIndex)]);
+    }
+    if matches!(statement.renameType, OBJECT_COLUMN | OBJECT_ATTRIBUTE) {
+        row_types::check_row(relation)?;
+    }
+    let command = match statement.renameType {
+        OBJECT_COLUMN | OBJECT_ATTRIBUTE => Command::RenameColumn,
+        OBJECT_TABCONSTRAINT => Command::RenameConstraint {
+            ours: [statement.subname, statement.newname]
+                .iter()
+                .any(|name| names::text(*name) == FILTER),
+        },
+        OBJECT_TRIGGER => Command::RenameTrigger(Trigger {
+            ours: triggers::is_ours(&names::text(statement.subname)),
+            ..Trigger::default()
+        }),
+        OBJECT_POLICY => Command::AlterPolicy,
+        OBJECT_TABLE | OBJECT_FOREIGN_TABLE | OBJECT_VIEW | OBJECT_MATVIEW | OBJECT_SEQUENCE | OBJECT_INDEX => {
+            Command::Rename
+        }
+        _ => Command::Other,
+    };
+    Ok(vec![Aim::relation(relation, command)])
+}
+
+fn set_schema(statement: &pg_sys::AlterObjectSchemaStmt) -> Result<Vec<Aim>> {
+    let mut out = schema(statement.newschema, Command::CreateInside);
+    match relation_named(statement.relation) {
+        Some(relation) => {
+            out.push(Aim::relation(relation, Command::SetSchema));
+            if super::publish::schema_is_published(statement.newschema) {
+                out.push(Aim::relation(relation, Command::Publish));
+            }
+        }
+        None => out.extend(named_object(statement.objectType, statement.object, Command::SetSchema)),
+    }
+    Ok(out)
+}
+
+fn create(statement: &pg_sys::CreateStmt) -> Vec<Aim> {
+    let mut out = inside(statement.relation);
+    // SAFETY: lists of a CREATE TABLE: parents are RangeVar nodes, elements are looked at by tag.
+    unsafe {
+        out.extend(
+            list::pointers::<pg_sys::RangeVar>(statement.inhRelations)
+                .into_iter()
+                .filter_map(relation_named)
+                .map(|parent| Aim::relation(parent, Command::AddChild)),
+        );
+        for element in list::pointers::<pg_sys::Node>(statement.tableElts) {
+            match (*element).type_ {
+                pg_sys::NodeTag::T_Constraint => out.extend(alter_table::referenced(&*element.cast())),
+                pg_sys::NodeTag::T_ColumnDef => {
+                    let column = &*element.cast::<pg_sys::ColumnDef>();
+                    out.extend(
+                        list::pointers::<pg_sys::Constraint>(column.constraints)
+                            .into_iter()
+                            .filter_map(|constraint| alter_table::referenced(&*constraint)),
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+    out
+}
+
+/// pg_restore makes the children while nothing is bound yet; the wrapper serves only those that the catalog names (F33).
+fn create_foreign(statement: &pg_sys::CreateForeignTableStmt, facts: &Facts) -> Result<Vec<Aim>> {
+    let mut out = create(&statement.base);
+    if names::text(statement.servername) == SERVER {
+        out.push(Aim::known(Target::Server, "server stretch", Command::CreateInside));
+    }
+    if !facts.bound()? {
+        out.retain(|aim| aim.command != Command::CreateInside);
+    }
+    Ok(out)
+}
+
+fn grant(statement: &pg_sys::GrantStmt) -> Result<Vec<Aim>> {
+    use pg_sys::ObjectType::*;
+    if !statement.is_grant {
+        return Ok(Vec::new());
+    }
+    if statement.targtype == pg_sys::GrantTargetType::ACL_TARGET_ALL_IN_SCHEMA {
+        return Ok(strings(statement.objects)
+            .into_iter()
+            .flat_map(|name| schema(name, Command::Grant))
+            .collect());
+    }
+    let mut out = Vec::new();
+    match statement.objtype {
+        OBJECT_TABLE => {
+            // SAFETY: objects of a GRANT on tables are RangeVar nodes.
+            for name in unsafe { list::pointers::<pg_sys::RangeVar>(statement.objects) } {
+                let Some(relation) = relation_named(name) else {
+                    continue;
+                };
+                // A dump gives the owner back what he has: nobody gains by that.
+                if stretched::of_child(relation)?.is_some() && only_to_owner(statement, relation) {
+                    continue;
+                }
+                out.push(Aim::relation(relation, Command::Grant));
+            }
+        }
+        OBJECT_SCHEMA => out.extend(
+            strings(statement.objects)
+                .into_iter()
+                .flat_map(|name| schema(name, Command::Grant)),
+        ),
+        OBJECT_FOREIGN_SERVER => out.extend(
+            strings(statement.objects)
+                .into_iter()
+                .flat_map(|name| ours(Target::Server, SERVER, name, Command::Grant)),
+        ),
+        OBJECT_FDW => out.extend(
+            strings(statement.objects)
+                .into_iter()
+                .flat_map(|name| ours(Target::Server, WRAPPER, name, Command::Grant)),
+        ),
+        _ => {}
+    }
+    Ok(out)
+}
+
+fn strings(objects: *mut pg_sys::List) -> Vec<*const std::ffi::c_char> {
+    // SAFETY: schemas, servers and wrappers in a GRANT are String nodes.
+    unsafe {
+        list::pointers::<pg_sys::String>(objects)
+            .into_iter()
+            .map(|name| (*name).sval.cast_const())
+            .collect()
+    }
+}
+
+fn only_to_owner(statement: &pg_sys::GrantStmt, relation: pg_sys::Oid) -> bool {
+    let owner = user::relation_owner(relation);
+    // SAFETY: grantees are RoleSpec nodes; PUBLIC has no OID.
+    unsafe {
+        list::pointers::<pg_sys::RoleSpec>(statement.grantees)
+            .into_iter()
+            .all(|role| {
+                (*role).roletype != pg_sys::RoleSpecType::ROLESPEC_PUBLIC
+                    && pg_sys::get_rolespec_oid(role, true) == owner
+            })
+    }
+}

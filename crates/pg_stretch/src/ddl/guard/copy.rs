@@ -1,0 +1,215 @@
+//! Commands that read the heap of a stretched table and mean all of it: `COPY table TO`, and the cursor of `pg_dump --inserts`.
+//!
+//! In a session that dumps the whole database the hot rows are right, since the dump has the catalog that names the cold ones. Anywhere
+//! else the setting `stretch.copy_to` decides, so that nothing is left out without a word (C-2).
+
+use super::dump;
+use super::targets::relation_named;
+use crate::catalog::scan::relation_oid;
+use crate::catalog::snapshot::Latest;
+use crate::catalog::{stretched, tables};
+use crate::pg::error::{Error, Result};
+use crate::pg::gucs::{COPY_TO, CopyTo};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::{list, names};
+use pgrx::pg_sys;
+use std::ffi::CStr;
+use stretch_core::errors;
+
+/// The cursor through which pg_dump reads a table for INSERT statements, in every release (dumpTableData_insert of pg_dump.c).
+const DUMP_CURSOR: &CStr = c"_pg_dump_cursor";
+
+/// Whether the statement reads a table that it names as a whole; a look at the statement alone.
+///
+/// # Safety
+/// `node` is a utility statement.
+pub unsafe fn concerns(node: *mut pg_sys::Node) -> bool {
+    // SAFETY: casts follow the node's tag.
+    unsafe {
+        match (*node).type_ {
+            pg_sys::NodeTag::T_CopyStmt => {
+                let copy = &*node.cast::<pg_sys::CopyStmt>();
+                !copy.is_from && !copy.relation.is_null()
+            }
+            pg_sys::NodeTag::T_DeclareCursorStmt => {
+                let name = (*node.cast::<pg_sys::DeclareCursorStmt>()).portalname;
+                !name.is_null() && CStr::from_ptr(name) == DUMP_CURSOR
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What to run instead of the statement; `None` when it runs as it is. An error where it would leave cold rows out.
+///
+/// # Safety
+/// The statement is one that [`concerns`]; what is returned lives in the current memory context.
+pub unsafe fn instead(node: *mut pg_sys::Node) -> Result<Option<*mut pg_sys::Node>> {
+    // SAFETY: casts follow the node's tag.
+    unsafe {
+        match (*node).type_ {
+            pg_sys::NodeTag::T_CopyStmt => copy(node.cast()),
+            pg_sys::NodeTag::T_DeclareCursorStmt => cursor(node.cast()),
+            _ => Ok(None),
+        }
+    }
+}
+
+unsafe fn copy(statement: *mut pg_sys::CopyStmt) -> Result<Option<*mut pg_sys::Node>> {
+    // SAFETY: a statement of the parse tree; the copy is changed, not the statement, which a plan cache may hold.
+    unsafe {
+        let Some(relation) = relation_named((*statement).relation) else {
+            return Ok(None);
+        };
+        if relation == relation_oid(c"segment")? {
+            dump::copied_catalog();
+        }
+        if !takes_all(relation, "COPY")? {
+            return Ok(None);
+        }
+        let copy = pg_sys::copyObjectImpl(statement.cast()).cast::<pg_sys::CopyStmt>();
+        (*copy).query = select(relation, &*copy);
+        (*copy).relation = std::ptr::null_mut();
+        (*copy).attlist = std::ptr::null_mut();
+        Ok(Some(copy.cast()))
+    }
+}
+
+/// The SELECT of what COPY would take: the columns that it names, or all that are not generated.
+unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt) -> *mut pg_sys::Node {
+    // SAFETY: nodes of the raw parser's kind, made in the current memory context; names are copied or belong to the statement.
+    unsafe {
+        let columns = match copy.attlist.is_null() {
+            false => list::pointers::<pg_sys::String>(copy.attlist)
+                .into_iter()
+                .map(|name| (*name).sval)
+                .collect(),
+            true => columns(relation),
+        };
+        let mut targets = std::ptr::null_mut();
+        for column in columns {
+            let reference = make::<pg_sys::ColumnRef>(pg_sys::NodeTag::T_ColumnRef);
+            (*reference).fields = pg_sys::lappend(std::ptr::null_mut(), pg_sys::makeString(column).cast());
+            (*reference).location = -1;
+            let target = make::<pg_sys::ResTarget>(pg_sys::NodeTag::T_ResTarget);
+            (*target).val = reference.cast();
+            (*target).location = -1;
+            targets = pg_sys::lappend(targets, target.cast());
+        }
+        (*copy.relation).inh = true;
+        let select = make::<pg_sys::SelectStmt>(pg_sys::NodeTag::T_SelectStmt);
+        (*select).targetList = targets;
+        (*select).fromClause = pg_sys::lappend(std::ptr::null_mut(), copy.relation.cast());
+        select.cast()
+    }
+}
+
+unsafe fn make<T>(tag: pg_sys::NodeTag) -> *mut T {
+    // SAFETY: a node of that tag, zeroed as makeNode does.
+    unsafe {
+        let node = pg_sys::palloc0(size_of::<T>()).cast::<T>();
+        (*node.cast::<pg_sys::Node>()).type_ = tag;
+        node
+    }
+}
+
+/// Names of the columns that COPY without a list takes.
+unsafe fn columns(relation: pg_sys::Oid) -> Vec<*mut std::ffi::c_char> {
+    // SAFETY: the relation is opened under a lock that stays until the transaction ends, as COPY's own would; names are copied.
+    unsafe {
+        let lock = pg_sys::AccessShareLock as i32;
+        let open = pg_sys::table_open(relation, lock);
+        let description = (*open).rd_att;
+        let columns = (*description)
+            .attrs
+            .as_slice((*description).natts as usize)
+            .iter()
+            .filter(|column| !column.attisdropped && column.attgenerated == 0)
+            .map(|column| pg_sys::pstrdup(column.attname.data.as_ptr()))
+            .collect();
+        pg_sys::table_close(open, pg_sys::NoLock as i32);
+        columns
+    }
+}
+
+unsafe fn cursor(statement: *mut pg_sys::DeclareCursorStmt) -> Result<Option<*mut pg_sys::Node>> {
+    // SAFETY: the query of an analyzed DECLARE CURSOR; the copy is changed, not the statement.
+    unsafe {
+        let query = (*statement).query.cast::<pg_sys::Query>();
+        if query.is_null() || (*query.cast::<pg_sys::Node>()).type_ != pg_sys::NodeTag::T_Query {
+            return Ok(None);
+        }
+        if list::length((*query).rtable) == 0 {
+            return Ok(None);
+        }
+        let entry = list::nth::<pg_sys::RangeTblEntry>((*query).rtable, 0);
+        if (*entry).rtekind != pg_sys::RTEKind::RTE_RELATION || (*entry).inh {
+            return Ok(None);
+        }
+        if (*entry).relid == relation_oid(c"segment")? {
+            dump::copied_catalog();
+        }
+        if !takes_all((*entry).relid, "pg_dump --inserts")? {
+            return Ok(None);
+        }
+        let copy = pg_sys::copyObjectImpl(statement.cast()).cast::<pg_sys::DeclareCursorStmt>();
+        let query = (*copy).query.cast::<pg_sys::Query>();
+        (*list::nth::<pg_sys::RangeTblEntry>((*query).rtable, 0)).inh = true;
+        Ok(Some(copy.cast()))
+    }
+}
+
+/// Where the session may plan no scan of a foreign table, as pg_dump's own may not since August 2024: lets it while the statement runs. The
+/// session asked for the cold rows by `stretch.copy_to`.
+pub fn unrestricted() -> Option<LocalSettings> {
+    const RESTRICTED: &CStr = c"restrict_nonsystem_relation_kind";
+    // SAFETY: gives a string of the server, or null where the server does not know it.
+    let known = unsafe { !pg_sys::GetConfigOption(RESTRICTED.as_ptr(), true, false).is_null() };
+    known.then(|| LocalSettings::new(&[(RESTRICTED, c"")]))
+}
+
+/// Whether the command has to take the cold rows as well. False for other tables, where nothing is cold, and where the hot rows are what is
+/// wanted.
+fn takes_all(relation: pg_sys::Oid, what: &str) -> Result<bool> {
+    let Some(info) = stretched::lookup(relation)? else {
+        return Ok(false);
+    };
+    // Who may read nothing of it gets the server's own error, and hears nothing of cold rows.
+    if !may_read(relation) {
+        return Ok(false);
+    }
+    let rows = tables::cold_rows(&info.table_id, Latest::take().get())?;
+    if rows == 0 {
+        return Ok(false);
+    }
+    let table = names::relation(info.relation);
+    if dump::holds_cold_rows_of(info.child) {
+        dump::copied_table(table);
+        return Ok(false);
+    }
+    match COPY_TO.get() {
+        CopyTo::Hot => Ok(false),
+        CopyTo::All => Ok(true),
+        CopyTo::Error => Err(Error::new(
+            &errors::COLD_ROWS_REFUSED,
+            format!("{what} of table {table} would leave out {rows} cold rows"),
+        )
+        .detail("Only a dump of the whole database, without -t, -n and the like, holds what names the cold rows.")
+        .hint(
+            "SET stretch.copy_to = 'all' copies hot and cold rows, SET stretch.copy_to = 'hot' the hot rows alone; for pg_dump: \
+             PGOPTIONS='-c stretch.copy_to=all'.",
+        )),
+    }
+}
+
+/// Whether the current user may read at least one column.
+fn may_read(relation: pg_sys::Oid) -> bool {
+    let select = pg_sys::ACL_SELECT;
+    // SAFETY: look-ups of privileges that raise nothing for an existing relation.
+    unsafe {
+        let user = pg_sys::GetUserId();
+        pg_sys::pg_class_aclcheck(relation, user, select) == pg_sys::AclResult::ACLCHECK_OK
+            || pg_sys::pg_attribute_aclcheck_all(relation, user, select, pg_sys::AclMaskHow::ACLMASK_ANY)
+                == pg_sys::AclResult::ACLCHECK_OK
+    }
+}

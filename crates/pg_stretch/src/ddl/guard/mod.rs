@@ -1,0 +1,20 @@
+//! Hooks that keep PostgreSQL and other commands from doing to a stretched table what cannot be done exactly (F9, C-5).
+//!
+//! `classify` turns statements into aims, `stretch_core::command` decides, `utility` holds the hooks.
+
+mod alter_table;
+mod classify;
+mod constraints;
+mod copy;
+mod databases;
+mod drops;
+pub mod dump;
+mod planned;
+mod publish;
+pub mod restoring;
+mod row_types;
+pub mod targets;
+mod utility;
+
+pub use planned::install as install_before_planning;
+pub use utility::install;

@@ -1,0 +1,340 @@
+//! The hooks: ProcessUtility for statements by their parse tree, object access for drops by any route.
+
+use super::targets::{Aim, Facts, What, installed, relation_named};
+use super::{classify, constraints, copy, databases, drops, dump, publish, restoring};
+use crate::catalog::triggers;
+use crate::ddl::enable::{self, child};
+use crate::endpoint::redact;
+use crate::pg::error::{OrRaise, Result};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::ours::is_ours;
+use crate::pg::{hook, raw, user};
+use pgrx::pg_sys;
+use std::ffi::c_char;
+use stretch_core::command::Command;
+
+static mut PREV_UTILITY: pg_sys::ProcessUtility_hook_type = None;
+static mut PREV_ACCESS: pg_sys::object_access_hook_type = None;
+
+/// Puts the hooks in front of those of other libraries; in the postmaster only.
+pub fn install() {
+    // SAFETY: hook chaining in the single-threaded postmaster.
+    unsafe {
+        PREV_UTILITY = pg_sys::ProcessUtility_hook;
+        pg_sys::ProcessUtility_hook = Some(process_utility);
+        PREV_ACCESS = pg_sys::object_access_hook;
+        pg_sys::object_access_hook = Some(object_access);
+    }
+}
+
+/// Statements that the guard looks at. All others (transactions, SET, LOCK, VACUUM …) pass without any look-up: some of
+/// them must not see a snapshot taken before they run.
+fn is_watched(tag: pg_sys::NodeTag) -> bool {
+    use pg_sys::NodeTag::*;
+    matches!(
+        tag,
+        T_AlterTableStmt
+            | T_RenameStmt
+            | T_AlterObjectSchemaStmt
+            | T_AlterOwnerStmt
+            | T_ReassignOwnedStmt
+            | T_AlterEnumStmt
+            | T_AlterDomainStmt
+            | T_TruncateStmt
+            | T_IndexStmt
+            | T_CreateTrigStmt
+            | T_RuleStmt
+            | T_GrantStmt
+            | T_CreateStmt
+            | T_CreateForeignTableStmt
+            | T_CreateTableAsStmt
+            | T_ViewStmt
+            | T_CreateSeqStmt
+            | T_CopyStmt
+            | T_AlterExtensionContentsStmt
+            | T_AlterForeignServerStmt
+            | T_AlterFdwStmt
+            | T_CreateForeignServerStmt
+            | T_ImportForeignSchemaStmt
+            | T_CreateUserMappingStmt
+            | T_CreatePublicationStmt
+            | T_AlterPublicationStmt
+            | T_CreateSubscriptionStmt
+            | T_AlterSubscriptionStmt
+            | T_DropStmt
+            | T_DropOwnedStmt
+    )
+}
+
+/// True while the script of our own extension runs.
+fn in_our_script() -> bool {
+    // SAFETY: plain globals; the look-up tolerates a missing extension.
+    unsafe {
+        pg_sys::creating_extension && {
+            let ours = pg_sys::get_extension_oid(c"pg_stretch".as_ptr(), true);
+            ours == pg_sys::InvalidOid || ours == pg_sys::CurrentExtensionObject
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)] // PostgreSQL's signature
+unsafe extern "C-unwind" fn process_utility(
+    statement: *mut pg_sys::PlannedStmt,
+    query: *const c_char,
+    read_only_tree: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    dest: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: PostgreSQL passes a utility statement, and the copy of it lives as long as the call.
+    unsafe {
+        let next = PREV_UTILITY.unwrap_or(hook::standard_ProcessUtility);
+        let mut copy = *statement;
+        let (statement, shown, rest) = hook::own_part(|| {
+            let mut rest = Rest::before((*statement).utilityStmt).or_raise();
+            redact::mask_activity();
+            let shown = redact::Shown::of((*(*statement).utilityStmt).type_, query);
+            let statement = match change(&mut copy).or_raise() {
+                Some(Change::Constraints) => &raw mut copy,
+                Some(Change::ColdRows) => {
+                    rest.unrestricted = copy::unrestricted();
+                    &raw mut copy
+                }
+                None => statement,
+            };
+            (statement, shown, rest.into_raw())
+        });
+        let call = || {
+            next(
+                statement,
+                shown.text,
+                read_only_tree,
+                context,
+                params,
+                environment,
+                dest,
+                completion,
+            );
+            shown.done();
+        };
+        if rest.is_null() {
+            return call();
+        }
+        hook::own_part(|| {
+            let rest = Box::from_raw(rest);
+            raw::guarded(call);
+            rest.after().or_raise();
+        });
+    }
+}
+
+/// How a statement was changed.
+enum Change {
+    /// Constraints of ours were added.
+    Constraints,
+    /// It takes the cold rows as well.
+    ColdRows,
+}
+
+/// Changes the copy of a statement that must run as another one; `None` when it runs as it is.
+unsafe fn change(copy: &mut pg_sys::PlannedStmt) -> Result<Option<Change>> {
+    use pg_sys::NodeTag::*;
+    // SAFETY: a utility statement, looked at by its tag before the cast.
+    unsafe {
+        let node = copy.utilityStmt;
+        let known = || pg_sys::IsTransactionState() && !is_ours() && installed();
+        let (other, change) = match (*node).type_ {
+            T_ConstraintsSetStmt if known() => (constraints::extend(node.cast()), Change::Constraints),
+            T_CopyStmt | T_DeclareCursorStmt if copy::concerns(node) && known() => {
+                (copy::instead(node)?, Change::ColdRows)
+            }
+            _ => return Ok(None),
+        };
+        Ok(other.map(|other| {
+            copy.utilityStmt = other;
+            change
+        }))
+    }
+}
+
+/// What is left to do after a statement.
+struct Rest {
+    tag: pg_sys::NodeTag,
+    session: Option<Session>,
+    away: Option<databases::Away>,
+    /// While the statement runs.
+    unrestricted: Option<LocalSettings>,
+}
+
+impl Rest {
+    unsafe fn before(node: *mut pg_sys::Node) -> Result<Self> {
+        // SAFETY: the caller passes a utility statement; casts follow its tag.
+        unsafe {
+            let tag = (*node).type_;
+            if tag == pg_sys::NodeTag::T_VariableSetStmt {
+                dump::observe(&*node.cast());
+            }
+            let is_watched =
+                pg_sys::IsTransactionState() && !is_ours() && is_watched(tag) && !in_our_script() && installed();
+            Ok(Self {
+                tag,
+                session: is_watched.then(|| Session::before(node)).transpose()?,
+                away: databases::send_away(node)?,
+                unrestricted: None,
+            })
+        }
+    }
+
+    /// For a hook that must own nothing while it calls on; NULL when nothing is left to do.
+    fn into_raw(self) -> *mut Self {
+        match (&self.session, &self.away, &self.unrestricted) {
+            (None, None, None) => std::ptr::null_mut(),
+            _ => Box::into_raw(Box::new(self)),
+        }
+    }
+
+    fn after(mut self) -> Result<()> {
+        drop(self.unrestricted.take());
+        // SAFETY: plain getter; without a transaction nothing can be looked up.
+        if !unsafe { pg_sys::IsTransactionState() } {
+            return Ok(());
+        }
+        if let Some(mut away) = self.away {
+            away.forget_if_gone();
+        }
+        self.session.map_or(Ok(()), |session| session.after(self.tag))
+    }
+}
+
+/// One watched statement.
+struct Session {
+    facts: Facts,
+    watch: drops::Watch,
+    /// Relations that were not stretched when the statement began, but may be by the time it got its locks.
+    unlocked: Vec<Aim>,
+    /// Tables on which the statement enables triggers.
+    enabled: Vec<pg_sys::Oid>,
+    /// The statement may take from the owner of the database the right to read all rows of a stretched table.
+    owners: bool,
+}
+
+impl Session {
+    unsafe fn before(node: *mut pg_sys::Node) -> Result<Self> {
+        use pg_sys::NodeTag::*;
+        let facts = Facts::default();
+        let watch = drops::Watch::new();
+        // SAFETY: the caller passes a utility statement; casts follow its tag.
+        unsafe {
+            if matches!((*node).type_, T_DropStmt | T_DropOwnedStmt) {
+                // Afterwards there may be no catalog to ask.
+                facts.bound()?;
+                facts.any_live()?;
+            }
+            restoring::check(node, &facts)?;
+            if (*node).type_ == T_CopyStmt && (*node.cast::<pg_sys::CopyStmt>()).is_from {
+                let relation = relation_named((*node.cast::<pg_sys::CopyStmt>()).relation);
+                relation.map_or(Ok(()), restoring::before_insert)?;
+            }
+            let aims = classify::aims(node, &facts)?;
+            for aim in &aims {
+                aim.check(&facts)?;
+            }
+            let mut enabled = Vec::new();
+            for aim in &aims {
+                // Also while a dump is being restored and the catalog does not name the table yet.
+                if let (What::Relation(relation), Command::EnableTrigger(_)) = (&aim.what, aim.command) {
+                    enabled.push(*relation);
+                }
+            }
+            let owners = (*node).type_ == T_ReassignOwnedStmt
+                || ((*node).type_ == T_AlterOwnerStmt
+                    && (*node.cast::<pg_sys::AlterOwnerStmt>()).objectType == pg_sys::ObjectType::OBJECT_DATABASE)
+                || aims
+                    .iter()
+                    .any(|aim| matches!(aim.command, Command::ForceRowSecurity | Command::ChangeOwner));
+            let mut unlocked = aims;
+            unlocked.retain(|aim| matches!(aim.what, What::Relation(_)));
+            Ok(Self {
+                facts,
+                watch,
+                unlocked,
+                enabled,
+                owners,
+            })
+        }
+    }
+
+    fn after(self, tag: pg_sys::NodeTag) -> Result<()> {
+        drops::settle(&self.watch, &self.facts)?;
+        for aim in &self.unlocked {
+            aim.check(&self.facts)?;
+        }
+        if matches!(
+            tag,
+            pg_sys::NodeTag::T_CreateSubscriptionStmt | pg_sys::NodeTag::T_AlterSubscriptionStmt
+        ) {
+            let _path = LocalSettings::path();
+            for aim in publish::subscribed()? {
+                aim.check(&self.facts)?;
+            }
+        }
+        for table in &self.enabled {
+            always(*table)?;
+        }
+        if self.owners {
+            enable::close_contents()?;
+        }
+        Ok(())
+    }
+}
+
+/// `ENABLE TRIGGER ALL` made ours fire on origin only; they must fire always (F28).
+fn always(table: pg_sys::Oid) -> Result<()> {
+    let _path = LocalSettings::path();
+    let ours: Vec<String> = triggers::of_table(table)?
+        .into_iter()
+        .filter(|stored| stored.trigger.ours && !stored.trigger.always)
+        .map(|stored| format!("ENABLE ALWAYS TRIGGER {}", crate::pg::names::quote_ident(&stored.name)))
+        .collect();
+    if ours.is_empty() {
+        return Ok(());
+    }
+    let _us = user::ActAs::extension_owner();
+    child::utility(&format!(
+        "ALTER TABLE {} {}",
+        crate::pg::names::relation(table),
+        ours.join(", ")
+    ))
+}
+
+unsafe extern "C-unwind" fn object_access(
+    access: pg_sys::ObjectAccessType::Type,
+    class: pg_sys::Oid,
+    object: pg_sys::Oid,
+    part: i32,
+    argument: *mut std::ffi::c_void,
+) {
+    // SAFETY: passes on what it was given.
+    unsafe {
+        if let Some(previous) = PREV_ACCESS {
+            previous(access, class, object, part, argument);
+        }
+        use pg_sys::ObjectAccessType::{OAT_DROP, OAT_FUNCTION_EXECUTE};
+        let is_drop = access == OAT_DROP;
+        // Functions of the server itself are none of ours, and are called most.
+        let is_call = access == OAT_FUNCTION_EXECUTE && object.to_u32() >= pg_sys::FirstNormalObjectId;
+        if !is_drop && !is_call {
+            return;
+        }
+        hook::own_part(|| {
+            if is_call {
+                redact::executes(object);
+            }
+            if is_drop && !is_ours() && !in_our_script() && pg_sys::IsTransactionState() && installed() {
+                drops::note(class, object, part).or_raise();
+            }
+        });
+    }
+}

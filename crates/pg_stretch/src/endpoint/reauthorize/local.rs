@@ -1,0 +1,251 @@
+//! The local half of `reauthorize` and `reconcile`: reading the segments and writing down what was found.
+
+use super::Catalog;
+use super::remote::Listing;
+use crate::catalog::rows::{StretchedTable, UniqueKey};
+use crate::endpoint::identity;
+use crate::pg::error::{Error, Result};
+use crate::pg::text::Text;
+use crate::pg::{names, spi, steps};
+use pgrx::pg_sys;
+use std::collections::BTreeSet;
+use stretch_core::ids::{BranchId, SegmentId, TableId};
+use stretch_core::reconcile::{CatalogSegment, Finding, Plan};
+use stretch_core::verdict::Reason;
+use stretch_endpoint::bodies::ClaimBody;
+use uuid::Uuid;
+
+/// One table of the result.
+pub struct Row {
+    pub relation: pg_sys::Oid,
+    pub segments: i64,
+    pub present: i64,
+    pub refilled: i64,
+    pub lost: i64,
+    pub ahead: i64,
+    pub is_reconciled: bool,
+}
+
+/// What [`apply`] is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// A new incarnation: the RPO of every segment starts anew (F15).
+    Reauthorize,
+    /// The same one: only what differs is written.
+    Reconcile,
+}
+
+fn sql_uuid(id: &Uuid) -> pgrx::Uuid {
+    pgrx::Uuid::from_bytes(*id.as_bytes())
+}
+
+/// Live segments with their checksums.
+pub fn segments() -> Result<(Vec<CatalogSegment>, Vec<[u8; 32]>)> {
+    let rows = spi::rows(
+        "SELECT segment_id, table_id, object_key, byte_size, etag, staged, uploaded_at IS NOT NULL, sha256
+         FROM stretch.segment WHERE NOT retired ORDER BY segment_id",
+        &[],
+        |row| {
+            let uuid = |number| {
+                row.get::<pgrx::Uuid>(number)
+                    .map(|id| id.map(|id| Uuid::from_bytes(*id.as_bytes())))
+            };
+            Ok((
+                uuid(1)?.zip(uuid(2)?),
+                row.get::<Text>(3)?.map(String::from),
+                row.get::<i64>(4)?,
+                row.get::<Text>(5)?.map(String::from),
+                row.get::<bool>(6)?,
+                row.get::<bool>(7)?,
+                row.get::<Vec<u8>>(8)?,
+            ))
+        },
+    )?;
+    let mut segments = Vec::with_capacity(rows.len());
+    let mut hashes = Vec::with_capacity(rows.len());
+    for (ids, object_key, size, etag, staged, uploaded, sha256) in rows {
+        let (Some((segment, table)), Some(size), Some(sha256)) =
+            (ids, size, sha256.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()))
+        else {
+            return Err(Error::internal("a row of stretch.segment is damaged"));
+        };
+        segments.push(CatalogSegment {
+            segment_id: SegmentId::from_uuid(segment),
+            table_id: TableId::from_uuid(table),
+            object_key,
+            byte_size: size as u64,
+            etag,
+            staged: staged.unwrap_or(false),
+            uploaded: uploaded.unwrap_or(false),
+        });
+        hashes.push(sha256);
+    }
+    Ok((segments, hashes))
+}
+
+/// Binds the database to its new branch.
+pub fn bind_branch(url: &str, credential: &str, branch: Uuid, body: &ClaimBody, retention_seconds: i64) -> Result<()> {
+    spi::execute(
+        "UPDATE stretch.database SET endpoint = $1, credential = $2,
+             lineage = CASE WHEN $3 = ANY (lineage) THEN lineage ELSE lineage || $3 END,
+             retention = greatest(retention, make_interval(secs => $4))",
+        &[
+            url.into(),
+            credential.into(),
+            sql_uuid(&branch).into(),
+            (retention_seconds as f64).into(),
+        ],
+    )?;
+    identity::bind(BranchId::from_uuid(branch), body, Some(credential), Reason::Authorized)?;
+    spi::execute("UPDATE stretch.binding SET query_mode = 'LOCAL_AND_REMOTE'", &[]).map(drop)
+}
+
+/// Writes the findings into the segments' rows.
+pub fn apply(plan: &Plan, listing: &Listing, catalog: &Catalog, scope: Scope, notices: &mut Vec<String>) -> Result<()> {
+    let mut lost = 0;
+    for ((segment, _, finding), before) in plan.findings.iter().zip(&catalog.segments) {
+        let id = || sql_uuid(&segment.uuid());
+        match finding {
+            Finding::Present { key } => {
+                let same = before.object_key.as_ref() == Some(key);
+                let etag = if same {
+                    before.etag.as_deref()
+                } else {
+                    listing.etag(key)
+                };
+                spi::execute(
+                    "UPDATE stretch.segment SET object_key = $2, etag = $3, lost = false,
+                         uploaded_at = now(), verified_at = NULL, verified_generation = NULL
+                     WHERE segment_id = $1 AND ($4 OR lost OR object_key IS DISTINCT FROM $2)",
+                    &[
+                        id().into(),
+                        key.as_str().into(),
+                        etag.into(),
+                        (scope == Scope::Reauthorize).into(),
+                    ],
+                )?;
+            }
+            // The uploader takes whatever is staged and has no object.
+            Finding::Refill | Finding::Pending => {
+                spi::execute(
+                    "UPDATE stretch.segment SET object_key = NULL, etag = NULL, lost = false,
+                         uploaded_at = NULL, verified_at = NULL, verified_generation = NULL
+                     WHERE segment_id = $1 AND (lost OR object_key IS NOT NULL OR uploaded_at IS NOT NULL)",
+                    &[id().into()],
+                )?;
+                steps::reached(steps::RefillRecorded);
+            }
+            Finding::InDoubt { .. } => {}
+            Finding::Lost { reason } => {
+                lost += 1;
+                if lost <= 20 {
+                    notices.push(format!("segment {segment} is lost: {}", reason.text()));
+                }
+                spi::execute(
+                    "UPDATE stretch.segment SET lost = true WHERE segment_id = $1 AND NOT lost",
+                    &[id().into()],
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One row per stretched table; `write` records whether each is reconciled.
+pub fn report(
+    plan: &Plan,
+    catalog: &Catalog,
+    only: Option<TableId>,
+    write: bool,
+    notices: &mut Vec<String>,
+) -> Result<Vec<Row>> {
+    let counts = plan.by_table();
+    let mut rows = Vec::new();
+    for table in &catalog.tables {
+        if only.is_some_and(|only| only != table.table_id) {
+            continue;
+        }
+        let counts = counts.get(&table.table_id).copied().unwrap_or_default();
+        let flaw = flaw(table)?;
+        if let Some(flaw) = &flaw {
+            notices.push(format!(
+                "table {} stays unreconciled: {flaw}",
+                names::relation(table.relation)
+            ));
+        }
+        // Staged bytes serve queries while they wait for their upload, so a refill does not hold the table back.
+        let is_reconciled = counts.lost == 0 && counts.in_doubt == 0 && flaw.is_none();
+        if write {
+            spi::execute(
+                "UPDATE stretch.stretched_table SET is_reconciled = $2 WHERE table_id = $1 AND is_reconciled <> $2",
+                &[sql_uuid(&table.table_id.uuid()).into(), is_reconciled.into()],
+            )?;
+        }
+        rows.push(Row {
+            relation: table.relation,
+            segments: counts.segments as i64,
+            present: counts.present as i64,
+            refilled: (counts.refill + counts.pending) as i64,
+            lost: (counts.lost + counts.in_doubt) as i64,
+            ahead: counts.ahead as i64,
+            is_reconciled,
+        });
+    }
+    Ok(rows)
+}
+
+/// Why a restored table is not what the catalog describes, if so.
+fn flaw(table: &StretchedTable) -> Result<Option<String>> {
+    let there = spi::get::<bool>(
+        "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = $1 AND inhparent = $2)",
+        &[table.child.into(), table.relation.into()],
+    )?;
+    if there != Some(true) {
+        return Ok(Some("its foreign child is missing".into()));
+    }
+    let now: BTreeSet<UniqueKey> = crate::catalog::keys::unique_keys(table.relation)?.into_iter().collect();
+    let then: BTreeSet<UniqueKey> = table.unique_keys.iter().cloned().collect();
+    let name = |key: &UniqueKey| format!("({})", key.columns.join(", "));
+    if let Some(key) = then.difference(&now).next() {
+        return Ok(Some(format!("its unique index on {} is missing", name(key))));
+    }
+    if let Some(key) = now.difference(&then).next() {
+        return Ok(Some(format!(
+            "it has a unique index on {} that its cold rows were never checked against",
+            name(key)
+        )));
+    }
+    let triggers = spi::get::<i64>(
+        "SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+         WHERE t.tgrelid = $1 AND n.nspname = 'stretch' AND p.proname = 'unique_probe' AND t.tgenabled = 'A'",
+        &[table.relation.into()],
+    )?;
+    if !then.is_empty() && triggers.unwrap_or(0) < 2 {
+        return Ok(Some("the triggers that keep its cold keys unique are missing".into()));
+    }
+    Ok(None)
+}
+
+/// Leaves the rows where the caller fetches them; earlier ones have been fetched or given up.
+pub fn publish_rows(request: Uuid, rows: &[Row]) -> Result<()> {
+    spi::execute("DELETE FROM stretch.reconcile_report", &[])?;
+    for (ordinal, row) in rows.iter().enumerate() {
+        spi::execute(
+            "INSERT INTO stretch.reconcile_report
+                 (request_id, ordinal, relation, segments, present, refilled, lost, ahead, is_reconciled)
+             VALUES ($1, $2, $3::oid::regclass, $4, $5, $6, $7, $8, $9)",
+            &[
+                sql_uuid(&request).into(),
+                (ordinal as i32).into(),
+                row.relation.into(),
+                row.segments.into(),
+                row.present.into(),
+                row.refilled.into(),
+                row.lost.into(),
+                row.ahead.into(),
+                row.is_reconciled.into(),
+            ],
+        )?;
+    }
+    Ok(())
+}

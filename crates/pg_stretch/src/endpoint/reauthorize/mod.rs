@@ -1,0 +1,280 @@
+//! The worker's part of `stretch.reauthorize` and `stretch.reconcile`: prove what the endpoint can serve of this catalog,
+//! and give a restored or copied database a branch of its own (design §10).
+//!
+//! Order of `reauthorize`: probe and list · pin what is needed in every branch the catalog refers to · list again, with
+//! the marks of the collectors (F17) · copy what is in doubt · `branch.json`, first claim · one local transaction.
+//! Branch id and nonce are chosen once and kept as intent in the marker, so that a call that was interrupted at any
+//! point is taken up by the next one and leaks nothing (F21).
+
+mod local;
+mod remote;
+
+use super::identity::enable::text_argument;
+use super::identity::{Claim, Identity, claim_body, created_by};
+use super::open;
+use crate::catalog::rows::{Binding, Database, StretchedTable};
+use crate::catalog::tables;
+use crate::pg::error::{Error, Result};
+use crate::pg::{io, steps, txn};
+use local::Row;
+use pgrx::pg_sys;
+use serde_json::{Value, json};
+use stretch_core::errors;
+use stretch_core::ids::TableId;
+use stretch_core::reconcile::CatalogSegment;
+use stretch_endpoint::bodies::{BranchJson, FORMAT};
+use stretch_endpoint::claim::ClaimOutcome;
+use uuid::Uuid;
+
+/// What the catalog of this moment says.
+pub struct Catalog {
+    pub database: Database,
+    pub binding: Option<Binding>,
+    pub tables: Vec<StretchedTable>,
+    pub segments: Vec<CatalogSegment>,
+    /// SHA-256 of each segment, in the same order.
+    pub hashes: Vec<[u8; 32]>,
+}
+
+impl Catalog {
+    /// Reads it in the current transaction.
+    pub fn read(snapshot: pg_sys::Snapshot) -> Result<Self> {
+        let database = tables::database(snapshot)?.ok_or_else(crate::catalog::stretched::not_enabled)?;
+        open::check_format(&database)?;
+        let stretched = tables::stretched_tables(snapshot)?;
+        let (segments, hashes) = local::segments()?;
+        Ok(Self {
+            database,
+            binding: tables::binding(snapshot)?,
+            tables: stretched,
+            segments,
+            hashes,
+        })
+    }
+
+    /// The branches whose objects this catalog refers to.
+    pub fn branches(&self) -> Vec<Uuid> {
+        let mut branches: Vec<Uuid> = self.database.lineage.iter().map(|branch| branch.uuid()).collect();
+        branches.extend(self.binding.as_ref().map(|binding| binding.branch_id.uuid()));
+        branches.extend(
+            self.segments
+                .iter()
+                .filter_map(|segment| remote::branch_of(segment.object_key.as_deref()?)),
+        );
+        branches.sort_unstable();
+        branches.dedup();
+        branches
+    }
+
+    /// The branch from which `branch` is made. An interrupted call may have bound `branch` itself already.
+    fn parent_of(&self, branch: Uuid) -> Option<Uuid> {
+        let lineage = self.database.lineage.iter().map(|known| known.uuid());
+        let bound = self.binding.as_ref().map(|binding| binding.branch_id.uuid());
+        let mut before = lineage.filter(|known| *known != branch);
+        before.next_back().or(bound.filter(|bound| *bound != branch))
+    }
+}
+
+/// Answer of both requests: one row per table, and what to tell the caller.
+#[derive(Default)]
+struct Report {
+    rows: Vec<Row>,
+    notices: Vec<String>,
+}
+
+impl Report {
+    fn answer(&self) -> Value {
+        // A request's answer has a limited size: rows travel through stretch.reconcile_report.
+        let notices: Vec<&String> = self.notices.iter().take(50).collect();
+        json!({ "notices": notices })
+    }
+}
+
+/// Carries out the request `reauthorize`.
+pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
+    if identity.claim().is_some() {
+        return Err(Error::new(
+            &errors::ALREADY_CONNECTED,
+            "this database is connected already",
+        ));
+    }
+    let credential = text_argument(args, "credential")?.to_string();
+    let request = request_id(args)?;
+    let given = args["endpoint"].as_str();
+    let (catalog, url, endpoint) = txn::run(|| {
+        // SAFETY: inside a transaction with an active snapshot.
+        let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
+        let catalog = Catalog::read(snapshot)?;
+        let url = given.unwrap_or(&catalog.database.endpoint).to_string();
+        let endpoint = open::open_existing(&url, &credential, snapshot)?;
+        Ok((catalog, url, endpoint))
+    })?;
+    let mut report = Report::default();
+    let db = catalog.database.db_id.uuid();
+
+    let first = io::run(remote::open(
+        endpoint.clone(),
+        db,
+        catalog.branches(),
+        crate::pg::random::random_uuid()?.to_string(),
+    ))?
+    .map_err(remote::error)?;
+    report.notices.push(format!(
+        "the endpoint keeps its promises and holds this database: {} segments of the catalog, {} objects",
+        catalog.segments.len(),
+        first.objects.len()
+    ));
+
+    let (nonce, branch) = identity.choose_branch(&format!("reauthorize {db} at {url}"))?;
+    steps::reached(steps::ReauthorizeChosen);
+    let content_etag = url.starts_with("s3:");
+    let plan = first.compare(&catalog, content_etag);
+    let pinned = io::run(remote::pin(endpoint.clone(), db, branch, first.keys_by_branch(&plan)))?
+        .map_err(|error| open::map_error(&error))?;
+    report
+        .notices
+        .push(format!("{pinned} objects are pinned for branch {branch}"));
+
+    steps::reached(steps::ReauthorizePinned);
+    // What was there before the pin may be gone or marked now; after the pin no collector takes anything any more.
+    let second =
+        io::run(remote::list(endpoint.clone(), db, catalog.branches()))?.map_err(|error| open::map_error(&error))?;
+    let plan = second.compare(&catalog, content_etag);
+    let doubtful = second.in_doubt(&plan, &catalog);
+    let plan = if doubtful.is_empty() {
+        plan
+    } else {
+        report.notices.push(format!(
+            "{} objects are marked for collection and are copied",
+            doubtful.len()
+        ));
+        let copies =
+            io::run(remote::copy(endpoint.clone(), db, branch, doubtful))?.map_err(|error| open::map_error(&error))?;
+        second.with_copies(plan, copies)
+    };
+
+    let retention = catalog.database.retention_seconds.max(first.retention_seconds);
+    if retention > catalog.database.retention_seconds {
+        report
+            .notices
+            .push("the retention of the last claim is longer than the catalog's and is kept".into());
+    }
+    let body = claim_body(1, nonce, retention);
+    let branch_json = BranchJson {
+        format: FORMAT,
+        branch_id: branch,
+        parent: catalog.parent_of(branch),
+        fork_generation: catalog.binding.as_ref().map(|binding| binding.generation as u64),
+        fork_lsn: Some(body.lsn),
+        created_by: created_by(),
+    };
+    match io::run(remote::claim_branch(endpoint, db, branch_json, body.clone()))?
+        .map_err(|error| open::map_error(&error))?
+    {
+        ClaimOutcome::Won | ClaimOutcome::AlreadyOurs => {}
+        ClaimOutcome::Lost(_) => {
+            return Err(Error::new(
+                &errors::STORE_BREAKS_PROMISE,
+                "the first claim of a new branch belongs to another server",
+            ));
+        }
+    }
+
+    steps::reached(steps::ReauthorizeClaimed);
+    txn::run(|| {
+        local::bind_branch(&url, &credential, branch, &body, retention)?;
+        local::apply(&plan, &second, &catalog, local::Scope::Reauthorize, &mut report.notices)?;
+        report.rows = local::report(&plan, &catalog, None, true, &mut report.notices)?;
+        steps::reached(steps::ReauthorizeRecorded);
+        local::publish_rows(request, &report.rows)
+    })?;
+    steps::reached(steps::ReauthorizeCommitted);
+    identity.bound_by_hand(Claim {
+        db,
+        branch,
+        generation: 1,
+        nonce,
+    })?;
+    report.notices.push(format!(
+        "this database is connected on branch {branch}; queries see local and remote rows, the RPO starts anew"
+    ));
+    Ok(report.answer())
+}
+
+/// Carries out the request `reconcile`.
+pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
+    let Some(claim) = identity.claim() else {
+        super::identity::require_connected()?;
+        return Err(Error::new(&errors::DISCONNECTED, "this database is not connected"));
+    };
+    let request = request_id(args)?;
+    let dry_run = args["dry_run"].as_bool().unwrap_or(false);
+    let (catalog, endpoint, only) = txn::run(|| {
+        // SAFETY: inside a transaction with an active snapshot.
+        let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
+        let only = match args["relation"].as_u64() {
+            None => None,
+            Some(oid) => Some(stretched(pg_sys::Oid::from(oid as u32), snapshot)?),
+        };
+        Ok((Catalog::read(snapshot)?, open::bound(snapshot)?, only))
+    })?;
+    let mut catalog = catalog;
+    catalog.keep_only(only);
+    let listing = io::run(remote::list(endpoint.clone(), claim.db, catalog.branches()))?
+        .map_err(|error| open::map_error(&error))?;
+    let mut report = Report::default();
+    let mut plan = listing.compare(&catalog, catalog.database.endpoint.starts_with("s3:"));
+    let doubtful = listing.in_doubt(&plan, &catalog);
+    if !dry_run {
+        // Objects found under another name in a parent's branch need a pin like the others.
+        let moved = listing.moved_keys(&plan, &catalog, claim.branch);
+        io::run(remote::pin(endpoint.clone(), claim.db, claim.branch, moved))?
+            .map_err(|error| open::map_error(&error))?;
+        if !doubtful.is_empty() {
+            let copies = io::run(remote::copy(endpoint, claim.db, claim.branch, doubtful))?
+                .map_err(|error| open::map_error(&error))?;
+            plan = listing.with_copies(plan, copies);
+        }
+    }
+    txn::run(|| {
+        if !dry_run {
+            local::apply(&plan, &listing, &catalog, local::Scope::Reconcile, &mut report.notices)?;
+        }
+        report.rows = local::report(&plan, &catalog, only, !dry_run, &mut report.notices)?;
+        local::publish_rows(request, &report.rows)
+    })?;
+    if !dry_run {
+        steps::reached(steps::RefillCommitted);
+    }
+    Ok(report.answer())
+}
+
+impl Catalog {
+    fn keep_only(&mut self, table: Option<TableId>) {
+        let Some(table) = table else {
+            return;
+        };
+        let keep: Vec<bool> = self.segments.iter().map(|segment| segment.table_id == table).collect();
+        let mut flags = keep.iter();
+        self.segments.retain(|_| *flags.next().unwrap_or(&false));
+        let mut flags = keep.iter();
+        self.hashes.retain(|_| *flags.next().unwrap_or(&false));
+        self.tables.retain(|stretched| stretched.table_id == table);
+    }
+}
+
+fn stretched(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<TableId> {
+    let table = tables::by_relation(relation, snapshot)?;
+    table.map(|table| table.table_id).ok_or_else(|| {
+        Error::new(
+            &errors::TABLE_NOT_ENABLED,
+            format!("table {} is not stretched", crate::pg::names::relation(relation)),
+        )
+    })
+}
+
+fn request_id(args: &Value) -> Result<Uuid> {
+    text_argument(args, "request")?
+        .parse()
+        .map_err(|_| Error::internal("the request has no id"))
+}

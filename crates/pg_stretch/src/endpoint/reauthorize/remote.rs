@@ -1,0 +1,233 @@
+//! Everything that `reauthorize` and `reconcile` ask of the endpoint; these futures run on the I/O thread.
+
+use super::Catalog;
+use crate::endpoint::open;
+use crate::pg::error::Error;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use stretch_core::errors;
+use stretch_core::ids::{SegmentId, TableId};
+use stretch_core::reconcile::{Finding, Listed, LostReason, Plan, compare};
+use stretch_endpoint::bodies::{BranchJson, ClaimBody, FORMAT, PinBody, create_branch, open_database};
+use stretch_endpoint::claim::{ClaimOutcome, claim, highest_claim};
+use stretch_endpoint::keys::{Folder, Key, SegmentName};
+use stretch_endpoint::pin::{Pinner, write_pin};
+use stretch_endpoint::upload::{has_checksum, upload_segment};
+use stretch_endpoint::{Endpoint, EndpointError, probe};
+use uuid::Uuid;
+
+type Remote<T> = Result<T, EndpointError>;
+
+/// Numbers of pins that are tried; each earlier list of the same child takes one.
+const MAX_PINS: u64 = 10_000;
+
+/// What the listings show.
+#[derive(Default)]
+pub struct Listing {
+    pub objects: Vec<Listed>,
+    in_trash: HashSet<String>,
+    /// The longest retention that a highest claim of these branches recorded (C-9).
+    pub retention_seconds: i64,
+}
+
+/// An object to be copied because its only right name is marked.
+pub struct Doubtful {
+    key: String,
+    table: TableId,
+    segment: SegmentId,
+    sha256: [u8; 32],
+}
+
+/// The copy of a doubtful object: its new key, or `None` when it is gone.
+pub type Copies = HashMap<SegmentId, Option<String>>;
+
+/// Branch that an object key lies in.
+pub fn branch_of(key: &str) -> Option<Uuid> {
+    key.split('/').nth(1)?.parse().ok()
+}
+
+/// An endpoint that does not hold this database at all is the wrong one (ST007).
+pub fn error(error: EndpointError) -> Error {
+    match &error {
+        EndpointError::NotFound { key } if key.ends_with("/stretch.json") => {
+            Error::new(&errors::WRONG_ENDPOINT, "the endpoint holds nothing of this database")
+        }
+        _ => open::map_error(&error),
+    }
+}
+
+/// Checks that the endpoint belongs to this database and keeps its promises, then lists the branches.
+pub async fn open(endpoint: Arc<Endpoint>, db: Uuid, branches: Vec<Uuid>, scratch: String) -> Remote<Listing> {
+    open_database(&endpoint, &db).await?;
+    probe::probe(&endpoint, &scratch).await?;
+    list(endpoint, db, branches).await
+}
+
+/// Lists segments and marks of the branches: one request per thousand objects.
+pub async fn list(endpoint: Arc<Endpoint>, db: Uuid, branches: Vec<Uuid>) -> Remote<Listing> {
+    let mut listing = Listing::default();
+    for branch in branches {
+        for object in endpoint.list(&Folder::Segment.path(&db, &branch)).await? {
+            // Names that are not ours are nobody's segment.
+            if let Some((_, Key::Segment { name, .. })) = Key::parse(&object.key) {
+                listing.objects.push(Listed {
+                    key: object.key,
+                    table_id: TableId::from_uuid(name.table),
+                    segment_id: SegmentId::from_uuid(name.segment),
+                    generation: name.generation,
+                    attempt: name.attempt,
+                    size: object.size,
+                    etag: object.etag,
+                });
+            }
+        }
+        for mark in endpoint.list(&Folder::Trash.path(&db, &branch)).await? {
+            if let Some((_, Key::Trash { branch, name, .. })) = Key::parse(&mark.key) {
+                listing.in_trash.insert(Key::Segment { branch, name }.path(&db));
+            }
+        }
+        if let Some((_, claim)) = highest_claim(&endpoint, &db, &branch).await? {
+            listing.retention_seconds = listing.retention_seconds.max(claim.retention_seconds as i64);
+        }
+    }
+    Ok(listing)
+}
+
+/// Writes a pin for `child` into each branch. A number that an earlier call used for another list is passed over.
+pub async fn pin(endpoint: Arc<Endpoint>, db: Uuid, child: Uuid, keys: BTreeMap<Uuid, Vec<String>>) -> Remote<usize> {
+    let mut pinned = 0;
+    for (branch, keys) in keys {
+        if branch == child || keys.is_empty() {
+            continue;
+        }
+        pinned += keys.len();
+        let body = PinBody {
+            format: FORMAT,
+            branch_id: child,
+            keys,
+        };
+        let mut number = 0;
+        loop {
+            match write_pin(&endpoint, &db, &branch, &Pinner::Child(child), number, &body).await {
+                Ok(_) => break,
+                Err(EndpointError::Corrupt { .. }) if number < MAX_PINS => number += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(pinned)
+}
+
+/// Copies doubtful objects into our own branch, proven by their checksums.
+pub async fn copy(endpoint: Arc<Endpoint>, db: Uuid, branch: Uuid, doubtful: Vec<Doubtful>) -> Remote<Copies> {
+    let mut copies = Copies::new();
+    for item in doubtful {
+        let bytes = match endpoint.get(&item.key).await {
+            Ok(bytes) if has_checksum(&bytes, &item.sha256) => bytes,
+            Ok(_) | Err(EndpointError::NotFound { .. }) => {
+                copies.insert(item.segment, None);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let name = SegmentName {
+            table: item.table.uuid(),
+            segment: item.segment.uuid(),
+            generation: 1,
+            attempt: 0,
+        };
+        let uploaded = upload_segment(&endpoint, &db, &branch, name, &bytes, &item.sha256).await?;
+        copies.insert(item.segment, Some(uploaded.key));
+    }
+    Ok(copies)
+}
+
+/// Creates the branch and its first claim.
+pub async fn claim_branch(
+    endpoint: Arc<Endpoint>,
+    db: Uuid,
+    branch: BranchJson,
+    body: ClaimBody,
+) -> Remote<ClaimOutcome> {
+    create_branch(&endpoint, &db, &branch).await?;
+    claim(&endpoint, &db, &branch.branch_id, &body).await
+}
+
+impl Listing {
+    /// What this listing can serve of the catalog.
+    pub fn compare(&self, catalog: &Catalog, content_etag: bool) -> Plan {
+        compare(&catalog.segments, &self.objects, content_etag, &self.in_trash)
+    }
+
+    /// The objects that serve the catalog, by branch: what a pin has to hold. Doubtful ones are held too.
+    pub fn keys_by_branch(&self, plan: &Plan) -> BTreeMap<Uuid, Vec<String>> {
+        let mut keys: BTreeMap<Uuid, Vec<String>> = BTreeMap::new();
+        for (_, _, finding) in &plan.findings {
+            if let Finding::Present { key } | Finding::InDoubt { key } = finding
+                && let Some(branch) = branch_of(key)
+            {
+                keys.entry(branch).or_default().push(key.clone());
+            }
+        }
+        for list in keys.values_mut() {
+            list.sort_unstable();
+        }
+        keys
+    }
+
+    /// Objects of other branches that serve a segment under another name than the recorded one.
+    pub fn moved_keys(&self, plan: &Plan, catalog: &Catalog, own: Uuid) -> BTreeMap<Uuid, Vec<String>> {
+        let mut moved = self.keys_by_branch(plan);
+        moved.remove(&own);
+        let recorded: HashSet<&str> = catalog
+            .segments
+            .iter()
+            .filter_map(|segment| segment.object_key.as_deref())
+            .collect();
+        for list in moved.values_mut() {
+            list.retain(|key| !recorded.contains(key.as_str()));
+        }
+        moved
+    }
+
+    /// The objects whose only right name is marked.
+    pub fn in_doubt(&self, plan: &Plan, catalog: &Catalog) -> Vec<Doubtful> {
+        plan.findings
+            .iter()
+            .zip(&catalog.hashes)
+            .filter_map(|((segment, table, finding), sha256)| match finding {
+                Finding::InDoubt { key } => Some(Doubtful {
+                    key: key.clone(),
+                    table: *table,
+                    segment: *segment,
+                    sha256: *sha256,
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The plan after the copies: present under a new name, or lost.
+    pub fn with_copies(&self, mut plan: Plan, copies: Copies) -> Plan {
+        for (segment, _, finding) in &mut plan.findings {
+            match copies.get(segment) {
+                Some(Some(key)) => *finding = Finding::Present { key: key.clone() },
+                Some(None) => {
+                    *finding = Finding::Lost {
+                        reason: LostReason::Missing,
+                    }
+                }
+                None => {}
+            }
+        }
+        plan
+    }
+
+    /// The store's tag of an object, if the listing has one.
+    pub fn etag(&self, key: &str) -> Option<&str> {
+        self.objects
+            .iter()
+            .find(|object| object.key == key)
+            .and_then(|object| object.etag.as_deref())
+    }
+}

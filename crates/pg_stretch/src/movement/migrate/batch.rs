@@ -1,0 +1,322 @@
+//! One migration batch: Appendix 1 of the findings, step by step, in one local transaction without network.
+
+use super::careful::Failures;
+use super::encode::{Encoder, Unfit};
+use super::keys::Keys;
+use super::scan::{self, Scanned};
+use super::{Progress, allowed, delete};
+use crate::catalog::rows::StretchedTable;
+use crate::catalog::scan::relation_oid;
+use crate::catalog::{self, record};
+use crate::pg::error::{self, Error, Result};
+use crate::pg::{names, spi, steps};
+use pgrx::prelude::*;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+use stretch_core::batch::{self, Limits};
+use stretch_core::dead_rows::DeadRows;
+use stretch_core::staging::Staged;
+use stretch_core::{errors, order_by};
+use stretch_segment::{EncodeOptions, SortKey};
+
+/// What a batch did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Outcome {
+    /// Rows that went cold.
+    pub moved: u64,
+    /// The scan reached the end of the table: nothing eligible is left behind it.
+    pub reached_end: bool,
+    /// Eligible rows that stay hot for now: held by others or not encodable.
+    pub left: u64,
+    /// Where the next scan may start.
+    pub next_block: u32,
+}
+
+/// What the caller asks for.
+pub struct Order {
+    pub relation: pg_sys::Oid,
+    pub limits: Limits,
+    pub demand: batch::Demand,
+    /// How long eligible rows are known to wait.
+    pub waiting: Duration,
+}
+
+/// Locks the table before the transaction's first snapshot (step 0): without queueing, or, where the table is *strict*, behind
+/// its writers, so that no READ COMMITTED session meets a row that moves (F38).
+pub fn lock(relation: pg_sys::Oid, strict: bool) -> Result<()> {
+    if strict {
+        // SAFETY: waits for a lock on an OID as long as the worker waits for any; a vanished relation is noticed when it is
+        // opened.
+        unsafe { pg_sys::LockRelationOid(relation, pg_sys::ExclusiveLock as i32) };
+        return Ok(());
+    }
+    // SAFETY: takes or refuses a lock on an OID.
+    if unsafe { pg_sys::ConditionalLockRelationOid(relation, pg_sys::RowExclusiveLock as i32) } {
+        return Ok(());
+    }
+    Err(Error::new(&errors::LOCKED, "the table is locked by another session"))
+}
+
+/// What a batch is to move, as the scan found it.
+pub struct Found {
+    table: StretchedTable,
+    relation: OpenRelation,
+    encoders: Vec<Encoder>,
+    scanned: Scanned,
+    /// What the scan saw: the active snapshot then. It stays until the commit, so that no line pointer gets another row (F48).
+    snapshot: pg_sys::Snapshot,
+    started: Instant,
+}
+
+/// Looks for rows to move, under the active snapshot. The transaction must hold `lock`. `at` tells after a failure which value did
+/// not encode.
+pub fn find(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Result<Found> {
+    let started = Instant::now();
+    // SAFETY: the caller has one.
+    let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
+    let table = stretched(order.relation, snapshot)?;
+    allowed::check(&table)?;
+    let relation = OpenRelation::open(order.relation)?;
+    let encoders = encoders(&table, &relation, progress)?;
+    let keys = Keys::of(&table, relation.0)?;
+    let request = scan::ScanRequest {
+        table: &table,
+        encoders: &encoders,
+        limits: order.limits,
+        from_block: progress.next_block,
+        unfit: &progress.unfit,
+        careful: progress.careful,
+    };
+    let scanned = scan::run(&request, keys, snapshot, at)?;
+    Ok(Found {
+        table,
+        relation,
+        encoders,
+        scanned,
+        snapshot,
+        started,
+    })
+}
+
+/// Moves what was found, in the same transaction, which must be SERIALIZABLE by now (F29). A row that changed since the scan
+/// stays hot, as one that somebody holds.
+///
+/// With the outcome come the rows on which the filter failed.
+pub fn run(order: &Order, progress: &Progress, mut found: Found) -> Result<(Outcome, Failures)> {
+    let failures = std::mem::take(&mut found.scanned.failures);
+    move_found(order, progress, found).map(|outcome| (outcome, failures))
+}
+
+fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcome> {
+    let Found {
+        table,
+        relation,
+        encoders,
+        scanned,
+        snapshot,
+        started,
+    } = found;
+    claim_row(&table)?;
+    allowed::check_copiers(&table)?;
+    let rows = scanned.tids.len() as u64;
+    let (reached_end, next_block) = (scanned.resume.is_none(), scanned.resume.unwrap_or(0));
+    let fill = batch::Fill {
+        rows,
+        bytes: scanned.batch.bytes() as u64,
+        elapsed: started.elapsed(),
+    };
+    let rest = Outcome {
+        reached_end,
+        left: scanned.skipped + rows,
+        next_block: progress.next_block,
+        ..Outcome::default()
+    };
+    if rows == 0 {
+        return Ok(Outcome {
+            left: scanned.skipped,
+            next_block,
+            ..rest
+        });
+    }
+    if !batch::is_due(&fill, &order.limits, order.waiting, order.demand) {
+        return Ok(rest);
+    }
+    let keys = sort_keys(&table, &encoders)?;
+    let segment = scanned
+        .batch
+        .finish(&keys, &EncodeOptions::default())
+        .map_err(|error| Error::internal(error.to_string()))?;
+    let segment_id = record::segment(&table, &segment, scanned.keys.filters()?)?;
+    record::manifest(&table.table_id, segment_id, &segment)?;
+    record::attempt(
+        &table.table_id,
+        "OUTBOUND",
+        rows,
+        segment.bytes.len() as u64,
+        started.elapsed().as_secs_f64(),
+        None,
+    )?;
+    steps::reached(steps::BatchRecorded);
+    let stayed = delete::delete(relation.0, &scanned.tids, snapshot);
+    let moved = rows - stayed.len() as u64;
+    if !batch::is_worth_keeping(rows, moved) {
+        return Err(Error::new(
+            &errors::LOCKED,
+            format!(
+                "{} of {rows} eligible rows of {} are held by other sessions",
+                stayed.len(),
+                names::relation(order.relation)
+            ),
+        ));
+    }
+    record::tombstones(segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
+    steps::reached(steps::BatchDeleted);
+    Ok(Outcome {
+        moved,
+        reached_end,
+        left: scanned.skipped + stayed.len() as u64,
+        next_block,
+    })
+}
+
+fn stretched(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<StretchedTable> {
+    catalog::tables::by_relation(relation, snapshot)?.ok_or_else(|| {
+        Error::new(
+            &errors::TABLE_NOT_ENABLED,
+            format!("table {} is not stretched", names::relation(relation)),
+        )
+    })
+}
+
+/// Locks the row of `stretched_table` against a second migrator and against commands that change it (step 0). What the scan knew
+/// of the table must still hold.
+fn claim_row(scanned: &StretchedTable) -> Result<()> {
+    spi::execute(
+        "SELECT 1 FROM stretch.stretched_table WHERE table_id = $1 FOR NO KEY UPDATE NOWAIT",
+        &[spi::uuid_arg(scanned.table_id.as_bytes())],
+    )?;
+    // SAFETY: the transaction's snapshot, under which the row was just locked.
+    let now = stretched(scanned.relation, unsafe { pg_sys::GetTransactionSnapshot() })?;
+    if now == *scanned {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::MOVED,
+        format!("table {} was changed meanwhile", names::relation(scanned.relation)),
+    ))
+}
+
+/// An open relation that is closed on the way out, its lock kept until the transaction ends.
+struct OpenRelation(pg_sys::Relation);
+
+impl OpenRelation {
+    fn open(relation: pg_sys::Oid) -> Result<Self> {
+        // SAFETY: we hold the lock; NULL when the relation is gone.
+        let open = unsafe { pg_sys::try_relation_open(relation, pg_sys::NoLock as i32) };
+        if open.is_null() {
+            return Err(Error::new(&errors::NOT_FOUND, "the table was dropped"));
+        }
+        Ok(Self(open))
+    }
+}
+
+impl Drop for OpenRelation {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened by `open`.
+            unsafe { pg_sys::relation_close(self.0, pg_sys::NoLock as i32) };
+        }
+    }
+}
+
+/// One encoder per live column, in the table's order; a column without field id stops the batch.
+fn encoders(table: &StretchedTable, relation: &OpenRelation, progress: &Progress) -> Result<Vec<Encoder>> {
+    let mut list = Vec::new();
+    // SAFETY: the relation is open; its descriptor has `natts` attributes.
+    unsafe {
+        let desc = (*relation.0).rd_att;
+        for attribute in (*desc).attrs.as_slice((*desc).natts as usize) {
+            if attribute.attisdropped {
+                continue;
+            }
+            let name = names::text(attribute.attname.data.as_ptr());
+            let column = table.columns.iter().find(|column| column.name == name).cloned();
+            let column =
+                column.ok_or_else(|| Error::internal(format!("column {name} has no field id in the catalog")))?;
+            let force_output = progress.through_output.contains(&column.field_id);
+            list.push(Encoder::new(
+                column,
+                attribute.atttypid,
+                attribute.atttypmod,
+                force_output,
+            ));
+        }
+    }
+    Ok(list)
+}
+
+/// Field id of the encoder at `index`, and whether its column could still travel through the output function.
+pub fn encoder_at(table: &StretchedTable, progress: &Progress, index: usize) -> Result<(i32, bool)> {
+    // SAFETY: a plain lock and look; released with the transaction.
+    unsafe { pg_sys::LockRelationOid(table.relation, pg_sys::AccessShareLock as i32) };
+    let relation = OpenRelation::open(table.relation)?;
+    let encoders = encoders(table, &relation, progress)?;
+    let encoder = encoders
+        .get(index)
+        .ok_or_else(|| Error::internal("a column vanished"))?;
+    Ok((encoder.column.field_id, encoder.has_other_form()))
+}
+
+fn sort_keys(table: &StretchedTable, encoders: &[Encoder]) -> Result<Vec<SortKey>> {
+    let Some(text) = &table.order_by else {
+        return Ok(Vec::new());
+    };
+    let items = order_by::parse(text).map_err(error::unreadable)?;
+    let key = |item: &order_by::OrderItem| {
+        let column = encoders.iter().position(|encoder| encoder.column.name == item.column)?;
+        Some(SortKey {
+            column,
+            descending: item.descending,
+            nulls_first: item.nulls_first,
+        })
+    };
+    items
+        .iter()
+        .map(|item| {
+            key(item).ok_or_else(|| {
+                Error::argument(format!("order_by names the column {} that does not exist", item.column))
+            })
+        })
+        .collect()
+}
+
+/// Row numbers of the segment for indexes of the batch.
+fn born_dead(permutation: &[u32], stayed: &[usize]) -> DeadRows {
+    let mut dead = DeadRows::default();
+    if stayed.is_empty() {
+        return dead;
+    }
+    let stayed: std::collections::HashSet<usize> = stayed.iter().copied().collect();
+    for (row, input) in permutation.iter().enumerate() {
+        if stayed.contains(&(*input as usize)) {
+            dead.insert(row as u32);
+        }
+    }
+    dead
+}
+
+/// What staging holds now.
+pub fn staged() -> Result<Staged> {
+    relation_oid(c"segment")?;
+    let of = |condition: &str| {
+        spi::get::<i64>(
+            &format!("SELECT coalesce(sum(byte_size), 0)::bigint FROM stretch.segment WHERE staged AND {condition}"),
+            &[],
+        )
+        .map(|sum| sum.unwrap_or(0) as u64)
+    };
+    Ok(Staged {
+        waiting: of("object_key IS NULL")?,
+        kept: of("object_key IS NOT NULL")?,
+    })
+}

@@ -1,0 +1,7 @@
+//! Rows and bytes on the move: batches from the heap to staging, segments from staging to the endpoint, tombstones into bitmaps.
+//!
+//! Everything here is done by the worker in transactions of its own, or by a session that asks for one batch.
+
+pub mod fold;
+pub mod migrate;
+pub mod upload;

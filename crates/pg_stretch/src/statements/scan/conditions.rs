@@ -1,0 +1,165 @@
+//! The conditions of a plan with their values at execution.
+
+use super::quals::{Kind, Qual};
+use crate::cold::prune::{Condition, Conditions, Equal, Test};
+use crate::pg::list;
+use pgrx::datum::FromDatum;
+use pgrx::pg_sys;
+use stretch_segment::{Bound, CompareOp, numeric};
+
+/// Evaluates the conditions of a plan. A value that the statistics cannot be compared with gives no test.
+///
+/// # Safety
+/// `expressions` holds one initialised `ExprState` per expression of the plan, `context` belongs to the same executor.
+pub unsafe fn evaluate(
+    quals: &[Qual],
+    expressions: *mut pg_sys::List,
+    context: *mut pg_sys::ExprContext,
+) -> Conditions {
+    let mut found = Conditions::default();
+    for qual in quals {
+        let test = match qual.kind {
+            Kind::IsNull => Some(Test::IsNull),
+            Kind::IsNotNull => Some(Test::IsNotNull),
+            Kind::True => Some(Test::Compare(CompareOp::Eq, Bound::Int(1))),
+            Kind::False => Some(Test::Compare(CompareOp::Eq, Bound::Int(0))),
+            Kind::Compare | Kind::In => {
+                // SAFETY: as the caller promises.
+                let (value, is_null) = unsafe { value_of(expressions, qual.expression, context) };
+                // SAFETY: a value of the type that the planner saw.
+                unsafe { compared(qual, (!is_null).then_some(value), &mut found.equal) }
+            }
+        };
+        let value_type = if matches!(qual.kind, Kind::Compare | Kind::In) {
+            qual.value_type
+        } else {
+            pg_sys::InvalidOid
+        };
+        found.tests.extend(test.map(|test| Condition {
+            attribute: qual.attribute,
+            text: value_type == pg_sys::TEXTOID,
+            test,
+        }));
+    }
+    found
+}
+
+/// The test of a comparison, and the values of an equality.
+unsafe fn compared(qual: &Qual, value: Option<pg_sys::Datum>, equal: &mut Vec<Equal>) -> Option<Test> {
+    let Some(value) = value else {
+        return Some(Test::In(Vec::new()));
+    };
+    // SAFETY: the caller's promise; of an array these are the elements.
+    unsafe {
+        let (op, values) = match qual.kind {
+            Kind::In => (None, elements(value, qual.value_type)?),
+            _ => (Some(operator(qual.strategy)?), vec![value]),
+        };
+        let bounds: Option<Vec<Bound>> = values.iter().map(|value| bound(*value, qual.value_type)).collect();
+        if op.is_none_or(|op| op == CompareOp::Eq) {
+            equal.push(Equal {
+                attribute: qual.attribute,
+                value_type: qual.value_type,
+                values,
+            });
+        }
+        let mut bounds = bounds?;
+        match op {
+            Some(op) => bounds.pop().map(|bound| Test::Compare(op, bound)),
+            None => Some(Test::In(bounds)),
+        }
+    }
+}
+
+unsafe fn value_of(
+    expressions: *mut pg_sys::List,
+    position: i32,
+    context: *mut pg_sys::ExprContext,
+) -> (pg_sys::Datum, bool) {
+    let mut is_null = true;
+    // SAFETY: an ExprState carries its own evaluation function; the boundary turns an ERROR into an unwind. The result
+    // lives in the per-tuple memory of the context, and is copied before the next row.
+    unsafe {
+        let state = list::nth::<pg_sys::ExprState>(expressions, position);
+        let Some(function) = (*state).evalfunc else {
+            return (pg_sys::Datum::from(0), true);
+        };
+        let outer = pg_sys::MemoryContextSwitchTo((*context).ecxt_per_tuple_memory);
+        let value = pg_sys::ffi::pg_guard_ffi_boundary(|| function(state, context, &mut is_null));
+        pg_sys::MemoryContextSwitchTo(outer);
+        (value, is_null)
+    }
+}
+
+fn operator(strategy: i32) -> Option<CompareOp> {
+    match u32::try_from(strategy).ok()? {
+        pg_sys::BTLessStrategyNumber => Some(CompareOp::Lt),
+        pg_sys::BTLessEqualStrategyNumber => Some(CompareOp::Le),
+        pg_sys::BTEqualStrategyNumber => Some(CompareOp::Eq),
+        pg_sys::BTGreaterEqualStrategyNumber => Some(CompareOp::Ge),
+        pg_sys::BTGreaterStrategyNumber => Some(CompareOp::Gt),
+        _ => None,
+    }
+}
+
+/// The elements of an array that are not NULL; `None` when they are of another type.
+unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<Vec<pg_sys::Datum>> {
+    let (mut length, mut by_value, mut align) = (0, false, 0);
+    let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+    // SAFETY: deconstructs a detoasted array of the element type that the operator takes.
+    unsafe {
+        pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut align);
+        let array = pg_sys::pg_detoast_datum(array.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        if (*array).elemtype != element {
+            return None;
+        }
+        pg_sys::deconstruct_array(
+            array,
+            element,
+            length.into(),
+            by_value,
+            align,
+            &mut values,
+            &mut nulls,
+            &mut count,
+        );
+        let elements = (0..count as usize).filter(|i| !*nulls.add(*i));
+        Some(elements.map(|i| *values.add(i)).collect())
+    }
+}
+
+/// The value as statistics hold it; `None` when they cannot.
+///
+/// # Safety
+/// A value of that type, not NULL.
+pub unsafe fn bound(value: pg_sys::Datum, value_type: pg_sys::Oid) -> Option<Bound> {
+    // SAFETY: the datum is not NULL and has the type given.
+    unsafe {
+        match value_type {
+            pg_sys::BOOLOID => Some(Bound::Int(i64::from(bool::from_datum(value, false)?))),
+            pg_sys::INT2OID => Some(Bound::Int(i16::from_datum(value, false)?.into())),
+            pg_sys::INT4OID | pg_sys::DATEOID => Some(Bound::Int(i64::from(value.value() as i32))),
+            pg_sys::INT8OID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID => Some(Bound::Int(value.value() as i64)),
+            pg_sys::FLOAT4OID => Some(Bound::Float(f32::from_datum(value, false)?.into())),
+            pg_sys::FLOAT8OID => Some(Bound::Float(f64::from_datum(value, false)?)),
+            pg_sys::NUMERICOID => {
+                let (digits, scale) = numeric::disk_to_i128(&payload(value)).ok()??;
+                Some(Bound::Decimal(digits, u8::try_from(scale).ok()?))
+            }
+            pg_sys::TEXTOID | pg_sys::BYTEAOID => Some(Bound::Bytes(payload(value))),
+            pg_sys::UUIDOID => Some(Bound::Bytes(
+                std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), 16).to_vec(),
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// The bytes of a varlena value without its header.
+unsafe fn payload(value: pg_sys::Datum) -> Vec<u8> {
+    // SAFETY: detoasting gives a plain varlena that lives in the current memory context.
+    unsafe {
+        let plain = pg_sys::pg_detoast_datum(value.cast_mut_ptr());
+        pgrx::varlena_to_byte_slice(plain).to_vec()
+    }
+}

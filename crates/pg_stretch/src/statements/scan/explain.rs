@@ -1,0 +1,38 @@
+//! What a scan did, for EXPLAIN ANALYZE: numbers only, no value of a row.
+
+use super::executor;
+use crate::cold::counters::Counters;
+use pgrx::prelude::*;
+use std::ffi::CStr;
+
+/// What EXPLAIN calls each, with its unit.
+fn rows(counters: &Counters) -> [(&'static CStr, Option<&'static CStr>, u64); 8] {
+    [
+        (c"Segments", None, counters.segments),
+        (c"Segments Pruned", None, counters.segments_pruned),
+        (c"Row Groups", None, counters.row_groups),
+        (c"Row Groups Pruned", None, counters.row_groups_pruned),
+        (c"Bytes Read", Some(c"B"), counters.remote_bytes),
+        (c"Staged Bytes Read", Some(c"B"), counters.staged_bytes),
+        (c"Requests", None, counters.requests),
+        (c"Tombstones", None, counters.tombstones),
+    ]
+}
+
+/// `ExplainForeignScan`: shown under ANALYZE, for then the scan ran.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn explain(node: *mut pg_sys::ForeignScanState, es: *mut pg_sys::ExplainState) {
+    // SAFETY: EXPLAIN hands over valid states; the strings are static.
+    unsafe {
+        if !(*es).analyze {
+            return;
+        }
+        let Some(counters) = executor::counters(node) else {
+            return;
+        };
+        for (label, unit, value) in rows(&counters) {
+            let unit = unit.map_or(std::ptr::null(), CStr::as_ptr);
+            pg_sys::ExplainPropertyInteger(label.as_ptr(), unit, value as i64, es);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What is known of a key without a query: the statistics and key filters of the cold side as it is now.
+
+use super::range::Range;
+use crate::catalog::keys::{Key, Part};
+use crate::catalog::rows::Segment;
+use crate::catalog::snapshot::Latest;
+use crate::catalog::stretched;
+use crate::cold::key_filter::{self, Hasher};
+use crate::cold::prune::{self, Condition, Test};
+use crate::cold::segments;
+use crate::pg::error::Result;
+use pgrx::pg_sys;
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use stretch_core::ids::SegmentId;
+use stretch_segment::CompareOp;
+use stretch_segment::key_filter::KeyId;
+
+// Missing in the bindings.
+unsafe extern "C-unwind" {
+    fn lc_collate_is_c(collation: pg_sys::Oid) -> bool;
+}
+
+/// The segments of a table under a snapshot taken when this was made.
+pub struct ColdSide<'a> {
+    pub info: &'a Arc<stretched::Info>,
+    segments: Rc<Vec<Segment>>,
+    latest: Latest,
+}
+
+impl<'a> ColdSide<'a> {
+    /// `None` when there is no cold row.
+    pub fn now(info: &'a Arc<stretched::Info>) -> Result<Option<Self>> {
+        let latest = Latest::take();
+        let segments = segments::segments(&info.table_id, info.relation, latest.get())?;
+        Ok((!segments.is_empty()).then_some(Self { info, segments, latest }))
+    }
+
+    /// Whether the statistics of all segments together leave room for a key with its columns in these ranges.
+    pub fn may_hold(&self, key: &Key, ranges: &[Range]) -> Result<bool> {
+        let mut conditions = Vec::new();
+        for (part, range) in key.parts.iter().zip(ranges) {
+            if key.nulls_not_distinct && range.has_null {
+                continue;
+            }
+            let Some((low, high)) = range.bounds else {
+                // Only nulls, or no row at all: nothing can be equal.
+                return Ok(false);
+            };
+            for (op, value) in [(CompareOp::Ge, low), (CompareOp::Le, high)] {
+                // SAFETY: a value of the column, which is binary-compatible with the operand.
+                conditions.extend(unsafe { condition(part, op, value) });
+            }
+        }
+        let overview = segments::overview(&self.info.table_id, &self.segments, self.latest.get())?;
+        let field_of = |attribute: i16| {
+            let part = key.parts.iter().find(|part| part.column == attribute)?;
+            let column = self.info.columns.iter().find(|column| column.name == part.name)?;
+            Some(column.field_id)
+        };
+        Ok(prune::may_match_any(&overview, &conditions, &field_of))
+    }
+
+    /// What the hashes of keys leave.
+    pub fn by_hashes(&self, key: &KeyId, hashes: &mut [u64]) -> Result<Look> {
+        let search = key_filter::search(&self.info.table_id, &self.segments, key, self.latest.get())?;
+        let left = search.find(hashes);
+        if left.is_empty() {
+            return Ok(Look::Nowhere);
+        }
+        let ids = self.segments.iter().map(|segment| segment.segment_id);
+        Ok(Look::Except(ids.filter(|id| !left.contains(id)).collect()))
+    }
+
+    /// What is known of one key. `hasher` is that of the key, if there is one.
+    ///
+    /// # Safety
+    /// The values are of the columns' types; `None` stands for NULL.
+    pub unsafe fn by_value(
+        &self,
+        hasher: Option<&mut Hasher>,
+        value: impl Fn(i16) -> Option<pg_sys::Datum>,
+    ) -> Result<Look> {
+        let Some(hasher) = hasher else {
+            return Ok(Look::Except(HashSet::new()));
+        };
+        // SAFETY: the caller's promise.
+        match unsafe { hasher.hash(value) } {
+            Some(hash) => self.by_hashes(&hasher.id, &mut [hash]),
+            None => Ok(Look::Nowhere),
+        }
+    }
+}
+
+/// How a look for one key goes on.
+pub enum Look {
+    /// No cold row has it.
+    Nowhere,
+    /// By a query, in all segments but these.
+    Except(HashSet<SegmentId>),
+}
+
+/// The condition as statistics are asked for it. Text is in their order only under collation C (F13).
+unsafe fn condition(part: &Part, op: CompareOp, value: pg_sys::Datum) -> Option<Condition> {
+    let text = part.operand == pg_sys::TEXTOID;
+    // SAFETY: a cached look-up; the value is the caller's promise.
+    unsafe {
+        if text && !lc_collate_is_c(part.collation) {
+            return None;
+        }
+        Some(Condition {
+            attribute: part.column,
+            text,
+            test: Test::Compare(op, crate::statements::scan::conditions::bound(value, part.operand)?),
+        })
+    }
+}

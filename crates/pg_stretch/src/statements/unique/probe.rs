@@ -1,0 +1,199 @@
+//! The look for new keys on the cold side: as the table's owner, with a snapshot taken now, narrowed to the range of the
+//! new keys so that zone maps answer the usual case without any I/O.
+
+use super::narrow::{ColdSide, Look};
+use super::search::{Purpose, Search, Session, finds, finds_hot, finds_under};
+use super::{new_rows, range, sql};
+use crate::catalog::keys::{self, Key};
+use crate::catalog::stretched;
+use crate::cold::key_filter::Hasher;
+use crate::pg::error::{Error, Result};
+use crate::pg::names;
+use crate::pg::scratch::Scratch;
+use crate::statements::hooks;
+use pgrx::prelude::*;
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use stretch_core::errors;
+
+// Missing in the bindings; compares bytes, detoasts nothing, raises nothing.
+unsafe extern "C-unwind" {
+    fn datumIsEqual(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: i32) -> bool;
+}
+
+/// Looks for the new keys of one trigger call.
+///
+/// # Safety
+/// `data` is what PostgreSQL passed to the trigger.
+pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
+    // SAFETY: the relation of a trigger call is open and locked.
+    unsafe {
+        let table = data.tg_relation;
+        let Some(info) = stretched::lookup((*table).rd_id)? else {
+            return Ok(());
+        };
+        // Rows that this statement deleted on the cold side count as gone.
+        pg_sys::CommandCounterIncrement();
+        let Some(cold) = ColdSide::now(&info)? else {
+            return Ok(());
+        };
+        let mut keys = keys::of(table)?;
+        // A constraint trigger names the columns of its key; the others look after the keys that are not deferrable.
+        let columns = crate::catalog::triggers::arguments(&*data.tg_trigger);
+        keys.retain(|key| match columns.is_empty() {
+            true => !key.deferrable,
+            false => key.deferrable && key.parts.iter().map(|part| &part.name).eq(&columns),
+        });
+        if data.tg_newtable.is_null() {
+            return row(data, &keys, &cold);
+        }
+        let trigger: *mut pg_sys::TriggerData = data;
+        let data = &*trigger;
+        let first = range::of(data, &keys, 1);
+        let all = OnceCell::new();
+        let all = |at: usize| &all.get_or_init(|| range::of(data, &keys, u64::MAX))[at];
+        let mut session = None;
+        for (at, key) in keys.iter().enumerate() {
+            let hasher = Hasher::new(key, &info.columns);
+            // Where the first key is among the cold ones, so is the range of all, and the hashes say more.
+            let scattered = hasher.is_some() && cold.may_hold(key, &first[at])?;
+            if !scattered && !cold.may_hold(key, all(at))? {
+                continue;
+            }
+            let look = match hasher {
+                Some(hasher) => cold.by_hashes(&hasher.id.clone(), &mut hashes(data, key, hasher))?,
+                None => Look::Except(HashSet::new()),
+            };
+            let Look::Except(ruled_out) = look else {
+                continue;
+            };
+            let session = session.get_or_insert_with(|| {
+                let session = Session::begin(&info);
+                pg_sys::SPI_register_trigger_data(trigger);
+                session
+            });
+            if let Some(search) = sql::by_ranges(session, key, all(at), ruled_out)? {
+                judge(&search, key)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The hashes of the new rows' keys.
+unsafe fn hashes(data: &pg_sys::TriggerData, key: &Key, mut hasher: Hasher) -> Vec<u64> {
+    let scratch = Scratch::new(c"pg_stretch new keys");
+    let mut hashes = Vec::new();
+    // SAFETY: the values of the key's columns; the loop owns nothing.
+    unsafe {
+        new_rows::each(data, keys::last_column(std::slice::from_ref(key)), |row| {
+            hashes.extend(scratch.run_unguarded(|| hasher.hash_unguarded(|column| row.get(column))));
+            true
+        });
+    }
+    hashes
+}
+
+/// One row of an INSERT, or of an UPDATE for each key that changed.
+unsafe fn row(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide) -> Result<()> {
+    // SAFETY: an AFTER row trigger has one tuple, or two when it is one of UPDATE, of the relation's descriptor.
+    unsafe {
+        let description = (*data.tg_relation).rd_att;
+        let (old, new) = match data.tg_newtuple.is_null() {
+            true => (None, deform(data.tg_trigtuple, description)),
+            false => (
+                Some(deform(data.tg_trigtuple, description)),
+                deform(data.tg_newtuple, description),
+            ),
+        };
+        for key in keys {
+            if old.as_ref().is_some_and(|old| same_key(key, old, &new)) {
+                continue;
+            }
+            let mut hasher = Hasher::new(key, &cold.info.columns);
+            let value = |column: i16| {
+                new.get(column as usize - 1)
+                    .filter(|value| !value.1)
+                    .map(|value| value.0)
+            };
+            let Look::Except(ruled_out) = cold.by_value(hasher.as_mut(), value)? else {
+                continue;
+            };
+            let session = Session::begin(cold.info);
+            let Some(search) = sql::by_value(&session, key, value, ruled_out)? else {
+                continue;
+            };
+            // By now the row of a deferred check may be gone or have another key.
+            if key.deferrable && !finds_hot(&search) {
+                continue;
+            }
+            judge(&search, key)?;
+        }
+        Ok(())
+    }
+}
+
+/// Values of a row, with true where they are NULL.
+type Row = Vec<(pg_sys::Datum, bool)>;
+
+/// Whether two versions of a row have the same key, bit for bit.
+unsafe fn same_key(key: &Key, old: &Row, new: &Row) -> bool {
+    key.parts.iter().all(|part| {
+        let at = part.column as usize - 1;
+        let (mut length, mut by_value) = (0, false);
+        // SAFETY: values of the column's type.
+        unsafe {
+            pg_sys::get_typlenbyval(part.type_id, &mut length, &mut by_value);
+            old[at].1 == new[at].1 && (new[at].1 || datumIsEqual(old[at].0, new[at].0, by_value, i32::from(length)))
+        }
+    })
+}
+
+unsafe fn deform(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Row {
+    // SAFETY: the arrays are as long as the descriptor.
+    unsafe {
+        let width = (*description).natts as usize;
+        let mut values = vec![pg_sys::Datum::from(0); width];
+        let mut nulls = vec![true; width];
+        pg_sys::heap_deform_tuple(tuple, description, values.as_mut_ptr(), nulls.as_mut_ptr());
+        values.into_iter().zip(nulls).collect()
+    }
+}
+
+/// 23505 when the query finds a cold row. An ON CONFLICT clause cannot act on it: ST015 when the row was cold before the
+/// statement began, 40001 when it became cold meanwhile, so that running it again finds it cold or hot (F28).
+fn judge(search: &Search, key: &Key) -> Result<()> {
+    if !finds(search, Purpose::Refuse)? {
+        return Ok(());
+    }
+    let table = names::relation(search.session.info().relation);
+    if !hooks::on_conflict() {
+        return Err(Error::new(
+            &errors::KEY_IS_COLD,
+            format!("duplicate key value violates unique constraint \"{}\"", key.name),
+        )
+        .detail(format!("A cold row of table {table} has this key."))
+        .constraint(
+            names::schema(search.session.info().relation),
+            names::bare_relation(search.session.info().relation),
+            &key.name,
+        ));
+    }
+    // SAFETY: a trigger runs under an active snapshot.
+    if finds_under(search, unsafe { pg_sys::GetActiveSnapshot() }) {
+        return Err(Error::new(
+            &errors::COLD_ROWS_REFUSED,
+            format!("INSERT ... ON CONFLICT meets a cold row of table {table}"),
+        )
+        .detail(format!("The key of \"{}\" belongs to a cold row.", key.name))
+        .hint(format!(
+            "Run an UPDATE of {table} for that key first, which may set a column to itself: it makes the row hot, and in the same \
+             transaction it stays hot."
+        )));
+    }
+    Err(Error::new(
+        &errors::MOVED,
+        format!("could not serialize access: a row of table {table} became cold meanwhile"),
+    )
+    .detail(format!("The key of \"{}\" belongs to it.", key.name)))
+}
