@@ -5,6 +5,7 @@
 use super::rows::{Column, StretchedTable};
 use super::{scan, tables};
 use crate::pg::error::{Error, Result};
+use crate::pg::missing::find_inheritance_children;
 use crate::pg::{list, names};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -12,11 +13,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use stretch_core::errors;
 use stretch_core::ids::TableId;
-
-// Missing in the bindings.
-unsafe extern "C-unwind" {
-    fn find_inheritance_children(parent: pg_sys::Oid, lockmode: i32) -> *mut pg_sys::List;
-}
 
 /// Relations of the system have smaller OIDs (FirstNormalObjectId of transam.h).
 const FIRST_NORMAL_OBJECT: u32 = 16384;

@@ -8,6 +8,7 @@ pub mod hook;
 pub mod io;
 pub mod list;
 pub mod local_settings;
+pub mod missing;
 pub mod names;
 pub mod ours;
 pub mod plan;

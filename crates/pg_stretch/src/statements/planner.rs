@@ -2,19 +2,11 @@
 
 use crate::catalog::{stretched, tables};
 use crate::pg::error::{Error, OrRaise, Result};
+use crate::pg::missing::{expression_tree_walker, query_tree_walker};
 use crate::pg::{hook, list, names};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use stretch_core::errors;
-
-type Walker = Option<unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut std::ffi::c_void) -> bool>;
-
-// Missing in the bindings.
-unsafe extern "C-unwind" {
-    fn query_tree_walker(query: *mut pg_sys::Query, walker: Walker, context: *mut std::ffi::c_void, flags: i32)
-    -> bool;
-    fn expression_tree_walker(node: *mut pg_sys::Node, walker: Walker, context: *mut std::ffi::c_void) -> bool;
-}
 
 static mut PREVIOUS: pg_sys::planner_hook_type = None;
 

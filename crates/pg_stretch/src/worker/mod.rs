@@ -9,14 +9,9 @@ pub mod settings;
 mod tidy;
 mod turns;
 
+use crate::pg::missing::{SignalHandlerForConfigReload, die};
 use pgrx::pg_sys;
 use std::time::Duration;
-
-// Handlers passed by address; the bindings offer only guarded wrappers, which are no C functions.
-unsafe extern "C-unwind" {
-    fn die(signal: i32);
-    fn SignalHandlerForConfigReload(signal: i32);
-}
 
 /// Installs the signal handlers of a worker. `die` (not pgrx's flag) so that SIGTERM ends long statements too.
 pub fn signals() {

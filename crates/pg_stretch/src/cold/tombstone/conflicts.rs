@@ -4,17 +4,12 @@
 //! A predicate lock names a block of a relation. The foreign table has no blocks, so each stands for a segment there. Cold rows
 //! never change but by dying, and what comes instead of one is a hot row; so a reader needs no lock on anything else of the cold side.
 
+use crate::pg::missing::{CheckForSerializableConflictIn, PredicateLockPage};
 use pgrx::pg_sys;
 use stretch_core::ids::SegmentId;
 
 /// MaxBlockNumber of block.h.
 const MAX_BLOCK: pg_sys::BlockNumber = 0xFFFF_FFFE;
-
-// Missing in the bindings.
-unsafe extern "C-unwind" {
-    fn PredicateLockPage(relation: pg_sys::Relation, block: pg_sys::BlockNumber, snapshot: pg_sys::Snapshot);
-    fn CheckForSerializableConflictIn(relation: pg_sys::Relation, tid: pg_sys::ItemPointer, block: pg_sys::BlockNumber);
-}
 
 /// Before the tombstones of a segment are read: whoever kills a row of it from now on finds this.
 pub fn reads(child: pg_sys::Oid, segment: &SegmentId, snapshot: pg_sys::Snapshot) {

@@ -1,15 +1,11 @@
 //! Filters: parsing, the rules of what one may hold (F3, F13), the text that is stored, and which replacement is looser.
 
 use crate::pg::error::{self, Error, Result};
+use crate::pg::missing::expression_tree_walker;
 use crate::pg::{list, names, text, type_io, user};
 use pgrx::pg_sys;
 use std::ffi::c_void;
 use stretch_core::errors;
-
-type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
-unsafe extern "C-unwind" {
-    fn expression_tree_walker(node: *mut pg_sys::Node, walker: Option<Walker>, context: *mut c_void) -> bool;
-}
 
 /// OIDs of the collations "C" and "POSIX".
 const BYTE_ORDER: [u32; 2] = [950, 951];

@@ -4,6 +4,7 @@ use super::targets::{Aim, relation_named};
 use crate::catalog::{stretched, triggers};
 use crate::ddl::enable::child::FILTER;
 use crate::pg::error::Result;
+use crate::pg::missing::get_relation_constraint_oid;
 use crate::pg::{list, names};
 use pgrx::pg_sys;
 use pgrx::pg_sys::AlterTableType::*;
@@ -11,15 +12,6 @@ use stretch_core::command::{Command, Trigger};
 
 /// pg_constraint.contype.
 const CONTYPE: i16 = 4;
-
-// Missing in the bindings.
-unsafe extern "C-unwind" {
-    fn get_relation_constraint_oid(
-        relation: pg_sys::Oid,
-        name: *const std::ffi::c_char,
-        missing_ok: bool,
-    ) -> pg_sys::Oid;
-}
 
 /// What each subcommand does to `relation` (`only` it: the statement says ONLY) and to other tables that it names.
 pub fn aims(relation: pg_sys::Oid, commands: *mut pg_sys::List, only: bool) -> Result<Vec<Aim>> {

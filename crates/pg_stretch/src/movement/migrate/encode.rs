@@ -3,14 +3,10 @@
 use crate::catalog::rows::{Column, Form};
 use crate::catalog::types::{self, TypePlan};
 use crate::pg::error::{Error, Result};
+use crate::pg::missing::datum_image_eq;
 use crate::pg::type_io::{Formats, Function, Which};
 use pgrx::pg_sys;
 use stretch_segment::{BatchBuilder, ColumnSpec, ColumnType, ValueForm};
-
-unsafe extern "C-unwind" {
-    /// datum.h: bitwise equality that looks through toasting; not among the bindings.
-    fn datum_image_eq(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: i32) -> bool;
-}
 
 /// How one column of the table goes into a buffer.
 pub struct Encoder {

@@ -1,18 +1,9 @@
 //! The hot side of a cold write: the stretched table as a result relation of its own, with its indexes and triggers.
 
 use super::image;
+use crate::pg::missing::ExecComputeStoredGenerated;
 use crate::pg::names;
 use pgrx::pg_sys;
-
-// Missing in the bindings.
-unsafe extern "C-unwind" {
-    fn ExecComputeStoredGenerated(
-        target: *mut pg_sys::ResultRelInfo,
-        statement: *mut pg_sys::EState,
-        slot: *mut pg_sys::TupleTableSlot,
-        command: pg_sys::CmdType::Type,
-    );
-}
 
 /// TRIGGER_TYPE_ROW of pg_trigger.h.
 const ROW: i16 = 1;

@@ -5,12 +5,8 @@
 //! deterministic collations; never bpchar, whose equality ignores blanks (F13).
 
 use crate::pg::list;
+use crate::pg::missing::lc_collate_is_c;
 use pgrx::pg_sys;
-
-// Missing in the bindings.
-unsafe extern "C-unwind" {
-    fn lc_collate_is_c(collation: pg_sys::Oid) -> bool;
-}
 
 /// OIDs of B-tree operator families of pg_opfamily.dat; each orders one family of types the way the statistics do.
 const FAMILIES: [u32; 8] = [

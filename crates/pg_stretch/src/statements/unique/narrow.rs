@@ -9,6 +9,7 @@ use crate::cold::key_filter::{self, Hasher};
 use crate::cold::prune::{self, Condition, Test};
 use crate::cold::segments;
 use crate::pg::error::Result;
+use crate::pg::missing::lc_collate_is_c;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -16,11 +17,6 @@ use std::sync::Arc;
 use stretch_core::ids::SegmentId;
 use stretch_segment::CompareOp;
 use stretch_segment::key_filter::KeyId;
-
-// Missing in the bindings.
-unsafe extern "C-unwind" {
-    fn lc_collate_is_c(collation: pg_sys::Oid) -> bool;
-}
 
 /// The segments of a table under a snapshot taken when this was made.
 pub struct ColdSide<'a> {

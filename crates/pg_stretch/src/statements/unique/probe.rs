@@ -8,6 +8,7 @@ use crate::catalog::keys::{self, Key};
 use crate::catalog::stretched;
 use crate::cold::key_filter::Hasher;
 use crate::pg::error::{Error, Result};
+use crate::pg::missing::datumIsEqual;
 use crate::pg::names;
 use crate::pg::scratch::Scratch;
 use crate::statements::hooks;
@@ -15,11 +16,6 @@ use pgrx::prelude::*;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use stretch_core::errors;
-
-// Missing in the bindings; compares bytes, detoasts nothing, raises nothing.
-unsafe extern "C-unwind" {
-    fn datumIsEqual(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: i32) -> bool;
-}
 
 /// Looks for the new keys of one trigger call.
 ///
