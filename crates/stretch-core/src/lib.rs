@@ -11,6 +11,7 @@ pub mod errors;
 pub mod ids;
 pub mod manifest;
 pub mod order_by;
+pub mod purpose;
 pub mod reconcile;
 #[cfg(test)]
 mod seeded;

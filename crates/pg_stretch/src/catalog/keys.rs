@@ -19,10 +19,8 @@ pub struct Part {
     pub type_id: pg_sys::Oid,
     /// The type that the operator class compares, to which the declared one is binary-compatible.
     pub operand: pg_sys::Oid,
-    /// The operators `<=`, `=` and `>=`.
-    pub less_or_equal: pg_sys::Oid,
+    /// The operator `=`.
     pub equal: pg_sys::Oid,
-    pub greater_or_equal: pg_sys::Oid,
     /// The function that orders two values, and the collation it takes.
     pub compare: pg_sys::Oid,
     pub collation: pg_sys::Oid,
@@ -88,15 +86,12 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
             }
             let family = *(*index).rd_opfamily.add(i);
             let kind = *(*index).rd_opcintype.add(i);
-            let member = |strategy: u32| pg_sys::get_opfamily_member(family, kind, kind, strategy as i16);
             parts.push(Part {
                 column: *column,
                 name: names::text(name),
                 type_id: pg_sys::get_atttype((*table).rd_id, *column),
                 operand: kind,
-                less_or_equal: member(pg_sys::BTLessEqualStrategyNumber),
-                equal: member(pg_sys::BTEqualStrategyNumber),
-                greater_or_equal: member(pg_sys::BTGreaterEqualStrategyNumber),
+                equal: pg_sys::get_opfamily_member(family, kind, kind, pg_sys::BTEqualStrategyNumber as i16),
                 compare: pg_sys::get_opfamily_proc(family, kind, kind, BTORDER_PROC),
                 collation: *(*index).rd_indcollation.add(i),
             });

@@ -1,13 +1,14 @@
 //! Which segments and row groups a scan must read: those that neither statistics nor key filters rule out (design §7, F12, F13).
 
-use super::columns::{self, Target};
+use super::columns;
 use super::counters::Counters;
 use super::key_filter::{self, Hasher};
-use super::prune::{self, Choice, Condition, Conditions, Equal};
+use super::prune::{self, Condition, Equal};
+use super::reader::{Ask, Reader};
 use super::segments;
-use crate::catalog::rows::{Segment, StretchedTable, UniqueKey};
+use crate::catalog::rows::{Segment, UniqueKey};
+use crate::catalog::tables;
 use crate::pg::error::Result;
-use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
 use stretch_core::ids::SegmentId;
@@ -19,11 +20,12 @@ const FEW_SEGMENTS: usize = 8;
 /// Up to so many keys are looked for, as `IN` lists of two columns may name very many.
 const MANY_KEYS: usize = 10_000;
 
-/// What a scan is about.
-pub struct Scope<'a> {
-    pub table: &'a StretchedTable,
-    pub targets: &'a [Target],
-    pub snapshot: pg_sys::Snapshot,
+/// What a reader must read.
+#[derive(Default)]
+pub struct Choice {
+    pub segments: Vec<Chosen>,
+    /// Rows of segments that are only on the endpoint, where the purpose does not allow to ask it.
+    pub left_out: i64,
 }
 
 /// A segment that may hold matching rows.
@@ -36,17 +38,38 @@ pub struct Chosen {
     pub row_groups: Vec<usize>,
 }
 
-impl Scope<'_> {
+impl Reader {
     /// The segments to read, and counts what was left out.
     ///
     /// # Safety
     /// The values of the conditions are alive.
-    pub unsafe fn choose(&self, conditions: &Conditions, counters: &mut Counters) -> Result<Vec<Chosen>> {
+    pub unsafe fn choose(&self, ask: &Ask, counters: &mut Counters) -> Result<Choice> {
+        // SAFETY: the caller's promise.
+        let mut chosen = unsafe { self.matching(ask, counters)? };
+        let mut left_out = 0;
+        if !self.purpose.may_ask_endpoint() {
+            let mut staged = Vec::new();
+            for one in chosen {
+                match tables::is_staged(&one.segment.segment_id, self.snapshot)? {
+                    true => staged.push(one),
+                    false => left_out += one.segment.row_count,
+                }
+            }
+            chosen = staged;
+        }
+        Ok(Choice {
+            segments: chosen,
+            left_out,
+        })
+    }
+
+    unsafe fn matching(&self, ask: &Ask, counters: &mut Counters) -> Result<Vec<Chosen>> {
         let segments = segments::segments(&self.table.table_id, self.table.relation, self.snapshot)?;
+        let conditions = ask.conditions;
         if !self.may_match_any(&segments, &conditions.tests, counters)? {
             return Ok(Vec::new());
         }
-        let mut chosen = self.by_statistics(&segments, &conditions.tests, counters)?;
+        let mut chosen = self.by_statistics(&segments, ask, counters)?;
         if chosen.is_empty() {
             return Ok(chosen);
         }
@@ -62,11 +85,6 @@ impl Scope<'_> {
             });
         }
         Ok(chosen)
-    }
-
-    fn field_of(&self, attribute: i16) -> Option<i32> {
-        let target = self.targets.iter().find(|target| target.attribute == attribute)?;
-        Some(target.field_id)
     }
 
     /// False when the statistics of all segments together rule all of them out.
@@ -90,28 +108,26 @@ impl Scope<'_> {
     }
 
     /// What the statistics of each segment leave.
-    fn by_statistics(
-        &self,
-        segments: &[Segment],
-        conditions: &[Condition],
-        counters: &mut Counters,
-    ) -> Result<Vec<Chosen>> {
+    fn by_statistics(&self, segments: &[Segment], ask: &Ask, counters: &mut Counters) -> Result<Vec<Chosen>> {
         let encoding = prune::database_encoding();
         let mut chosen = Vec::new();
         for (number, segment) in segments.iter().enumerate() {
             pgrx::check_for_interrupts!();
-            if super::purpose::is_ruled_out(&segment.segment_id) {
+            if ask.only.is_some_and(|only| !only.contains(&segment.segment_id)) {
                 continue;
             }
             let reader = segments::reader(segment, self.snapshot)?;
             counters.segments += 1;
             let all = reader.row_groups().len() as u64;
-            let choice = Choice {
+            let choice = prune::Choice {
                 detail: reader.detail(),
                 column_of: &|attribute| columns::find(reader.detail(), self.field_of(attribute)?),
                 text_comparable: prune::comparable(&encoding, &segment.server_encoding),
             };
-            let Some(row_groups) = choice.row_groups(conditions).filter(|groups| !groups.is_empty()) else {
+            let Some(row_groups) = choice
+                .row_groups(&ask.conditions.tests)
+                .filter(|groups| !groups.is_empty())
+            else {
                 counters.segments_pruned += 1;
                 counters.row_groups_pruned += all;
                 continue;

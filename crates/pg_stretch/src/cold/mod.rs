@@ -1,17 +1,19 @@
 //! The read engine: which segments, which bytes and which rows a caller must see. It knows no plan node, no trigger and no foreign table's
 //! callbacks.
 
+pub mod batches;
 pub mod choose;
 pub mod columns;
 pub mod counters;
 pub mod damage;
+pub mod datums;
 pub mod fetch;
 pub mod identity;
 pub mod key_filter;
 pub mod lost;
 pub mod mode;
 pub mod prune;
-pub mod purpose;
+pub mod reader;
 pub mod segments;
 #[cfg(test)]
 mod tests;

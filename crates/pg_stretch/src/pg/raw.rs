@@ -22,6 +22,8 @@ unsafe extern "C-unwind" {
     pub fn MemoryContextReset(context: pg_sys::MemoryContext);
     /// A getter: raises nothing.
     pub fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
+    /// A getter: raises nothing.
+    pub fn MemoryContextMemAllocated(context: pg_sys::MemoryContext, recurse: bool) -> usize;
     fn ProcessInterrupts();
 
     // Missing in the bindings.

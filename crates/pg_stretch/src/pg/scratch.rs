@@ -21,6 +21,32 @@ impl Scratch {
         })
     }
 
+    /// Empties it.
+    pub fn reset(&self) {
+        // SAFETY: a context of our own, whose content nobody looks at any more.
+        unsafe { pg_sys::MemoryContextReset(self.0) };
+    }
+
+    /// The context itself.
+    pub fn context(&self) -> pg_sys::MemoryContext {
+        self.0
+    }
+
+    /// Bytes that it holds of the server's memory. Callable inside a guard, see [`raw`].
+    pub fn size(&self) -> usize {
+        // SAFETY: a getter for a context of our own.
+        unsafe { raw::MemoryContextMemAllocated(self.0, true) }
+    }
+
+    /// Runs `f` in it, and leaves there what `f` allocated.
+    pub fn within<T>(&self, f: impl FnOnce() -> T) -> T {
+        // SAFETY: a context of our own; `Outer` switches back, also when an error unwinds.
+        let outer = Outer(unsafe { pg_sys::MemoryContextSwitchTo(self.0) });
+        let result = f();
+        drop(outer);
+        result
+    }
+
     /// Runs `f` in it. What `f` returns must not lie in it.
     pub fn run<T>(&self, f: impl FnOnce() -> T) -> T {
         let inside = Inside(
@@ -61,5 +87,14 @@ impl Drop for Inside {
                 pg_sys::MemoryContextReset(self.0);
             }
         }
+    }
+}
+
+struct Outer(pg_sys::MemoryContext);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        // SAFETY: the context that was current before.
+        unsafe { pg_sys::MemoryContextSwitchTo(self.0) };
     }
 }

@@ -1,48 +1,31 @@
 //! The executor's callbacks: registration and query mode at the start, pruning at the first row, then row group by row
 //! group. Everything is decided under the query's own snapshot; nothing here writes, so a parallel worker may do it.
 
-use super::current;
 use super::plan::{PRIVATE_COLUMNS, PRIVATE_FLAGS, PRIVATE_QUALS, private};
 use super::quals::{self, Qual};
-use super::rows::{Group, Source};
-use crate::catalog::rows::{Segment, StretchedTable};
-use crate::catalog::tables;
-use crate::cold::choose::Scope;
-use crate::cold::columns::{self, Target};
+use super::rows::Group;
+use super::{conditions, current};
+use crate::catalog::rows::StretchedTable;
+use crate::cold::batches::Batches;
+use crate::cold::columns::Target;
 use crate::cold::counters::Counters;
-use crate::cold::damage::damaged;
-use crate::cold::fetch::{Fetcher, Want};
-use crate::cold::mode::{Mode, query_mode};
+use crate::cold::mode::query_mode;
+use crate::cold::reader::{Ask, Reader, refuse_disabled};
 use crate::cold::segments;
-use crate::cold::tombstone::conflicts;
 use crate::pg::error::{Error, OrRaise, Result, report};
-use crate::pg::{list, names, user};
+use crate::pg::{list, names, ours, user};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
-use std::ops::Range;
-use stretch_core::dead_rows::DeadRows;
+use std::rc::Rc;
 use stretch_core::errors;
-use stretch_segment::{SegmentError, SegmentReader};
-
-/// A segment that is not pruned.
-struct Open {
-    /// Number of the segment in the manifest's list.
-    number: usize,
-    segment: Segment,
-    reader: SegmentReader,
-    /// Read when the segment is reached.
-    dead: Option<DeadRows>,
-}
+use stretch_core::purpose::Purpose;
 
 /// One scan of a foreign table.
 struct ColdScan {
     child: pg_sys::Oid,
-    snapshot: pg_sys::Snapshot,
     /// `None`: registered after the snapshot, so there are no cold rows.
-    table: Option<StretchedTable>,
-    mode: Mode,
-    /// All columns, for conditions, and those that the query needs.
-    targets: Vec<Target>,
+    reader: Option<Rc<Reader>>,
+    /// The columns that the query needs.
     projected: Vec<Target>,
     quals: Vec<Qual>,
     expressions: *mut pg_sys::List,
@@ -58,11 +41,9 @@ struct ColdScan {
     group_context: pg_sys::MemoryContext,
     started: bool,
     warned: bool,
-    open: Vec<Open>,
-    wants: Vec<Want>,
-    next: usize,
+    batches: Option<Batches>,
+    /// The batch that is shown.
     group: Option<Group>,
-    fetcher: Option<Fetcher>,
     counters: Counters,
 }
 
@@ -89,50 +70,36 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
         let relation = (*node).ss.ss_currentRelation;
         let (child, snapshot) = ((*relation).rd_id, (*state).es_snapshot);
         let table = segments::registered(child, snapshot)?;
-        let mode = query_mode(snapshot)?;
         let shown = table.as_ref().map_or(child, |table| table.relation);
-        if mode == Mode::Disabled {
-            return Err(Error::new(
-                &errors::QUERY_MODE_DISABLED,
-                format!("queries of stretched table {} are disabled", names::relation(shown)),
-            ));
-        }
         let flags = private(plan, PRIVATE_FLAGS);
         let [system, direct, secured, at_cursor] = [0, 1, 2, 3].map(|flag| flags.get(flag) == Some(&1));
+        let purpose = Purpose::Query(query_mode(snapshot)?);
+        let reader = match table {
+            Some(table) => Some(Rc::new(Reader::open(table, relation, snapshot, purpose)?)),
+            None => refuse_disabled(purpose, child).map(|()| None)?,
+        };
         if direct {
             may_be_named(child, shown)?;
         }
-        let targets = match &table {
-            Some(table) => columns::targets(relation, table)?,
-            None => Vec::new(),
-        };
         let wanted = private(plan, PRIVATE_COLUMNS);
         let whole_row = wanted == [0];
         let is_wanted = |target: &&Target| whole_row || wanted.contains(&target.attribute.into());
+        let columns = reader.as_ref().map_or(&[][..], |reader| reader.columns());
         Ok(ColdScan {
             child,
-            snapshot,
-            mode,
-            projected: targets.iter().filter(is_wanted).copied().collect(),
-            targets,
+            projected: columns.iter().filter(is_wanted).copied().collect(),
             quals: quals::unflatten(&private(plan, PRIVATE_QUALS)),
             at_cursor: at_cursor.then(|| list::nth((*plan).fdw_exprs, list::length((*plan).fdw_exprs) - 1)),
             expressions: pg_sys::ExecInitExprList((*plan).fdw_exprs, (&raw mut (*node).ss.ps).cast()),
-            // The look for a key takes the row identity for itself.
-            shows_system: system && !crate::cold::purpose::probing(),
+            shows_system: system,
             secured,
             owner: user::relation_owner(shown),
             slice_context: context((*state).es_query_cxt, c"pg_stretch rows"),
             group_context: context((*state).es_query_cxt, c"pg_stretch row group"),
-            fetcher: table
-                .clone()
-                .map(|table| Fetcher::new(table, snapshot, mode == Mode::LocalOnly)),
-            table,
+            reader,
             started: false,
             warned: false,
-            open: Vec::new(),
-            wants: Vec::new(),
-            next: 0,
+            batches: None,
             group: None,
             counters: Counters::default(),
         })
@@ -142,7 +109,7 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
 /// Policies belong to the stretched table, so nobody reads its cold rows past it (F32); only superusers, who are past
 /// policies anyway, and statements of the extension itself.
 fn may_be_named(child: pg_sys::Oid, table: pg_sys::Oid) -> Result<()> {
-    if crate::cold::purpose::probing() || crate::pg::ours::is_ours() || user::is_superuser(user::current()) {
+    if ours::is_ours() || user::is_superuser(user::current()) {
         return Ok(());
     }
     Err(Error::new(
@@ -216,16 +183,13 @@ pub unsafe extern "C-unwind" fn end(node: *mut pg_sys::ForeignScanState) {
     // SAFETY: the node is one of ours.
     if let Some(scan) = unsafe { of(node) } {
         scan.group = None;
-        scan.open = Vec::new();
-        if let Some(fetcher) = &mut scan.fetcher {
-            fetcher.restart();
-        }
+        scan.batches = None;
     }
 }
 
 impl ColdScan {
     unsafe fn row(&mut self, node: *mut pg_sys::ForeignScanState, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
-        if self.table.is_none() {
+        if self.reader.is_none() {
             return Ok(());
         }
         if !self.started {
@@ -248,158 +212,78 @@ impl ColdScan {
                     };
                 }
             }
-            if self.next >= self.wants.len() {
+            if !self.advance()? {
                 return Ok(());
             }
-            self.advance()?;
         }
     }
 
     /// Decides what to read: segments of the manifest, less what the conditions rule out.
     unsafe fn start(&mut self, expressions: *mut pg_sys::ExprContext) -> Result<()> {
-        let Some(table) = &self.table else {
+        let Some(reader) = self.reader.clone() else {
             return Ok(());
         };
         if let Some(expression) = self.at_cursor {
             // SAFETY: expression and context belong to this node.
-            unsafe { current::refuse_cold(expression, expressions, self.child, table.relation)? };
-            self.begin_again(Vec::new(), Vec::new());
+            unsafe { current::refuse_cold(expression, expressions, self.child, reader.table().relation)? };
+            (self.batches, self.group) = (None, None);
             return Ok(());
         }
-        // SAFETY: expressions and context belong to this node.
-        let conditions = unsafe { super::conditions::evaluate(&self.quals, self.expressions, expressions) };
-        let scope = Scope {
-            table,
-            targets: &self.targets,
-            snapshot: self.snapshot,
+        let ask = Ask {
+            columns: &self.projected,
+            // SAFETY: expressions and context belong to this node.
+            conditions: &unsafe { conditions::evaluate(&self.quals, self.expressions, expressions) },
+            only: None,
         };
         // SAFETY: the conditions' values live until the context is reset.
-        let chosen = unsafe { scope.choose(&conditions, &mut self.counters)? };
-        let (mut open, mut wants) = (Vec::new(), Vec::new());
-        let mut left_out = 0;
-        for one in chosen {
-            if self.mode == Mode::LocalOnly && !tables::is_staged(&one.segment.segment_id, self.snapshot)? {
-                left_out += one.segment.row_count;
-                continue;
-            }
-            let needed = self.needed(&one.reader);
-            for row_group in one.row_groups {
-                let ranges = needed
-                    .iter()
-                    .map(|column| range(&one.reader, row_group, *column))
-                    .collect();
-                wants.push(Want {
-                    segment: open.len(),
-                    row_group,
-                    ranges,
-                });
-            }
-            open.push(Open {
-                number: one.number,
-                segment: one.segment,
-                reader: one.reader,
-                dead: None,
-            });
+        let choice = unsafe { reader.choose(&ask, &mut self.counters)? };
+        if choice.left_out > 0 && !std::mem::replace(&mut self.warned, true) {
+            warn_left_out(reader.table(), choice.left_out);
         }
-        if left_out > 0 && !std::mem::replace(&mut self.warned, true) {
-            warn_left_out(table, left_out);
-        }
-        self.begin_again(open, wants);
+        let batches = reader.batches(&ask, choice);
+        self.begin_again(batches);
         Ok(())
     }
 
     /// Keeps the decoded rows when a rescan wants the one row group that is at hand.
-    fn begin_again(&mut self, open: Vec<Open>, wants: Vec<Want>) {
-        let same =
-            |a: &[Open], b: &[Open]| matches!((a, b), ([a], [b]) if a.segment.segment_id == b.segment.segment_id);
-        let group_kept = wants.len() == 1
-            && self.wants.len() == 1
-            && wants[0].row_group == self.wants[0].row_group
-            && same(&open, &self.open);
-        if group_kept && let Some(group) = &mut self.group {
+    fn begin_again(&mut self, batches: Batches) {
+        let at_hand = self.batches.as_ref().and_then(Batches::single);
+        if at_hand.is_some()
+            && at_hand == batches.single()
+            && let Some(group) = &mut self.group
+        {
             group.rewind();
-            self.next = 1;
             return;
         }
-        self.open = open;
-        self.wants = wants;
-        self.next = 0;
+        self.batches = Some(batches);
         self.group = None;
-        if let (Some(table), Some(fetcher)) = (&self.table, &mut self.fetcher) {
-            *fetcher = Fetcher::new(table.clone(), self.snapshot, self.mode == Mode::LocalOnly);
+    }
+
+    /// Brings the next batch; false at the end.
+    fn advance(&mut self) -> Result<bool> {
+        let Some(batches) = &mut self.batches else {
+            return Ok(false);
+        };
+        if batches.is_done() {
+            return Ok(false);
         }
-    }
-
-    /// Columns of the segment that the query needs, in the order of `projected`.
-    fn needed(&self, reader: &SegmentReader) -> Vec<usize> {
-        self.projected
-            .iter()
-            .filter_map(|target| columns::find(reader.detail(), target.field_id))
-            .collect()
-    }
-
-    /// Brings the next row group: bytes, checksums, arrays.
-    fn advance(&mut self) -> Result<()> {
-        pgrx::check_for_interrupts!();
-        let number = self.next;
-        self.next += 1;
-        let (index, row_group) = (self.wants[number].segment, self.wants[number].row_group);
+        // The row group before goes first: two at a time would be twice the memory.
         self.group = None;
         // SAFETY: what lived there belonged to the row group before.
         unsafe { pg_sys::MemoryContextReset(self.group_context) };
-        let needed = self.needed(&self.open[index].reader);
-        let Some(fetcher) = &mut self.fetcher else {
-            return Ok(());
+        let Some(batch) = batches.next(&mut self.counters)? else {
+            return Ok(false);
         };
-        if self.open[index].dead.is_none() {
-            let segment = &self.open[index].segment;
-            fetcher.place(index, segment)?;
-            conflicts::reads(self.child, &segment.segment_id, self.snapshot);
-            let dead = tables::dead_rows(&segment.segment_id, self.snapshot)?;
-            self.counters.tombstones += dead.len();
-            self.open[index].dead = Some(dead);
-        }
-        let group = &self.open[index].reader.row_groups()[row_group];
-        let (first_row, rows) = (group.first_row, group.rows);
-        let dead = self.open[index]
-            .dead
-            .as_ref()
-            .map_or_else(Vec::new, |dead| dead.within(first_row, rows));
-        if dead.len() == rows as usize {
-            return Ok(());
-        }
-        let segments: Vec<&Segment> = self.open.iter().map(|open| &open.segment).collect();
-        let chunks = fetcher.get(&self.wants, number, &segments, &mut self.counters)?;
-        self.counters.row_groups += 1;
-        let open = &self.open[index];
-        let arrays = open
-            .reader
-            .decode_row_group(row_group, &needed, &chunks)
-            .map_err(|error| self.damaged(&error, open, row_group))?;
-        let mut arrays = arrays.into_iter();
-        let encoding = open.segment.server_encoding.as_str().into();
-        let mut sources = Vec::with_capacity(self.projected.len());
-        for target in &self.projected {
-            let content = match columns::find(open.reader.detail(), target.field_id) {
-                Some(column) => {
-                    let reading = columns::reading(&open.reader.detail().columns[column], target)?;
-                    arrays.next().map(|array| (array, reading))
-                }
-                None => None,
-            };
-            sources.push(Source::new(target, content, self.owner, &encoding, self.group_context));
-        }
-        self.group = Some(Group::new(open.number, first_row, rows as usize, sources, dead));
-        Ok(())
-    }
-
-    fn damaged(&self, error: &SegmentError, open: &Open, row_group: usize) -> Error {
-        let name = names::relation(self.table.as_ref().map_or(self.child, |table| table.relation));
-        damaged(error, &open.segment, &open.reader, row_group, &name)
+        self.group = Some(Group::new(batch, &self.projected, self.owner, self.group_context));
+        Ok(true)
     }
 
     fn system_refused(&self) -> Error {
-        system_columns_refused(self.table.as_ref().map_or(self.child, |table| table.relation))
+        system_columns_refused(
+            self.reader
+                .as_ref()
+                .map_or(self.child, |reader| reader.table().relation),
+        )
     }
 }
 
@@ -413,11 +297,6 @@ pub fn system_columns_refused(relation: pg_sys::Oid) -> Error {
         ),
     )
     .hint("Leave the system columns out, or read ONLY the table for its hot rows.")
-}
-
-fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {
-    let chunk = reader.chunk(row_group, column);
-    chunk.offset..chunk.offset + chunk.len
 }
 
 fn warn_left_out(table: &StretchedTable, rows: i64) {

@@ -1,71 +1,31 @@
-//! Decoded rows on their way into the executor's slot: one slice of a row group at a time, in its own memory context.
+//! Rows of a batch on their way into the executor's slot.
 
-use crate::cold::columns::{Reading, Target};
+use crate::cold::batches::Batch;
+use crate::cold::columns::Target;
+use crate::cold::datums::Datums;
 use crate::cold::identity::identity;
-use crate::cold::values::Maker;
 use crate::pg::error::Result;
-use arrow_array::{Array, ArrayRef};
 use pgrx::pg_sys;
-use std::rc::Rc;
 
-/// Rows made into datums at once.
-const SLICE: usize = 8192;
-
-/// One column of a row group: its array and maker; nothing when the segment has no such column, so that all is NULL.
-pub struct Source {
-    pub attribute: i16,
-    pub content: Option<(ArrayRef, Maker)>,
-}
-
-impl Source {
-    /// A column with its array, of a table of `owner`, written by a database of the encoding `stored_encoding`.
-    pub fn new(
-        target: &Target,
-        content: Option<(ArrayRef, Reading)>,
-        owner: pg_sys::Oid,
-        stored_encoding: &Rc<str>,
-        context: pg_sys::MemoryContext,
-    ) -> Self {
-        Self {
-            attribute: target.attribute,
-            content: content.map(|(array, reading)| {
-                let maker = Maker::new(reading, target.base_type, owner, stored_encoding.clone(), context);
-                (array, maker)
-            }),
-        }
-    }
-}
-
-/// A decoded row group.
+/// A batch whose rows are shown one by one.
 pub struct Group {
-    pub sources: Vec<Source>,
-    /// Number of the segment in the manifest's list.
-    pub segment: usize,
-    pub first_row: u32,
-    pub rows: usize,
-    /// Sorted numbers, within the segment, of dead rows.
-    pub dead: Vec<u32>,
-    /// Next row to show, and the first that is not made into datums yet.
+    batch: Batch,
+    /// Attribute numbers of its columns.
+    attributes: Vec<i16>,
+    datums: Datums,
+    /// Next row to show.
     next: usize,
-    made: usize,
-    slice_start: usize,
-    /// One per source.
-    datums: Vec<Vec<pg_sys::Datum>>,
 }
 
 impl Group {
-    /// A row group whose rows are all to come.
-    pub fn new(segment: usize, first_row: u32, rows: usize, sources: Vec<Source>, dead: Vec<u32>) -> Self {
+    /// A batch whose rows are all to come: its columns go to the attributes of `targets`, in a table of `owner`. What the makers of values
+    /// look up lives in `context`.
+    pub fn new(batch: Batch, targets: &[Target], owner: pg_sys::Oid, context: pg_sys::MemoryContext) -> Self {
         Self {
-            datums: sources.iter().map(|_| Vec::new()).collect(),
-            sources,
-            segment,
-            first_row,
-            rows,
-            dead,
+            datums: Datums::new(&batch, targets, owner, context),
+            attributes: targets.iter().map(|target| target.attribute).collect(),
+            batch,
             next: 0,
-            made: 0,
-            slice_start: 0,
         }
     }
 
@@ -75,15 +35,15 @@ impl Group {
     /// # Safety
     /// `slot` is the scan's slot with every attribute set to NULL before, `context` belongs to this scan.
     pub unsafe fn fill(&mut self, slot: *mut pg_sys::TupleTableSlot, context: pg_sys::MemoryContext) -> Result<bool> {
-        while self.next < self.rows {
-            let row = self.first_row + self.next as u32;
-            if !self.dead.is_empty() && self.dead.binary_search(&row).is_ok() {
+        while self.next < self.batch.rows {
+            let row = self.next;
+            if self.batch.is_dead(row) {
                 self.next += 1;
                 continue;
             }
-            if self.next >= self.made {
+            if row >= self.datums.slice().end {
                 // SAFETY: the previous row is no longer needed when the next one is asked for.
-                unsafe { self.make(context)? };
+                unsafe { self.datums.make(row, context)? };
             }
             // SAFETY: as the caller promises; attributes are those of the slot's descriptor.
             unsafe { self.write(slot, row) };
@@ -93,44 +53,18 @@ impl Group {
         Ok(false)
     }
 
-    unsafe fn make(&mut self, context: pg_sys::MemoryContext) -> Result<()> {
-        pgrx::check_for_interrupts!();
-        let range = self.next..(self.next + SLICE).min(self.rows);
-        // SAFETY: the context holds only the datums of the slice before.
-        let outer = unsafe {
-            pg_sys::MemoryContextReset(context);
-            pg_sys::MemoryContextSwitchTo(context)
-        };
-        let mut result = Ok(());
-        for (source, datums) in self.sources.iter_mut().zip(&mut self.datums) {
-            datums.clear();
-            if let Some((array, maker)) = &mut source.content {
-                result = result.and_then(|()| maker.make(array, range.clone(), datums));
-            }
-        }
-        // SAFETY: back to where we were.
-        unsafe { pg_sys::MemoryContextSwitchTo(outer) };
-        self.slice_start = range.start;
-        self.made = range.end;
-        result
-    }
-
-    unsafe fn write(&self, slot: *mut pg_sys::TupleTableSlot, row: u32) {
-        let at = self.next - self.slice_start;
-        // SAFETY: the slot's arrays have a place for each attribute; every datum vector covers the slice.
+    unsafe fn write(&self, slot: *mut pg_sys::TupleTableSlot, row: usize) {
+        // SAFETY: the slot's arrays have a place for each attribute; the row is one of the slice.
         unsafe {
-            for (source, datums) in self.sources.iter().zip(&self.datums) {
-                let place = source.attribute as usize - 1;
-                let null = source
-                    .content
-                    .as_ref()
-                    .is_none_or(|(array, _)| array.is_null(self.next));
-                (*slot).tts_isnull.add(place).write(null);
-                if !null {
-                    (*slot).tts_values.add(place).write(datums[at]);
+            for (column, attribute) in self.attributes.iter().enumerate() {
+                let place = *attribute as usize - 1;
+                let value = self.datums.value(column, row);
+                (*slot).tts_isnull.add(place).write(value.is_none());
+                if let Some(value) = value {
+                    (*slot).tts_values.add(place).write(value);
                 }
             }
-            let (block, offset) = identity(self.segment, row);
+            let (block, offset) = identity(self.batch.segment, self.batch.number(row));
             (*slot).tts_tid = pg_sys::ItemPointerData {
                 ip_blkid: pg_sys::BlockIdData {
                     bi_hi: (block >> 16) as u16,
@@ -146,6 +80,6 @@ impl Group {
     /// Shows the rows again from the first one.
     pub fn rewind(&mut self) {
         self.next = 0;
-        self.made = 0;
+        self.datums.rewind();
     }
 }

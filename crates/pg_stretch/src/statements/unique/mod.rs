@@ -3,13 +3,15 @@
 //! The heap's own index has judged the hot rows before; a row that is moving made the writer wait there. So what is
 //! left is to look at the cold side with a snapshot taken now.
 
+mod hot;
 mod narrow;
 mod new_rows;
+mod order;
 mod probe;
 mod range;
 mod search;
 mod skip;
-mod sql;
+mod wanted;
 
 use crate::pg::error::{OrRaise, Result};
 use pgrx::prelude::*;

@@ -10,6 +10,7 @@ use crate::cold::prune::{self, Condition, Test};
 use crate::cold::segments;
 use crate::pg::error::Result;
 use crate::pg::missing::lc_collate_is_c;
+use crate::statements::scan::conditions;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -35,20 +36,9 @@ impl<'a> ColdSide<'a> {
 
     /// Whether the statistics of all segments together leave room for a key with its columns in these ranges.
     pub fn may_hold(&self, key: &Key, ranges: &[Range]) -> Result<bool> {
-        let mut conditions = Vec::new();
-        for (part, range) in key.parts.iter().zip(ranges) {
-            if key.nulls_not_distinct && range.has_null {
-                continue;
-            }
-            let Some((low, high)) = range.bounds else {
-                // Only nulls, or no row at all: nothing can be equal.
-                return Ok(false);
-            };
-            for (op, value) in [(CompareOp::Ge, low), (CompareOp::Le, high)] {
-                // SAFETY: a value of the column, which is binary-compatible with the operand.
-                conditions.extend(unsafe { condition(part, op, value) });
-            }
-        }
+        let Some(conditions) = between(key, ranges) else {
+            return Ok(false);
+        };
         let overview = segments::overview(&self.info.table_id, &self.segments, self.latest.get())?;
         let field_of = |attribute: i16| {
             let part = key.parts.iter().find(|part| part.column == attribute)?;
@@ -65,8 +55,7 @@ impl<'a> ColdSide<'a> {
         if left.is_empty() {
             return Ok(Look::Nowhere);
         }
-        let ids = self.segments.iter().map(|segment| segment.segment_id);
-        Ok(Look::Except(ids.filter(|id| !left.contains(id)).collect()))
+        Ok(Look::Among(Some(left)))
     }
 
     /// What is known of one key. `hasher` is that of the key, if there is one.
@@ -79,7 +68,7 @@ impl<'a> ColdSide<'a> {
         value: impl Fn(i16) -> Option<pg_sys::Datum>,
     ) -> Result<Look> {
         let Some(hasher) = hasher else {
-            return Ok(Look::Except(HashSet::new()));
+            return Ok(Look::Among(None));
         };
         // SAFETY: the caller's promise.
         match unsafe { hasher.hash(value) } {
@@ -93,22 +82,55 @@ impl<'a> ColdSide<'a> {
 pub enum Look {
     /// No cold row has it.
     Nowhere,
-    /// By a query, in all segments but these.
-    Except(HashSet<SegmentId>),
+    /// By reading these segments, or all.
+    Among(Option<HashSet<SegmentId>>),
 }
 
-/// The condition as statistics are asked for it. Text is in their order only under collation C (F13).
+/// What statistics are asked for keys with their columns in these ranges; `None` when no cold row can be equal to any.
+pub fn between(key: &Key, ranges: &[Range]) -> Option<Vec<Condition>> {
+    let mut conditions = Vec::new();
+    for (part, range) in key.parts.iter().zip(ranges) {
+        if key.nulls_not_distinct && range.has_null {
+            continue;
+        }
+        // Without bounds there are only nulls, or no row at all.
+        let (low, high) = range.bounds?;
+        for (op, value) in [(CompareOp::Ge, low), (CompareOp::Le, high)] {
+            // SAFETY: a value of the column, which is binary-compatible with the operand.
+            conditions.extend(unsafe { condition(part, op, value) });
+        }
+    }
+    Some(conditions)
+}
+
+/// What statistics are asked for one key; `value` gives `None` for NULL.
+pub fn equal(key: &Key, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Vec<Condition> {
+    let part = |part: &Part| match value(part.column) {
+        // SAFETY: as above.
+        Some(value) => unsafe { condition(part, CompareOp::Eq, value) },
+        None => Some(Condition {
+            attribute: part.column,
+            text: false,
+            test: Test::IsNull,
+        }),
+    };
+    key.parts.iter().filter_map(part).collect()
+}
+
+/// The condition as statistics are asked for it. Text is in their order only under collation C; equal texts are the same bytes under
+/// every deterministic collation (F13).
 unsafe fn condition(part: &Part, op: CompareOp, value: pg_sys::Datum) -> Option<Condition> {
     let text = part.operand == pg_sys::TEXTOID;
-    // SAFETY: a cached look-up; the value is the caller's promise.
+    // SAFETY: cached look-ups; the value is the caller's promise.
     unsafe {
-        if text && !lc_collate_is_c(part.collation) {
+        let same_bytes = || op == CompareOp::Eq && pg_sys::get_collation_isdeterministic(part.collation);
+        if text && !lc_collate_is_c(part.collation) && !same_bytes() {
             return None;
         }
         Some(Condition {
             attribute: part.column,
             text,
-            test: Test::Compare(op, crate::statements::scan::conditions::bound(value, part.operand)?),
+            test: Test::Compare(op, conditions::bound(value, part.operand)?),
         })
     }
 }

@@ -2,8 +2,9 @@
 //! new keys so that zone maps answer the usual case without any I/O.
 
 use super::narrow::{ColdSide, Look};
-use super::search::{Purpose, Search, Session, finds, finds_hot, finds_under};
-use super::{new_rows, range, sql};
+use super::search::{Search, Session, Then};
+use super::wanted::{Portions, Wanted};
+use super::{hot, narrow, new_rows, range};
 use crate::catalog::keys::{self, Key};
 use crate::catalog::stretched;
 use crate::cold::key_filter::Hasher;
@@ -14,7 +15,6 @@ use crate::pg::scratch::Scratch;
 use crate::statements::hooks;
 use pgrx::prelude::*;
 use std::cell::OnceCell;
-use std::collections::HashSet;
 use stretch_core::errors;
 
 /// Looks for the new keys of one trigger call.
@@ -43,8 +43,7 @@ pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
         if data.tg_newtable.is_null() {
             return row(data, &keys, &cold);
         }
-        let trigger: *mut pg_sys::TriggerData = data;
-        let data = &*trigger;
+        let data = &*data;
         let first = range::of(data, &keys, 1);
         let all = OnceCell::new();
         let all = |at: usize| &all.get_or_init(|| range::of(data, &keys, u64::MAX))[at];
@@ -58,18 +57,21 @@ pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
             }
             let look = match hasher {
                 Some(hasher) => cold.by_hashes(&hasher.id.clone(), &mut hashes(data, key, hasher))?,
-                None => Look::Except(HashSet::new()),
+                None => Look::Among(None),
             };
-            let Look::Except(ruled_out) = look else {
+            let Look::Among(segments) = look else {
                 continue;
             };
-            let session = session.get_or_insert_with(|| {
-                let session = Session::begin(&info);
-                pg_sys::SPI_register_trigger_data(trigger);
-                session
-            });
-            if let Some(search) = sql::by_ranges(session, key, all(at), ruled_out)? {
-                judge(&search, key)?;
+            let Some(conditions) = narrow::between(key, all(at)) else {
+                continue;
+            };
+            let session = session.get_or_insert_with(|| Session::begin(&info, table));
+            let mut portions = Portions::of(data, key);
+            while let Some(wanted) = portions.next() {
+                judge(
+                    &mut Search::new(session, key, wanted, conditions.clone(), segments.clone()),
+                    key,
+                )?;
             }
         }
         Ok(())
@@ -112,18 +114,21 @@ unsafe fn row(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide) -> Resu
                     .filter(|value| !value.1)
                     .map(|value| value.0)
             };
-            let Look::Except(ruled_out) = cold.by_value(hasher.as_mut(), value)? else {
+            let Look::Among(segments) = cold.by_value(hasher.as_mut(), value)? else {
                 continue;
             };
-            let session = Session::begin(cold.info);
-            let Some(search) = sql::by_value(&session, key, value, ruled_out)? else {
+            let Some(wanted) = Wanted::one(key, value) else {
                 continue;
             };
+            let session = Session::begin(cold.info, data.tg_relation);
             // By now the row of a deferred check may be gone or have another key.
-            if key.deferrable && !finds_hot(&search) {
+            if key.deferrable && !hot::has(&session, key, value)? {
                 continue;
             }
-            judge(&search, key)?;
+            judge(
+                &mut Search::new(&session, key, wanted, narrow::equal(key, value), segments),
+                key,
+            )?;
         }
         Ok(())
     }
@@ -158,11 +163,11 @@ unsafe fn deform(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Ro
 
 /// 23505 when the query finds a cold row. An ON CONFLICT clause cannot act on it: ST015 when the row was cold before the
 /// statement began, 40001 when it became cold meanwhile, so that running it again finds it cold or hot (F28).
-fn judge(search: &Search, key: &Key) -> Result<()> {
-    if !finds(search, Purpose::Refuse)? {
+fn judge(search: &mut Search, key: &Key) -> Result<()> {
+    if !search.finds(Then::Refuse)? {
         return Ok(());
     }
-    let table = names::relation(search.session.info().relation);
+    let table = names::relation(search.info().relation);
     if !hooks::on_conflict() {
         return Err(Error::new(
             &errors::KEY_IS_COLD,
@@ -170,13 +175,13 @@ fn judge(search: &Search, key: &Key) -> Result<()> {
         )
         .detail(format!("A cold row of table {table} has this key."))
         .constraint(
-            names::schema(search.session.info().relation),
-            names::bare_relation(search.session.info().relation),
+            names::schema(search.info().relation),
+            names::bare_relation(search.info().relation),
             &key.name,
         ));
     }
     // SAFETY: a trigger runs under an active snapshot.
-    if finds_under(search, unsafe { pg_sys::GetActiveSnapshot() }) {
+    if search.finds_under(unsafe { pg_sys::GetActiveSnapshot() })? {
         return Err(Error::new(
             &errors::COLD_ROWS_REFUSED,
             format!("INSERT ... ON CONFLICT meets a cold row of table {table}"),

@@ -1,9 +1,11 @@
 //! The range of the new keys of an INSERT or COPY, in one pass over its transition table.
 
 use super::new_rows;
+use super::order::Order;
 use crate::catalog::keys::{self, Key, Part};
 use crate::pg::raw;
 use pgrx::pg_sys;
+use std::cmp::Ordering;
 
 /// Values of one column of a key among the new rows.
 pub struct Range {
@@ -13,47 +15,22 @@ pub struct Range {
 }
 
 /// Compares values of one column as its index does.
-struct Column<'a> {
-    part: &'a Part,
+struct Column {
+    column: i16,
     order: Order,
     by_value: bool,
     length: i16,
     range: Range,
 }
 
-/// How values compare.
-enum Order {
-    /// As the integers that they are.
-    Int4,
-    Int8,
-    /// As the index's function says; boxed, so that its address stays.
-    Function(Box<pg_sys::FmgrInfo>),
-}
-
-impl Order {
-    unsafe fn of(part: &Part) -> Self {
-        match part.operand {
-            pg_sys::INT4OID | pg_sys::DATEOID => Self::Int4,
-            pg_sys::INT8OID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID => Self::Int8,
-            _ => {
-                let mut function = Box::<pg_sys::FmgrInfo>::default();
-                // SAFETY: an existing function.
-                unsafe { pg_sys::fmgr_info(part.compare, &mut *function) };
-                Self::Function(function)
-            }
-        }
-    }
-}
-
-impl<'a> Column<'a> {
-    unsafe fn new(part: &'a Part) -> Self {
+impl Column {
+    unsafe fn new(part: &Part) -> Self {
         let (mut length, mut by_value) = (0, false);
         // SAFETY: an existing type.
         unsafe { pg_sys::get_typlenbyval(part.type_id, &mut length, &mut by_value) };
         Self {
-            part,
-            // SAFETY: a part of an index.
-            order: unsafe { Order::of(part) },
+            column: part.column,
+            order: Order::of(part),
             by_value,
             length,
             range: Range {
@@ -90,15 +67,8 @@ impl<'a> Column<'a> {
     }
 
     unsafe fn is_less(&mut self, a: pg_sys::Datum, b: pg_sys::Datum) -> bool {
-        match &mut self.order {
-            Order::Int4 => (a.value() as i32) < b.value() as i32,
-            Order::Int8 => (a.value() as i64) < b.value() as i64,
-            Order::Function(function) => {
-                // SAFETY: the order function of the index's operator class, on values of its column.
-                let order = unsafe { raw::FunctionCall2Coll(&mut **function, self.part.collation, a, b) };
-                (order.value() as i32) < 0
-            }
-        }
+        // SAFETY: values of the column, inside a guard.
+        unsafe { self.order.compare_unguarded(a, b) == Ordering::Less }
     }
 }
 
@@ -116,7 +86,7 @@ pub unsafe fn of(data: &pg_sys::TriggerData, keys: &[Key], rows: u64) -> Vec<Vec
         let mut left = rows;
         new_rows::each(data, keys::last_column(keys), |row| {
             for column in columns.iter_mut().flatten() {
-                column.add(row.get(column.part.column));
+                column.add(row.get(column.column));
             }
             left -= 1;
             left > 0

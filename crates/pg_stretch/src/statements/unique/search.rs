@@ -1,79 +1,68 @@
-//! Looks for a cold row with a given key, as it is now. A transaction that deletes the row found is waited for, as an index of
-//! the heap waits (F28).
+//! Looks for a cold row with one of the keys that are wanted, as it is now. A transaction that deletes the row found is waited for, as
+//! an index of the heap waits (F28).
 
+use super::wanted::Wanted;
+use crate::catalog::keys::Key;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::{stretched, tables};
-use crate::cold::identity::identity_of;
+use crate::cold::columns::Target;
+use crate::cold::counters::Counters;
+use crate::cold::datums::Datums;
+use crate::cold::prune::{Condition, Conditions};
+use crate::cold::reader::{Ask, Reader};
 use crate::cold::segments;
 use crate::cold::tombstone::segment::{self, Strength};
-use crate::pg::error::{Error, OrRaise, Result};
+use crate::pg::error::{Error, Result};
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::{text, user};
+use crate::pg::scratch::Scratch;
+use crate::pg::user;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use stretch_core::ids::SegmentId;
-
-/// A parameter of a query: type and value, which is not null.
-pub type Argument = (pg_sys::Oid, pg_sys::Datum);
-
-/// A query that gives the `ctid` of cold rows.
-pub struct Search<'a> {
-    pub sql: String,
-    /// The same of hot rows.
-    pub hot_sql: String,
-    pub arguments: Vec<Argument>,
-    /// Segments that hold no such row.
-    pub ruled_out: Rc<HashSet<SegmentId>>,
-    pub session: &'a Session,
-}
+use stretch_core::purpose::Purpose;
 
 /// What follows from a row found.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum Then {
     /// An error: whoever deletes the row, by itself or with many others, is waited for.
     Refuse,
     /// The new row is left out: then only a deletion of that row alone is waited for.
     Skip,
 }
 
-/// As the table's owner inside SPI, past row level security and query modes; ends when dropped.
+/// As the table's owner, whose types' functions are called, under a pinned search path; ends when dropped.
 pub struct Session {
     info: Arc<stretched::Info>,
+    /// The stretched table.
+    relation: pg_sys::Relation,
+    owner: pg_sys::Oid,
     _owner: Owner,
     _path: LocalSettings,
-    _probing: crate::cold::purpose::Probing,
 }
 
 impl Session {
     /// Begins it for a stretched table.
-    pub fn begin(info: &Arc<stretched::Info>) -> Self {
-        let session = Self {
+    ///
+    /// # Safety
+    /// `relation` is the table, open as long as the session lives.
+    pub unsafe fn begin(info: &Arc<stretched::Info>, relation: pg_sys::Relation) -> Self {
+        let owner = user::relation_owner(info.relation);
+        // SAFETY: waits for nobody but who drops the cold side, and such a command waits for the lock on the table first.
+        unsafe { pg_sys::LockRelationOid(info.child, pg_sys::AccessShareLock as i32) };
+        Self {
             info: info.clone(),
-            _owner: Owner::new(user::relation_owner(info.relation)),
+            relation,
+            owner,
+            _owner: Owner::new(owner),
             _path: LocalSettings::path(),
-            _probing: crate::cold::purpose::Probing::begin(),
-        };
-        // SAFETY: `drop` finishes; an ERROR between ends SPI with the transaction.
-        unsafe { pg_sys::SPI_connect() };
-        session
+        }
     }
-}
 
-impl Session {
     /// The table.
     pub fn info(&self) -> &stretched::Info {
         &self.info
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: connected by `begin`.
-            unsafe { pg_sys::SPI_finish() };
-        }
     }
 }
 
@@ -103,45 +92,113 @@ impl Drop for Owner {
     }
 }
 
-/// Whether a cold row is found.
-pub fn finds(search: &Search, purpose: Purpose) -> Result<bool> {
-    let mut locked = None;
-    loop {
-        let latest = Latest::take();
-        let Some(found) = first(search, &search.sql, latest.get()) else {
-            return Ok(false);
+/// A look for keys.
+pub struct Search<'a> {
+    session: &'a Session,
+    key: &'a Key,
+    wanted: Wanted,
+    conditions: Conditions,
+    /// The segments that can hold one of them; `None` for all.
+    among: Option<HashSet<SegmentId>>,
+}
+
+impl<'a> Search<'a> {
+    /// Looks for the keys `wanted`, which satisfy the conditions, among these segments.
+    pub fn new(
+        session: &'a Session,
+        key: &'a Key,
+        wanted: Wanted,
+        conditions: Vec<Condition>,
+        among: Option<HashSet<SegmentId>>,
+    ) -> Self {
+        let conditions = Conditions {
+            tests: conditions,
+            equal: Vec::new(),
         };
-        // SAFETY: a ctid is an ItemPointerData.
-        let (number, row) = identity_of(unsafe { *found.cast_mut_ptr::<pg_sys::ItemPointerData>() })?;
-        let segment = segment_at(search.session.info(), number, latest.get())?;
-        drop(latest);
-        if wait_for_deleter(&segment, row)? {
-            continue;
+        Self {
+            session,
+            key,
+            wanted,
+            conditions,
+            among,
         }
-        if purpose == Purpose::Skip || locked == Some(segment) {
-            return Ok(true);
-        }
-        // Who deletes many rows at once holds the segment: after the lock the bitmap is final.
-        segment::lock(&segment, Strength::Shared)?;
-        locked = Some(segment);
     }
-}
 
-/// Whether a cold row is found under a snapshot.
-pub fn finds_under(search: &Search, snapshot: pg_sys::Snapshot) -> bool {
-    first(search, &search.sql, snapshot).is_some()
-}
+    /// The table.
+    pub fn info(&self) -> &stretched::Info {
+        &self.session.info
+    }
 
-/// Whether a hot row is found, as it is now.
-pub fn finds_hot(search: &Search) -> bool {
-    first(search, &search.hot_sql, Latest::take().get()).is_some()
-}
+    /// Whether a cold row is found.
+    pub fn finds(&mut self, then: Then) -> Result<bool> {
+        let mut locked = None;
+        loop {
+            let latest = Latest::take();
+            let Some((segment, row)) = self.first(latest.get())? else {
+                return Ok(false);
+            };
+            drop(latest);
+            if wait_for_deleter(&segment, row)? {
+                continue;
+            }
+            if then == Then::Skip || locked == Some(segment) {
+                return Ok(true);
+            }
+            // Who deletes many rows at once holds the segment: after the lock the bitmap is final.
+            segment::lock(&segment, Strength::Shared)?;
+            locked = Some(segment);
+        }
+    }
 
-/// The segment that a row identity means under the snapshot that gave it.
-fn segment_at(info: &stretched::Info, number: usize, snapshot: pg_sys::Snapshot) -> Result<SegmentId> {
-    let lost = || Error::internal("a row of no segment was found");
-    let segments = segments::segments(&info.table_id, info.relation, snapshot)?;
-    segments.get(number).map(|segment| segment.segment_id).ok_or_else(lost)
+    /// Whether a cold row is found under a snapshot.
+    pub fn finds_under(&mut self, snapshot: pg_sys::Snapshot) -> Result<bool> {
+        Ok(self.first(snapshot)?.is_some())
+    }
+
+    /// Segment and number of the first row found under `snapshot`.
+    fn first(&mut self, snapshot: pg_sys::Snapshot) -> Result<Option<(SegmentId, u32)>> {
+        let Some(table) = segments::registered(self.session.info.child, snapshot)? else {
+            return Ok(None);
+        };
+        // SAFETY: the session's table is open, and the snapshot is the caller's.
+        let reader = Rc::new(unsafe { Reader::open(table, self.session.relation, snapshot, Purpose::Keys)? });
+        let columns = self.columns(&reader)?;
+        let ask = Ask {
+            columns: &columns,
+            conditions: &self.conditions,
+            only: self.among.as_ref(),
+        };
+        let mut counters = Counters::default();
+        // SAFETY: no values of the executor are among the conditions.
+        let choice = unsafe { reader.choose(&ask, &mut counters)? };
+        let mut batches = reader.batches(&ask, choice);
+        let memory = Scratch::new(c"pg_stretch keys of a row group");
+        let values = Scratch::new(c"pg_stretch keys of a slice");
+        while let Some(batch) = batches.next(&mut counters)? {
+            memory.reset();
+            let mut datums = Datums::new(&batch, &columns, self.session.owner, memory.context());
+            for row in (0..batch.rows).filter(|row| !batch.is_dead(*row)) {
+                if row >= datums.slice().end {
+                    // SAFETY: the context is for these datums alone.
+                    unsafe { datums.make(row, values.context())? };
+                }
+                // SAFETY: the values of the key's columns.
+                if unsafe { self.wanted.contains(|at| datums.value(at, row)) } {
+                    return Ok(Some((batch.segment_id, batch.number(row))));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The columns of the key.
+    fn columns(&self, reader: &Reader) -> Result<Vec<Target>> {
+        let of = |column: i16| reader.columns().iter().find(|target| target.attribute == column);
+        let found = self.key.parts.iter().map(|part| of(part.column).copied());
+        found
+            .collect::<Option<_>>()
+            .ok_or_else(|| Error::internal("a column of a key is not among the table's columns"))
+    }
 }
 
 /// Waits for the end of another transaction that has written a tombstone for the row; false when there is none.
@@ -166,36 +223,4 @@ fn wait_for_deleter(segment: &SegmentId, row: u32) -> Result<bool> {
         );
     }
     Ok(true)
-}
-
-/// The `ctid` of the first row found under `snapshot`; it lives until SPI ends.
-fn first(search: &Search, sql: &str, snapshot: pg_sys::Snapshot) -> Option<pg_sys::Datum> {
-    let text = text::to_server(sql).or_raise();
-    let mut types: Vec<pg_sys::Oid> = search.arguments.iter().map(|argument| argument.0).collect();
-    let mut values: Vec<pg_sys::Datum> = search.arguments.iter().map(|argument| argument.1).collect();
-    crate::cold::purpose::rule_out(&search.ruled_out);
-    // SAFETY: the session is inside SPI; the arrays outlive the calls; errors of SPI that are no ERROR give no plan or no table.
-    unsafe {
-        let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as i32, types.as_mut_ptr());
-        if plan.is_null() {
-            Error::internal("a uniqueness probe could not be prepared").raise();
-        }
-        pg_sys::SPI_execute_snapshot(
-            plan,
-            values.as_mut_ptr(),
-            std::ptr::null(),
-            snapshot,
-            std::ptr::null_mut(),
-            true,
-            false,
-            1,
-        );
-        let table = pg_sys::SPI_tuptable;
-        if pg_sys::SPI_processed == 0 || table.is_null() {
-            return None;
-        }
-        let mut null = false;
-        let value = pg_sys::SPI_getbinval(*(*table).vals, (*table).tupdesc, 1, &mut null);
-        (!null).then_some(value)
-    }
 }

@@ -3,9 +3,9 @@
 //! The heap's indexes judge hot rows afterwards. What a BEFORE trigger gives another key is met by the AFTER trigger instead,
 //! and is an error there.
 
-use super::narrow::{ColdSide, Look};
-use super::search::{self, Purpose, Session};
-use super::sql;
+use super::narrow::{self, ColdSide, Look};
+use super::search::{Search, Session, Then};
+use super::wanted::Wanted;
 use crate::catalog::keys::{self, Key};
 use crate::catalog::stretched;
 use crate::cold::key_filter::Hasher;
@@ -25,6 +25,8 @@ static mut PREVIOUS: pg_sys::ExecutorStart_hook_type = None;
 struct Source {
     next: unsafe extern "C-unwind" fn(*mut pg_sys::PlanState) -> *mut pg_sys::TupleTableSlot,
     info: Arc<stretched::Info>,
+    /// The target of the INSERT, open until the statement ends.
+    table: pg_sys::Relation,
     /// The keys whose conflicts the statement skips.
     keys: RefCell<Vec<(Key, Option<Hasher>)>>,
     scratch: Scratch,
@@ -130,6 +132,7 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
                 Rc::new(Source {
                     next,
                     info,
+                    table,
                     keys,
                     scratch,
                 }),
@@ -197,18 +200,19 @@ unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<
         };
         for (key, hasher) in source.keys.borrow_mut().iter_mut() {
             let look = source.scratch.run(|| cold.by_value(hasher.as_mut(), value))?;
-            let Look::Except(ruled_out) = look else {
+            let Look::Among(segments) = look else {
                 continue;
             };
-            let session = Session::begin(&source.info);
-            let Some(search) = sql::by_value(&session, key, value, ruled_out)? else {
+            let Some(wanted) = Wanted::one(key, value) else {
                 continue;
             };
-            if !search::finds(&search, Purpose::Skip)? {
+            let session = Session::begin(&source.info, source.table);
+            let mut search = Search::new(&session, key, wanted, narrow::equal(key, value), segments);
+            if !search.finds(Then::Skip)? {
                 continue;
             }
             let fixed = pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32;
-            if fixed && !search::finds_under(&search, pg_sys::GetActiveSnapshot()) {
+            if fixed && !search.finds_under(pg_sys::GetActiveSnapshot())? {
                 return Err(Error::new(
                     &errors::MOVED,
                     format!(

@@ -1,0 +1,83 @@
+//! The engine's face: the cold rows of one table, for one purpose, under one snapshot.
+
+use super::columns::{self, Target};
+use super::prune::Conditions;
+use crate::catalog::rows::StretchedTable;
+use crate::pg::error::{Error, Result};
+use crate::pg::names;
+use pgrx::pg_sys;
+use std::collections::HashSet;
+use stretch_core::errors;
+use stretch_core::ids::SegmentId;
+use stretch_core::purpose::Purpose;
+use stretch_core::state::QueryMode;
+
+/// Reads the cold rows of a table. Its steps are `choose`, which segments and row groups can hold rows that are asked for, without any
+/// input or output; and `batches`, which brings these row groups one by one.
+pub struct Reader {
+    pub(super) table: StretchedTable,
+    /// The columns of the relation through which the rows are read.
+    columns: Vec<Target>,
+    pub(super) snapshot: pg_sys::Snapshot,
+    pub(super) purpose: Purpose,
+}
+
+/// What a caller wants to know of the rows.
+pub struct Ask<'a> {
+    /// The columns that batches bring.
+    pub columns: &'a [Target],
+    /// What rows must satisfy to be of use. Batches bring others too: who asks checks the conditions again.
+    pub conditions: &'a Conditions,
+    /// These segments alone, where the caller knows that the others hold nothing for him.
+    pub only: Option<&'a HashSet<SegmentId>>,
+}
+
+impl Reader {
+    /// A reader of `table` through an open `relation` that has its columns, by name. ST020 when queries are disabled.
+    ///
+    /// # Safety
+    /// The relation is open; the snapshot is held as long as the reader lives.
+    pub unsafe fn open(
+        table: StretchedTable,
+        relation: pg_sys::Relation,
+        snapshot: pg_sys::Snapshot,
+        purpose: Purpose,
+    ) -> Result<Self> {
+        refuse_disabled(purpose, table.relation)?;
+        // SAFETY: the caller's promise.
+        let columns = unsafe { columns::targets(relation, &table)? };
+        Ok(Self {
+            table,
+            columns,
+            snapshot,
+            purpose,
+        })
+    }
+
+    /// The table.
+    pub fn table(&self) -> &StretchedTable {
+        &self.table
+    }
+
+    /// All columns of the relation through which the rows are read.
+    pub fn columns(&self) -> &[Target] {
+        &self.columns
+    }
+
+    /// The field of a column by its attribute number.
+    pub(super) fn field_of(&self, attribute: i16) -> Option<i32> {
+        let target = self.columns.iter().find(|target| target.attribute == attribute)?;
+        Some(target.field_id)
+    }
+}
+
+/// ST020 where the query mode lets nobody see the table.
+pub fn refuse_disabled(purpose: Purpose, relation: pg_sys::Oid) -> Result<()> {
+    if purpose.query_mode() != QueryMode::Disabled {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::QUERY_MODE_DISABLED,
+        format!("queries of stretched table {} are disabled", names::relation(relation)),
+    ))
+}

@@ -1,0 +1,117 @@
+//! The new keys that cold rows must not have: one of them, or as many of an INSERT's as fit into `work_mem`, sorted.
+
+use super::new_rows::NewRows;
+use super::order::KeyOrder;
+use crate::catalog::keys::{self, Key};
+use crate::pg::raw;
+use crate::pg::scratch::Scratch;
+use pgrx::pg_sys;
+
+/// Bytes that each value takes besides what it points at: itself, and at most one place in the order.
+const VALUE: usize = size_of::<Option<pg_sys::Datum>>() + size_of::<usize>();
+
+/// Sorted keys.
+pub struct Wanted {
+    order: KeyOrder,
+    /// One after the other, a value per column each; `None` for NULL.
+    values: Vec<Option<pg_sys::Datum>>,
+    /// First values of the keys, in their order.
+    sorted: Vec<usize>,
+}
+
+impl Wanted {
+    /// One key; `None` when no other row can have it, for it has a NULL. `value` gives `None` for NULL.
+    pub fn one(key: &Key, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Option<Self> {
+        let values: Vec<_> = key.parts.iter().map(|part| value(part.column)).collect();
+        if !key.nulls_not_distinct && values.iter().any(Option::is_none) {
+            return None;
+        }
+        Some(Self::sorted(key, values))
+    }
+
+    fn sorted(key: &Key, values: Vec<Option<pg_sys::Datum>>) -> Self {
+        let (width, mut order) = (key.parts.len(), KeyOrder::of(key));
+        let mut sorted: Vec<usize> = (0..values.len()).step_by(width).collect();
+        // SAFETY: values of the key's columns.
+        sorted.sort_unstable_by(|a, b| unsafe { order.compare(|at| values[a + at], |at| values[b + at]) });
+        Self { order, values, sorted }
+    }
+
+    /// Whether the key is one of them; `value` gives its values by their place in the key.
+    ///
+    /// # Safety
+    /// The values are of the key's columns.
+    pub unsafe fn contains(&mut self, value: impl Fn(usize) -> Option<pg_sys::Datum>) -> bool {
+        let (order, values) = (&mut self.order, &self.values);
+        self.sorted
+            // SAFETY: the caller's promise.
+            .binary_search_by(|first| unsafe { order.compare(|at| values[first + at], &value) })
+            .is_ok()
+    }
+}
+
+/// The keys of an INSERT's new rows, in portions.
+pub struct Portions<'a> {
+    key: &'a Key,
+    rows: NewRows,
+    /// Length and way of passing of each column's type.
+    types: Vec<(i16, bool)>,
+    /// Holds the values of the portion.
+    memory: Scratch,
+    is_done: bool,
+}
+
+impl<'a> Portions<'a> {
+    /// Of the transition table of a trigger.
+    ///
+    /// # Safety
+    /// `data` is that of a trigger with a transition table of new rows, and outlives this.
+    pub unsafe fn of(data: &pg_sys::TriggerData, key: &'a Key) -> Self {
+        let typed = |part: &keys::Part| {
+            let (mut length, mut by_value) = (0, false);
+            // SAFETY: an existing type.
+            unsafe { pg_sys::get_typlenbyval(part.type_id, &mut length, &mut by_value) };
+            (length, by_value)
+        };
+        Self {
+            key,
+            // SAFETY: the caller's promise.
+            rows: unsafe { NewRows::open(data, keys::last_column(std::slice::from_ref(key))) },
+            types: key.parts.iter().map(typed).collect(),
+            memory: Scratch::new(c"pg_stretch new keys"),
+            is_done: false,
+        }
+    }
+
+    /// The next portion, whose values live until the one after it; `None` at the end.
+    pub fn next(&mut self) -> Option<Wanted> {
+        if self.is_done {
+            return None;
+        }
+        // SAFETY: a plain global, in kilobytes.
+        let limit = unsafe { pg_sys::work_mem } as usize * 1024;
+        let (key, types, memory) = (self.key, &self.types, &self.memory);
+        let mut values: Vec<Option<pg_sys::Datum>> = Vec::new();
+        memory.reset();
+        let rows = &mut self.rows;
+        let took_all = memory.within(|| {
+            // SAFETY: the values are of the key's columns and are copied before the next row; what grows is owned outside of the loop.
+            unsafe {
+                rows.each(|row| {
+                    if !key.nulls_not_distinct && key.parts.iter().any(|part| row.get(part.column).is_none()) {
+                        return true;
+                    }
+                    for (part, (length, by_value)) in key.parts.iter().zip(types) {
+                        values.push(row.get(part.column).map(|value| match by_value {
+                            true => value,
+                            false => raw::datumCopy(value, false, i32::from(*length)),
+                        }));
+                    }
+                    memory.size() + values.len() * VALUE < limit
+                })
+            }
+        });
+        self.is_done = took_all;
+        (!values.is_empty()).then(|| Wanted::sorted(key, values))
+    }
+}
