@@ -1,8 +1,8 @@
 //! The executor's callbacks: registration and query mode at the start, pruning at the first row, then row group by row
 //! group. Everything is decided under the query's own snapshot; nothing here writes, so a parallel worker may do it.
 
-use super::plan::{PRIVATE_COLUMNS, PRIVATE_FLAGS, PRIVATE_QUALS, private};
-use super::quals::{self, Qual};
+use super::note::PlanNote;
+use super::quals::Qual;
 use super::rows::Group;
 use super::{conditions, current};
 use crate::catalog::rows::StretchedTable;
@@ -71,28 +71,26 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
         let (child, snapshot) = ((*relation).rd_id, (*state).es_snapshot);
         let table = segments::registered(child, snapshot)?;
         let shown = table.as_ref().map_or(child, |table| table.relation);
-        let flags = private(plan, PRIVATE_FLAGS);
-        let [system, direct, secured, at_cursor] = [0, 1, 2, 3].map(|flag| flags.get(flag) == Some(&1));
+        let note = PlanNote::from_list((*plan).fdw_private)
+            .ok_or_else(|| Error::internal("the plan of a scan of cold rows carries no note"))?;
         let purpose = Purpose::Query(query_mode(snapshot)?);
         let reader = match table {
             Some(table) => Some(Rc::new(Reader::open(table, relation, snapshot, purpose)?)),
             None => refuse_disabled(purpose, child).map(|()| None)?,
         };
-        if direct {
+        if note.named_directly {
             may_be_named(child, shown)?;
         }
-        let wanted = private(plan, PRIVATE_COLUMNS);
-        let whole_row = wanted == [0];
-        let is_wanted = |target: &&Target| whole_row || wanted.contains(&target.attribute.into());
+        let is_wanted = |target: &&Target| note.columns.contain(target.attribute);
         let columns = reader.as_ref().map_or(&[][..], |reader| reader.columns());
         Ok(ColdScan {
             child,
             projected: columns.iter().filter(is_wanted).copied().collect(),
-            quals: quals::unflatten(&private(plan, PRIVATE_QUALS)),
-            at_cursor: at_cursor.then(|| list::nth((*plan).fdw_exprs, list::length((*plan).fdw_exprs) - 1)),
+            at_cursor: note.at_cursor.map(|at| list::nth((*plan).fdw_exprs, at)),
+            quals: note.quals,
             expressions: pg_sys::ExecInitExprList((*plan).fdw_exprs, (&raw mut (*node).ss.ps).cast()),
-            shows_system: system,
-            secured,
+            shows_system: note.shows_system,
+            secured: note.secured,
             owner: user::relation_owner(shown),
             slice_context: context((*state).es_query_cxt, c"pg_stretch rows"),
             group_context: context((*state).es_query_cxt, c"pg_stretch row group"),

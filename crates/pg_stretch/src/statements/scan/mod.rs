@@ -1,19 +1,18 @@
-//! The foreign data wrapper that serves the cold side of a stretched table.
+//! The foreign data wrapper through which the executor reads the cold side of a stretched table.
 //!
-//! `plan` chooses nothing but columns and conditions that may prune (F12); `scan` holds the callbacks of the executor;
-//! `cold` says under the query's snapshot which segments there are; `prune` leaves out what cannot match; `fetch` brings
-//! bytes from staging or the endpoint; `columns` and `values` turn them into datums; `modify` hands writes to `cold_write`.
+//! `plan` finds the columns and the conditions that may prune (`quals`) and leaves a `note` of them in the plan (F12). `executor` holds the
+//! callbacks of a running scan: it evaluates the `conditions`, asks the read engine, and shows `rows` in the executor's slot.
 
 pub mod conditions;
 mod current;
 pub mod executor;
 mod explain;
+mod note;
 mod plan;
 mod quals;
 mod rows;
 
-use super::modify::callbacks as modify;
-use executor as scan;
+use super::modify::callbacks;
 use pgrx::prelude::*;
 
 /// Tells the server that `stretch_fdw_handler` is a version 1 function.
@@ -33,20 +32,20 @@ pub extern "C-unwind" fn stretch_fdw_handler(_call: pg_sys::FunctionCallInfo) ->
         GetForeignPaths: Some(plan::paths),
         GetForeignPlan: Some(plan::plan),
         IsForeignScanParallelSafe: Some(plan::parallel_safe),
-        BeginForeignScan: Some(scan::begin),
-        IterateForeignScan: Some(scan::iterate),
-        ReScanForeignScan: Some(scan::rescan),
-        EndForeignScan: Some(scan::end),
+        BeginForeignScan: Some(executor::begin),
+        IterateForeignScan: Some(executor::iterate),
+        ReScanForeignScan: Some(executor::rescan),
+        EndForeignScan: Some(executor::end),
         ExplainForeignScan: Some(explain::explain),
-        AddForeignUpdateTargets: Some(modify::add_targets),
-        PlanForeignModify: Some(modify::plan),
-        BeginForeignModify: Some(modify::begin),
-        EndForeignModify: Some(modify::end),
-        ExecForeignUpdate: Some(modify::update),
-        ExecForeignDelete: Some(modify::delete),
-        IsForeignRelUpdatable: Some(modify::updatable),
-        GetForeignRowMarkType: Some(modify::row_mark),
-        RefetchForeignRow: Some(modify::refetch),
+        AddForeignUpdateTargets: Some(callbacks::add_targets),
+        PlanForeignModify: Some(callbacks::plan),
+        BeginForeignModify: Some(callbacks::begin),
+        EndForeignModify: Some(callbacks::end),
+        ExecForeignUpdate: Some(callbacks::update),
+        ExecForeignDelete: Some(callbacks::delete),
+        IsForeignRelUpdatable: Some(callbacks::updatable),
+        GetForeignRowMarkType: Some(callbacks::row_mark),
+        RefetchForeignRow: Some(callbacks::refetch),
         ..Default::default()
     };
     // SAFETY: the server wants the table of callbacks in its own memory.

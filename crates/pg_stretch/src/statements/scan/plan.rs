@@ -1,19 +1,12 @@
 //! Planning: costs from the manifest, one path, and a plan that names columns and conditions but decides nothing (F12).
 
+use super::note::{Columns, PlanNote};
 use super::{current, quals};
 use crate::catalog::{scan, tables};
 use crate::pg::error::{OrRaise, Result};
 use crate::pg::list;
 use crate::statements::planner;
 use pgrx::prelude::*;
-
-/// Positions in `fdw_private`: a list of integer lists, which copies and travels to parallel workers.
-pub const PRIVATE_COLUMNS: i32 = 0;
-/// Flattened [`quals::Qual`]s.
-pub const PRIVATE_QUALS: i32 = 1;
-/// Four integers, 1 for true: cold rows would have to show system columns; the query names the foreign table itself;
-/// conditions of a policy or a security barrier come before others; the last expression is that of WHERE CURRENT OF.
-pub const PRIVATE_FLAGS: i32 = 2;
 
 /// Cost of decoding one value, in units of `cpu_operator_cost`; a rough measure against a heap tuple's.
 const DECODE_OPERATORS: f64 = 2.0;
@@ -100,28 +93,25 @@ pub unsafe extern "C-unwind" fn plan(
         let mut used = std::ptr::null_mut();
         pg_sys::pull_varattnos((*(*rel).reltarget).exprs.cast(), relid, &mut used);
         pg_sys::pull_varattnos(clauses.cast(), relid, &mut used);
-        let columns = columns_of(used);
         let (quals, mut expressions) = quals::collect(pruning, relid);
-        if let Some(current) = current {
+        let at_cursor = current.map(|current| {
             expressions = pg_sys::lappend(expressions, current.cast());
-        }
-        let mut private = std::ptr::null_mut();
-        let flags = [
-            shows_system(root, used),
-            named_directly(root, relid),
+            list::length(expressions) - 1
+        });
+        let note = PlanNote {
+            columns: columns_of(used),
+            quals,
+            shows_system: shows_system(root, used),
+            named_directly: named_directly(root, relid),
             secured,
-            current.is_some(),
-        ]
-        .map(i32::from);
-        for numbers in [&columns[..], &quals[..], &flags[..]] {
-            private = pg_sys::lappend(private, integers(numbers).cast());
-        }
+            at_cursor,
+        };
         pg_sys::make_foreignscan(
             target,
             clauses,
             relid,
             expressions,
-            private,
+            note.to_list(),
             std::ptr::null_mut(),
             std::ptr::null_mut(),
             outer,
@@ -176,19 +166,19 @@ pub unsafe extern "C-unwind" fn parallel_safe(
 /// The bitmapset that `pull_varattnos` fills begins at this number.
 const OFFSET: i32 = pg_sys::FirstLowInvalidHeapAttributeNumber;
 
-/// Attribute numbers of the columns, or 0 alone for the whole row.
-unsafe fn columns_of(used: *mut pg_sys::Bitmapset) -> Vec<i32> {
+/// The columns of a set that `pull_varattnos` filled.
+unsafe fn columns_of(used: *mut pg_sys::Bitmapset) -> Columns {
     let mut columns = Vec::new();
     let mut member = -1;
     loop {
         // SAFETY: walks a valid set.
         member = unsafe { pg_sys::bms_next_member(used, member) };
         if member < 0 {
-            return columns;
+            return Columns::Some(columns);
         }
         match member + OFFSET {
-            0 => return vec![0],
-            attribute if attribute > 0 => columns.push(attribute),
+            0 => return Columns::WholeRow,
+            attribute if attribute > 0 => columns.push(attribute as i16),
             _ => {}
         }
     }
@@ -213,20 +203,4 @@ unsafe fn shows_system(root: *mut pg_sys::PlannerInfo, used: *mut pg_sys::Bitmap
             && (*(*root).parse).commandType == pg_sys::CmdType::CMD_SELECT
             && (*root).rowMarks.is_null()
     }
-}
-
-/// A list of integers.
-unsafe fn integers(numbers: &[i32]) -> *mut pg_sys::List {
-    // SAFETY: appends to a list of our own. An empty list is NIL, which is a valid member too.
-    unsafe {
-        numbers
-            .iter()
-            .fold(std::ptr::null_mut(), |list, number| pg_sys::lappend_int(list, *number))
-    }
-}
-
-/// Reads one of the lists of `fdw_private`.
-pub unsafe fn private(scan: *mut pg_sys::ForeignScan, position: i32) -> Vec<i32> {
-    // SAFETY: the plan was made by `plan`, so the member is an integer list or NIL.
-    unsafe { list::integers(list::nth((*scan).fdw_private, position)) }
 }

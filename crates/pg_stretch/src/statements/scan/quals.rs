@@ -48,16 +48,6 @@ pub struct Qual {
     pub expression: i32,
 }
 
-const KINDS: [Kind; 6] = [
-    Kind::Compare,
-    Kind::In,
-    Kind::IsNull,
-    Kind::IsNotNull,
-    Kind::True,
-    Kind::False,
-];
-const WIDTH: usize = 5;
-
 impl Qual {
     fn simple(attribute: i16, kind: Kind) -> Self {
         Self {
@@ -68,41 +58,14 @@ impl Qual {
             expression: -1,
         }
     }
-
-    fn flatten(&self) -> [i32; WIDTH] {
-        let kind = KINDS.iter().position(|kind| *kind == self.kind).unwrap_or_default();
-        [
-            i32::from(self.attribute),
-            kind as i32,
-            self.strategy,
-            self.value_type.to_u32() as i32,
-            self.expression,
-        ]
-    }
 }
 
-/// Reads back what [`collect`] wrote.
-pub fn unflatten(numbers: &[i32]) -> Vec<Qual> {
-    numbers
-        .chunks_exact(WIDTH)
-        .filter_map(|n| {
-            Some(Qual {
-                attribute: i16::try_from(n[0]).ok()?,
-                kind: *KINDS.get(usize::try_from(n[1]).ok()?)?,
-                strategy: n[2],
-                value_type: pg_sys::Oid::from(n[3] as u32),
-                expression: n[4],
-            })
-        })
-        .collect()
-}
-
-/// Finds the conditions of a list of clauses: flattened for `fdw_private`, and their values for `fdw_exprs`.
+/// Finds the conditions of a list of clauses, and their values for `fdw_exprs`.
 ///
 /// # Safety
 /// `clauses` is a list of expressions of the planner about the relation with range table index `relid`.
-pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> (Vec<i32>, *mut pg_sys::List) {
-    let mut numbers = Vec::new();
+pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> (Vec<Qual>, *mut pg_sys::List) {
+    let mut quals = Vec::new();
     let mut expressions = std::ptr::null_mut();
     // SAFETY: as the caller promises; node tags tell the types.
     unsafe {
@@ -113,11 +76,11 @@ pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> (Vec<i32>, *mut
                     qual.expression = list::length(expressions);
                     expressions = pg_sys::lappend(expressions, value.cast());
                 }
-                numbers.extend(qual.flatten());
+                quals.push(qual);
             }
         }
     }
-    (numbers, expressions)
+    (quals, expressions)
 }
 
 type Found = Option<(Qual, *mut pg_sys::Node)>;

@@ -1,0 +1,147 @@
+//! What the planner notes for the executor. A plan is copied, kept and sent to parallel workers as lists of integers, so the note becomes
+//! some and is read back from them.
+
+#[cfg(test)]
+mod tests;
+
+use super::quals::{Kind, Qual};
+use crate::pg::list;
+use pgrx::pg_sys;
+
+/// Which columns a query needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Columns {
+    /// All of them, as one value.
+    WholeRow,
+    /// Attribute numbers.
+    Some(Vec<i16>),
+}
+
+impl Columns {
+    /// Whether the column with this attribute number is needed.
+    pub fn contain(&self, attribute: i16) -> bool {
+        match self {
+            Self::WholeRow => true,
+            Self::Some(columns) => columns.contains(&attribute),
+        }
+    }
+}
+
+/// The note of one scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanNote {
+    pub columns: Columns,
+    /// Conditions that may prune; their values are among the plan's expressions.
+    pub quals: Vec<Qual>,
+    /// Cold rows would have to show system columns.
+    pub shows_system: bool,
+    /// The query names the foreign table itself.
+    pub named_directly: bool,
+    /// Conditions of a policy or a security barrier come before others.
+    pub secured: bool,
+    /// Where WHERE CURRENT OF is among the plan's expressions.
+    pub at_cursor: Option<i32>,
+}
+
+/// Kinds by their numbers in a note.
+const KINDS: [Kind; 6] = [
+    Kind::Compare,
+    Kind::In,
+    Kind::IsNull,
+    Kind::IsNotNull,
+    Kind::True,
+    Kind::False,
+];
+/// Integers of one condition.
+const WIDTH: usize = 5;
+/// Stands for "no position" and, as a column, for the whole row.
+const NONE: i32 = -1;
+
+impl PlanNote {
+    /// The note as lists of integers.
+    fn numbers(&self) -> [Vec<i32>; 3] {
+        let columns = match &self.columns {
+            Columns::WholeRow => vec![NONE],
+            Columns::Some(columns) => columns.iter().map(|column| i32::from(*column)).collect(),
+        };
+        let quals = self.quals.iter().flat_map(flatten).collect();
+        let flags = [self.shows_system, self.named_directly, self.secured].map(i32::from);
+        let cursor = self.at_cursor.unwrap_or(NONE);
+        [columns, quals, [&flags[..], &[cursor]].concat()]
+    }
+
+    /// Reads the lists back; `None` when they are no note.
+    fn from_numbers([columns, quals, flags]: &[Vec<i32>; 3]) -> Option<Self> {
+        let columns = match columns.as_slice() {
+            [NONE] => Columns::WholeRow,
+            some => Columns::Some(some.iter().map(|n| i16::try_from(*n).ok()).collect::<Option<_>>()?),
+        };
+        let &[shows_system, named_directly, secured, cursor] = flags.as_slice() else {
+            return None;
+        };
+        if quals.len() % WIDTH != 0 {
+            return None;
+        }
+        Some(Self {
+            columns,
+            quals: quals.chunks_exact(WIDTH).map(unflatten).collect::<Option<_>>()?,
+            shows_system: shows_system == 1,
+            named_directly: named_directly == 1,
+            secured: secured == 1,
+            at_cursor: (cursor != NONE).then_some(cursor),
+        })
+    }
+
+    /// The note as a plan carries it, in the current memory context.
+    pub fn to_list(&self) -> *mut pg_sys::List {
+        let lists = self.numbers().map(|numbers| {
+            // SAFETY: appends to a list of our own. An empty list is NIL, which is a valid member too.
+            numbers.iter().fold(std::ptr::null_mut(), |list, number| unsafe {
+                pg_sys::lappend_int(list, *number)
+            })
+        });
+        lists.into_iter().fold(std::ptr::null_mut(), |note, list| {
+            // SAFETY: as above.
+            unsafe { pg_sys::lappend(note, list.cast()) }
+        })
+    }
+
+    /// Reads the note of a plan; `None` when it is none of ours.
+    ///
+    /// # Safety
+    /// `note` is NIL or a live list whose members are lists of integers.
+    pub unsafe fn from_list(note: *const pg_sys::List) -> Option<Self> {
+        // SAFETY: the caller's promise.
+        let lists = unsafe { list::pointers::<pg_sys::List>(note) };
+        let [columns, quals, flags] = lists.as_slice() else {
+            return None;
+        };
+        // SAFETY: as above.
+        let numbers = [*columns, *quals, *flags].map(|member| unsafe { list::integers(member) });
+        Self::from_numbers(&numbers)
+    }
+}
+
+fn flatten(qual: &Qual) -> [i32; WIDTH] {
+    let kind = KINDS.iter().position(|kind| *kind == qual.kind).unwrap_or_default();
+    [
+        i32::from(qual.attribute),
+        kind as i32,
+        qual.strategy,
+        qual.value_type.to_u32() as i32,
+        qual.expression,
+    ]
+}
+
+fn unflatten(numbers: &[i32]) -> Option<Qual> {
+    let &[attribute, kind, strategy, value_type, expression] = numbers else {
+        return None;
+    };
+    Some(Qual {
+        attribute: i16::try_from(attribute).ok()?,
+        kind: *KINDS.get(usize::try_from(kind).ok()?)?,
+        strategy,
+        value_type: pg_sys::Oid::from(value_type as u32),
+        expression,
+    })
+}

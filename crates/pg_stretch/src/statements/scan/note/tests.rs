@@ -1,0 +1,70 @@
+//! A note is read back as it was written.
+
+use super::*;
+
+fn note(columns: Columns, quals: Vec<Qual>) -> PlanNote {
+    PlanNote {
+        columns,
+        quals,
+        shows_system: false,
+        named_directly: true,
+        secured: false,
+        at_cursor: None,
+    }
+}
+
+fn quals() -> Vec<Qual> {
+    KINDS
+        .iter()
+        .enumerate()
+        .map(|(at, kind)| Qual {
+            attribute: at as i16 + 1,
+            kind: *kind,
+            strategy: at as i32,
+            // More than an i32 holds.
+            value_type: pg_sys::Oid::from(u32::MAX - at as u32),
+            expression: at as i32 - 1,
+        })
+        .collect()
+}
+
+#[test]
+fn notes_come_back_as_they_went() {
+    for columns in [
+        Columns::WholeRow,
+        Columns::Some(vec![]),
+        Columns::Some(vec![1, 7, 1600]),
+    ] {
+        for at in 0..16 {
+            let note = PlanNote {
+                shows_system: at & 1 != 0,
+                named_directly: at & 2 != 0,
+                secured: at & 4 != 0,
+                at_cursor: (at & 8 != 0).then_some(at),
+                ..note(columns.clone(), quals())
+            };
+            assert_eq!(PlanNote::from_numbers(&note.numbers()), Some(note));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_note_is_none() {
+    let good = note(Columns::Some(vec![2]), quals()).numbers();
+    let broken = |list: usize, change: fn(&mut Vec<i32>)| {
+        let mut numbers = good.clone();
+        change(&mut numbers[list]);
+        PlanNote::from_numbers(&numbers)
+    };
+    assert_eq!(broken(0, |columns| columns.push(40_000)), None);
+    assert_eq!(broken(1, |quals| drop(quals.pop())), None);
+    assert_eq!(broken(1, |quals| quals[1] = KINDS.len() as i32), None);
+    assert_eq!(broken(2, |flags| flags.push(0)), None);
+}
+
+#[test]
+fn a_whole_row_contains_every_column() {
+    assert!(Columns::WholeRow.contain(3));
+    assert!(Columns::Some(vec![3]).contain(3));
+    assert!(!Columns::Some(vec![3]).contain(2));
+}
