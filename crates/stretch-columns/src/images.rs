@@ -61,9 +61,7 @@ pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>) -> Result
         Reading::Float32 => immediate::<Float32Type>(array, rows, |v| i64::from(v.to_bits() as i32) as u64),
         Reading::Float64 => immediate::<Float64Type>(array, rows, f64::to_bits),
         Reading::Date => immediate::<Date32Type>(array, rows, |v| i64::from(date_from_parquet(v)) as u64),
-        Reading::Timestamp => {
-            immediate::<TimestampMicrosecondType>(array, rows, |v| timestamp_from_parquet(v) as u64)
-        }
+        Reading::Timestamp => immediate::<TimestampMicrosecondType>(array, rows, |v| timestamp_from_parquet(v) as u64),
         Reading::Uuid => {
             let array = array.as_fixed_size_binary_opt().ok_or(ImageError::WrongArray)?;
             placed(array, rows, |row, area| {
@@ -72,7 +70,9 @@ pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>) -> Result
             })
         }
         Reading::Decimal(scale) => {
-            let array = array.as_primitive_opt::<Decimal128Type>().ok_or(ImageError::WrongArray)?;
+            let array = array
+                .as_primitive_opt::<Decimal128Type>()
+                .ok_or(ImageError::WrongArray)?;
             let mut digits = Vec::with_capacity(32);
             placed(array, rows, |row, area| {
                 digits.clear();

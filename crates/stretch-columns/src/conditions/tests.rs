@@ -77,7 +77,7 @@ fn left(detail: &SegmentDetail, conditions: &[Condition]) -> Option<Vec<usize>> 
     choice.row_groups(conditions)
 }
 
-fn any(detail: &SegmentDetail, conditions: &[Condition]) -> bool {
+fn any_left(detail: &SegmentDetail, conditions: &[Condition]) -> bool {
     let mut summary = Summary::default();
     summary.add(detail);
     may_match_any(&summary, true, conditions, &|attribute| (attribute == 1).then_some(7))
@@ -108,7 +108,7 @@ fn a_comparison_with_null_leaves_nothing() {
         },
     ] {
         assert_eq!(left(&detail, &[condition(test.clone())]), None);
-        assert!(!any(&detail, &[condition(test)]));
+        assert!(!any_left(&detail, &[condition(test)]));
     }
 }
 
@@ -122,10 +122,10 @@ fn a_column_that_the_segment_lacks_is_null() {
     };
     let one = Test::Compare(CompareOp::Eq, Bound::Int(1));
     assert_eq!(left(&detail, &[other(Test::IsNull)]), Some(vec![0]));
-    assert!(any(&detail, &[other(Test::IsNull)]));
+    assert!(any_left(&detail, &[other(Test::IsNull)]));
     for test in [Test::IsNotNull, one, Test::Unknown] {
         assert_eq!(left(&detail, &[other(test.clone())]), None);
-        assert!(!any(&detail, &[other(test)]));
+        assert!(!any_left(&detail, &[other(test)]));
     }
 }
 
@@ -208,7 +208,7 @@ fn no_group_with_a_matching_row_is_left_out() {
                 let (some, none) = counts.get();
                 counts.set((some + usize::from(met), none + usize::from(!read)));
             }
-            prop_assert!(any(&detail, &conditions) || chosen.is_none());
+            prop_assert!(any_left(&detail, &conditions) || chosen.is_none());
             Ok(())
         })
         .unwrap();

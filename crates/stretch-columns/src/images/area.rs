@@ -48,8 +48,7 @@ impl Area {
     /// A varlena with a header of four bytes, aligned: what functions of numeric want without a copy.
     pub fn aligned(&mut self, value: &[u8]) -> Result<(), TooLong> {
         let header = long_header(value.len())?;
-        self.bytes
-            .resize(self.bytes.len().next_multiple_of(LONG_ALIGNMENT), 0);
+        self.bytes.resize(self.bytes.len().next_multiple_of(LONG_ALIGNMENT), 0);
         self.places.push(Some(self.bytes.len()));
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(value);
@@ -79,7 +78,9 @@ impl Area {
 
     /// One datum per value, in order, when the bytes have been copied to `base`; 0 for NULL.
     pub fn datums(&self, base: usize) -> impl ExactSizeIterator<Item = usize> + '_ {
-        self.places.iter().map(move |place| place.map_or(0, |place| base + place))
+        self.places
+            .iter()
+            .map(move |place| place.map_or(0, |place| base + place))
     }
 }
 

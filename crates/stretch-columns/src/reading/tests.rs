@@ -73,15 +73,22 @@ fn requests_are_counted_as_they_travel() {
 #[test]
 fn long_ranges_are_cut_into_requests() {
     let limits = Limits { gap: 5, length: 100 };
-    assert_eq!(requests(std::slice::from_ref(&(0..250)), limits), [0..100, 100..200, 200..250]);
+    assert_eq!(
+        requests(std::slice::from_ref(&(0..250)), limits),
+        [0..100, 100..200, 200..250]
+    );
     assert_eq!(requests(&[0..98, 102..110], limits), [0..98, 102..110]);
     assert_eq!(requests(&[0..90, 95..110], limits), [0..100, 100..110]);
     assert_eq!(requests(&[0..300, 10..20], limits), [0..100, 100..200, 200..300]);
 }
 
 fn ranges() -> impl Strategy<Value = Vec<Range<u64>>> {
-    vec((0u64..2000, 0u64..200), 0..12)
-        .prop_map(|ranges| ranges.into_iter().map(|(start, length)| start..start + length).collect())
+    vec((0u64..2000, 0u64..200), 0..12).prop_map(|ranges| {
+        ranges
+            .into_iter()
+            .map(|(start, length)| start..start + length)
+            .collect()
+    })
 }
 
 #[test]
@@ -168,7 +175,10 @@ fn gaps_count_as_bytes_on_their_way() {
 #[test]
 fn the_window_stays_within_its_limit() {
     let steps = vec(prop_oneof![4 => Just(None), 1 => (0usize..20).prop_map(Some)], 1..30);
-    let wants = vec(ranges().prop_filter("has bytes", |r| r.iter().any(|r| !r.is_empty())), 20);
+    let wants = vec(
+        ranges().prop_filter("has bytes", |r| r.iter().any(|r| !r.is_empty())),
+        20,
+    );
     let ahead = std::cell::Cell::new(0);
     runner(200)
         .run(&(wants, steps, 0u64..4000), |(wants, steps, limit)| {
