@@ -1,7 +1,7 @@
 //! Conditions with their values, and which segments and row groups statistics leave (F12, F13).
 //!
-//! The conditions of a scan all hold together. Who makes one answers for its meaning: that the comparison is exact for the
-//! type is decided by [`crate::exact`] when the plan is made.
+//! The conditions of a scan all hold together. Who makes one answers for its meaning: that the comparison is exact for
+//! the type is decided by [`crate::exact`] when the plan is made.
 
 use stretch_segment::{Bound, ColumnStats, CompareOp, Predicate, SegmentDetail, Summary, may_match};
 
@@ -19,8 +19,8 @@ pub struct Condition {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
     Compare(CompareOp, Bound),
-    /// Equal to one of an array's elements that are not NULL. With `or_null` the array has a NULL too, so for what equals
-    /// none of them SQL's answer is unknown rather than false.
+    /// Equal to one of an array's elements that are not NULL. With `or_null` the array has a NULL too, so for what
+    /// equals none of them SQL's answer is unknown rather than false.
     In {
         values: Vec<Bound>,
         or_null: bool,

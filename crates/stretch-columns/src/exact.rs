@@ -2,25 +2,26 @@
 //!
 //! Five uses ask it, and they do not all get the same answer:
 //!
-//! * [`statistics`]: a condition of a query that may prune. It comes with an operator, which decides: the operator must order
-//!   its operands as statistics do. A `name` column passes, whatever its collation, and it costs nothing: its values have no
-//!   bounds, so only NULLs and key filters are asked.
-//! * [`bound`]: a value that is compared with statistics. It may be of another type than the column (`int2 < int8`), so the
-//!   type of the value is asked. `varchar` never comes, for no operator takes it: what comes is text.
-//! * [`key_range`]: the range of new keys. It comes from an index, so there is no operator to look at, and only order is
-//!   asked: text needs a collation in byte order where [`statistics`] would let an equality pass.
-//! * [`hashed`]: hashes of keys, by PostgreSQL's own hash functions. They know the equality of each type, so types whose
-//!   order or bytes say nothing pass too (`bpchar`, `interval`, `inet`); never a nondeterministic collation, whose hash changes
-//!   with its version. `name` and `varchar` have no entry: no key filter was ever made of the one, the other comes as text.
-//! * [`rows`]: conditions on decoded values. As [`statistics`], but without `name`, whose stored bytes are those of a send
-//!   function.
+//! * [`statistics`]: a condition of a query that may prune. It comes with an operator, which decides: the operator must
+//!   order its operands as statistics do. A `name` column passes, whatever its collation, and it costs nothing: its
+//!   values have no bounds, so only NULLs and key filters are asked.
+//! * [`bound`]: a value that is compared with statistics. It may be of another type than the column (`int2 < int8`), so
+//!   the type of the value is asked. `varchar` never comes, for no operator takes it: what comes is text.
+//! * [`key_range`]: the range of new keys. It comes from an index, so there is no operator to look at, and only order
+//!   is asked: text needs a collation in byte order where [`statistics`] would let an equality pass.
+//! * [`hashed`]: hashes of keys, by PostgreSQL's own hash functions. They know the equality of each type, so types
+//!   whose order or bytes say nothing pass too (`bpchar`, `interval`, `inet`); never a nondeterministic collation,
+//!   whose hash changes with its version. `name` and `varchar` have no entry: no key filter was ever made of the one,
+//!   the other comes as text.
+//! * [`rows`]: conditions on decoded values. As [`statistics`], but without `name`, whose stored bytes are those of a
+//!   send function.
 
 pub mod oid;
 
 use stretch_segment::CompareOp;
 
-/// Families of B-tree operators that order their types as statistics do. An operator outside of them compares in some other
-/// way; text_pattern_ops and bpchar_ops are left out on purpose.
+/// Families of B-tree operators that order their types as statistics do. An operator outside of them compares in some
+/// other way; text_pattern_ops and bpchar_ops are left out on purpose.
 pub const FAMILIES: [u32; 8] = [
     oid::INTEGER_OPS,
     oid::FLOAT_OPS,
@@ -171,9 +172,9 @@ pub fn compare_op(strategy: i32) -> Option<CompareOp> {
     }
 }
 
-/// May a condition on a column prune by statistics, and as which comparison? `column` is the column's type below all domains,
-/// `collation` the one that the operator was given. A type that is not in the table is refused, also when somebody has added
-/// its operators to a built-in family.
+/// May a condition on a column prune by statistics, and as which comparison? `column` is the column's type below all
+/// domains, `collation` the one that the operator was given. A type that is not in the table is refused, also when
+/// somebody has added its operators to a built-in family.
 pub fn statistics(column: u32, operator: &Operator, collation: Collation) -> Option<CompareOp> {
     let op = compare_op(operator.strategy).filter(|_| FAMILIES.contains(&operator.family))?;
     let compares = find(column)?.compares;
@@ -200,7 +201,8 @@ pub fn key_range(operand: u32, collation: Collation) -> bool {
     bound(operand).is_some() && (operand != oid::TEXT || collation.orders_by_bytes())
 }
 
-/// Are hashes of keys of this type, by the type's own extended hash function, the same in every database of one encoding?
+/// Are hashes of keys of this type, by the type's own extended hash function, the same in every database of one
+/// encoding?
 pub fn hashed(operand: u32, collation: Collation) -> bool {
     collation != Collation::Nondeterministic && find(operand).is_some_and(|row| row.hashed)
 }
@@ -210,8 +212,9 @@ pub fn rows(column: u32) -> bool {
     find(column).is_some_and(|row| row.rows)
 }
 
-/// Are bytes of text in a segment comparable with those of a condition? Stored text is UTF-8, or in the server's encoding
-/// where that is SQL_ASCII; conditions are in the server's encoding (F13). Both are names as `pg_encoding_to_char` gives them.
+/// Are bytes of text in a segment comparable with those of a condition? Stored text is UTF-8, or in the server's
+/// encoding where that is SQL_ASCII; conditions are in the server's encoding (F13). Both are names as
+/// `pg_encoding_to_char` gives them.
 pub fn text_comparable(database: &str, segment: &str) -> bool {
     database == segment && matches!(database, "UTF8" | "SQL_ASCII")
 }

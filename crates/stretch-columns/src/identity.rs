@@ -1,8 +1,8 @@
 //! The row identity of a cold row: the item pointer that stands for a row of a segment.
 //!
-//! A scan numbers the rows of all segments of a table: the segment's number in the manifest's list, then 24 bits for the row.
-//! That number is spelled as block and offset, with offsets that no heap row has, so that a cold row is never taken for a
-//! hot one. An identity is good for one list of segments, that is for one statement.
+//! A scan numbers the rows of all segments of a table: the segment's number in the manifest's list, then 24 bits for
+//! the row. That number is spelled as block and offset, with offsets that no heap row has, so that a cold row is never
+//! taken for a hot one. An identity is good for one list of segments, that is for one statement.
 
 use stretch_segment::limits::MAX_ROWS;
 

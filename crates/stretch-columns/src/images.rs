@@ -1,9 +1,10 @@
 //! PostgreSQL images of native values: what datums hold, or point at, without a call into the server per value.
 //!
-//! A slice of a column becomes either one machine word per row, for types that are passed by value, or one piece of bytes with
-//! a place in it per row. The extension copies the bytes once, to where the server allocates (aligned to eight bytes), and adds
-//! that address to the places. Values that need a function of their type ([`Reading::Receive`], [`Reading::Input`]) have no
-//! image here, nor has text that must be converted; for that see [`bytes_at`] and [`Area::packed`].
+//! A slice of a column becomes either one machine word per row, for types that are passed by value, or one piece of
+//! bytes with a place in it per row. The extension copies the bytes once, to where the server allocates (aligned to
+//! eight bytes), and adds that address to the places. Values that need a function of their type ([`Reading::Receive`],
+//! [`Reading::Input`]) have no image here, nor has text that must be converted; for that see [`bytes_at`] and
+//! [`Area::packed`].
 
 mod area;
 
@@ -18,8 +19,8 @@ use arrow_array::{Array, ArrowPrimitiveType};
 use std::ops::Range;
 use stretch_segment::{date_from_parquet, numeric, timestamp_from_parquet};
 
-/// Images of some rows of a column, in their order. Which rows are NULL says the array; their images mean nothing, except
-/// that a place of a NULL row is none.
+/// Images of some rows of a column, in their order. Which rows are NULL says the array; their images mean nothing,
+/// except that a place of a NULL row is none.
 #[derive(Debug)]
 pub enum Images {
     /// Passed by value: the datum, extended by its sign, as the server does it.
@@ -43,8 +44,8 @@ pub enum ImageError {
     TooLong(#[from] TooLong),
 }
 
-/// Images of `rows` of `array`, which `reading` describes. Text is taken as it is: the caller answers for its being valid in
-/// the server's encoding (F37), see [`is_checked_text`].
+/// Images of `rows` of `array`, which `reading` describes. Text is taken as it is: the caller answers for its being
+/// valid in the server's encoding (F37), see [`is_checked_text`].
 pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>) -> Result<Images, ImageError> {
     if rows.start > rows.end || rows.end > array.len() {
         return Err(ImageError::WrongArray);
@@ -111,8 +112,8 @@ pub fn bytes_at(array: &dyn Array, row: usize) -> Option<&[u8]> {
     }
 }
 
-/// Is this text known to be valid UTF-8? What was stored as plain bytes is in the encoding of the database that wrote it, and
-/// the server must verify it before anybody sees it (F37).
+/// Is this text known to be valid UTF-8? What was stored as plain bytes is in the encoding of the database that wrote
+/// it, and the server must verify it before anybody sees it (F37).
 pub fn is_checked_text(array: &dyn Array) -> bool {
     array.as_string_opt::<i32>().is_some()
 }

@@ -1,11 +1,11 @@
-//! Decisions about the columns of cold rows that need no server: what compares exactly, what a scan reads, how values look.
+//! Decisions about columns that need no server: what compares exactly, what a scan reads, how values look in memory.
 //!
-//! The extension recognises expressions, evaluates them and copies memory; all that follows from the values is here, so that
-//! it is tested without PostgreSQL. Nothing here does I/O, reads a clock or a source of randomness.
+//! The extension recognises expressions, evaluates them and copies memory; all that follows from the values is here, so
+//! that it is tested without PostgreSQL. Nothing here does I/O, reads a clock or a source of randomness.
 //!
 //! | module | which part of the extension needs it, and for what |
 //! |---|---|
-//! | [`exact`] | recognising conditions, evaluating them, narrowing by key ranges, hashing keys: which types, operators and collations compare exactly |
+//! | [`exact`] | recognising and evaluating conditions, key ranges, key hashes: what compares exactly |
 //! | [`stored`] | reading columns: how a stored column becomes values of the foreign table's column |
 //! | [`conditions`] | choosing segments and row groups, and the look for new keys: what statistics leave |
 //! | [`select`] | the scan, before it makes datums: which rows of a batch the conditions leave |

@@ -1,7 +1,7 @@
 //! Read planning: which pieces and requests bring the bytes of column chunks, and how far ahead of need to ask.
 //!
-//! Ranges are offsets of bytes in a segment's object, from the first byte up to the one behind the last. Nothing here is
-//! trusted: the reader compares each chunk with its checksum before it decodes it (I-5).
+//! Ranges are offsets of bytes in a segment's object, from the first byte up to the one behind the last. Nothing here
+//! is trusted: the reader compares each chunk with its checksum before it decodes it (I-5).
 
 mod window;
 
@@ -50,7 +50,8 @@ pub fn first_piece(ranges: &[Range<u64>]) -> i32 {
     touched.map(|pieces| pieces.start).min().unwrap_or(0)
 }
 
-/// Cuts a range out of its pieces; shorter when pieces are missing or shorter than they should be, which the checksum finds.
+/// Cuts a range out of its pieces; shorter when pieces are missing or shorter than they should be, which the checksum
+/// finds.
 pub fn cut(held: &HashMap<i32, Bytes>, range: &Range<u64>) -> Bytes {
     let mut parts = pieces(range).filter_map(|number| {
         let piece = held.get(&number)?;
@@ -73,8 +74,8 @@ pub fn cut(held: &HashMap<i32, Bytes>, range: &Range<u64>) -> Bytes {
     }
 }
 
-/// The requests that bring these ranges: sorted, disjoint, each no longer than the limit. What a gap holds travels along
-/// unasked for. Ranges may overlap; empty ones need nothing.
+/// The requests that bring these ranges: sorted, disjoint, each no longer than the limit. What a gap holds travels
+/// along unasked for. Ranges may overlap; empty ones need nothing.
 pub fn requests(wanted: &[Range<u64>], limits: Limits) -> Vec<Range<u64>> {
     let mut sorted: Vec<&Range<u64>> = wanted.iter().filter(|range| range.start < range.end).collect();
     sorted.sort_by_key(|range| range.start);

@@ -1,8 +1,9 @@
 //! Which rows of a decoded batch the conditions leave, by SQL's three-valued logic and PostgreSQL's comparisons.
 //!
-//! A condition that cannot be decided on the stored values as PostgreSQL decides it has no answer here, and the caller must
-//! leave it to the server. Who makes a condition answers for its operator and collation ([`exact::statistics`]); what the type
-//! and the way of storing it allow is decided here. Nothing here raises an error, so it may run before a policy.
+//! A condition that cannot be decided on the stored values as PostgreSQL decides it has no answer here, and the caller
+//! must leave it to the server. Who makes a condition answers for its operator and collation ([`exact::statistics`]);
+//! what the type and the way of storing it allow is decided here. Nothing here raises an error, so it may run before a
+//! policy.
 
 mod kernels;
 mod truth;

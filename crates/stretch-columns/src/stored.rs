@@ -31,8 +31,8 @@ pub enum Reading {
 #[error("a column of a segment is stored in a way that does not fit the column's type")]
 pub struct DoesNotFit;
 
-/// Chooses the way to read a stored column as values of `kind`. What was sent or put out as text is read by the type's own
-/// functions, whatever its kind is now.
+/// Chooses the way to read a stored column as values of `kind`. What was sent or put out as text is read by the type's
+/// own functions, whatever its kind is now.
 pub fn reading(column: &ColumnDetail, kind: ColumnType) -> Result<Reading, DoesNotFit> {
     let way = match (column.form, column.stored, kind) {
         (ValueForm::Send, StoredType::Binary | StoredType::Utf8, _) => Reading::Receive,

@@ -1,4 +1,4 @@
-//! Numbers of PostgreSQL's built-in types (pg_type.dat) and B-tree operator families (pg_opfamily.dat); they never change.
+//! Numbers of built-in types (pg_type.dat) and B-tree operator families (pg_opfamily.dat); they never change.
 
 pub const BOOL: u32 = 16;
 pub const BYTEA: u32 = 17;

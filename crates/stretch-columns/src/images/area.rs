@@ -1,10 +1,11 @@
-//! Values of varying length in one piece of memory, with the headers of varlena (varatt.h, postgres.h before version 16).
+//! Values of varying length in one piece of memory, with the headers of varlena (varatt.h; postgres.h up to 15).
 
 /// Longest payload of a varlena with a header of one byte (VARATT_SHORT_MAX less the header).
 const SHORT_MAX: usize = 126;
 /// Bytes of the long header.
 const LONG_HEADER: usize = 4;
-/// Longest varlena with its header: 30 bits hold the length, and the server allocates no more (MaxAllocSize of memutils.h).
+/// Longest varlena with its header: 30 bits hold the length, and the server allocates no more (MaxAllocSize of
+/// memutils.h).
 const LONG_MAX: usize = 0x3FFF_FFFF;
 /// Alignment of varlenas with a long header (TYPALIGN_INT).
 const LONG_ALIGNMENT: usize = 4;
@@ -16,8 +17,8 @@ pub struct TooLong {
     pub bytes: usize,
 }
 
-/// Images of values one behind the other. A place that is a multiple of four is aligned once the area is copied to where
-/// the server allocates.
+/// Images of values one behind the other. A place that is a multiple of four is aligned once the area is copied to
+/// where the server allocates.
 #[derive(Debug, Default)]
 pub struct Area {
     bytes: Vec<u8>,

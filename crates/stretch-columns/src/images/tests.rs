@@ -156,8 +156,8 @@ fn uuids_have_no_header() {
     assert_eq!(area.datums(4096).collect::<Vec<_>>(), [4096, 0, 4112]);
 }
 
-/// The value of a numeric datum, digit by digit: base 10,000, with the weight of the first digit (numeric.c). `None` when its
-/// display scale is another.
+/// The value of a numeric datum, digit by digit: base 10,000, with the weight of the first digit (numeric.c). `None`
+/// when its display scale is another.
 fn decoded(payload: &[u8], scale: u16) -> Option<i128> {
     let words: Vec<u16> = payload
         .chunks(2)

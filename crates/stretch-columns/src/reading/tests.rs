@@ -135,19 +135,19 @@ fn get(window: &mut Window<usize>, wants: &[Vec<Range<u64>>], number: usize, lim
     if !window.advance(number) {
         window.started(number, &wants[number], number);
     }
-    while ahead {
-        let next = window.next(number);
-        if !wants.get(next).is_some_and(|want| window.admits(want, limit)) {
-            break;
-        }
+    let mut next = window.next(number);
+    while ahead && wants.get(next).is_some_and(|want| window.admits(want, limit)) {
         window.started(next, &wants[next], next);
+        next = window.next(number);
     }
     window.take()
 }
 
 #[test]
 fn the_window_reads_ahead_as_far_as_it_may() {
-    let wants: Vec<Vec<Range<u64>>> = (0..6).map(|i| vec![i * 100..i * 100 + 40]).collect();
+    let wants: Vec<Vec<Range<u64>>> = (0..6)
+        .map(|i| std::iter::once(i * 100..i * 100 + 40).collect())
+        .collect();
     let mut window = Window::default();
     // The first row group is asked for alone.
     assert_eq!(get(&mut window, &wants, 0, 100, false), Some(0));

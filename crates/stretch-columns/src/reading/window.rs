@@ -1,7 +1,7 @@
 //! The prefetch window: what was asked for ahead of need, in the order in which it is read.
 //!
-//! A scan reads numbered row groups one after the other. Nothing is asked for ahead before the first one was used, so that a
-//! LIMIT costs little; then as many as fit into a number of bytes are on their way.
+//! A scan reads numbered row groups one after the other. Nothing is asked for ahead before the first one was used, so
+//! that a LIMIT costs little; then as many as fit into a number of bytes are on their way.
 
 use super::travelling;
 use std::collections::VecDeque;
@@ -33,8 +33,8 @@ impl<T> Window<T> {
         self.pending.clear();
     }
 
-    /// Goes on to row group `number`; false when it must be asked for first. Requests that were passed over are forgotten, and
-    /// all of them when the scan jumped to one that none of them brings.
+    /// Goes on to row group `number`; false when it must be asked for first. Requests that were passed over are
+    /// forgotten, and all of them when the scan jumped to one that none of them brings.
     pub fn advance(&mut self, number: usize) -> bool {
         self.pending.retain(|pending| pending.number >= number);
         let is_there = self.pending.front().is_some_and(|pending| pending.number == number);
@@ -49,8 +49,8 @@ impl<T> Window<T> {
         self.pending.back().map_or(number, |pending| pending.number) + 1
     }
 
-    /// May a row group with these ranges be asked for ahead of need? What is on its way stays within `limit` bytes, those of
-    /// gaps between ranges included. A row group without ranges needs no request and ends the look ahead.
+    /// May a row group with these ranges be asked for ahead of need? What is on its way stays within `limit` bytes,
+    /// those of gaps between ranges included. A row group without ranges needs no request and ends the look ahead.
     pub fn admits(&self, ranges: &[Range<u64>], limit: u64) -> bool {
         let (requests, bytes) = travelling(ranges);
         requests > 0 && self.bytes().saturating_add(bytes) <= limit

@@ -1,7 +1,7 @@
 //! Comparisons of whole arrays with values: types are told apart once per array, operators once per comparison.
 //!
-//! Values without a bound of their own kind are not compared at all. NULLs hold some value of the array's type, which is
-//! compared too and whose result is dropped.
+//! Values without a bound of their own kind are not compared at all. NULLs hold some value of the array's type, which
+//! is compared too and whose result is dropped.
 
 use super::{Column, Truths};
 use crate::conditions::Test;
@@ -119,7 +119,8 @@ fn float(bound: &Bound) -> Option<i64> {
     }
 }
 
-/// A number that orders as PostgreSQL orders floats: NaN greatest and equal to itself, -0 equal to 0 (float8_cmp_internal).
+/// A number that orders as PostgreSQL orders floats: NaN greatest and equal to itself, -0 equal to 0
+/// (float8_cmp_internal).
 fn float_key(value: f64) -> i64 {
     if value.is_nan() {
         return i64::MAX;
@@ -168,7 +169,8 @@ fn wire(bound: &Bound) -> Option<Wire> {
     Some(Wire(sent))
 }
 
-/// A numeric at a column's scale: it lies at `floor`, or between that and the next number, or beyond all 128-bit numbers.
+/// A numeric at a column's scale: it lies at `floor`, or between that and the next number, or beyond all 128-bit
+/// numbers.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Decimal {
     floor: i128,

@@ -96,22 +96,16 @@ fn each_type_is_compared_as_row_by_row() {
 fn of_row(clause: &Clause, row: [Option<&Value>; 2]) -> Option<bool> {
     match clause {
         Clause::Test(condition) => holds(&condition.test, row[condition.attribute as usize]),
-        Clause::And(parts) => parts
-            .iter()
-            .map(|part| of_row(part, row))
-            .fold(Some(true), |all, next| match (all, next) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (Some(true), Some(true)) => Some(true),
-                _ => None,
-            }),
-        Clause::Or(parts) => parts
-            .iter()
-            .map(|part| of_row(part, row))
-            .fold(Some(false), |any, next| match (any, next) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (Some(false), Some(false)) => Some(false),
-                _ => None,
-            }),
+        Clause::And(parts) => {
+            let parts: Vec<_> = parts.iter().map(|part| of_row(part, row)).collect();
+            let is_true = parts.iter().all(|part| *part == Some(true));
+            (is_true || parts.contains(&Some(false))).then_some(is_true)
+        }
+        Clause::Or(parts) => {
+            let parts: Vec<_> = parts.iter().map(|part| of_row(part, row)).collect();
+            let is_false = parts.iter().all(|part| *part == Some(false));
+            (is_false || parts.contains(&Some(true))).then_some(!is_false)
+        }
         Clause::Not(inner) => of_row(inner, row).map(|truth| !truth),
     }
 }
