@@ -1,0 +1,125 @@
+//! Which rows of a decoded batch the conditions leave, by SQL's three-valued logic and PostgreSQL's comparisons.
+//!
+//! A condition that cannot be decided on the stored values as PostgreSQL decides it has no answer here, and the caller
+//! must leave it to the server. Who makes a condition answers for its operator and collation ([`exact::statistics`]);
+//! what the type and the way of storing it allow is decided here. Nothing here raises an error, so it may run before a
+//! policy.
+
+mod kernels;
+mod truth;
+
+pub use truth::Truths;
+
+use crate::conditions::{Condition, Test};
+use crate::exact;
+use crate::stored::Reading;
+use arrow_array::Array;
+use arrow_buffer::BooleanBuffer;
+
+/// A column of a batch.
+#[derive(Clone, Copy)]
+pub struct Column<'a> {
+    /// Its type below all domains.
+    pub base_type: u32,
+    pub reading: Reading,
+    /// Stored text has the bytes that conditions have ([`exact::text_comparable`]).
+    pub text_comparable: bool,
+    pub array: &'a dyn Array,
+}
+
+/// Where the values of an attribute are.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    Decoded(Column<'a>),
+    /// The segment has no such column, so that all is NULL.
+    Missing,
+    /// Not at hand: nothing can be said.
+    NotDecoded,
+}
+
+/// Conditions that are put together.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Clause {
+    Test(Condition),
+    /// Without parts it is true.
+    And(Vec<Clause>),
+    /// Without parts it is false.
+    Or(Vec<Clause>),
+    Not(Box<Clause>),
+}
+
+/// What conditions that all must hold leave of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// True for each row that satisfies all conditions but the open ones.
+    pub rows: BooleanBuffer,
+    /// Numbers of the conditions that nothing was said about: the server must check them.
+    pub open: Vec<usize>,
+}
+
+/// The rows of a batch of `rows` rows that satisfy all conditions.
+pub fn select<'a>(rows: usize, conditions: &[Condition], source_of: &dyn Fn(i16) -> Source<'a>) -> Selection {
+    let mut left = BooleanBuffer::new_set(rows);
+    let mut open = Vec::new();
+    for (number, condition) in conditions.iter().enumerate() {
+        match truths(rows, condition, source_of(condition.attribute)) {
+            Some(found) => left = &left & found.yes(),
+            None => open.push(number),
+        }
+    }
+    Selection { rows: left, open }
+}
+
+/// What a clause is for each row; `None` when nothing can be said about a part of it.
+pub fn clause_truths<'a>(rows: usize, clause: &Clause, source_of: &dyn Fn(i16) -> Source<'a>) -> Option<Truths> {
+    let part = |clause: &Clause| clause_truths(rows, clause, source_of);
+    match clause {
+        Clause::Test(condition) => truths(rows, condition, source_of(condition.attribute)),
+        Clause::And(parts) => parts.iter().try_fold(Truths::constant(rows, Some(true)), |all, next| {
+            Some(all.and(&part(next)?))
+        }),
+        Clause::Or(parts) => parts.iter().try_fold(Truths::constant(rows, Some(false)), |any, next| {
+            Some(any.or(&part(next)?))
+        }),
+        Clause::Not(inner) => part(inner).map(Truths::negated),
+    }
+}
+
+/// What one condition is for each row of its column.
+pub fn truths(rows: usize, condition: &Condition, source: Source<'_>) -> Option<Truths> {
+    let column = match source {
+        Source::Decoded(column) if column.array.len() == rows => column,
+        Source::Missing => return Some(of_nulls(rows, &condition.test)),
+        Source::Decoded(_) | Source::NotDecoded => return None,
+    };
+    match &condition.test {
+        Test::IsNull => Some(is_null(column.array)),
+        Test::IsNotNull => Some(is_null(column.array).negated()),
+        Test::Unknown => Some(Truths::constant(rows, None)),
+        Test::Compare(..) | Test::In { .. } => {
+            let exact = exact::rows(column.base_type) && (column.text_comparable || !condition.text);
+            exact.then(|| kernels::decide(&column, &condition.test)).flatten()
+        }
+    }
+}
+
+fn is_null(array: &dyn Array) -> Truths {
+    match array.nulls() {
+        Some(valid) => Truths::known(!valid.inner()),
+        None => Truths::constant(array.len(), Some(false)),
+    }
+}
+
+/// What a test is for rows without a value. With no element to compare with, even NULL is in no list: that is false.
+fn of_nulls(rows: usize, test: &Test) -> Truths {
+    let truth = match test {
+        Test::IsNull => Some(true),
+        Test::IsNotNull => Some(false),
+        Test::In { values, or_null } if values.is_empty() && !or_null => Some(false),
+        Test::In { .. } | Test::Compare(..) | Test::Unknown => None,
+    };
+    Truths::constant(rows, truth)
+}
+
+#[cfg(test)]
+mod tests;
