@@ -201,6 +201,11 @@ pub fn key_range(operand: u32, collation: Collation) -> bool {
     bound(operand).is_some() && (operand != oid::TEXT || collation.orders_by_bytes())
 }
 
+/// May one new key be compared with statistics? As [`key_range`], but only equality is asked.
+pub fn key_value(operand: u32, collation: Collation) -> bool {
+    bound(operand).is_some() && (operand != oid::TEXT || collation.equal_by_bytes())
+}
+
 /// Are hashes of keys of this type, by the type's own extended hash function, the same in every database of one
 /// encoding?
 pub fn hashed(operand: u32, collation: Collation) -> bool {

@@ -1,7 +1,7 @@
 //! Row groups on their way to whoever reads: bytes, checksums, arrays, and which of the rows are dead.
 
 use super::choose::Choice;
-use super::columns::{self, Reading, Target};
+use super::columns::{self, Target};
 use super::counters::Counters;
 use super::damage::damaged;
 use super::fetch::{Fetcher, Want};
@@ -14,6 +14,7 @@ use crate::pg::names;
 use arrow_array::ArrayRef;
 use std::ops::Range;
 use std::rc::Rc;
+use stretch_columns::stored::Reading;
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::SegmentId;
 use stretch_segment::{SegmentError, SegmentReader};

@@ -1,9 +1,9 @@
 //! Which segments and row groups a scan must read: those that neither statistics nor key filters rule out (design §7, F12, F13).
 
 use super::columns;
+use super::conditions::{self, Equal};
 use super::counters::Counters;
 use super::key_filter::{self, Hasher};
-use super::prune::{self, Condition, Equal};
 use super::reader::{Ask, Reader};
 use super::segments;
 use crate::catalog::rows::{Segment, UniqueKey};
@@ -11,6 +11,8 @@ use crate::catalog::tables;
 use crate::pg::error::Result;
 use std::collections::HashSet;
 use std::rc::Rc;
+use stretch_columns::conditions::{Choice as ByStatistics, Condition};
+use stretch_columns::exact;
 use stretch_core::ids::SegmentId;
 use stretch_segment::SegmentReader;
 use stretch_segment::key_filter::KeyId;
@@ -88,17 +90,12 @@ impl Reader {
     }
 
     /// False when the statistics of all segments together rule all of them out.
-    fn may_match_any(
-        &self,
-        segments: &Rc<Vec<Segment>>,
-        conditions: &[Condition],
-        counters: &mut Counters,
-    ) -> Result<bool> {
-        if segments.len() <= FEW_SEGMENTS || conditions.is_empty() {
+    fn may_match_any(&self, segments: &Rc<Vec<Segment>>, tests: &[Condition], counters: &mut Counters) -> Result<bool> {
+        if segments.len() <= FEW_SEGMENTS || tests.is_empty() {
             return Ok(true);
         }
         let overview = segments::overview(&self.table.table_id, segments, self.snapshot)?;
-        let may = prune::may_match_any(&overview, conditions, &|attribute| self.field_of(attribute));
+        let may = conditions::may_match_any(&overview, tests, &|attribute| self.field_of(attribute));
         if !may {
             counters.segments += segments.len() as u64;
             counters.segments_pruned += segments.len() as u64;
@@ -109,7 +106,7 @@ impl Reader {
 
     /// What the statistics of each segment leave.
     fn by_statistics(&self, segments: &[Segment], ask: &Ask, counters: &mut Counters) -> Result<Vec<Chosen>> {
-        let encoding = prune::database_encoding();
+        let encoding = conditions::database_encoding();
         let mut chosen = Vec::new();
         for (number, segment) in segments.iter().enumerate() {
             pgrx::check_for_interrupts!();
@@ -119,10 +116,10 @@ impl Reader {
             let reader = segments::reader(segment, self.snapshot)?;
             counters.segments += 1;
             let all = reader.row_groups().len() as u64;
-            let choice = prune::Choice {
+            let choice = ByStatistics {
                 detail: reader.detail(),
                 column_of: &|attribute| columns::find(reader.detail(), self.field_of(attribute)?),
-                text_comparable: prune::comparable(&encoding, &segment.server_encoding),
+                text_comparable: exact::text_comparable(&encoding, &segment.server_encoding),
             };
             let Some(row_groups) = choice
                 .row_groups(&ask.conditions.tests)

@@ -5,7 +5,8 @@ use crate::catalog::types;
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use pgrx::pg_sys;
-use stretch_segment::{ColumnDetail, ColumnType, SegmentDetail, StoredType, ValueForm};
+use stretch_columns::stored::{self, Reading};
+use stretch_segment::{ColumnDetail, ColumnType, SegmentDetail};
 
 /// A column that the scan fills.
 #[derive(Clone, Copy, Debug)]
@@ -56,57 +57,12 @@ pub fn find(detail: &SegmentDetail, field_id: i32) -> Option<usize> {
     detail.columns.iter().position(|column| column.field_id == field_id)
 }
 
-/// How stored values become datums of the column's type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    Bool,
-    Int16,
-    Int32,
-    Int64,
-    Float32,
-    Float64,
-    Date,
-    Timestamp,
-    /// A numeric with this display scale.
-    Decimal(u8),
-    NumericWire,
-    Uuid,
-    /// Text that may need converting to the server's encoding.
-    Text,
-    Bytes,
-    /// Through the type's receive function.
-    Receive,
-    /// Through the type's input function.
-    Input,
-}
-
 /// Chooses the way to read a stored column into `target`; an error when the types do not fit.
 pub fn reading(column: &ColumnDetail, target: &Target) -> Result<Reading> {
-    let way = match (column.form, column.stored, target.kind) {
-        (ValueForm::Send, StoredType::Binary | StoredType::Utf8, _) => Reading::Receive,
-        (ValueForm::Output, StoredType::Binary | StoredType::Utf8, _) => Reading::Input,
-        (ValueForm::Native, StoredType::Bool, ColumnType::Bool) => Reading::Bool,
-        (ValueForm::Native, StoredType::Int16, ColumnType::Int2) => Reading::Int16,
-        (ValueForm::Native, StoredType::Int32, ColumnType::Int4) => Reading::Int32,
-        (ValueForm::Native, StoredType::Int64, ColumnType::Int8) => Reading::Int64,
-        (ValueForm::Native, StoredType::Float32, ColumnType::Float4) => Reading::Float32,
-        (ValueForm::Native, StoredType::Float64, ColumnType::Float8) => Reading::Float64,
-        (ValueForm::Native, StoredType::Date32, ColumnType::Date) => Reading::Date,
-        (ValueForm::Native, StoredType::Timestamp, ColumnType::Timestamp) => Reading::Timestamp,
-        (ValueForm::Native, StoredType::TimestampTz, ColumnType::TimestampTz) => Reading::Timestamp,
-        (ValueForm::Native, StoredType::Decimal128 { scale, .. }, ColumnType::Numeric { .. }) => {
-            Reading::Decimal(scale)
-        }
-        (ValueForm::Native, StoredType::NumericWire, ColumnType::Numeric { .. }) => Reading::NumericWire,
-        (ValueForm::Native, StoredType::Uuid, ColumnType::Uuid) => Reading::Uuid,
-        (ValueForm::Native, StoredType::Utf8 | StoredType::Binary, ColumnType::Text) => Reading::Text,
-        (ValueForm::Native, StoredType::Binary, ColumnType::Bytea) => Reading::Bytes,
-        _ => {
-            return Err(Error::internal(format!(
-                "column {} of a segment is stored in a way that does not fit the column's type",
-                names::quote_ident(&column.name)
-            )));
-        }
-    };
-    Ok(way)
+    stored::reading(column, target.kind).map_err(|_| {
+        Error::internal(format!(
+            "column {} of a segment is stored in a way that does not fit the column's type",
+            names::quote_ident(&column.name)
+        ))
+    })
 }

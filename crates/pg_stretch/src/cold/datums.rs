@@ -1,12 +1,13 @@
 //! The values of a batch as datums, one slice of rows at a time.
 
 use super::batches::Batch;
-use super::columns::{Reading, Target};
+use super::columns::Target;
 use super::values::Maker;
 use crate::pg::error::Result;
 use arrow_array::{Array, ArrayRef};
 use pgrx::pg_sys;
 use std::ops::Range;
+use stretch_columns::stored::Reading;
 
 /// Rows made into datums at once.
 const SLICE: usize = 8192;

@@ -3,7 +3,9 @@
 
 pub mod batches;
 pub mod choose;
+pub mod collation;
 pub mod columns;
+pub mod conditions;
 pub mod counters;
 pub mod damage;
 pub mod datums;
@@ -12,10 +14,7 @@ pub mod identity;
 pub mod key_filter;
 pub mod lost;
 pub mod mode;
-pub mod prune;
 pub mod reader;
 pub mod segments;
-#[cfg(test)]
-mod tests;
 pub mod tombstone;
 pub mod values;

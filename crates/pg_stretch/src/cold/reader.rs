@@ -1,7 +1,7 @@
 //! The engine's face: the cold rows of one table, for one purpose, under one snapshot.
 
 use super::columns::{self, Target};
-use super::prune::Conditions;
+use super::conditions::Conditions;
 use crate::catalog::rows::StretchedTable;
 use crate::pg::error::{Error, Result};
 use crate::pg::names;

@@ -10,21 +10,18 @@ use super::counters::Counters;
 use super::reader::Reader;
 use crate::catalog::rows::Segment;
 use crate::catalog::snapshot::LATEST;
-use crate::catalog::tables::CHUNK_BYTES;
 use crate::endpoint::open;
 use crate::pg::error::{Error, Result};
 use crate::pg::{gucs, io};
 use bytes::Bytes;
 use place::Place;
 use staged::Pieces;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
+use stretch_columns::reading::{Window, travelling};
 use stretch_endpoint::{Endpoint, EndpointError};
-
-/// Neighbouring ranges with a gap up to this many bytes travel in one request, as `Endpoint::get_ranges` does it.
-const MAX_GAP: u64 = 256 * 1024;
 
 /// One row group to read: which segment of the fetcher, its row group, the ranges of its chunks.
 #[derive(Clone, Debug)]
@@ -34,19 +31,7 @@ pub struct Want {
     pub ranges: Vec<Range<u64>>,
 }
 
-impl Want {
-    fn bytes(&self) -> u64 {
-        self.ranges.iter().map(|range| range.end - range.start).sum()
-    }
-}
-
 type Answer = std::result::Result<Vec<Bytes>, EndpointError>;
-
-struct Pending {
-    number: usize,
-    bytes: u64,
-    ticket: io::Ticket<Answer>,
-}
 
 /// Fetches row groups in order.
 pub struct Fetcher {
@@ -55,7 +40,7 @@ pub struct Fetcher {
     wants: Vec<Want>,
     endpoint: Option<Arc<Endpoint>>,
     places: HashMap<usize, Place>,
-    pending: VecDeque<Pending>,
+    window: Window<io::Ticket<Answer>>,
     pieces: Pieces,
     delivered: bool,
 }
@@ -69,7 +54,7 @@ impl Fetcher {
             wants,
             endpoint: None,
             places: HashMap::new(),
-            pending: VecDeque::new(),
+            window: Window::default(),
             pieces: Pieces::default(),
             delivered: false,
         }
@@ -114,21 +99,18 @@ impl Fetcher {
             let place = place::remote(&self.reader, segment)?;
             self.places.insert(index, place);
         }
-        self.pending.retain(|pending| pending.number >= number);
-        if self.pending.front().is_none_or(|pending| pending.number != number) {
-            self.pending.clear();
+        if !self.window.advance(number) {
             self.request(number, counters)?;
         }
         if self.delivered {
             self.request_ahead(number, counters)?;
         }
         self.delivered = true;
-        let Some(pending) = self.pending.pop_front() else {
+        let Some(ticket) = self.window.take() else {
             return Err(Error::internal("a request was not started"));
         };
         let (table, segment) = (self.reader.table(), &self.segments[index]);
-        pending
-            .ticket
+        ticket
             .wait()?
             .map_err(|error| failed::answer(&error, table, segment, row_group))
     }
@@ -142,82 +124,25 @@ impl Fetcher {
             Some(endpoint) => endpoint.clone(),
             None => self.endpoint.insert(open::bound(LATEST)?).clone(),
         };
-        let ranges = self.wants[number].ranges.clone();
-        let (requests, bytes) = travelling(&ranges);
+        let ranges = &self.wants[number].ranges;
+        let (requests, bytes) = travelling(ranges);
         counters.requests += requests;
         counters.remote_bytes += bytes;
-        let ticket = io::spawn(async move { endpoint.get_ranges(&key, &ranges).await })?;
-        self.pending.push_back(Pending { number, bytes, ticket });
+        let asked = ranges.clone();
+        let ticket = io::spawn(async move { endpoint.get_ranges(&key, &asked).await })?;
+        self.window.started(number, ranges, ticket);
         Ok(true)
     }
 
     fn request_ahead(&mut self, number: usize, counters: &mut Counters) -> Result<()> {
         let limit = gucs::PREFETCH_BYTES.get() as u64 * 1024;
-        let mut next = self.pending.back().map_or(number, |pending| pending.number) + 1;
+        let mut next = self.window.next(number);
         while let Some(want) = self.wants.get(next) {
-            let on_the_way: u64 = self.pending.iter().map(|pending| pending.bytes).sum();
-            if want.ranges.is_empty() || on_the_way + want.bytes() > limit || !self.request(next, counters)? {
+            if !self.window.admits(&want.ranges, limit) || !self.request(next, counters)? {
                 break;
             }
             next += 1;
         }
         Ok(())
     }
-}
-
-fn piece_of(offset: u64) -> i32 {
-    (offset / CHUNK_BYTES as u64) as i32
-}
-
-/// Numbers of the staged pieces that a range of the object touches.
-pub fn pieces(range: &Range<u64>) -> Range<i32> {
-    if range.start >= range.end {
-        return 0..0;
-    }
-    piece_of(range.start)..piece_of(range.end - 1) + 1
-}
-
-/// Cuts a range out of its pieces; shorter when pieces are shorter than they should be, which the checksum finds.
-pub fn cut(held: &HashMap<i32, Bytes>, range: &Range<u64>) -> Bytes {
-    let mut parts = pieces(range).filter_map(|number| {
-        let piece = held.get(&number)?;
-        let base = number as u64 * CHUNK_BYTES as u64;
-        let end = (range.end - base).min(piece.len() as u64) as usize;
-        let start = (range.start.saturating_sub(base) as usize).min(end);
-        Some(piece.slice(start..end))
-    });
-    match (parts.next(), parts.next()) {
-        (None, _) => Bytes::new(),
-        (Some(only), None) => only,
-        (Some(first), Some(second)) => {
-            let mut joined = first.to_vec();
-            joined.extend_from_slice(&second);
-            for part in parts {
-                joined.extend_from_slice(&part);
-            }
-            joined.into()
-        }
-    }
-}
-
-/// Requests and bytes that fetching these ranges costs.
-pub fn travelling(ranges: &[Range<u64>]) -> (u64, u64) {
-    let mut sorted: Vec<&Range<u64>> = ranges.iter().filter(|range| range.start < range.end).collect();
-    sorted.sort_by_key(|range| range.start);
-    let (mut requests, mut bytes, mut end) = (0, 0, None::<u64>);
-    for range in sorted {
-        match end {
-            Some(so_far) if range.start <= so_far.saturating_add(MAX_GAP) => {
-                let further = range.end.max(so_far);
-                bytes += further - so_far;
-                end = Some(further);
-            }
-            _ => {
-                requests += 1;
-                bytes += range.end - range.start;
-                end = Some(range.end);
-            }
-        }
-    }
-    (requests, bytes)
 }

@@ -1,13 +1,16 @@
 //! Column chunks out of the pieces in which a segment is staged.
 
 use crate::catalog::rows::Segment;
-use crate::catalog::tables;
+use crate::catalog::tables::{self, CHUNK_BYTES};
 use crate::cold::counters::Counters;
 use crate::pg::error::Result;
 use bytes::Bytes;
 use pgrx::pg_sys;
 use std::collections::HashMap;
 use std::ops::Range;
+use stretch_columns::reading::{self, PIECE_BYTES};
+
+const _: () = assert!(CHUNK_BYTES as u64 == PIECE_BYTES);
 
 /// Pieces of the segment that is read; a piece often serves several row groups.
 #[derive(Default)]
@@ -30,15 +33,11 @@ impl Pieces {
             self.held.clear();
             self.of = Some(index);
         }
-        let first_needed = ranges
-            .iter()
-            .map(|range| super::piece_of(range.start))
-            .min()
-            .unwrap_or(0);
+        let first_needed = reading::first_piece(ranges);
         self.held.retain(|number, _| *number >= first_needed);
         let mut chunks = Vec::with_capacity(ranges.len());
         for range in ranges {
-            for number in super::pieces(range) {
+            for number in reading::pieces(range) {
                 if self.held.contains_key(&number) {
                     continue;
                 }
@@ -49,7 +48,7 @@ impl Pieces {
                 self.held.insert(number, Bytes::from(piece));
                 pgrx::check_for_interrupts!();
             }
-            chunks.push(super::cut(&self.held, range));
+            chunks.push(reading::cut(&self.held, range));
         }
         Ok(Some(chunks))
     }

@@ -5,34 +5,11 @@
 
 use crate::catalog::keys::{Key, Part};
 use crate::catalog::rows;
+use crate::cold::collation;
 use crate::pg::raw;
 use pgrx::pg_sys;
+use stretch_columns::exact;
 use stretch_segment::key_filter::KeyId;
-
-/// Types whose hash functions are of use, as operator classes take them.
-const TYPES: [pg_sys::Oid; 21] = [
-    pg_sys::BOOLOID,
-    pg_sys::CHAROID,
-    pg_sys::INT2OID,
-    pg_sys::INT4OID,
-    pg_sys::INT8OID,
-    pg_sys::FLOAT4OID,
-    pg_sys::FLOAT8OID,
-    pg_sys::NUMERICOID,
-    pg_sys::TEXTOID,
-    pg_sys::BPCHAROID,
-    pg_sys::BYTEAOID,
-    pg_sys::DATEOID,
-    pg_sys::TIMEOID,
-    pg_sys::TIMETZOID,
-    pg_sys::TIMESTAMPOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::INTERVALOID,
-    pg_sys::UUIDOID,
-    pg_sys::INETOID,
-    pg_sys::MACADDROID,
-    pg_sys::MACADDR8OID,
-];
 
 /// What hashes depend on besides the keys: filters that were made in another environment are of no use.
 pub fn environment() -> String {
@@ -139,16 +116,13 @@ impl Column {
         collation: pg_sys::Oid,
         equality: Option<pg_sys::Oid>,
     ) -> Option<Self> {
-        if !TYPES.contains(&operand) {
+        // What a nondeterministic collation hashes, its sort key, changes with its version (F13).
+        if !exact::hashed(operand.to_u32(), collation::of(collation)) {
             return None;
         }
         // SAFETY: cached look-ups of an existing type and collation; the FmgrInfo is boxed, so its address stays, and what the
         // function keeps with it lives as long as the session.
         unsafe {
-            // What a nondeterministic collation hashes, its sort key, changes with its version (F13).
-            if collation != pg_sys::InvalidOid && !pg_sys::get_collation_isdeterministic(collation) {
-                return None;
-            }
             let flags = pg_sys::TYPECACHE_EQ_OPR | pg_sys::TYPECACHE_HASH_EXTENDED_PROC;
             let entry = &*pg_sys::lookup_type_cache(operand, flags as i32);
             if entry.hash_extended_proc == pg_sys::InvalidOid

@@ -1,6 +1,6 @@
 //! What a plan hands over with each row to change: its identity and its old content as a whole.
 
-use crate::cold::identity::identity_of;
+use crate::cold::identity;
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -35,7 +35,7 @@ impl Junk {
         unsafe {
             let datum =
                 attribute(slot, self.ctid).ok_or_else(|| Error::internal("a cold row came without its identity"))?;
-            identity_of(*datum.cast_mut_ptr::<pg_sys::ItemPointerData>())
+            identity::read(*datum.cast_mut_ptr::<pg_sys::ItemPointerData>())
         }
     }
 

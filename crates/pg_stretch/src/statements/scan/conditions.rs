@@ -1,10 +1,12 @@
 //! The conditions of a plan with their values at execution.
 
 use super::quals::{Kind, Qual};
-use crate::cold::prune::{Condition, Conditions, Equal, Test};
+use crate::cold::conditions::{Conditions, Equal};
 use crate::pg::list;
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
+use stretch_columns::conditions::{Condition, Test};
+use stretch_columns::exact::{self, DatumForm};
 use stretch_segment::{Bound, CompareOp, numeric};
 
 /// Evaluates the conditions of a plan. A value that the statistics cannot be compared with gives no test.
@@ -47,13 +49,16 @@ pub unsafe fn evaluate(
 /// The test of a comparison, and the values of an equality.
 unsafe fn compared(qual: &Qual, value: Option<pg_sys::Datum>, equal: &mut Vec<Equal>) -> Option<Test> {
     let Some(value) = value else {
-        return Some(Test::In(Vec::new()));
+        return Some(Test::Unknown);
     };
     // SAFETY: the caller's promise; of an array these are the elements.
     unsafe {
-        let (op, values) = match qual.kind {
-            Kind::In => (None, elements(value, qual.value_type)?),
-            _ => (Some(operator(qual.strategy)?), vec![value]),
+        let (op, values, or_null) = match qual.kind {
+            Kind::In => {
+                let (values, or_null) = elements(value, qual.value_type)?;
+                (None, values, or_null)
+            }
+            _ => (Some(exact::compare_op(qual.strategy)?), vec![value], false),
         };
         let bounds: Option<Vec<Bound>> = values.iter().map(|value| bound(*value, qual.value_type)).collect();
         if op.is_none_or(|op| op == CompareOp::Eq) {
@@ -66,7 +71,10 @@ unsafe fn compared(qual: &Qual, value: Option<pg_sys::Datum>, equal: &mut Vec<Eq
         let mut bounds = bounds?;
         match op {
             Some(op) => bounds.pop().map(|bound| Test::Compare(op, bound)),
-            None => Some(Test::In(bounds)),
+            None => Some(Test::In {
+                values: bounds,
+                or_null,
+            }),
         }
     }
 }
@@ -91,19 +99,8 @@ unsafe fn value_of(
     }
 }
 
-fn operator(strategy: i32) -> Option<CompareOp> {
-    match u32::try_from(strategy).ok()? {
-        pg_sys::BTLessStrategyNumber => Some(CompareOp::Lt),
-        pg_sys::BTLessEqualStrategyNumber => Some(CompareOp::Le),
-        pg_sys::BTEqualStrategyNumber => Some(CompareOp::Eq),
-        pg_sys::BTGreaterEqualStrategyNumber => Some(CompareOp::Ge),
-        pg_sys::BTGreaterStrategyNumber => Some(CompareOp::Gt),
-        _ => None,
-    }
-}
-
-/// The elements of an array that are not NULL; `None` when they are of another type.
-unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<Vec<pg_sys::Datum>> {
+/// The elements of an array that are not NULL, and whether there are others; `None` when they are of another type.
+unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<(Vec<pg_sys::Datum>, bool)> {
     let (mut length, mut by_value, mut align) = (0, false, 0);
     let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
     // SAFETY: deconstructs a detoasted array of the element type that the operator takes.
@@ -124,7 +121,9 @@ unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<Vec<pg_
             &mut count,
         );
         let elements = (0..count as usize).filter(|i| !*nulls.add(*i));
-        Some(elements.map(|i| *values.add(i)).collect())
+        let elements: Vec<pg_sys::Datum> = elements.map(|i| *values.add(i)).collect();
+        let or_null = elements.len() < count as usize;
+        Some((elements, or_null))
     }
 }
 
@@ -133,24 +132,24 @@ unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<Vec<pg_
 /// # Safety
 /// A value of that type, not NULL.
 pub unsafe fn bound(value: pg_sys::Datum, value_type: pg_sys::Oid) -> Option<Bound> {
-    // SAFETY: the datum is not NULL and has the type given.
+    let form = exact::bound(value_type.to_u32())?;
+    // SAFETY: the datum is not NULL and has the form of its type.
     unsafe {
-        match value_type {
-            pg_sys::BOOLOID => Some(Bound::Int(i64::from(bool::from_datum(value, false)?))),
-            pg_sys::INT2OID => Some(Bound::Int(i16::from_datum(value, false)?.into())),
-            pg_sys::INT4OID | pg_sys::DATEOID => Some(Bound::Int(i64::from(value.value() as i32))),
-            pg_sys::INT8OID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID => Some(Bound::Int(value.value() as i64)),
-            pg_sys::FLOAT4OID => Some(Bound::Float(f32::from_datum(value, false)?.into())),
-            pg_sys::FLOAT8OID => Some(Bound::Float(f64::from_datum(value, false)?)),
-            pg_sys::NUMERICOID => {
+        match form {
+            DatumForm::Bool => Some(Bound::Int(i64::from(bool::from_datum(value, false)?))),
+            DatumForm::Int16 => Some(Bound::Int(i16::from_datum(value, false)?.into())),
+            DatumForm::Int32 => Some(Bound::Int(i64::from(value.value() as i32))),
+            DatumForm::Int64 => Some(Bound::Int(value.value() as i64)),
+            DatumForm::Float32 => Some(Bound::Float(f32::from_datum(value, false)?.into())),
+            DatumForm::Float64 => Some(Bound::Float(f64::from_datum(value, false)?)),
+            DatumForm::Numeric => {
                 let (digits, scale) = numeric::disk_to_i128(&payload(value)).ok()??;
                 Some(Bound::Decimal(digits, u8::try_from(scale).ok()?))
             }
-            pg_sys::TEXTOID | pg_sys::BYTEAOID => Some(Bound::Bytes(payload(value))),
-            pg_sys::UUIDOID => Some(Bound::Bytes(
+            DatumForm::Varlena => Some(Bound::Bytes(payload(value))),
+            DatumForm::Uuid => Some(Bound::Bytes(
                 std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), 16).to_vec(),
             )),
-            _ => None,
         }
     }
 }

@@ -1,24 +1,12 @@
 //! Conditions that can prune: recognised when planning, evaluated when executing, always rechecked by the server.
 //!
-//! Only comparisons of built-in types whose order is the one of the statistics: integers, floats, numeric, date,
-//! timestamps, uuid, bytea, boolean; text and varchar in byte order only under collation C, and for equality under
-//! deterministic collations; never bpchar, whose equality ignores blanks (F13).
+//! Which comparisons count is decided by `stretch_columns::exact`, the one table of types and collations whose order is that of the
+//! statistics (F13).
 
+use crate::cold::collation;
 use crate::pg::list;
-use crate::pg::missing::lc_collate_is_c;
 use pgrx::pg_sys;
-
-/// OIDs of B-tree operator families of pg_opfamily.dat; each orders one family of types the way the statistics do.
-const FAMILIES: [u32; 8] = [
-    1976, // integer_ops
-    1970, // float_ops
-    1988, // numeric_ops
-    434,  // datetime_ops
-    1994, // text_ops
-    424,  // bool_ops
-    428,  // bytea_ops
-    2968, // uuid_ops
-];
+use stretch_columns::exact;
 
 /// What a condition asks of its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,30 +182,22 @@ unsafe fn ordered(operator: pg_sys::Oid, base: pg_sys::Oid, collation: pg_sys::O
         return None;
     }
     // SAFETY: syscache look-ups of an existing operator.
-    unsafe {
-        let strategy = FAMILIES
+    let operator = unsafe {
+        let (family, strategy) = exact::FAMILIES
             .iter()
-            .map(|family| pg_sys::get_op_opfamily_strategy(operator, (*family).into()))
-            .find(|strategy| *strategy != 0)?;
+            .map(|family| (*family, pg_sys::get_op_opfamily_strategy(operator, (*family).into())))
+            .find(|(_, strategy)| *strategy != 0)?;
         let (mut left, mut right) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
         pg_sys::op_input_types(operator, &mut left, &mut right);
-        let text = left == pg_sys::TEXTOID;
-        let same_kind = left == base || (text && base == pg_sys::VARCHAROID);
-        // date, timestamp and timestamptz compare with each other by conversion, which the statistics do not know.
-        let converts = matches!(left, pg_sys::DATEOID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID) && left != right;
-        if !same_kind || converts {
-            return None;
+        exact::Operator {
+            family,
+            strategy,
+            left: left.to_u32(),
+            right: right.to_u32(),
         }
-        if text {
-            let equality = strategy == pg_sys::BTEqualStrategyNumber as i32;
-            let exact = collation != pg_sys::InvalidOid
-                && (lc_collate_is_c(collation) || (equality && pg_sys::get_collation_isdeterministic(collation)));
-            if right != pg_sys::TEXTOID || !exact {
-                return None;
-            }
-        }
-        Some((strategy, right))
-    }
+    };
+    exact::statistics(base.to_u32(), &operator, collation::of(collation))?;
+    Some((operator.strategy, operator.right.into()))
 }
 
 /// True for an expression that has one value for the whole scan: no column, no subquery, nothing volatile.

@@ -3,7 +3,7 @@
 use crate::cold::batches::Batch;
 use crate::cold::columns::Target;
 use crate::cold::datums::Datums;
-use crate::cold::identity::identity;
+use crate::cold::identity;
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 
@@ -46,14 +46,15 @@ impl Group {
                 unsafe { self.datums.make(row, context)? };
             }
             // SAFETY: as the caller promises; attributes are those of the slot's descriptor.
-            unsafe { self.write(slot, row) };
+            unsafe { self.write(slot, row)? };
             self.next += 1;
             return Ok(true);
         }
         Ok(false)
     }
 
-    unsafe fn write(&self, slot: *mut pg_sys::TupleTableSlot, row: usize) {
+    unsafe fn write(&self, slot: *mut pg_sys::TupleTableSlot, row: usize) -> Result<()> {
+        let identity = identity::of(self.batch.segment, self.batch.number(row))?;
         // SAFETY: the slot's arrays have a place for each attribute; the row is one of the slice.
         unsafe {
             for (column, attribute) in self.attributes.iter().enumerate() {
@@ -64,17 +65,11 @@ impl Group {
                     (*slot).tts_values.add(place).write(value);
                 }
             }
-            let (block, offset) = identity(self.batch.segment, self.batch.number(row));
-            (*slot).tts_tid = pg_sys::ItemPointerData {
-                ip_blkid: pg_sys::BlockIdData {
-                    bi_hi: (block >> 16) as u16,
-                    bi_lo: block as u16,
-                },
-                ip_posid: offset,
-            };
+            (*slot).tts_tid = identity;
             (*slot).tts_flags &= !(pg_sys::TTS_FLAG_EMPTY as u16);
             (*slot).tts_nvalid = (*(*slot).tts_tupleDescriptor).natts as i16;
         }
+        Ok(())
     }
 
     /// Shows the rows again from the first one.

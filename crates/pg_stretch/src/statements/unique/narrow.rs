@@ -5,16 +5,17 @@ use crate::catalog::keys::{Key, Part};
 use crate::catalog::rows::Segment;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::stretched;
+use crate::cold::collation;
 use crate::cold::key_filter::{self, Hasher};
-use crate::cold::prune::{self, Condition, Test};
 use crate::cold::segments;
 use crate::pg::error::Result;
-use crate::pg::missing::lc_collate_is_c;
 use crate::statements::scan::conditions;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
+use stretch_columns::conditions::{Condition, Test};
+use stretch_columns::exact;
 use stretch_core::ids::SegmentId;
 use stretch_segment::CompareOp;
 use stretch_segment::key_filter::KeyId;
@@ -45,7 +46,11 @@ impl<'a> ColdSide<'a> {
             let column = self.info.columns.iter().find(|column| column.name == part.name)?;
             Some(column.field_id)
         };
-        Ok(prune::may_match_any(&overview, &conditions, &field_of))
+        Ok(crate::cold::conditions::may_match_any(
+            &overview,
+            &conditions,
+            &field_of,
+        ))
     }
 
     /// What the hashes of keys leave.
@@ -117,20 +122,20 @@ pub fn equal(key: &Key, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Vec<Con
     key.parts.iter().filter_map(part).collect()
 }
 
-/// The condition as statistics are asked for it. Text is in their order only under collation C; equal texts are the same bytes under
-/// every deterministic collation (F13).
+/// The condition as statistics are asked for it; `None` where they say nothing of such values (F13).
 unsafe fn condition(part: &Part, op: CompareOp, value: pg_sys::Datum) -> Option<Condition> {
-    let text = part.operand == pg_sys::TEXTOID;
-    // SAFETY: cached look-ups; the value is the caller's promise.
-    unsafe {
-        let same_bytes = || op == CompareOp::Eq && pg_sys::get_collation_isdeterministic(part.collation);
-        if text && !lc_collate_is_c(part.collation) && !same_bytes() {
-            return None;
-        }
-        Some(Condition {
-            attribute: part.column,
-            text,
-            test: Test::Compare(op, conditions::bound(value, part.operand)?),
-        })
+    let (operand, collation) = (part.operand.to_u32(), collation::of(part.collation));
+    let is_exact = match op {
+        CompareOp::Eq => exact::key_value(operand, collation),
+        _ => exact::key_range(operand, collation),
+    };
+    if !is_exact {
+        return None;
     }
+    Some(Condition {
+        attribute: part.column,
+        text: part.operand == pg_sys::TEXTOID,
+        // SAFETY: the caller's promise.
+        test: Test::Compare(op, unsafe { conditions::bound(value, part.operand)? }),
+    })
 }

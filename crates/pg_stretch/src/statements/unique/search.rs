@@ -6,9 +6,9 @@ use crate::catalog::keys::Key;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::{stretched, tables};
 use crate::cold::columns::Target;
+use crate::cold::conditions::Conditions;
 use crate::cold::counters::Counters;
 use crate::cold::datums::Datums;
-use crate::cold::prune::{Condition, Conditions};
 use crate::cold::reader::{Ask, Reader};
 use crate::cold::segments;
 use crate::cold::tombstone::segment::{self, Strength};
@@ -20,6 +20,7 @@ use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
+use stretch_columns::conditions::Condition;
 use stretch_core::ids::SegmentId;
 use stretch_core::purpose::Purpose;
 
