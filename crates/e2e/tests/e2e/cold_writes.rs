@@ -477,3 +477,35 @@ fn random_statements_do_the_same_to_both_tables() {
     println!("{changed_cold} statements changed cold rows");
     assert!(changed_cold >= 20, "too few statements met cold rows");
 }
+
+#[test]
+fn cold_rows_need_a_preloaded_library() {
+    let (cluster, _endpoint, db) = server("cold_preload");
+    twins(&db, "");
+    drop(db);
+    cluster.set_conf(&[("shared_preload_libraries", "")]);
+    cluster.restart();
+    let db = cluster.wait_ready("postgres");
+    for statement in [
+        "SELECT count(*) FROM t",
+        "DELETE FROM t WHERE id = 3",
+        "UPDATE t SET grp = grp + 1 WHERE id = 3",
+    ] {
+        let error = db.try_sql(statement).expect_err(statement);
+        assert_eq!(error.code, "55000", "{statement}: {error:?}");
+        assert!(
+            error.message.contains("must be loaded when the server starts"),
+            "{error:?}"
+        );
+    }
+    assert_eq!(
+        db.text("SELECT count(*) FROM ONLY t"),
+        "201",
+        "hot rows alone can be read"
+    );
+    drop(db);
+    cluster.set_conf(&[("shared_preload_libraries", "pg_stretch")]);
+    cluster.restart();
+    let db = cluster.wait_ready("postgres");
+    assert_eq!(db.text("SELECT count(*) FROM t"), "1000");
+}

@@ -13,7 +13,7 @@ use crate::cold::mode::query_mode;
 use crate::cold::reader::{Ask, Reader, refuse_disabled};
 use crate::cold::segments;
 use crate::pg::error::{Error, OrRaise, Result, report};
-use crate::pg::{list, names, ours, user};
+use crate::pg::{list, names, ours, shmem, user};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use std::rc::Rc;
@@ -53,6 +53,8 @@ pub unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState, flags
     if flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as i32 != 0 {
         return;
     }
+    // What refuses statements that would miss cold rows are hooks, which are there only in a preloaded library.
+    shmem::require().or_raise();
     // SAFETY: the executor hands over a node in the making: plan, relation and state are valid. The scan is freed with
     // the query's memory, also after an ERROR.
     unsafe {

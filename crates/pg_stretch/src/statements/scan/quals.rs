@@ -73,66 +73,74 @@ pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> (Vec<Qual>, *mu
 
 type Found = Option<(Qual, *mut pg_sys::Node)>;
 
+/// The condition that a clause is, and the expression of its value, or null.
 unsafe fn recognise(clause: *mut pg_sys::Node, relid: u32) -> Found {
-    let none = std::ptr::null_mut();
-    // SAFETY: node tags tell the types.
+    // SAFETY: the tag of a node says which type it has.
     unsafe {
         match (*clause).type_ {
-            pg_sys::NodeTag::T_OpExpr => {
-                let op = clause.cast::<pg_sys::OpExpr>();
-                let (left, right) = two((*op).args)?;
-                comparison((*op).opno, (*op).inputcollid, left, right, relid).or_else(|| {
-                    let swapped = pg_sys::get_commutator((*op).opno);
-                    comparison(swapped, (*op).inputcollid, right, left, relid)
-                })
-            }
-            pg_sys::NodeTag::T_ScalarArrayOpExpr => {
-                let op = clause.cast::<pg_sys::ScalarArrayOpExpr>();
-                let (left, right) = two((*op).args)?;
-                if !(*op).useOr {
-                    return None;
-                }
-                let column = column(left, relid)?;
-                let (strategy, value_type) = ordered((*op).opno, column.1, (*op).inputcollid)?;
-                (strategy == pg_sys::BTEqualStrategyNumber as i32 && is_value(right)).then(|| {
-                    let qual = Qual {
-                        attribute: column.0,
-                        kind: Kind::In,
-                        strategy,
-                        value_type,
-                        expression: -1,
-                    };
-                    (qual, right)
-                })
-            }
-            pg_sys::NodeTag::T_NullTest => {
-                let test = clause.cast::<pg_sys::NullTest>();
-                let (attribute, _) = column((*test).arg.cast(), relid)?;
-                let kind = match (*test).nulltesttype {
-                    pg_sys::NullTestType::IS_NULL => Kind::IsNull,
-                    _ => Kind::IsNotNull,
-                };
-                (!(*test).argisrow).then_some((Qual::simple(attribute, kind), none))
-            }
-            pg_sys::NodeTag::T_BoolExpr => {
-                let not = clause.cast::<pg_sys::BoolExpr>();
-                if (*not).boolop != pg_sys::BoolExprType::NOT_EXPR {
-                    return None;
-                }
-                let inner = list::nth::<pg_sys::Node>((*not).args, 0);
-                let (attribute, base) = column(inner, relid)?;
-                (base == pg_sys::BOOLOID).then_some((Qual::simple(attribute, Kind::False), none))
-            }
-            _ => {
-                let (attribute, base) = column(clause, relid)?;
-                (base == pg_sys::BOOLOID).then_some((Qual::simple(attribute, Kind::True), none))
-            }
+            pg_sys::NodeTag::T_OpExpr => operation(&*clause.cast(), relid),
+            pg_sys::NodeTag::T_ScalarArrayOpExpr => one_of(&*clause.cast(), relid),
+            pg_sys::NodeTag::T_NullTest => null_test(&*clause.cast(), relid),
+            pg_sys::NodeTag::T_BoolExpr => negation(&*clause.cast(), relid),
+            _ => truth(clause, relid, Kind::True),
         }
     }
 }
 
+/// `column op value`, or the other way round.
+unsafe fn operation(clause: &pg_sys::OpExpr, relid: u32) -> Found {
+    // SAFETY: the arguments are expressions of the planner; a look-up of an existing operator.
+    unsafe {
+        let (left, right) = two(clause.args)?;
+        comparison(clause.opno, clause.inputcollid, left, right, relid).or_else(|| {
+            let swapped = pg_sys::get_commutator(clause.opno);
+            comparison(swapped, clause.inputcollid, right, left, relid)
+        })
+    }
+}
+
+/// `column = ANY (array)`.
+unsafe fn one_of(clause: &pg_sys::ScalarArrayOpExpr, relid: u32) -> Found {
+    if !clause.useOr {
+        return None;
+    }
+    // SAFETY: the arguments are expressions of the planner.
+    let (qual, array) = unsafe {
+        let (left, right) = two(clause.args)?;
+        comparison(clause.opno, clause.inputcollid, left, right, relid)?
+    };
+    (qual.strategy == pg_sys::BTEqualStrategyNumber as i32).then_some((Qual { kind: Kind::In, ..qual }, array))
+}
+
+/// `column IS [NOT] NULL`.
+unsafe fn null_test(clause: &pg_sys::NullTest, relid: u32) -> Found {
+    // SAFETY: the argument is an expression of the planner.
+    let (attribute, _) = unsafe { column(clause.arg.cast(), relid)? };
+    let kind = match clause.nulltesttype {
+        pg_sys::NullTestType::IS_NULL => Kind::IsNull,
+        _ => Kind::IsNotNull,
+    };
+    (!clause.argisrow).then_some((Qual::simple(attribute, kind), std::ptr::null_mut()))
+}
+
+/// `NOT column`.
+unsafe fn negation(clause: &pg_sys::BoolExpr, relid: u32) -> Found {
+    if clause.boolop != pg_sys::BoolExprType::NOT_EXPR {
+        return None;
+    }
+    // SAFETY: NOT has one argument, an expression of the planner.
+    unsafe { truth(list::nth(clause.args, 0), relid, Kind::False) }
+}
+
+/// A column of type boolean by itself.
+unsafe fn truth(node: *mut pg_sys::Node, relid: u32, kind: Kind) -> Found {
+    // SAFETY: an expression of the planner.
+    let (attribute, base) = unsafe { column(node, relid)? };
+    (base == pg_sys::BOOLOID).then_some((Qual::simple(attribute, kind), std::ptr::null_mut()))
+}
+
 unsafe fn two(args: *mut pg_sys::List) -> Option<(*mut pg_sys::Node, *mut pg_sys::Node)> {
-    // SAFETY: reads a list of two expressions.
+    // SAFETY: the arguments of an operator are a list of expressions.
     unsafe { (list::length(args) == 2).then(|| (list::nth(args, 0), list::nth(args, 1))) }
 }
 
@@ -143,7 +151,7 @@ unsafe fn comparison(
     right: *mut pg_sys::Node,
     relid: u32,
 ) -> Found {
-    // SAFETY: expressions of the planner.
+    // SAFETY: expressions of the planner, and the operator between them.
     unsafe {
         let (attribute, base) = column(left, relid)?;
         let (strategy, value_type) = ordered(operator, base, collation)?;

@@ -6,7 +6,7 @@ use super::search::{Search, Session, Then};
 use super::wanted::{Portions, Wanted};
 use super::{hot, narrow, new_rows, range};
 use crate::catalog::keys::{self, Key};
-use crate::catalog::stretched;
+use crate::catalog::{stretched, triggers};
 use crate::cold::key_filter::Hasher;
 use crate::pg::error::{Error, Result};
 use crate::pg::missing::datumIsEqual;
@@ -23,59 +23,70 @@ use stretch_core::errors;
 /// `data` is what PostgreSQL passed to the trigger.
 pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
     // SAFETY: the relation of a trigger call is open and locked.
+    let Some(info) = (unsafe { stretched::lookup((*data.tg_relation).rd_id)? }) else {
+        return Ok(());
+    };
+    // SAFETY: between the commands of a statement. Rows that it deleted on the cold side count as gone from here on.
+    unsafe { pg_sys::CommandCounterIncrement() };
+    let Some(cold) = ColdSide::now(&info)? else {
+        return Ok(());
+    };
+    // SAFETY: the trigger is one of the open relation.
     unsafe {
-        let table = data.tg_relation;
-        let Some(info) = stretched::lookup((*table).rd_id)? else {
-            return Ok(());
-        };
-        // Rows that this statement deleted on the cold side count as gone.
-        pg_sys::CommandCounterIncrement();
-        let Some(cold) = ColdSide::now(&info)? else {
-            return Ok(());
-        };
-        let mut keys = keys::of(table)?;
-        // A constraint trigger names the columns of its key; the others look after the keys that are not deferrable.
-        let columns = crate::catalog::triggers::arguments(&*data.tg_trigger);
-        keys.retain(|key| match columns.is_empty() {
-            true => !key.deferrable,
-            false => key.deferrable && key.parts.iter().map(|part| &part.name).eq(&columns),
-        });
-        if data.tg_newtable.is_null() {
-            return row(data, &keys, &cold);
+        let keys = looked_after(data)?;
+        match data.tg_newtable.is_null() {
+            true => row(data, &keys, &cold),
+            false => rows(data, &keys, &cold),
         }
-        let data = &*data;
-        let first = range::of(data, &keys, 1);
-        let all = OnceCell::new();
-        let all = |at: usize| &all.get_or_init(|| range::of(data, &keys, u64::MAX))[at];
-        let mut session = None;
-        for (at, key) in keys.iter().enumerate() {
-            let hasher = Hasher::new(key, &info.columns);
-            // Where the first key is among the cold ones, so is the range of all, and the hashes say more.
-            let scattered = hasher.is_some() && cold.may_hold(key, &first[at])?;
-            if !scattered && !cold.may_hold(key, all(at))? {
-                continue;
-            }
-            let look = match hasher {
-                Some(hasher) => cold.by_hashes(&hasher.id.clone(), &mut hashes(data, key, hasher))?,
-                None => Look::Among(None),
-            };
-            let Look::Among(segments) = look else {
-                continue;
-            };
-            let Some(conditions) = narrow::between(key, all(at)) else {
-                continue;
-            };
-            let session = session.get_or_insert_with(|| Session::begin(&info, table));
-            let mut portions = Portions::of(data, key);
-            while let Some(wanted) = portions.next() {
-                judge(
-                    &mut Search::new(session, key, wanted, conditions.clone(), segments.clone()),
-                    key,
-                )?;
-            }
-        }
-        Ok(())
     }
+}
+
+/// The keys that this trigger looks after. A constraint trigger names the columns of its key; the others look after the keys that are not
+/// deferrable.
+unsafe fn looked_after(data: &pg_sys::TriggerData) -> Result<Vec<Key>> {
+    // SAFETY: relation and trigger of a trigger call.
+    let (mut keys, columns) = unsafe { (keys::of(data.tg_relation)?, triggers::arguments(&*data.tg_trigger)) };
+    keys.retain(|key| match columns.is_empty() {
+        true => !key.deferrable,
+        false => key.deferrable && key.parts.iter().map(|part| &part.name).eq(&columns),
+    });
+    Ok(keys)
+}
+
+/// All rows of an INSERT or COPY at once.
+unsafe fn rows(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide) -> Result<()> {
+    // SAFETY: a trigger call with a transition table.
+    let first = unsafe { range::of(data, keys, 1) };
+    let all = OnceCell::new();
+    // SAFETY: as above.
+    let all = |at: usize| &all.get_or_init(|| unsafe { range::of(data, keys, u64::MAX) })[at];
+    let mut session = None;
+    for (at, key) in keys.iter().enumerate() {
+        let hasher = Hasher::new(key, &cold.info.columns);
+        // If even the first new key falls into the range of the cold ones, the range of all new keys cannot exclude anything: go on to
+        // the hashes, without a pass over the rows for their range.
+        let scattered = hasher.is_some() && cold.may_hold(key, &first[at])?;
+        if !scattered && !cold.may_hold(key, all(at))? {
+            continue;
+        }
+        let look = match hasher {
+            // SAFETY: as above.
+            Some(hasher) => cold.by_hashes(&hasher.id.clone(), &mut unsafe { hashes(data, key, hasher) })?,
+            None => Look::Among(None),
+        };
+        let (Look::Among(segments), Some(conditions)) = (look, narrow::between(key, all(at))) else {
+            continue;
+        };
+        // SAFETY: the relation is open for the whole call.
+        let session = session.get_or_insert_with(|| unsafe { Session::begin(cold.info, data.tg_relation) });
+        // SAFETY: as above.
+        let mut portions = unsafe { Portions::of(data, key) };
+        while let Some(wanted) = portions.next() {
+            let mut search = Search::new(session, key, wanted, conditions.clone(), segments.clone());
+            judge(&mut search, key)?;
+        }
+    }
+    Ok(())
 }
 
 /// The hashes of the new rows' keys.
@@ -95,43 +106,48 @@ unsafe fn hashes(data: &pg_sys::TriggerData, key: &Key, mut hasher: Hasher) -> V
 /// One row of an INSERT, or of an UPDATE for each key that changed.
 unsafe fn row(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide) -> Result<()> {
     // SAFETY: an AFTER row trigger has one tuple, or two when it is one of UPDATE, of the relation's descriptor.
-    unsafe {
+    let (old, new) = unsafe {
         let description = (*data.tg_relation).rd_att;
-        let (old, new) = match data.tg_newtuple.is_null() {
+        match data.tg_newtuple.is_null() {
             true => (None, deform(data.tg_trigtuple, description)),
             false => (
                 Some(deform(data.tg_trigtuple, description)),
                 deform(data.tg_newtuple, description),
             ),
-        };
-        for key in keys {
-            if old.as_ref().is_some_and(|old| same_key(key, old, &new)) {
-                continue;
-            }
-            let mut hasher = Hasher::new(key, &cold.info.columns);
-            let value = |column: i16| {
-                new.get(column as usize - 1)
-                    .filter(|value| !value.1)
-                    .map(|value| value.0)
-            };
-            let Look::Among(segments) = cold.by_value(hasher.as_mut(), value)? else {
-                continue;
-            };
-            let Some(wanted) = Wanted::one(key, value) else {
-                continue;
-            };
-            let session = Session::begin(cold.info, data.tg_relation);
-            // By now the row of a deferred check may be gone or have another key.
-            if key.deferrable && !hot::has(&session, key, value)? {
-                continue;
-            }
-            judge(
-                &mut Search::new(&session, key, wanted, narrow::equal(key, value), segments),
-                key,
-            )?;
         }
-        Ok(())
+    };
+    for key in keys {
+        // SAFETY: two versions of one row.
+        if old.as_ref().is_some_and(|old| unsafe { same_key(key, old, &new) }) {
+            continue;
+        }
+        // SAFETY: the relation is open for the whole call, and the row is one of it.
+        unsafe { new_key(data.tg_relation, key, &new, cold)? };
     }
+    Ok(())
+}
+
+/// Looks for the key of one row.
+unsafe fn new_key(relation: pg_sys::Relation, key: &Key, row: &Row, cold: &ColdSide) -> Result<()> {
+    let value = |column: i16| {
+        row.get(column as usize - 1)
+            .filter(|value| !value.1)
+            .map(|value| value.0)
+    };
+    let mut hasher = Hasher::new(key, &cold.info.columns);
+    // SAFETY: the values are of the columns' types.
+    let look = unsafe { cold.by_value(hasher.as_mut(), value)? };
+    let (Look::Among(segments), Some(wanted)) = (look, Wanted::one(key, value)) else {
+        return Ok(());
+    };
+    // SAFETY: the caller's promise.
+    let session = unsafe { Session::begin(cold.info, relation) };
+    // By now the row of a deferred check may be gone or have another key.
+    if key.deferrable && !hot::has(&session, key, value)? {
+        return Ok(());
+    }
+    let conditions = narrow::equal(key, value);
+    judge(&mut Search::new(&session, key, wanted, conditions, segments), key)
 }
 
 /// Values of a row, with true where they are NULL.
