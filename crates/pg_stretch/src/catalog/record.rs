@@ -121,10 +121,28 @@ pub fn bitmap(segment: SegmentId, dead: &DeadRows) -> Result<()> {
     Ok(())
 }
 
+/// Which way a line of `stretch.migration_status` says that rows or bytes went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Rows from the heap to a staged segment.
+    Outbound,
+    /// A staged segment to the endpoint.
+    Upload,
+}
+
+impl Direction {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Outbound => "OUTBOUND",
+            Self::Upload => "UPLOAD",
+        }
+    }
+}
+
 /// One line of `stretch.migration_status`; `failure` is (SQLSTATE, message).
 pub fn attempt(
     table: &TableId,
-    direction: &str,
+    direction: Direction,
     rows: u64,
     bytes: u64,
     seconds: f64,
@@ -135,7 +153,7 @@ pub fn attempt(
          VALUES ($1, $2, $3, $4, pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $5), pg_catalog.clock_timestamp(), $6, $7)",
         &[
             uuid_arg(table.as_bytes()),
-            direction.into(),
+            direction.as_str().into(),
             (rows as i64).into(),
             (bytes as i64).into(),
             seconds.into(),

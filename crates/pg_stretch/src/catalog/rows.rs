@@ -3,6 +3,7 @@
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
 use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
+use stretch_core::state::{MigrationState, QueryMode};
 
 /// `stretch.database`.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct Binding {
     pub database_oid: pg_sys::Oid,
     pub timeline: u32,
     pub lsn: u64,
-    pub query_mode: String,
+    pub query_mode: QueryMode,
 }
 
 /// How a column's values travel to a segment.
@@ -65,7 +66,7 @@ pub struct StretchedTable {
     pub filter: Option<String>,
     pub order_by: Option<String>,
     pub strict: bool,
-    pub migration_state: String,
+    pub migration_state: MigrationState,
     pub is_reconciled: bool,
     pub columns: Vec<Column>,
     pub unique_keys: Vec<UniqueKey>,

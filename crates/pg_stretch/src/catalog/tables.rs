@@ -4,9 +4,11 @@ use super::rows::*;
 use super::scan::{Key, KeyValue, Row, scan};
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;
+use std::str::FromStr;
 use stretch_core::dead_rows::{BITMAP_ROW, DeadRows};
 use stretch_core::errors;
 use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
+use stretch_core::state::UnknownWord;
 
 /// Size of every piece of a staged segment but the last, in bytes.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
@@ -51,6 +53,13 @@ fn all<T>(
         }
     })?;
     found
+}
+
+/// The mode or state that a column names; one that this version does not know must not be taken for another.
+fn word<T: FromStr<Err = UnknownWord>>(row: &Row, number: i16, what: &str) -> Result<T> {
+    let word = row.text(number).ok_or_else(|| missing(what))?;
+    word.parse()
+        .map_err(|_| Error::new(&errors::UNSUPPORTED, format!("{what} {word} is not supported")))
 }
 
 fn by_uuid(id: &[u8; 16]) -> [Key; 1] {
@@ -102,7 +111,7 @@ pub fn binding(snapshot: pg_sys::Snapshot) -> Result<Option<Binding>> {
             database_oid: row.get(7).ok_or_else(|| missing("database_oid"))?,
             timeline: row.get::<i32>(8).ok_or_else(|| missing("timeline"))? as u32,
             lsn: row.get::<i64>(9).ok_or_else(|| missing("lsn"))? as u64,
-            query_mode: row.text(10).ok_or_else(|| missing("query_mode"))?,
+            query_mode: word(row, 10, "query mode")?,
         })
     })
 }
@@ -118,7 +127,7 @@ fn stretched(row: &Row) -> Result<StretchedTable> {
         filter: row.text(4),
         order_by: row.text(5),
         strict: row.get(6).unwrap_or(false),
-        migration_state: row.text(7).unwrap_or_default(),
+        migration_state: word(row, 7, "migration state")?,
         is_reconciled: row.get(8).unwrap_or(false),
         columns: json(row, 9, "columns")?,
         unique_keys: json(row, 11, "unique_keys")?,

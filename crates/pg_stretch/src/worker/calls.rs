@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use stretch_core::batch::Demand;
 use stretch_core::errors;
+use stretch_core::state::MigrationState;
 
 fn relation(args: &Value) -> Option<pg_sys::Oid> {
     args["relation"].as_u64().map(|oid| pg_sys::Oid::from(oid as u32))
@@ -140,7 +141,7 @@ fn relations(only: Option<pg_sys::Oid>) -> Result<Vec<pg_sys::Oid>> {
         let all = catalog::tables::stretched_tables(unsafe { pg_sys::GetActiveSnapshot() })?;
         let outbound = all
             .iter()
-            .filter(|table| table.migration_state.eq_ignore_ascii_case("outbound"));
+            .filter(|table| table.migration_state == MigrationState::Outbound);
         match only {
             Some(relation) => Ok(vec![relation]),
             None => Ok(outbound.map(|table| table.relation).collect()),

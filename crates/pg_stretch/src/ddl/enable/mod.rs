@@ -20,6 +20,7 @@ use refusals::Refusal;
 use stretch_core::errors;
 use stretch_core::ids::{ManifestId, TableId};
 use stretch_core::manifest::Totals;
+use stretch_core::state::MigrationState;
 
 /// What `stretch.enable_table` was asked for.
 pub struct Wish<'a> {
@@ -70,7 +71,7 @@ pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
         .order_by
         .map(|order_by| filter::normalize_order(relation, order_by))
         .transpose()?;
-    register(relation, filter.as_deref(), order_by.as_deref(), wish.strict, &state)?;
+    register(relation, filter.as_deref(), order_by.as_deref(), wish.strict, state)?;
     request::want_worker();
     Ok(())
 }
@@ -127,7 +128,7 @@ pub fn set_state(relation: pg_sys::Oid, state: &str) -> Result<()> {
         let _us = user::ActAs::extension_owner();
         spi::execute(
             "UPDATE stretch.stretched_table SET migration_state = $2 WHERE relation = $1",
-            &[relation.into(), state.into()],
+            &[relation.into(), state.as_str().into()],
         )?;
     }
     request::want_worker();
@@ -206,15 +207,15 @@ fn stretched(relation: pg_sys::Oid, function: &str) -> Result<StretchedTable> {
 }
 
 /// `outbound` or `paused`, in any case.
-fn migration_state(text: &str) -> Result<String> {
-    let state = text.to_lowercase();
-    match state.as_str() {
-        "outbound" | "paused" => Ok(state),
-        "inbound" => Err(
-            Error::new(&errors::UNSUPPORTED, "migration state inbound is not supported yet")
-                .hint("Use outbound or paused."),
-        ),
-        _ => Err(Error::argument(format!("\"{text}\" is not a migration state")).hint("Use outbound or paused.")),
+fn migration_state(text: &str) -> Result<MigrationState> {
+    match text.parse() {
+        Ok(state @ (MigrationState::Outbound | MigrationState::Paused)) => Ok(state),
+        Ok(state @ MigrationState::Inbound) => Err(Error::new(
+            &errors::UNSUPPORTED,
+            format!("migration state {state} is not supported yet"),
+        )
+        .hint("Use outbound or paused.")),
+        Err(_) => Err(Error::argument(format!("\"{text}\" is not a migration state")).hint("Use outbound or paused.")),
     }
 }
 
@@ -314,7 +315,7 @@ fn register(
     filter: Option<&str>,
     order_by: Option<&str>,
     strict: bool,
-    state: &str,
+    state: MigrationState,
 ) -> Result<()> {
     let _us = user::ActAs::extension_owner();
     let table = TableId::from_bytes(crate::pg::random::random()?);
@@ -334,7 +335,7 @@ fn register(
             filter.into(),
             order_by.into(),
             strict.into(),
-            state.into(),
+            state.as_str().into(),
             json(serde_json::to_string(&columns))?.into(),
             (columns.len() as i32 + 1).into(),
             json(serde_json::to_string(&keys))?.into(),

@@ -150,7 +150,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
     record::manifest(&table.table_id, segment_id, &segment)?;
     record::attempt(
         &table.table_id,
-        "OUTBOUND",
+        record::Direction::Outbound,
         rows,
         segment.bytes.len() as u64,
         started.elapsed().as_secs_f64(),

@@ -11,10 +11,11 @@ mod work;
 
 use crate::pg::error::{Result, log, report};
 use crate::pg::io::Ticket;
-use crate::pg::shmem::{self, SlotState};
+use crate::pg::shmem;
 use pgrx::pg_sys;
 use std::time::Instant;
 use stretch_core::staging::upload_backoff;
+use stretch_core::state::DatabaseState;
 use stretch_endpoint::EndpointError;
 use work::{Done, Task};
 
@@ -30,7 +31,7 @@ pub struct Claim {
 /// The claim of this database while it is connected.
 pub fn claim() -> Option<Claim> {
     let slot = shmem::my_slot()?;
-    (slot.state == SlotState::Connected).then(|| Claim {
+    (slot.state == DatabaseState::Connected).then(|| Claim {
         branch: uuid::Uuid::from_bytes(slot.branch),
         generation: slot.generation as u64,
     })

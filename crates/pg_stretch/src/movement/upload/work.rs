@@ -2,7 +2,7 @@
 
 use super::Claim;
 use crate::catalog;
-use crate::catalog::record::attempt;
+use crate::catalog::record::{Direction, attempt};
 use crate::catalog::tables::CHUNK_BYTES;
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{self, uuid_arg};
@@ -157,7 +157,14 @@ pub fn record(task: &Task, claim: Claim, done: &Done, took: Duration) -> Result<
                       WHERE segment_id = $1 AND object_key IS NULL",
                     &[id(), key.as_str().into(), etag.as_deref().into(), generation.into()],
                 )?;
-                attempt(&task.table_id, "UPLOAD", 0, task.byte_size, took.as_secs_f64(), None)?;
+                attempt(
+                    &task.table_id,
+                    Direction::Upload,
+                    0,
+                    task.byte_size,
+                    took.as_secs_f64(),
+                    None,
+                )?;
                 steps::reached(steps::UploadRecorded);
             }
             Done::Verified => {
@@ -189,7 +196,7 @@ pub fn record_failure(task: &Task, error: &Error) -> Result<()> {
     txn::run(|| {
         attempt(
             &task.table_id,
-            "UPLOAD",
+            Direction::Upload,
             0,
             task.byte_size,
             0.0,

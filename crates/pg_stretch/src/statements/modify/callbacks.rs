@@ -8,6 +8,7 @@ use crate::pg::{list, names};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use stretch_core::errors;
+use stretch_core::state::QueryMode;
 
 /// `AddForeignUpdateTargets`: the same row identity as the heap's, so that parent and child share one junk column; and the old
 /// content where a DELETE returns it or shows it to triggers. For an UPDATE the server asks for it itself.
@@ -109,7 +110,7 @@ pub unsafe extern "C-unwind" fn begin(
     }
     // SAFETY: the executor hands over valid states.
     let (snapshot, child) = unsafe { ((*(*node).ps.state).es_snapshot, (*(*target).ri_RelationDesc).rd_id) };
-    if mode::query_mode(snapshot).or_raise() == mode::Mode::LocalOnly {
+    if mode::query_mode(snapshot).or_raise() == QueryMode::LocalOnly {
         Error::new(
             &errors::COLD_ROWS_REFUSED,
             format!(

@@ -12,7 +12,7 @@ use crate::cold::columns::{self, Target};
 use crate::cold::counters::Counters;
 use crate::cold::damage::damaged;
 use crate::cold::fetch::{Fetcher, Want};
-use crate::cold::mode::{Mode, query_mode};
+use crate::cold::mode::query_mode;
 use crate::cold::segments;
 use crate::cold::tombstone::conflicts;
 use crate::pg::error::{Error, OrRaise, Result, report};
@@ -22,6 +22,7 @@ use pgrx::prelude::*;
 use std::ops::Range;
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::errors;
+use stretch_core::state::QueryMode;
 use stretch_segment::{SegmentError, SegmentReader};
 
 /// A segment that is not pruned.
@@ -40,7 +41,7 @@ struct ColdScan {
     snapshot: pg_sys::Snapshot,
     /// `None`: registered after the snapshot, so there are no cold rows.
     table: Option<StretchedTable>,
-    mode: Mode,
+    mode: QueryMode,
     /// All columns, for conditions, and those that the query needs.
     targets: Vec<Target>,
     projected: Vec<Target>,
@@ -91,7 +92,7 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
         let table = segments::registered(child, snapshot)?;
         let mode = query_mode(snapshot)?;
         let shown = table.as_ref().map_or(child, |table| table.relation);
-        if mode == Mode::Disabled {
+        if mode == QueryMode::Disabled {
             return Err(Error::new(
                 &errors::QUERY_MODE_DISABLED,
                 format!("queries of stretched table {} are disabled", names::relation(shown)),
@@ -126,7 +127,7 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
             group_context: context((*state).es_query_cxt, c"pg_stretch row group"),
             fetcher: table
                 .clone()
-                .map(|table| Fetcher::new(table, snapshot, mode == Mode::LocalOnly)),
+                .map(|table| Fetcher::new(table, snapshot, mode == QueryMode::LocalOnly)),
             table,
             started: false,
             warned: false,
@@ -278,7 +279,7 @@ impl ColdScan {
         let (mut open, mut wants) = (Vec::new(), Vec::new());
         let mut left_out = 0;
         for one in chosen {
-            if self.mode == Mode::LocalOnly && !tables::is_staged(&one.segment.segment_id, self.snapshot)? {
+            if self.mode == QueryMode::LocalOnly && !tables::is_staged(&one.segment.segment_id, self.snapshot)? {
                 left_out += one.segment.row_count;
                 continue;
             }
@@ -326,7 +327,7 @@ impl ColdScan {
         self.next = 0;
         self.group = None;
         if let (Some(table), Some(fetcher)) = (&self.table, &mut self.fetcher) {
-            *fetcher = Fetcher::new(table.clone(), self.snapshot, self.mode == Mode::LocalOnly);
+            *fetcher = Fetcher::new(table.clone(), self.snapshot, self.mode == QueryMode::LocalOnly);
         }
     }
 
