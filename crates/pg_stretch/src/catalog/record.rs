@@ -1,4 +1,4 @@
-//! What a batch writes into the catalog: staged pieces, the segment, its detail, tombstones, the manifest.
+//! What a batch writes into the catalog but tombstones: staged pieces, the segment, its detail, the manifest.
 
 use super::rows::StretchedTable;
 use super::tables::CHUNK_BYTES;
@@ -6,7 +6,6 @@ use crate::catalog;
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{self, uuid_arg};
 use pgrx::pg_sys;
-use stretch_core::dead_rows::{BITMAP_ROW, DeadRows, is_bitmap_worth};
 use stretch_core::ids::{ManifestId, SegmentId, TableId};
 use stretch_core::manifest::{LiveSegment, Totals};
 use stretch_segment::EncodedSegment;
@@ -88,37 +87,6 @@ pub fn totals(row: &catalog::rows::Manifest) -> Result<Totals> {
         rows: row.row_total as u64,
         digest: digest.map_err(|_| Error::internal("the manifest's digest has a wrong length"))?,
     })
-}
-
-/// Marks rows that stayed hot as dead from birth (step 4), in a segment of `rows` rows that nobody else sees yet.
-pub fn tombstones(segment: SegmentId, dead: &DeadRows, rows: u64) -> Result<()> {
-    if dead.is_empty() {
-        return Ok(());
-    }
-    if is_bitmap_worth(dead.len(), rows) {
-        return bitmap(segment, dead);
-    }
-    let numbers: Vec<i32> = dead.iter().map(|row| row as i32).collect();
-    spi::execute(
-        "INSERT INTO stretch.tombstone (segment_id, row_no) SELECT $1, n FROM pg_catalog.unnest($2) AS n",
-        &[uuid_arg(segment.as_bytes()), numbers.into()],
-    )?;
-    Ok(())
-}
-
-/// Writes a segment's bitmap of dead rows in place of the one before.
-pub fn bitmap(segment: SegmentId, dead: &DeadRows) -> Result<()> {
-    spi::execute(
-        "INSERT INTO stretch.tombstone AS t (segment_id, row_no, dead_rows, bitmap) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (segment_id, row_no) DO UPDATE SET dead_rows = excluded.dead_rows, bitmap = excluded.bitmap",
-        &[
-            uuid_arg(segment.as_bytes()),
-            BITMAP_ROW.into(),
-            (dead.len() as i64).into(),
-            dead.to_bytes().into(),
-        ],
-    )?;
-    Ok(())
 }
 
 /// Which way a line of `stretch.migration_status` says that rows or bytes went.

@@ -8,6 +8,7 @@ use super::{Progress, allowed, delete};
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::scan::relation_oid;
 use crate::catalog::{self, record};
+use crate::cold::tombstone::write;
 use crate::pg::error::{self, Error, Result};
 use crate::pg::{names, spi, steps};
 use pgrx::prelude::*;
@@ -169,7 +170,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
             ),
         ));
     }
-    record::tombstones(segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
+    write::born_dead(&segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
     steps::reached(steps::BatchDeleted);
     Ok(Outcome {
         moved,
