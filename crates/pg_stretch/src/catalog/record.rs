@@ -53,14 +53,15 @@ pub fn manifest(table: &TableId, segment_id: SegmentId, segment: &EncodedSegment
         row_count: segment.row_count.into(),
         sha256: segment.sha256,
     };
-    let totals = totals(&before)?
-        .add(&added)
+    let totals = before
+        .totals()
+        .and_then(|totals| totals.add(&added))
         .map_err(|error| Error::internal(error.to_string()))?;
     write_totals(table, &totals)
 }
 
 /// Writes new totals under a new random manifest id.
-pub fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
+fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
     let id = ManifestId::from_bytes(crate::pg::random::random()?);
     spi::execute(
         "UPDATE stretch.manifest SET manifest_id = $2, segments = $3, row_total = $4, digest = $5 WHERE table_id = $1",
@@ -73,20 +74,6 @@ pub fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
         ],
     )?;
     Ok(())
-}
-
-/// The totals of a manifest row; an empty digest is that of no segments.
-pub fn totals(row: &catalog::rows::Manifest) -> Result<Totals> {
-    let digest = if row.digest.is_empty() {
-        Ok([0; 32])
-    } else {
-        row.digest.as_slice().try_into()
-    };
-    Ok(Totals {
-        segments: row.segments as u64,
-        rows: row.row_total as u64,
-        digest: digest.map_err(|_| Error::internal("the manifest's digest has a wrong length"))?,
-    })
 }
 
 /// Which way a line of `stretch.migration_status` says that rows or bytes went.

@@ -3,6 +3,7 @@
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
 use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
+use stretch_core::manifest::{ManifestError, Totals};
 use stretch_core::state::{MigrationState, QueryMode};
 
 /// `stretch.database`.
@@ -79,6 +80,13 @@ pub struct Manifest {
     pub segments: i64,
     pub row_total: i64,
     pub digest: Vec<u8>,
+}
+
+impl Manifest {
+    /// Its totals; an error where it cannot have been written so.
+    pub fn totals(&self) -> Result<Totals, ManifestError> {
+        Totals::stored(self.segments, self.row_total, &self.digest)
+    }
 }
 
 /// `stretch.segment`.

@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use stretch_core::errors;
 use stretch_core::ids::{SegmentId, TableId};
-use stretch_core::manifest::{LiveSegment, Totals};
+use stretch_core::manifest::LiveSegment;
 use stretch_segment::{SegmentDetail, SegmentReader, Summary};
 
 /// Bytes of encoded details that one backend keeps, before it starts anew.
@@ -94,8 +94,9 @@ pub fn segments(table: &TableId, relation: pg_sys::Oid, snapshot: pg_sys::Snapsh
     }
     let list = tables::live_segments(table, snapshot)?;
     let live: Vec<LiveSegment> = list.iter().map(live).collect();
-    totals(&manifest)
-        .ok_or_else(|| broken("The manifest is damaged.".into()))?
+    manifest
+        .totals()
+        .map_err(|_| broken("The manifest is damaged.".into()))?
         .check(&live)
         .map_err(|error| broken(format!("{error}.")))?;
     let list = Rc::new(list);
@@ -149,19 +150,6 @@ pub fn overview(table: &TableId, list: &Rc<Vec<Segment>>, snapshot: pg_sys::Snap
         cache.overviews.insert(*table, (list.clone(), overview.clone()));
     });
     Ok(overview)
-}
-
-/// The manifest's totals; an empty digest stands for the empty table.
-fn totals(manifest: &Manifest) -> Option<Totals> {
-    let digest = match manifest.digest.len() {
-        0 => [0; 32],
-        _ => manifest.digest.as_slice().try_into().ok()?,
-    };
-    Some(Totals {
-        segments: u64::try_from(manifest.segments).ok()?,
-        rows: u64::try_from(manifest.row_total).ok()?,
-        digest,
-    })
 }
 
 /// The reader of a segment, from its detail in the catalog.

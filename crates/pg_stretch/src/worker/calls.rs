@@ -125,13 +125,8 @@ fn stretched(relation: pg_sys::Oid) -> Result<stretch_core::ids::TableId> {
     txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
-        let missing = || {
-            Error::new(
-                &errors::TABLE_NOT_ENABLED,
-                format!("table {} is not stretched", crate::pg::names::relation(relation)),
-            )
-        };
-        Ok(table.ok_or_else(missing)?.table_id)
+        let table = table.ok_or_else(|| catalog::stretched::not_stretched(relation))?;
+        Ok(table.table_id)
     })
 }
 

@@ -9,7 +9,7 @@ pub mod way_back;
 
 use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::snapshot::Latest;
-use crate::catalog::{tables, types};
+use crate::catalog::{stretched, tables, types};
 use crate::pg::attempt::attempt;
 use crate::pg::error::{Error, Result, notice};
 use crate::pg::local_settings::LocalSettings;
@@ -186,10 +186,7 @@ fn rights(relation: pg_sys::Oid, function: &str) -> Result<()> {
 
 fn require_database() -> Result<()> {
     if tables::database(Latest::take().get())?.is_none() {
-        return Err(Error::new(
-            &errors::DATABASE_NOT_ENABLED,
-            "this database is not stretch-enabled",
-        ));
+        return Err(stretched::not_enabled());
     }
     Ok(())
 }
@@ -198,12 +195,7 @@ fn require_database() -> Result<()> {
 fn stretched(relation: pg_sys::Oid, function: &str) -> Result<StretchedTable> {
     rights(relation, function)?;
     shmem::require()?;
-    tables::by_relation(relation, Latest::take().get())?.ok_or_else(|| {
-        Error::new(
-            &errors::TABLE_NOT_ENABLED,
-            format!("table {} is not stretched", names::relation(relation)),
-        )
-    })
+    tables::by_relation(relation, Latest::take().get())?.ok_or_else(|| stretched::not_stretched(relation))
 }
 
 /// `outbound` or `paused`, in any case.

@@ -7,6 +7,7 @@ use super::scan::{self, Scanned};
 use super::{Progress, allowed, delete};
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::scan::relation_oid;
+use crate::catalog::stretched::not_stretched;
 use crate::catalog::{self, record};
 use crate::cold::tombstone::write;
 use crate::pg::error::{self, Error, Result};
@@ -181,12 +182,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
 }
 
 fn stretched(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<StretchedTable> {
-    catalog::tables::by_relation(relation, snapshot)?.ok_or_else(|| {
-        Error::new(
-            &errors::TABLE_NOT_ENABLED,
-            format!("table {} is not stretched", names::relation(relation)),
-        )
-    })
+    catalog::tables::by_relation(relation, snapshot)?.ok_or_else(|| not_stretched(relation))
 }
 
 /// Locks the row of `stretched_table` against a second migrator and against commands that change it (step 0). What the scan knew
