@@ -87,10 +87,12 @@ fn test_connection(url: Option<&str>, credential: Option<&str>) -> Result<Link> 
     Ok(match outcome {
         Ok(message) => (0, "LINK_HEALTHY".into(), None, message.into(), Some(latency)),
         Err(error) => {
-            let (code, text) = match error.sqlstate.as_str() {
-                "ST005" => (1, "LINK_ERROR_UNREACHABLE"),
-                "ST006" => (2, "LINK_ERROR_REFUSED"),
-                _ => (3, "LINK_ERROR"),
+            let (code, text) = if error.is(&errors::ENDPOINT_UNREACHABLE) {
+                (1, "LINK_ERROR_UNREACHABLE")
+            } else if error.is(&errors::ENDPOINT_REFUSED) {
+                (2, "LINK_ERROR_REFUSED")
+            } else {
+                (3, "LINK_ERROR")
             };
             (
                 code,

@@ -18,7 +18,7 @@ pub fn round() -> Result<()> {
     for segment in candidates()? {
         match txn::run(|| one(&segment)) {
             Ok(_) => steps::reached(steps::FoldCommitted),
-            Err(error) if ["40001", "55P03"].contains(&error.sqlstate.as_str()) => {}
+            Err(error) if error.is(&errors::MOVED) || error.is(&errors::LOCKED) => {}
             Err(error) => return Err(error),
         }
     }

@@ -43,13 +43,14 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
                 Ok(outcome) => outcome,
                 // Held rows, a lock, or full staging: uploads and other sessions may clear it before the deadline.
                 // Only the end of the RPO, or somebody's decision, clears this one.
-                Err(error)
-                    if error.sqlstate == errors::STAGING_FULL.sqlstate
-                        && crate::movement::migrate::is_full_of_kept()? =>
-                {
+                Err(error) if error.is(&errors::STAGING_FULL) && crate::movement::migrate::is_full_of_kept()? => {
                     return Err(error);
                 }
-                Err(error) if ["55P03", "40001", "ST019"].contains(&error.sqlstate.as_str()) => {
+                Err(error)
+                    if [&errors::LOCKED, &errors::MOVED, &errors::STAGING_FULL]
+                        .iter()
+                        .any(|def| error.is(def)) =>
+                {
                     worker.background();
                     super::nap(Duration::from_millis(100));
                     continue;
@@ -94,7 +95,7 @@ fn patient<R>(mut f: impl FnMut() -> Result<R>) -> Result<R> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match f() {
-            Err(error) if error.sqlstate == "55P03" && Instant::now() < deadline => {
+            Err(error) if error.is(&errors::LOCKED) && Instant::now() < deadline => {
                 super::nap(Duration::from_millis(50))
             }
             other => return other,

@@ -218,12 +218,12 @@ fn usable_filter(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Option<S
     };
     match attempt(|| filter::normalize(relation, text)) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.sqlstate == errors::FILTER_UNFIT.sqlstate => Err(error),
+        Err(error) if error.is(&errors::FILTER_UNFIT) => Err(error),
         // Interrupts and the like are not the filter's fault.
         Err(error)
-            if !(error.sqlstate.starts_with("42")
-                || error.sqlstate.starts_with("22")
-                || error.sqlstate.starts_with("0A")) =>
+            if ![errors::STATEMENT_CLASS, errors::DATA_CLASS, errors::NOT_SUPPORTED_CLASS]
+                .iter()
+                .any(|class| error.is_of(*class)) =>
         {
             Err(error)
         }

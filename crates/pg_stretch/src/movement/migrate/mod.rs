@@ -141,7 +141,7 @@ impl Mover {
                 }
                 Err(error) => match at.get() {
                     Some(unfit) => progress.learn(relation, unfit)?,
-                    None if error.sqlstate == "40001" => continue,
+                    None if error.is(&errors::MOVED) => continue,
                     None if !progress.careful && careful::is_of_filter(&error) => progress.careful = true,
                     None => return Err(error),
                 },

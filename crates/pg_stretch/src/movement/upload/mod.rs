@@ -14,6 +14,7 @@ use crate::pg::io::Ticket;
 use crate::pg::shmem;
 use pgrx::pg_sys;
 use std::time::Instant;
+use stretch_core::errors;
 use stretch_core::staging::upload_backoff;
 use stretch_core::state::DatabaseState;
 use stretch_endpoint::EndpointError;
@@ -190,7 +191,7 @@ impl Uploader {
     /// Writes what a job achieved; keeps it for the next step when the segment's row is locked.
     fn record(&mut self, job: Job, done: Done) -> Result<()> {
         match work::record(&job.task, job.claim, &done, job.started.elapsed()) {
-            Err(error) if error.sqlstate == "55P03" => {
+            Err(error) if error.is(&errors::LOCKED) => {
                 self.unrecorded = Some((job, done));
                 Ok(())
             }
