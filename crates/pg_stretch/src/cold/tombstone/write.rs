@@ -9,11 +9,9 @@ use crate::catalog::tables;
 use crate::pg::error::Result;
 use crate::pg::steps;
 use pgrx::{IntoDatum, pg_sys};
+use stretch_core::columns::tombstone;
 use stretch_core::dead_rows::{BITMAP_ROW, DeadRows, is_bitmap_worth};
 use stretch_core::ids::SegmentId;
-
-/// Columns of `stretch.tombstone`.
-const COLUMNS: usize = 4;
 
 /// Who else may write tombstones of a segment at the same time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -168,8 +166,9 @@ unsafe fn tuple(
     dead_rows: i64,
     bitmap: Option<Vec<u8>>,
 ) -> pg_sys::HeapTuple {
+    // In the order of `tombstone::ALL`.
     let mut nulls = [false, false, false, bitmap.is_none()];
-    let mut values: [pg_sys::Datum; COLUMNS] = [
+    let mut values: [pg_sys::Datum; tombstone::ALL.len()] = [
         uuid(segment),
         pg_sys::Datum::from(number),
         pg_sys::Datum::from(dead_rows),
