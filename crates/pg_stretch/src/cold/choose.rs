@@ -9,7 +9,6 @@ use crate::catalog::rows::{Segment, StretchedTable, UniqueKey};
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 use std::collections::HashSet;
-use std::rc::Rc;
 use stretch_core::ids::SegmentId;
 use stretch_segment::SegmentReader;
 use stretch_segment::key_filter::KeyId;
@@ -72,7 +71,7 @@ impl Scope<'_> {
     /// False when the statistics of all segments together rule all of them out.
     fn may_match_any(
         &self,
-        segments: &Rc<Vec<Segment>>,
+        segments: &segments::List,
         conditions: &[Condition],
         counters: &mut Counters,
     ) -> Result<bool> {
@@ -128,7 +127,7 @@ impl Scope<'_> {
     }
 
     /// The segments that may hold the key that the conditions give in full; `None` when they give none.
-    unsafe fn by_keys(&self, segments: &Rc<Vec<Segment>>, equal: &[Equal]) -> Result<Option<HashSet<SegmentId>>> {
+    unsafe fn by_keys(&self, segments: &segments::List, equal: &[Equal]) -> Result<Option<HashSet<SegmentId>>> {
         for key in &self.table.unique_keys {
             let Some(columns) = self.given(key, equal) else {
                 continue;

@@ -7,7 +7,7 @@ mod image;
 pub mod pending;
 mod tuples;
 
-use crate::catalog::rows::{Segment, StretchedTable};
+use crate::catalog::rows::StretchedTable;
 use crate::cold::segments;
 use crate::pg::error::{Error, Result};
 use crate::pg::gucs::{COLD_WRITES, ColdWrites};
@@ -42,7 +42,7 @@ pub struct Traits {
 
 struct Met {
     table: StretchedTable,
-    segments: Rc<Vec<Segment>>,
+    segments: Rc<segments::List>,
     heap: Heap,
     pending: Rc<RefCell<Pending>>,
     /// For the tuples of one row; lives until the next one.
