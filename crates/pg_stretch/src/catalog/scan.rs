@@ -172,11 +172,7 @@ pub fn scan(
             scan_keys.len() as i32,
             scan_keys.as_mut_ptr(),
         );
-        loop {
-            let tuple = pg_sys::systable_getnext(scan);
-            if tuple.is_null() {
-                break;
-            }
+        while let Some(tuple) = next(scan) {
             if visible.sees((*scan).slot, tuple) && !f(&Row::deform(tuple, desc)) {
                 break;
             }
@@ -185,6 +181,13 @@ pub fn scan(
         pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
     }
     Ok(())
+}
+
+/// The next tuple of a scan, which lives until the one after it is asked for; `None` at the end.
+unsafe fn next(scan: pg_sys::SysScanDesc) -> Option<pg_sys::HeapTuple> {
+    // SAFETY: the caller has begun the scan and not ended it.
+    let tuple = unsafe { pg_sys::systable_getnext(scan) };
+    (!tuple.is_null()).then_some(tuple)
 }
 
 fn scan_key(key: &Key) -> Result<pg_sys::ScanKeyData> {
