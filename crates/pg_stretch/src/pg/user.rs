@@ -6,7 +6,7 @@ use stretch_core::errors;
 
 /// The current user as privileges see it (F34: never the outer one).
 pub fn current() -> pg_sys::Oid {
-    // SAFETY: plain getter.
+    // SAFETY: reads a variable of this process, which has a user from its start.
     unsafe { pg_sys::GetUserId() }
 }
 

@@ -74,37 +74,48 @@ unsafe fn at_others(node: *mut pg_sys::Node) -> Result<Vec<Aim>> {
 
 /// Statements that name a foreign server or a wrapper: those that change ours, and those that put something into it.
 unsafe fn at_server(node: *mut pg_sys::Node) -> Vec<Aim> {
-    use pg_sys::NodeTag::*;
-    let alter = Command::AlterServer;
-    let create = Command::CreateInside;
-    // SAFETY: a node of a parse tree is of the type that its tag names; names in it are strings.
-    let (our_name, name, command) = unsafe {
+    // SAFETY: the caller's promise is the one that both ask for.
+    unsafe {
+        let altered = altered_server(node).map(|found| (found, Command::AlterServer));
+        let found = altered.or_else(|| entered_server(node).map(|found| (found, Command::CreateInside)));
+        found.map_or(Vec::new(), |((our_name, name), command)| {
+            ours(Target::Server, our_name, name, command)
+        })
+    }
+}
+
+/// What a statement that changes a server or a wrapper has to name to mean ours, and what it names.
+unsafe fn altered_server(node: *mut pg_sys::Node) -> Option<(&'static str, *mut std::ffi::c_char)> {
+    // SAFETY: a node of a parse tree is of the type that its tag names.
+    unsafe {
         match (*node).type_ {
-            T_AlterForeignServerStmt => (
-                SERVER,
-                (*node.cast::<pg_sys::AlterForeignServerStmt>()).servername,
-                alter,
-            ),
-            T_AlterFdwStmt => (WRAPPER, (*node.cast::<pg_sys::AlterFdwStmt>()).fdwname, alter),
-            T_CreateForeignServerStmt => (
-                WRAPPER,
-                (*node.cast::<pg_sys::CreateForeignServerStmt>()).fdwname,
-                create,
-            ),
-            T_ImportForeignSchemaStmt => (
-                SERVER,
-                (*node.cast::<pg_sys::ImportForeignSchemaStmt>()).server_name,
-                create,
-            ),
-            T_CreateUserMappingStmt => (
-                SERVER,
-                (*node.cast::<pg_sys::CreateUserMappingStmt>()).servername,
-                create,
-            ),
-            _ => return Vec::new(),
+            pg_sys::NodeTag::T_AlterForeignServerStmt => {
+                Some((SERVER, (*node.cast::<pg_sys::AlterForeignServerStmt>()).servername))
+            }
+            pg_sys::NodeTag::T_AlterFdwStmt => Some((WRAPPER, (*node.cast::<pg_sys::AlterFdwStmt>()).fdwname)),
+            _ => None,
         }
-    };
-    ours(Target::Server, our_name, name, command)
+    }
+}
+
+/// The same of a statement that makes something in a server or with a wrapper.
+unsafe fn entered_server(node: *mut pg_sys::Node) -> Option<(&'static str, *mut std::ffi::c_char)> {
+    use pg_sys::NodeTag::*;
+    // SAFETY: a node of a parse tree is of the type that its tag names.
+    unsafe {
+        Some(match (*node).type_ {
+            T_CreateForeignServerStmt => (WRAPPER, (*node.cast::<pg_sys::CreateForeignServerStmt>()).fdwname),
+            T_ImportForeignSchemaStmt => {
+                let statement = &*node.cast::<pg_sys::ImportForeignSchemaStmt>();
+                (SERVER, statement.server_name)
+            }
+            T_CreateUserMappingStmt => {
+                let statement = &*node.cast::<pg_sys::CreateUserMappingStmt>();
+                (SERVER, statement.servername)
+            }
+            _ => return None,
+        })
+    }
 }
 
 fn change_owner(statement: &pg_sys::AlterOwnerStmt) -> Vec<Aim> {

@@ -304,7 +304,10 @@ unsafe fn filled(node: *mut pg_sys::Node) -> Option<pg_sys::Oid> {
             return None;
         }
         let copy = &*node.cast::<pg_sys::CopyStmt>();
-        relation_named(copy.relation).filter(|_| copy.is_from)
+        if !copy.is_from {
+            return None;
+        }
+        relation_named(copy.relation)
     }
 }
 

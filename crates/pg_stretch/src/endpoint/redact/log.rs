@@ -100,7 +100,7 @@ unsafe fn hide_what_tells(report: &mut pg_sys::ErrorData) {
 }
 
 unsafe fn holds(field: *const c_char) -> bool {
-    // SAFETY: as in `redact`.
+    // SAFETY: the caller passes a text of a report, which is null or ends with a zero byte.
     unsafe { !field.is_null() && is_secret(CStr::from_ptr(field).to_bytes()) }
 }
 
@@ -110,7 +110,7 @@ unsafe fn comparable(field: *const c_char) -> String {
     if field.is_null() {
         return String::new();
     }
-    // SAFETY: as in `redact`.
+    // SAFETY: a text of a report or of the statement, which ends with a zero byte; it was just seen not to be null.
     let bytes = unsafe { CStr::from_ptr(field) }.to_bytes();
     let letter = |byte: &u8| match byte {
         0..=0x7f => char::from(*byte),
@@ -122,7 +122,7 @@ unsafe fn comparable(field: *const c_char) -> String {
 
 /// Keeps the duration, which tells nothing.
 unsafe fn replace_message(report: &mut pg_sys::ErrorData) {
-    // SAFETY: as in `redact`.
+    // SAFETY: the message of a report is null or ends with a zero byte.
     let message = unsafe { comparable(report.message) };
     let duration = message
         .strip_prefix("duration: ")
