@@ -32,6 +32,24 @@ impl ErrorDef {
     }
 }
 
+/// A class of SQLSTATEs, for decisions that hold for all errors of it, whoever raises them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Class(&'static str);
+
+/// A feature of the server or of ours is not supported.
+pub const NOT_SUPPORTED_CLASS: Class = Class("0A");
+/// A value is out of its range or has no meaning, as in a division by zero.
+pub const DATA_CLASS: Class = Class("22");
+/// A statement cannot be read, names what does not exist, or lacks a right.
+pub const STATEMENT_CLASS: Class = Class("42");
+
+impl Class {
+    /// Whether the SQLSTATE is of this class.
+    pub fn holds(self, sqlstate: &str) -> bool {
+        sqlstate.starts_with(self.0)
+    }
+}
+
 /// Finds a definition by its SQLSTATE.
 pub fn by_sqlstate(sqlstate: &str) -> Option<&'static ErrorDef> {
     ALL.iter().copied().find(|def| def.sqlstate == sqlstate)

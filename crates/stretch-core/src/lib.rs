@@ -4,6 +4,8 @@
 //! The numbers F1 … F53 and C-1 … C-13 in the documentation cite the findings that belong to the design.
 
 pub mod batch;
+pub mod bounded;
+pub mod columns;
 pub mod command;
 pub mod dead_rows;
 pub mod error_copy;

@@ -68,9 +68,26 @@ pub enum ManifestError {
     /// A total would leave the range of its type: it cannot have been right before.
     #[error("a total of the manifest is out of range")]
     OutOfRange,
+    /// The stored digest is not one.
+    #[error("the manifest's digest has a wrong length")]
+    DigestLength,
 }
 
 impl Totals {
+    /// The totals as the catalog stores them; an empty digest is that of no segments.
+    pub fn stored(segments: i64, rows: i64, digest: &[u8]) -> Result<Self, ManifestError> {
+        let total = |stored| u64::try_from(stored).map_err(|_| ManifestError::OutOfRange);
+        let digest = match digest {
+            [] => [0; 32],
+            bytes => bytes.try_into().map_err(|_| ManifestError::DigestLength)?,
+        };
+        Ok(Self {
+            segments: total(segments)?,
+            rows: total(rows)?,
+            digest,
+        })
+    }
+
     /// The totals of a set of segments.
     pub fn of<'a>(segments: impl IntoIterator<Item = &'a LiveSegment>) -> Result<Self, ManifestError> {
         segments

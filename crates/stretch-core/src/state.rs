@@ -15,11 +15,11 @@ pub struct UnknownWord {
     pub accepted: &'static str,
 }
 
-/// Finds a word in a table, whatever its case; surrounding blanks do not count.
+/// Finds a word in a table, whatever its case.
 fn lookup<T: Copy>(given: &str, words: &[(&str, T)], accepted: &'static str) -> Result<T, UnknownWord> {
     words
         .iter()
-        .find(|(word, _)| word.eq_ignore_ascii_case(given.trim()))
+        .find(|(word, _)| word.eq_ignore_ascii_case(given))
         .map(|&(_, value)| value)
         .ok_or_else(|| UnknownWord {
             given: given.to_owned(),
@@ -56,9 +56,10 @@ impl QueryMode {
 
 impl FromStr for QueryMode {
     type Err = UnknownWord;
+    /// Surrounding blanks do not count.
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
         lookup(
-            text,
+            text.trim(),
             &[
                 ("LOCAL_AND_REMOTE", Self::LocalAndRemote),
                 ("LOCAL_ONLY", Self::LocalOnly),
@@ -67,6 +68,10 @@ impl FromStr for QueryMode {
             ],
             "LOCAL_AND_REMOTE, LOCAL_ONLY, REMOTE_ONLY, DISABLED",
         )
+        .map_err(|unknown| UnknownWord {
+            given: text.to_owned(),
+            ..unknown
+        })
     }
 }
 
@@ -122,6 +127,8 @@ impl fmt::Display for MigrationState {
 }
 
 /// The relation of this incarnation of a database to its endpoint (design §9). The reason is [`crate::verdict::Reason`].
+///
+/// It lies in shared memory as it is, and fresh memory is all zeros: so it is one byte, and zero is the safe *undecided* (F8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 pub enum DatabaseState {
@@ -144,16 +151,6 @@ impl DatabaseState {
             Self::Waiting => "waiting",
             Self::Connected => "connected",
             Self::Disconnected => "disconnected",
-        }
-    }
-
-    /// The state stored as this number in shared memory; an unknown number is the safe *undecided*.
-    pub const fn from_code(code: u8) -> Self {
-        match code {
-            1 => Self::Waiting,
-            2 => Self::Connected,
-            3 => Self::Disconnected,
-            _ => Self::Undecided,
         }
     }
 }

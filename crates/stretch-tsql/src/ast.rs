@@ -4,6 +4,7 @@ use crate::filter::FilterFunction;
 use crate::position::Position;
 use crate::procedures::Procedure;
 use crate::values::{Type, Value};
+use stretch_core::state::MigrationState;
 
 /// A statement and where it begins.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,28 +110,6 @@ pub enum FilterOption {
         /// The columns, in the order of the function's parameters.
         columns: Vec<Name>,
     },
-}
-
-/// `MIGRATION_STATE`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MigrationState {
-    /// Rows move to the endpoint.
-    Outbound,
-    /// Rows come back, then the table is no longer stretched.
-    Inbound,
-    /// Nothing moves.
-    Paused,
-}
-
-impl MigrationState {
-    /// The name as functions of PostgreSQL take it: lower case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Outbound => "outbound",
-            Self::Inbound => "inbound",
-            Self::Paused => "paused",
-        }
-    }
 }
 
 /// One variable of a `DECLARE`.

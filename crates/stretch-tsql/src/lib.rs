@@ -18,13 +18,14 @@ mod values;
 mod variables;
 
 pub use ast::{
-    Argument, Body, Declaration, Exec, Expression, FilterOption, MigrationState, Name, ObjectName, Operand, Secret,
-    Statement, TableChange,
+    Argument, Body, Declaration, Exec, Expression, FilterOption, Name, ObjectName, Operand, Secret, Statement,
+    TableChange,
 };
 pub use error::{Error, Kind};
 pub use filter::{FilterFunction, may_replace};
 pub use parser::{MAX_BATCH_BYTES, SUPPORTED, parse, parse_object_name};
 pub use position::Position;
 pub use procedures::{MIN_RPO_HOURS, Parameter, ParameterKind, Procedure, check_rpo_hours};
+pub use stretch_core::state::MigrationState;
 pub use values::{Length, Type, Value};
 pub use variables::{Call, Step, Variables};

@@ -366,6 +366,8 @@ fn query_modes_decide_what_is_read() {
     db.fails("SELECT stretch.set_query_mode('REMOTE_ONLY')", "0A000");
     set("REMOTE_ONLY");
     db.fails("EXECUTE p", "0A000");
+    set("A_MODE_OF_A_LATER_VERSION");
+    db.fails("EXECUTE p", "0A000");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::catalog::snapshot::Latest;
 use crate::endpoint::secrets::{self, key_file};
 use crate::endpoint::{identity, open};
 use crate::pg::error::{Error, OrRaise, Result};
-use crate::pg::shmem::{self, SlotState};
+use crate::pg::shmem;
 use crate::pg::text::Text;
 use crate::pg::{gucs, io, names, user};
 use pgrx::datum::Interval;
@@ -87,10 +87,12 @@ fn test_connection(url: Option<&str>, credential: Option<&str>) -> Result<Link> 
     Ok(match outcome {
         Ok(message) => (0, "LINK_HEALTHY".into(), None, message.into(), Some(latency)),
         Err(error) => {
-            let (code, text) = match error.sqlstate.as_str() {
-                "ST005" => (1, "LINK_ERROR_UNREACHABLE"),
-                "ST006" => (2, "LINK_ERROR_REFUSED"),
-                _ => (3, "LINK_ERROR"),
+            let (code, text) = if error.is(&errors::ENDPOINT_UNREACHABLE) {
+                (1, "LINK_ERROR_UNREACHABLE")
+            } else if error.is(&errors::ENDPOINT_REFUSED) {
+                (2, "LINK_ERROR_REFUSED")
+            } else {
+                (3, "LINK_ERROR")
             };
             (
                 code,
@@ -170,7 +172,7 @@ fn check() -> Result<Vec<Item>> {
             .map(|_| "the endpoint belongs to this database".into())
             .map_err(|error| open::map_error(&error)),
     ));
-    if let Some(slot) = shmem::my_slot().filter(|slot| slot.state == SlotState::Connected) {
+    if let Some(slot) = shmem::my_slot().filter(|slot| slot.state == DatabaseState::Connected) {
         let (branch, nonce) = (uuid::Uuid::from_bytes(slot.branch), uuid::Uuid::from_bytes(slot.nonce));
         let generation = slot.generation as u64;
         let store = endpoint.clone();
@@ -221,12 +223,12 @@ fn worker() -> Result<String> {
 
 fn state() -> Result<String> {
     match shmem::my_slot().filter(|slot| slot.judged) {
-        Some(slot) if slot.state == SlotState::Connected => Ok(format!("connected: {}", slot.reason.get())),
-        Some(slot) if slot.state == SlotState::Disconnected => {
+        Some(slot) if slot.state == DatabaseState::Connected => Ok(format!("connected: {}", slot.reason.get())),
+        Some(slot) if slot.state == DatabaseState::Disconnected => {
             identity::require_read().map(|()| DatabaseState::Connected.to_string())
         }
         Some(slot) => not_ok(
-            format!("{}: {}", DatabaseState::from_code(slot.state as u8), slot.reason.get()),
+            format!("{}: {}", slot.state, slot.reason.get()),
             "Wait until the worker has judged the database.",
         ),
         None => not_ok("not judged yet", "Wait until the worker has judged the database."),

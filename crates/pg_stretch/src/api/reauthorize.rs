@@ -5,13 +5,14 @@ use crate::catalog;
 use crate::catalog::snapshot::Latest;
 use crate::endpoint::{identity, open, secrets};
 use crate::pg::error::{Error, OrRaise, Result, notice};
-use crate::pg::shmem::{self, SlotState};
+use crate::pg::shmem;
 use crate::pg::text::Text;
 use crate::pg::{gucs, request, spi, user};
 use pgrx::prelude::*;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use stretch_core::errors;
+use stretch_core::state::DatabaseState;
 use stretch_core::verdict::Reason;
 use uuid::Uuid;
 
@@ -92,13 +93,13 @@ fn await_verdict() -> Result<()> {
     let outcome = loop {
         let slot = shmem::my_slot().filter(|slot| slot.judged);
         match slot {
-            Some(slot) if slot.state == SlotState::Connected => {
+            Some(slot) if slot.state == DatabaseState::Connected => {
                 break Err(Error::new(
                     &errors::ALREADY_CONNECTED,
                     "this database is connected already",
                 ));
             }
-            Some(slot) if slot.state == SlotState::Disconnected => break Ok(()),
+            Some(slot) if slot.state == DatabaseState::Disconnected => break Ok(()),
             // An endpoint that has moved is named by the argument of the same name.
             Some(slot) if slot.rule == Reason::EndpointUnreachable.rule() => break Ok(()),
             Some(slot) if started.elapsed() > bound => {

@@ -4,7 +4,7 @@ use crate::catalog;
 use crate::catalog::snapshot::Latest;
 use crate::endpoint::identity;
 use crate::pg::error::{Error, OrRaise, Result};
-use crate::pg::shmem::{self, Slot, SlotState};
+use crate::pg::shmem::{self, Slot};
 use crate::pg::text::Text;
 use crate::pg::{gucs, spi, user};
 use pgrx::datum::TimestampWithTimeZone;
@@ -61,7 +61,7 @@ fn facts() -> Result<Option<Row>> {
     let slot = shmem::my_slot();
     let judged = slot.filter(|slot| slot.judged);
     let (state, reason) = match judged {
-        Some(slot) => (DatabaseState::from_code(slot.state as u8), slot.reason.get()),
+        Some(slot) => (slot.state, slot.reason.get()),
         None => identity::local_verdict(binding.as_ref()),
     };
     // SAFETY: a getter.
@@ -76,7 +76,7 @@ fn facts() -> Result<Option<Row>> {
         ),
         None => reason,
     };
-    let owns = |slot: &Slot| slot.state == SlotState::Connected;
+    let owns = |slot: &Slot| slot.state == DatabaseState::Connected;
     let (staged_bytes, staged_oldest) = staged()?;
     Ok(Some((
         state.into(),
@@ -105,7 +105,7 @@ fn facts() -> Result<Option<Row>> {
             Some(binding) => Some(binding.credential.clone().into()),
             None => catalog::tables::database_credential(latest.get())?.map(Text::from),
         },
-        binding.map(|binding| binding.query_mode.into()),
+        binding.map(|binding| binding.query_mode.as_str().into()),
         staged_bytes,
         staged_oldest,
     )))

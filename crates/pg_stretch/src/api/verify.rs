@@ -1,17 +1,18 @@
 //! `stretch.verify`: reads every live segment in full and compares it with the catalog.
 
 use crate::catalog::rows::{Segment, StretchedTable};
+use crate::catalog::staged::{self, Staged};
+use crate::catalog::stretched::not_stretched;
 use crate::catalog::tables;
 use crate::cold::damage::damaged;
 use crate::cold::segments;
 use crate::endpoint::{identity, open};
-use crate::pg::error::{Error, OrRaise, Result};
+use crate::pg::error::{OrRaise, Result};
 use crate::pg::text::Text;
 use crate::pg::{io, names, spi, user};
 use bytes::Bytes;
 use pgrx::prelude::*;
 use sha2::{Digest, Sha256};
-use stretch_core::errors;
 use stretch_endpoint::EndpointError;
 
 /// What was found of one table.
@@ -63,12 +64,7 @@ fn stretch_verify(relation: Option<pg_sys::Oid>) -> Rows {
                 if !is_granted()? {
                     user::require_table_owner(relation, "verify")?;
                 }
-                vec![tables::by_relation(relation, snapshot)?.ok_or_else(|| {
-                    Error::new(
-                        &errors::TABLE_NOT_ENABLED,
-                        format!("table {} is not stretched", names::relation(relation)),
-                    )
-                })?]
+                vec![tables::by_relation(relation, snapshot)?.ok_or_else(|| not_stretched(relation))?]
             }
             None => {
                 if !is_granted()? {
@@ -167,7 +163,7 @@ enum Content {
 
 fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
     let Some(key) = segments::current(segment, snapshot)?.object_key else {
-        return staged(segment, snapshot);
+        return staged_content(segment, snapshot);
     };
     identity::require_read()?;
     let endpoint = open::bound(crate::catalog::snapshot::LATEST)?;
@@ -183,20 +179,14 @@ fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
     }
 }
 
-fn staged(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
-    let mut bytes = Vec::with_capacity(segment.byte_size as usize);
-    for number in 0.. {
-        pgrx::check_for_interrupts!();
-        if bytes.len() as i64 >= segment.byte_size {
-            break;
-        }
-        match tables::staged_chunk(&segment.segment_id, number, snapshot)? {
-            Some(piece) => bytes.extend_from_slice(&piece),
-            None if number == 0 => return Ok(Content::Missing),
-            None => return Ok(Content::Short),
-        }
-    }
-    Ok(Content::Bytes(bytes.into()))
+fn staged_content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
+    let size = segment.byte_size as u64;
+    Ok(match staged::bytes(&segment.segment_id, size, snapshot)? {
+        Staged::Lacks(0) => Content::Missing,
+        Staged::Lacks(_) => Content::Short,
+        Staged::Whole(bytes) if (bytes.len() as u64) < size => Content::Short,
+        Staged::Whole(bytes) => Content::Bytes(bytes.into()),
+    })
 }
 
 /// What is wrong with the bytes of a segment; the part that fails is named where one can be.

@@ -71,37 +71,45 @@ pub fn last_column(keys: &[Key]) -> i16 {
 }
 
 unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
-    // SAFETY: as in `of`.
+    // SAFETY: both relations are open, so their entries of the relation cache stay; a btree index has all its key columns in `indkey`.
     unsafe {
         let form = &*(*index).rd_index;
-        let count = form.indnkeyatts as usize;
-        let columns = form.indkey.values.as_slice(count);
-        let mut parts = Vec::with_capacity(count);
-        for (i, column) in columns.iter().enumerate() {
-            let name = pg_sys::get_attname((*table).rd_id, *column, true);
-            if *column <= 0 || name.is_null() {
-                return Err(Error::internal(
-                    "a unique index of a stretched table is not over plain columns",
-                ));
-            }
-            let family = *(*index).rd_opfamily.add(i);
-            let kind = *(*index).rd_opcintype.add(i);
-            parts.push(Part {
-                column: *column,
-                name: names::text(name),
-                type_id: pg_sys::get_atttype((*table).rd_id, *column),
-                operand: kind,
-                equal: pg_sys::get_opfamily_member(family, kind, kind, pg_sys::BTEqualStrategyNumber as i16),
-                compare: pg_sys::get_opfamily_proc(family, kind, kind, BTORDER_PROC),
-                collation: *(*index).rd_indcollation.add(i),
-            });
-        }
+        let columns = form.indkey.values.as_slice(form.indnkeyatts as usize);
+        let parts = columns
+            .iter()
+            .enumerate()
+            .map(|(i, column)| part((*table).rd_id, index, i, *column))
+            .collect::<Result<_>>()?;
         Ok(Key {
             index: (*index).rd_id,
             name: names::text((*(*index).rd_rel).relname.data.as_ptr()),
             parts,
             nulls_not_distinct: form.indnullsnotdistinct,
             deferrable: !form.indimmediate,
+        })
+    }
+}
+
+/// Part number `i` of an index, which is over `column` of the table.
+unsafe fn part(table: pg_sys::Oid, index: pg_sys::Relation, i: usize, column: i16) -> Result<Part> {
+    // SAFETY: the index is open and has more than `i` key columns, and so have its arrays; the rest are look-ups by OID.
+    unsafe {
+        let name = pg_sys::get_attname(table, column, true);
+        if column <= 0 || name.is_null() {
+            return Err(Error::internal(
+                "a unique index of a stretched table is not over plain columns",
+            ));
+        }
+        let family = *(*index).rd_opfamily.add(i);
+        let kind = *(*index).rd_opcintype.add(i);
+        Ok(Part {
+            column,
+            name: names::text(name),
+            type_id: pg_sys::get_atttype(table, column),
+            operand: kind,
+            equal: pg_sys::get_opfamily_member(family, kind, kind, pg_sys::BTEqualStrategyNumber as i16),
+            compare: pg_sys::get_opfamily_proc(family, kind, kind, BTORDER_PROC),
+            collation: *(*index).rd_indcollation.add(i),
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod record;
 pub mod rows;
 pub mod scan;
 pub mod snapshot;
+pub mod staged;
 pub mod stretched;
 pub mod tables;
 pub mod triggers;

@@ -1,4 +1,4 @@
-//! What a batch writes into the catalog: staged pieces, the segment, its detail, tombstones, the manifest.
+//! What a batch writes into the catalog but tombstones: staged pieces, the segment, its detail, the manifest.
 
 use super::rows::StretchedTable;
 use super::tables::CHUNK_BYTES;
@@ -6,7 +6,6 @@ use crate::catalog;
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{self, uuid_arg};
 use pgrx::pg_sys;
-use stretch_core::dead_rows::{BITMAP_ROW, DeadRows, is_bitmap_worth};
 use stretch_core::ids::{ManifestId, SegmentId, TableId};
 use stretch_core::manifest::{LiveSegment, Totals};
 use stretch_segment::EncodedSegment;
@@ -54,14 +53,15 @@ pub fn manifest(table: &TableId, segment_id: SegmentId, segment: &EncodedSegment
         row_count: segment.row_count.into(),
         sha256: segment.sha256,
     };
-    let totals = totals(&before)?
-        .add(&added)
+    let totals = before
+        .totals()
+        .and_then(|totals| totals.add(&added))
         .map_err(|error| Error::internal(error.to_string()))?;
     write_totals(table, &totals)
 }
 
 /// Writes new totals under a new random manifest id.
-pub fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
+fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
     let id = ManifestId::from_bytes(crate::pg::random::random()?);
     spi::execute(
         "UPDATE stretch.manifest SET manifest_id = $2, segments = $3, row_total = $4, digest = $5 WHERE table_id = $1",
@@ -76,55 +76,28 @@ pub fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
     Ok(())
 }
 
-/// The totals of a manifest row; an empty digest is that of no segments.
-pub fn totals(row: &catalog::rows::Manifest) -> Result<Totals> {
-    let digest = if row.digest.is_empty() {
-        Ok([0; 32])
-    } else {
-        row.digest.as_slice().try_into()
-    };
-    Ok(Totals {
-        segments: row.segments as u64,
-        rows: row.row_total as u64,
-        digest: digest.map_err(|_| Error::internal("the manifest's digest has a wrong length"))?,
-    })
+/// Which way a line of `stretch.migration_status` says that rows or bytes went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Rows from the heap to a staged segment.
+    Outbound,
+    /// A staged segment to the endpoint.
+    Upload,
 }
 
-/// Marks rows that stayed hot as dead from birth (step 4), in a segment of `rows` rows that nobody else sees yet.
-pub fn tombstones(segment: SegmentId, dead: &DeadRows, rows: u64) -> Result<()> {
-    if dead.is_empty() {
-        return Ok(());
+impl Direction {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Outbound => "OUTBOUND",
+            Self::Upload => "UPLOAD",
+        }
     }
-    if is_bitmap_worth(dead.len(), rows) {
-        return bitmap(segment, dead);
-    }
-    let numbers: Vec<i32> = dead.iter().map(|row| row as i32).collect();
-    spi::execute(
-        "INSERT INTO stretch.tombstone (segment_id, row_no) SELECT $1, n FROM pg_catalog.unnest($2) AS n",
-        &[uuid_arg(segment.as_bytes()), numbers.into()],
-    )?;
-    Ok(())
-}
-
-/// Writes a segment's bitmap of dead rows in place of the one before.
-pub fn bitmap(segment: SegmentId, dead: &DeadRows) -> Result<()> {
-    spi::execute(
-        "INSERT INTO stretch.tombstone AS t (segment_id, row_no, dead_rows, bitmap) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (segment_id, row_no) DO UPDATE SET dead_rows = excluded.dead_rows, bitmap = excluded.bitmap",
-        &[
-            uuid_arg(segment.as_bytes()),
-            BITMAP_ROW.into(),
-            (dead.len() as i64).into(),
-            dead.to_bytes().into(),
-        ],
-    )?;
-    Ok(())
 }
 
 /// One line of `stretch.migration_status`; `failure` is (SQLSTATE, message).
 pub fn attempt(
     table: &TableId,
-    direction: &str,
+    direction: Direction,
     rows: u64,
     bytes: u64,
     seconds: f64,
@@ -135,7 +108,7 @@ pub fn attempt(
          VALUES ($1, $2, $3, $4, pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $5), pg_catalog.clock_timestamp(), $6, $7)",
         &[
             uuid_arg(table.as_bytes()),
-            direction.into(),
+            direction.as_str().into(),
             (rows as i64).into(),
             (bytes as i64).into(),
             seconds.into(),

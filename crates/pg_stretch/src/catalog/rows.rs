@@ -3,6 +3,8 @@
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
 use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
+use stretch_core::manifest::{ManifestError, Totals};
+use stretch_core::state::{MigrationState, QueryMode};
 
 /// `stretch.database`.
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ pub struct Binding {
     pub database_oid: pg_sys::Oid,
     pub timeline: u32,
     pub lsn: u64,
-    pub query_mode: String,
+    pub query_mode: QueryMode,
 }
 
 /// How a column's values travel to a segment.
@@ -65,7 +67,7 @@ pub struct StretchedTable {
     pub filter: Option<String>,
     pub order_by: Option<String>,
     pub strict: bool,
-    pub migration_state: String,
+    pub migration_state: MigrationState,
     pub is_reconciled: bool,
     pub columns: Vec<Column>,
     pub unique_keys: Vec<UniqueKey>,
@@ -78,6 +80,13 @@ pub struct Manifest {
     pub segments: i64,
     pub row_total: i64,
     pub digest: Vec<u8>,
+}
+
+impl Manifest {
+    /// Its totals; an error where it cannot have been written so.
+    pub fn totals(&self) -> Result<Totals, ManifestError> {
+        Totals::stored(self.segments, self.row_total, &self.digest)
+    }
 }
 
 /// `stretch.segment`.

@@ -7,10 +7,11 @@ use crate::pg::text::{self, Text};
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
 use std::ffi::CStr;
+use stretch_core::columns::Column;
 
-/// One equality key of a scan: column number and value.
+/// One equality key of a scan: column and value.
 pub struct Key {
-    pub column: i16,
+    pub column: Column,
     pub value: KeyValue,
 }
 
@@ -57,21 +58,21 @@ impl Row {
         self.xmin
     }
 
-    /// Value of column `number` (from 1), or `None` for NULL.
-    pub fn get<T: FromDatum>(&self, number: i16) -> Option<T> {
-        let index = number as usize - 1;
+    /// Value of a column of the scanned table, or `None` for NULL.
+    pub fn get<T: FromDatum>(&self, column: Column) -> Option<T> {
+        let index = column.index();
         // SAFETY: the datum has the column's type, which the callers know from the install script; detoasting copies.
         unsafe { T::from_datum(self.values[index], self.nulls[index]) }
     }
 
     /// A text column.
-    pub fn text(&self, number: i16) -> Option<String> {
-        self.get::<Text>(number).map(String::from)
+    pub fn text(&self, column: Column) -> Option<String> {
+        self.get::<Text>(column).map(String::from)
     }
 
     /// A jsonb column.
-    pub fn json<T: serde::de::DeserializeOwned>(&self, number: i16) -> Option<T> {
-        let index = number as usize - 1;
+    pub fn json<T: serde::de::DeserializeOwned>(&self, column: Column) -> Option<T> {
+        let index = column.index();
         if self.nulls[index] {
             return None;
         }
@@ -89,13 +90,13 @@ impl Row {
     }
 
     /// A uuid column.
-    pub fn uuid(&self, number: i16) -> Option<[u8; 16]> {
-        self.get::<pgrx::Uuid>(number).map(|uuid| *uuid.as_bytes())
+    pub fn uuid(&self, column: Column) -> Option<[u8; 16]> {
+        self.get::<pgrx::Uuid>(column).map(|uuid| *uuid.as_bytes())
     }
 
     /// A bytea column, copied.
-    pub fn bytes(&self, number: i16) -> Option<Vec<u8>> {
-        self.get::<Vec<u8>>(number)
+    pub fn bytes(&self, column: Column) -> Option<Vec<u8>> {
+        self.get::<Vec<u8>>(column)
     }
 }
 
@@ -171,11 +172,7 @@ pub fn scan(
             scan_keys.len() as i32,
             scan_keys.as_mut_ptr(),
         );
-        loop {
-            let tuple = pg_sys::systable_getnext(scan);
-            if tuple.is_null() {
-                break;
-            }
+        while let Some(tuple) = next(scan) {
             if visible.sees((*scan).slot, tuple) && !f(&Row::deform(tuple, desc)) {
                 break;
             }
@@ -184,6 +181,13 @@ pub fn scan(
         pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
     }
     Ok(())
+}
+
+/// The next tuple of a scan, which lives until the one after it is asked for; `None` at the end.
+unsafe fn next(scan: pg_sys::SysScanDesc) -> Option<pg_sys::HeapTuple> {
+    // SAFETY: the caller has begun the scan and not ended it.
+    let tuple = unsafe { pg_sys::systable_getnext(scan) };
+    (!tuple.is_null()).then_some(tuple)
 }
 
 fn scan_key(key: &Key) -> Result<pg_sys::ScanKeyData> {
@@ -200,7 +204,7 @@ fn scan_key(key: &Key) -> Result<pg_sys::ScanKeyData> {
     unsafe {
         pg_sys::ScanKeyInit(
             &mut out,
-            key.column,
+            key.column.number,
             pg_sys::BTEqualStrategyNumber as u16,
             function.into(),
             datum,

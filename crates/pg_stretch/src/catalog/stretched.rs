@@ -187,6 +187,14 @@ pub fn none_stretched(snapshot: pg_sys::Snapshot) -> Result<()> {
         .hint("Run stretch.disable_table for each of them first."))
 }
 
+/// ST010.
+pub fn not_stretched(relation: pg_sys::Oid) -> Error {
+    Error::new(
+        &errors::TABLE_NOT_ENABLED,
+        format!("table {} is not stretched", names::relation(relation)),
+    )
+}
+
 /// ST009.
 pub fn not_enabled() -> Error {
     Error::new(&errors::DATABASE_NOT_ENABLED, "this database is not stretched")

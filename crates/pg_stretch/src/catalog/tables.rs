@@ -4,9 +4,14 @@ use super::rows::*;
 use super::scan::{Key, KeyValue, Row, scan};
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;
+use std::str::FromStr;
+use stretch_core::columns::{
+    Column, awaited, binding, database, manifest, segment, segment_detail, staged_chunk, stretched_table, tombstone,
+};
 use stretch_core::dead_rows::{BITMAP_ROW, DeadRows};
 use stretch_core::errors;
 use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
+use stretch_core::state::UnknownWord;
 
 /// Size of every piece of a staged segment but the last, in bytes.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
@@ -53,9 +58,16 @@ fn all<T>(
     found
 }
 
-fn by_uuid(id: &[u8; 16]) -> [Key; 1] {
+/// The mode or state that a column names; one that this version does not know must not be taken for another.
+fn word<T: FromStr<Err = UnknownWord>>(row: &Row, column: Column, what: &str) -> Result<T> {
+    let word = row.text(column).ok_or_else(|| missing(what))?;
+    word.parse()
+        .map_err(|_| Error::new(&errors::UNSUPPORTED, format!("{what} {word} is not supported")))
+}
+
+fn by_uuid(column: Column, id: &[u8; 16]) -> [Key; 1] {
     [Key {
-        column: 1,
+        column,
         value: KeyValue::Uuid(*id),
     }]
 }
@@ -63,65 +75,77 @@ fn by_uuid(id: &[u8; 16]) -> [Key; 1] {
 /// The row of `stretch.database`, if the database is stretched.
 pub fn database(snapshot: pg_sys::Snapshot) -> Result<Option<Database>> {
     one(c"database", c"database_pkey", &[], snapshot, |row| {
-        let seconds = |number| {
-            row.get::<pgrx::datum::Interval>(number)
+        let seconds = |column| {
+            row.get::<pgrx::datum::Interval>(column)
                 .map(|i| i.months() as i64 * 2_592_000 + i.days() as i64 * 86_400 + i.micros() / 1_000_000)
         };
         Ok(Database {
-            db_id: DbId::from_uuid(uuid::Uuid::from_bytes(row.uuid(2).ok_or_else(|| missing("db_id"))?)),
-            endpoint: row.text(3).ok_or_else(|| missing("endpoint"))?,
+            db_id: DbId::from_uuid(uuid::Uuid::from_bytes(
+                row.uuid(database::DB_ID).ok_or_else(|| missing("db_id"))?,
+            )),
+            endpoint: row.text(database::ENDPOINT).ok_or_else(|| missing("endpoint"))?,
             lineage: row
-                .get::<Vec<pgrx::Uuid>>(4)
+                .get::<Vec<pgrx::Uuid>>(database::LINEAGE)
                 .unwrap_or_default()
                 .iter()
                 .map(|id| BranchId::from_uuid(uuid::Uuid::from_bytes(*id.as_bytes())))
                 .collect(),
-            rpo_seconds: seconds(5).ok_or_else(|| missing("rpo"))?,
-            retention_seconds: seconds(6).ok_or_else(|| missing("retention"))?,
-            format: row.get(7).unwrap_or(1),
+            rpo_seconds: seconds(database::RPO).ok_or_else(|| missing("rpo"))?,
+            retention_seconds: seconds(database::RETENTION).ok_or_else(|| missing("retention"))?,
+            format: row.get(database::FORMAT).unwrap_or(1),
         })
     })
 }
 
 /// Name of the credential that the database was enabled or last authorized with; a dump carries it (no secret).
 pub fn database_credential(snapshot: pg_sys::Snapshot) -> Result<Option<String>> {
-    let found = one(c"database", c"database_pkey", &[], snapshot, |row| Ok(row.text(8)))?;
+    let found = one(c"database", c"database_pkey", &[], snapshot, |row| {
+        Ok(row.text(database::CREDENTIAL))
+    })?;
     Ok(found.flatten())
 }
 
 /// The row of `stretch.binding`, if this incarnation (or the one this was copied from) has claimed a branch.
 pub fn binding(snapshot: pg_sys::Snapshot) -> Result<Option<Binding>> {
     one(c"binding", c"binding_pkey", &[], snapshot, |row| {
-        let system: pgrx::AnyNumeric = row.get(6).ok_or_else(|| missing("system_identifier"))?;
+        let system: pgrx::AnyNumeric = row
+            .get(binding::SYSTEM_IDENTIFIER)
+            .ok_or_else(|| missing("system_identifier"))?;
         Ok(Binding {
-            branch_id: BranchId::from_uuid(uuid::Uuid::from_bytes(row.uuid(2).ok_or_else(|| missing("branch_id"))?)),
-            generation: row.get(3).ok_or_else(|| missing("generation"))?,
-            nonce: Nonce::from_uuid(uuid::Uuid::from_bytes(row.uuid(4).ok_or_else(|| missing("nonce"))?)),
-            credential: row.text(5).ok_or_else(|| missing("credential"))?,
+            branch_id: BranchId::from_uuid(uuid::Uuid::from_bytes(
+                row.uuid(binding::BRANCH_ID).ok_or_else(|| missing("branch_id"))?,
+            )),
+            generation: row.get(binding::GENERATION).ok_or_else(|| missing("generation"))?,
+            nonce: Nonce::from_uuid(uuid::Uuid::from_bytes(
+                row.uuid(binding::NONCE).ok_or_else(|| missing("nonce"))?,
+            )),
+            credential: row.text(binding::CREDENTIAL).ok_or_else(|| missing("credential"))?,
             system_identifier: u64::try_from(system).map_err(|_| missing("a valid system_identifier"))?,
-            database_oid: row.get(7).ok_or_else(|| missing("database_oid"))?,
-            timeline: row.get::<i32>(8).ok_or_else(|| missing("timeline"))? as u32,
-            lsn: row.get::<i64>(9).ok_or_else(|| missing("lsn"))? as u64,
-            query_mode: row.text(10).ok_or_else(|| missing("query_mode"))?,
+            database_oid: row.get(binding::DATABASE_OID).ok_or_else(|| missing("database_oid"))?,
+            timeline: row.get::<i32>(binding::TIMELINE).ok_or_else(|| missing("timeline"))? as u32,
+            lsn: row.get::<i64>(binding::LSN).ok_or_else(|| missing("lsn"))? as u64,
+            query_mode: word(row, binding::QUERY_MODE, "query mode")?,
         })
     })
 }
 
 fn stretched(row: &Row) -> Result<StretchedTable> {
-    fn json<T: serde::de::DeserializeOwned>(row: &Row, number: i16, what: &str) -> Result<T> {
-        row.json(number).ok_or_else(|| missing(what))
+    fn json<T: serde::de::DeserializeOwned>(row: &Row, column: Column, what: &str) -> Result<T> {
+        row.json(column).ok_or_else(|| missing(what))
     }
     Ok(StretchedTable {
-        table_id: TableId::from_uuid(uuid::Uuid::from_bytes(row.uuid(1).ok_or_else(|| missing("table_id"))?)),
-        relation: row.get(2).ok_or_else(|| missing("relation"))?,
-        child: row.get(3).ok_or_else(|| missing("child"))?,
-        filter: row.text(4),
-        order_by: row.text(5),
-        strict: row.get(6).unwrap_or(false),
-        migration_state: row.text(7).unwrap_or_default(),
-        is_reconciled: row.get(8).unwrap_or(false),
-        columns: json(row, 9, "columns")?,
-        unique_keys: json(row, 11, "unique_keys")?,
+        table_id: TableId::from_uuid(uuid::Uuid::from_bytes(
+            row.uuid(stretched_table::TABLE_ID).ok_or_else(|| missing("table_id"))?,
+        )),
+        relation: row.get(stretched_table::RELATION).ok_or_else(|| missing("relation"))?,
+        child: row.get(stretched_table::CHILD).ok_or_else(|| missing("child"))?,
+        filter: row.text(stretched_table::FILTER),
+        order_by: row.text(stretched_table::ORDER_BY),
+        strict: row.get(stretched_table::STRICT).unwrap_or(false),
+        migration_state: word(row, stretched_table::MIGRATION_STATE, "migration state")?,
+        is_reconciled: row.get(stretched_table::IS_RECONCILED).unwrap_or(false),
+        columns: json(row, stretched_table::COLUMNS, "columns")?,
+        unique_keys: json(row, stretched_table::UNIQUE_KEYS, "unique_keys")?,
     })
 }
 
@@ -131,7 +155,7 @@ pub fn by_relation(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<
         c"stretched_table",
         c"stretched_table_relation_key",
         &[Key {
-            column: 2,
+            column: stretched_table::RELATION,
             value: KeyValue::Oid(relation),
         }],
         snapshot,
@@ -145,7 +169,7 @@ pub fn by_child(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option
         c"stretched_table",
         c"stretched_table_child_key",
         &[Key {
-            column: 3,
+            column: stretched_table::CHILD,
             value: KeyValue::Oid(child),
         }],
         snapshot,
@@ -161,7 +185,7 @@ pub fn stretched_tables(snapshot: pg_sys::Snapshot) -> Result<Vec<StretchedTable
 /// Whether a dump has loaded the table of this cold side and not yet the catalog that names it.
 pub fn awaited(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<bool> {
     let key = Key {
-        column: 1,
+        column: awaited::CHILD,
         value: KeyValue::Oid(child),
     };
     Ok(one(c"awaited", c"awaited_pkey", &[key], snapshot, |_| Ok(()))?.is_some())
@@ -174,7 +198,7 @@ pub fn has_stray_manifest(snapshot: pg_sys::Snapshot) -> Result<bool> {
         .map(|table| *table.table_id.as_bytes())
         .collect();
     let manifests = all(c"manifest", c"manifest_pkey", &[], snapshot, |row| {
-        row.uuid(1).ok_or_else(|| missing("table_id"))
+        row.uuid(manifest::TABLE_ID).ok_or_else(|| missing("table_id"))
     })?;
     Ok(manifests.iter().any(|id| !known.contains(id)))
 }
@@ -184,16 +208,16 @@ pub fn manifest(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Option<Ma
     one(
         c"manifest",
         c"manifest_pkey",
-        &by_uuid(table.as_bytes()),
+        &by_uuid(manifest::TABLE_ID, table.as_bytes()),
         snapshot,
         |row| {
             Ok(Manifest {
                 manifest_id: ManifestId::from_uuid(uuid::Uuid::from_bytes(
-                    row.uuid(2).ok_or_else(|| missing("manifest_id"))?,
+                    row.uuid(manifest::MANIFEST_ID).ok_or_else(|| missing("manifest_id"))?,
                 )),
-                segments: row.get(3).unwrap_or(0),
-                row_total: row.get(4).unwrap_or(0),
-                digest: row.bytes(5).unwrap_or_default(),
+                segments: row.get(manifest::SEGMENTS).unwrap_or(0),
+                row_total: row.get(manifest::ROW_TOTAL).unwrap_or(0),
+                digest: row.bytes(manifest::DIGEST).unwrap_or_default(),
             })
         },
     )
@@ -205,7 +229,7 @@ pub fn live_segments(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Vec<
         c"segment",
         c"segment_table",
         &[Key {
-            column: 2,
+            column: segment::TABLE_ID,
             value: KeyValue::Uuid(*table.as_bytes()),
         }],
         snapshot,
@@ -228,32 +252,42 @@ pub fn cold_rows(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<i64> {
 
 /// One segment, live or retired.
 pub fn segment_by_id(id: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<Segment>> {
-    one(c"segment", c"segment_pkey", &by_uuid(id.as_bytes()), snapshot, segment)
+    one(
+        c"segment",
+        c"segment_pkey",
+        &by_uuid(segment::SEGMENT_ID, id.as_bytes()),
+        snapshot,
+        segment,
+    )
 }
 
 /// Where the row of a segment lies.
 pub fn segment_tid(id: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<pg_sys::ItemPointerData>> {
-    one(c"segment", c"segment_pkey", &by_uuid(id.as_bytes()), snapshot, |row| {
-        Ok(row.tid())
-    })
+    one(
+        c"segment",
+        c"segment_pkey",
+        &by_uuid(segment::SEGMENT_ID, id.as_bytes()),
+        snapshot,
+        |row| Ok(row.tid()),
+    )
 }
 
 fn segment(row: &Row) -> Result<Segment> {
     Ok(Segment {
         segment_id: SegmentId::from_uuid(uuid::Uuid::from_bytes(
-            row.uuid(1).ok_or_else(|| missing("segment_id"))?,
+            row.uuid(segment::SEGMENT_ID).ok_or_else(|| missing("segment_id"))?,
         )),
-        lost: row.get(9).unwrap_or(false),
-        row_count: row.get(3).ok_or_else(|| missing("row_count"))?,
-        byte_size: row.get(4).ok_or_else(|| missing("byte_size"))?,
+        lost: row.get(segment::LOST).unwrap_or(false),
+        row_count: row.get(segment::ROW_COUNT).ok_or_else(|| missing("row_count"))?,
+        byte_size: row.get(segment::BYTE_SIZE).ok_or_else(|| missing("byte_size"))?,
         sha256: row
-            .bytes(5)
+            .bytes(segment::SHA256)
             .and_then(|b| b.try_into().ok())
             .ok_or_else(|| missing("sha256"))?,
-        object_key: row.text(6),
-        server_encoding: row.text(10).unwrap_or_default(),
-        migrated_at: row.get(12).unwrap_or_default(),
-        retired: row.get(17).unwrap_or(false),
+        object_key: row.text(segment::OBJECT_KEY),
+        server_encoding: row.text(segment::SERVER_ENCODING).unwrap_or_default(),
+        migrated_at: row.get(segment::MIGRATED_AT).unwrap_or_default(),
+        retired: row.get(segment::RETIRED).unwrap_or(false),
     })
 }
 
@@ -262,9 +296,9 @@ pub fn segment_detail(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result
     one(
         c"segment_detail",
         c"segment_detail_pkey",
-        &by_uuid(segment.as_bytes()),
+        &by_uuid(segment_detail::SEGMENT_ID, segment.as_bytes()),
         snapshot,
-        |row| row.bytes(2).ok_or_else(|| missing("detail")),
+        |row| row.bytes(segment_detail::DETAIL).ok_or_else(|| missing("detail")),
     )
 }
 
@@ -273,9 +307,9 @@ pub fn key_filters(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Op
     let found = one(
         c"segment_detail",
         c"segment_detail_pkey",
-        &by_uuid(segment.as_bytes()),
+        &by_uuid(segment_detail::SEGMENT_ID, segment.as_bytes()),
         snapshot,
-        |row| Ok(row.bytes(3)),
+        |row| Ok(row.bytes(segment_detail::KEY_FILTERS)),
     )?;
     Ok(found.flatten())
 }
@@ -284,16 +318,16 @@ pub fn key_filters(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Op
 pub fn staged_chunk(segment: &SegmentId, chunk_no: i32, snapshot: pg_sys::Snapshot) -> Result<Option<Vec<u8>>> {
     let keys = [
         Key {
-            column: 1,
+            column: staged_chunk::SEGMENT_ID,
             value: KeyValue::Uuid(*segment.as_bytes()),
         },
         Key {
-            column: 2,
+            column: staged_chunk::CHUNK_NO,
             value: KeyValue::Int4(chunk_no),
         },
     ];
     one(c"staged_chunk", c"staged_chunk_pkey", &keys, snapshot, |row| {
-        row.bytes(3).ok_or_else(|| missing("bytes"))
+        row.bytes(staged_chunk::BYTES).ok_or_else(|| missing("bytes"))
     })
 }
 
@@ -301,11 +335,11 @@ pub fn staged_chunk(segment: &SegmentId, chunk_no: i32, snapshot: pg_sys::Snapsh
 pub fn is_staged(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<bool> {
     let keys = [
         Key {
-            column: 1,
+            column: staged_chunk::SEGMENT_ID,
             value: KeyValue::Uuid(*segment.as_bytes()),
         },
         Key {
-            column: 2,
+            column: staged_chunk::CHUNK_NO,
             value: KeyValue::Int4(0),
         },
     ];
@@ -319,10 +353,10 @@ pub fn dead_rows(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Dead
     scan(
         c"tombstone",
         c"tombstone_pkey",
-        &by_uuid(segment.as_bytes()),
+        &by_uuid(tombstone::SEGMENT_ID, segment.as_bytes()),
         snapshot,
         |row| {
-            match row.get::<i32>(2) {
+            match row.get::<i32>(tombstone::ROW_NO) {
                 Some(BITMAP_ROW) | None => bitmap = bitmap_of(segment, row).map(Some),
                 Some(number) => {
                     dead.insert(number as u32);
@@ -368,9 +402,14 @@ pub fn single_tombstones(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Res
     let mut found = all(
         c"tombstone",
         c"tombstone_pkey",
-        &by_uuid(segment.as_bytes()),
+        &by_uuid(tombstone::SEGMENT_ID, segment.as_bytes()),
         snapshot,
-        |row| Ok((row.get::<i32>(2).ok_or_else(|| missing("row_no"))?, row.xmin())),
+        |row| {
+            Ok((
+                row.get::<i32>(tombstone::ROW_NO).ok_or_else(|| missing("row_no"))?,
+                row.xmin(),
+            ))
+        },
     )?;
     found.retain(|(number, _)| *number != BITMAP_ROW);
     Ok(found.into_iter().map(|(number, xmin)| (number as u32, xmin)).collect())
@@ -379,18 +418,18 @@ pub fn single_tombstones(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Res
 fn tombstone_key(segment: &SegmentId, number: i32) -> [Key; 2] {
     [
         Key {
-            column: 1,
+            column: tombstone::SEGMENT_ID,
             value: KeyValue::Uuid(*segment.as_bytes()),
         },
         Key {
-            column: 2,
+            column: tombstone::ROW_NO,
             value: KeyValue::Int4(number),
         },
     ]
 }
 
 fn bitmap_of(segment: &SegmentId, row: &Row) -> Result<DeadRows> {
-    let bytes = row.bytes(4).ok_or_else(|| missing("bitmap"))?;
+    let bytes = row.bytes(tombstone::BITMAP).ok_or_else(|| missing("bitmap"))?;
     DeadRows::from_bytes(&bytes).map_err(|error| {
         Error::new(&errors::SEGMENT_LOST, format!("segment {segment}: {error}"))
             .hint("Restore the catalog (schema stretch) from a complete backup.")

@@ -85,31 +85,41 @@ fn has_send_and_receive(type_id: pg_sys::Oid) -> bool {
 /// writes its element's, a composite type its fields', and receive insists on them (array_recv, record_recv). Values of
 /// the reg types are such OIDs themselves.
 fn sends_own_types(type_id: pg_sys::Oid) -> bool {
-    // SAFETY: syscache look-ups of existing types; the row type's descriptor is a copy in the current memory context.
+    if names_an_object(type_id) {
+        return true;
+    }
+    // SAFETY: syscache look-ups by the OID of a type that exists.
     unsafe {
-        let written = |inner: pg_sys::Oid| inner.to_u32() >= pg_sys::FirstNormalObjectId || sends_own_types(inner);
-        if names_an_object(type_id) {
-            return true;
-        }
         let element = pg_sys::get_element_type(type_id);
         if element != pg_sys::InvalidOid {
-            return written(element);
+            return is_written(element);
         }
         match pg_sys::get_typtype(type_id) as u8 {
             pg_sys::TYPTYPE_DOMAIN => sends_own_types(pg_sys::getBaseType(type_id)),
             pg_sys::TYPTYPE_RANGE => sends_own_types(pg_sys::get_range_subtype(type_id)),
             pg_sys::TYPTYPE_MULTIRANGE => sends_own_types(pg_sys::get_multirange_range(type_id)),
-            pg_sys::TYPTYPE_COMPOSITE => {
-                let desc = pg_sys::lookup_rowtype_tupdesc_copy(type_id, -1);
-                let fields = (*desc).attrs.as_slice((*desc).natts as usize);
-                let found = fields
-                    .iter()
-                    .any(|field| !field.attisdropped && written(field.atttypid));
-                pg_sys::FreeTupleDesc(desc);
-                found
-            }
+            pg_sys::TYPTYPE_COMPOSITE => row_type_is_written(type_id),
             _ => false,
         }
+    }
+}
+
+/// Whether a value writes the OID of a type of this database for an element or field of type `inner`.
+fn is_written(inner: pg_sys::Oid) -> bool {
+    inner.to_u32() >= pg_sys::FirstNormalObjectId || sends_own_types(inner)
+}
+
+/// The same for the fields of a composite type.
+unsafe fn row_type_is_written(type_id: pg_sys::Oid) -> bool {
+    // SAFETY: the caller passes a composite type; its descriptor is a copy of our own, which nobody else frees.
+    unsafe {
+        let desc = pg_sys::lookup_rowtype_tupdesc_copy(type_id, -1);
+        let fields = (*desc).attrs.as_slice((*desc).natts as usize);
+        let found = fields
+            .iter()
+            .any(|field| !field.attisdropped && is_written(field.atttypid));
+        pg_sys::FreeTupleDesc(desc);
+        found
     }
 }
 

@@ -10,7 +10,6 @@ use crate::catalog::rows::{Segment, UniqueKey};
 use crate::catalog::tables;
 use crate::pg::error::Result;
 use std::collections::HashSet;
-use std::rc::Rc;
 use stretch_columns::conditions::{Choice as ByStatistics, Condition};
 use stretch_columns::exact;
 use stretch_core::ids::SegmentId;
@@ -90,7 +89,7 @@ impl Reader {
     }
 
     /// False when the statistics of all segments together rule all of them out.
-    fn may_match_any(&self, segments: &Rc<Vec<Segment>>, tests: &[Condition], counters: &mut Counters) -> Result<bool> {
+    fn may_match_any(&self, segments: &segments::List, tests: &[Condition], counters: &mut Counters) -> Result<bool> {
         if segments.len() <= FEW_SEGMENTS || tests.is_empty() {
             return Ok(true);
         }
@@ -141,7 +140,7 @@ impl Reader {
     }
 
     /// The segments that may hold the key that the conditions give in full; `None` when they give none.
-    unsafe fn by_keys(&self, segments: &Rc<Vec<Segment>>, equal: &[Equal]) -> Result<Option<HashSet<SegmentId>>> {
+    unsafe fn by_keys(&self, segments: &segments::List, equal: &[Equal]) -> Result<Option<HashSet<SegmentId>>> {
         for key in &self.table.unique_keys {
             let Some(columns) = self.given(key, equal) else {
                 continue;

@@ -3,6 +3,7 @@
 use super::batches::Batch;
 use super::columns::Target;
 use super::values::Maker;
+use crate::pg::context::Context;
 use crate::pg::error::Result;
 use arrow_array::{Array, ArrayRef};
 use pgrx::pg_sys;
@@ -26,10 +27,16 @@ pub struct Datums {
 
 impl Datums {
     /// Of the columns of a batch that are those of `targets`, in a table of `owner`. What the makers of values look up lives in `context`.
-    pub fn new(batch: &Batch, targets: &[Target], owner: pg_sys::Oid, context: pg_sys::MemoryContext) -> Self {
+    pub fn new(batch: &Batch, targets: &[Target], owner: pg_sys::Oid, context: Context) -> Self {
         let source = |(target, content): (&Target, &Option<(ArrayRef, Reading)>)| {
             let (array, reading) = content.as_ref()?;
-            let maker = Maker::new(*reading, target.base_type, owner, batch.encoding.clone(), context);
+            let maker = Maker::new(
+                *reading,
+                target.base_type,
+                owner,
+                batch.encoding.clone(),
+                context.as_ptr(),
+            );
             Some((array.clone(), maker))
         };
         Self {
@@ -49,25 +56,20 @@ impl Datums {
     ///
     /// # Safety
     /// The context is for the datums of this batch alone, and nobody looks at those of the slice before any more.
-    pub unsafe fn make(&mut self, first: usize, context: pg_sys::MemoryContext) -> Result<()> {
+    pub unsafe fn make(&mut self, first: usize, context: Context) -> Result<()> {
         pgrx::check_for_interrupts!();
         let slice = first..(first + SLICE).min(self.rows);
         // SAFETY: the caller's promise.
-        let outer = unsafe {
-            pg_sys::MemoryContextReset(context);
-            pg_sys::MemoryContextSwitchTo(context)
-        };
-        let mut result = Ok(());
+        unsafe { context.reset() };
+        let _inside = context.enter();
         for (source, made) in self.sources.iter_mut().zip(&mut self.made) {
             made.clear();
             if let Some((array, maker)) = source {
-                result = result.and_then(|()| maker.make(array, slice.clone(), made));
+                maker.make(array, slice.clone(), made)?;
             }
         }
-        // SAFETY: back to where we were; after an ERROR whoever catches it does that.
-        unsafe { pg_sys::MemoryContextSwitchTo(outer) };
         self.slice = slice;
-        result
+        Ok(())
     }
 
     /// Forgets the slice: it is made again when a row is asked for.

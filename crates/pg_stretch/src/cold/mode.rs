@@ -8,15 +8,13 @@ use stretch_core::state::QueryMode;
 
 /// The database's query mode under a snapshot. Without a binding (a restored dump) nothing restricts it.
 pub fn query_mode(snapshot: pg_sys::Snapshot) -> Result<QueryMode> {
-    let Some(binding) = tables::binding(snapshot)? else {
-        return Ok(QueryMode::LocalAndRemote);
-    };
-    match binding.query_mode.parse() {
-        Ok(mode @ (QueryMode::LocalAndRemote | QueryMode::LocalOnly | QueryMode::Disabled)) => Ok(mode),
-        // Less would be read than was asked for, or more than is allowed.
-        _ => Err(Error::new(
+    match tables::binding(snapshot)?.map(|binding| binding.query_mode) {
+        None => Ok(QueryMode::LocalAndRemote),
+        // Hot rows would be read that were not asked for.
+        Some(QueryMode::RemoteOnly) => Err(Error::new(
             &errors::UNSUPPORTED,
-            format!("query mode {} is not supported", binding.query_mode),
+            format!("query mode {} is not supported", QueryMode::RemoteOnly),
         )),
+        Some(mode) => Ok(mode),
     }
 }

@@ -1,39 +1,72 @@
 //! Which segments a query must look at, under its own snapshot: registration, manifest, and a cache of immutable facts.
 //!
-//! The cache is keyed by the random manifest id together with count, rows and digest, so a version that another
-//! transaction rolled back, or that this one is still changing, is never mistaken for a committed one (F12). It holds
-//! only what never changes. Where a segment's bytes are (staged, object key, lost) is read anew each time.
+//! What is cached of a table holds for one version of it: the random manifest id together with count, rows and digest. So a version
+//! that another transaction rolled back, or that this one is still changing, is never mistaken for a committed one (F12). The cache
+//! has one version of each table, and only what never changes. Where a segment's bytes are (staged, object key, lost) is read anew each time.
 
-use crate::catalog::rows::{Manifest, Segment, StretchedTable};
+use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::{stretched, tables};
 use crate::pg::error::{Error, Result};
 use crate::pg::{names, user};
 use pgrx::pg_sys;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::rc::Rc;
+use stretch_core::bounded::Bounded;
 use stretch_core::errors;
-use stretch_core::ids::{SegmentId, TableId};
+use stretch_core::ids::{ManifestId, SegmentId, TableId};
 use stretch_core::manifest::{LiveSegment, Totals};
 use stretch_segment::{SegmentDetail, SegmentReader, Summary};
 
-/// Bytes of encoded details that one backend keeps, before it starts anew.
+/// Bytes of encoded details that one backend keeps.
 const MAX_DETAIL_BYTES: usize = 64 << 20;
 /// Tables whose list of segments one backend keeps.
 const MAX_TABLES: usize = 256;
 
-#[derive(Default)]
+/// Which version of a table's cold side something was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    manifest_id: ManifestId,
+    totals: Totals,
+}
+
+/// The live segments of one version of a table, in the order by which scans and statements number them.
+pub struct List {
+    version: Version,
+    segments: Vec<Segment>,
+}
+
+impl List {
+    /// The version that these are the segments of; what is made of them alone may be used again while it lasts.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+}
+
+impl Deref for List {
+    type Target = [Segment];
+
+    fn deref(&self) -> &[Segment] {
+        &self.segments
+    }
+}
+
 struct Cache {
-    tables: HashMap<TableId, (Manifest, Rc<Vec<Segment>>)>,
-    /// With the list that each was made of.
-    overviews: HashMap<TableId, (Rc<Vec<Segment>>, Rc<Overview>)>,
-    readers: HashMap<SegmentId, SegmentReader>,
-    detail_bytes: usize,
+    tables: Bounded<TableId, Rc<List>>,
+    /// With the version that each was made of.
+    overviews: Bounded<TableId, (Version, Rc<Overview>)>,
+    /// By the bytes of their details.
+    readers: Bounded<SegmentId, SegmentReader>,
 }
 
 thread_local! {
-    static CACHE: RefCell<Cache> = RefCell::new(Cache::default());
+    static CACHE: RefCell<Cache> = RefCell::new(Cache {
+        tables: Bounded::new(MAX_TABLES),
+        overviews: Bounded::new(MAX_TABLES),
+        readers: Bounded::new(MAX_DETAIL_BYTES),
+    });
 }
 
 /// The table whose cold side this foreign table is, under the query's snapshot. `None` when it was registered after
@@ -72,7 +105,7 @@ pub fn registered(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Opti
 
 /// The live segments of a table under a snapshot, proven complete by the manifest (F23). Of each, only the immutable
 /// facts may be used.
-pub fn segments(table: &TableId, relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Rc<Vec<Segment>>> {
+pub fn segments(table: &TableId, relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Rc<List>> {
     let broken = |why: String| {
         Error::new(
             &errors::SEGMENT_LOST,
@@ -85,31 +118,28 @@ pub fn segments(table: &TableId, relation: pg_sys::Oid, snapshot: pg_sys::Snapsh
         .hint("Restore the catalog (schema stretch) from a complete backup.")
     };
     let manifest = tables::manifest(table, snapshot)?.ok_or_else(|| broken("The manifest is missing.".into()))?;
-    let cached = CACHE.with_borrow(|cache| {
-        let (known, list) = cache.tables.get(table)?;
-        same(known, &manifest).then(|| list.clone())
+    let version = Version {
+        manifest_id: manifest.manifest_id,
+        totals: manifest
+            .totals()
+            .map_err(|_| broken("The manifest is damaged.".into()))?,
+    };
+    let cached = CACHE.with_borrow_mut(|cache| {
+        let list = cache.tables.get(table)?;
+        (list.version == version).then(|| list.clone())
     });
     if let Some(list) = cached {
         return Ok(list);
     }
-    let list = tables::live_segments(table, snapshot)?;
-    let live: Vec<LiveSegment> = list.iter().map(live).collect();
-    totals(&manifest)
-        .ok_or_else(|| broken("The manifest is damaged.".into()))?
+    let segments = tables::live_segments(table, snapshot)?;
+    let live: Vec<LiveSegment> = segments.iter().map(live).collect();
+    version
+        .totals
         .check(&live)
         .map_err(|error| broken(format!("{error}.")))?;
-    let list = Rc::new(list);
-    CACHE.with_borrow_mut(|cache| {
-        if cache.tables.len() >= MAX_TABLES {
-            cache.tables.clear();
-        }
-        cache.tables.insert(*table, (manifest, list.clone()));
-    });
+    let list = Rc::new(List { version, segments });
+    CACHE.with_borrow_mut(|cache| cache.tables.insert(*table, list.clone(), 1));
     Ok(list)
-}
-
-fn same(a: &Manifest, b: &Manifest) -> bool {
-    a.manifest_id == b.manifest_id && a.segments == b.segments && a.row_total == b.row_total && a.digest == b.digest
 }
 
 fn live(segment: &Segment) -> LiveSegment {
@@ -128,10 +158,10 @@ pub struct Overview {
 }
 
 /// The overview of a list that [`segments`] gave. Costs a look at each segment once per version and backend.
-pub fn overview(table: &TableId, list: &Rc<Vec<Segment>>, snapshot: pg_sys::Snapshot) -> Result<Rc<Overview>> {
-    let cached = CACHE.with_borrow(|cache| {
-        let (known, overview) = cache.overviews.get(table)?;
-        Rc::ptr_eq(known, list).then(|| overview.clone())
+pub fn overview(table: &TableId, list: &List, snapshot: pg_sys::Snapshot) -> Result<Rc<Overview>> {
+    let cached = CACHE.with_borrow_mut(|cache| {
+        let (version, overview) = cache.overviews.get(table)?;
+        (*version == list.version).then(|| overview.clone())
     });
     if let Some(overview) = cached {
         return Ok(overview);
@@ -143,31 +173,16 @@ pub fn overview(table: &TableId, list: &Rc<Vec<Segment>>, snapshot: pg_sys::Snap
     let encodings = list.iter().map(|segment| segment.server_encoding.clone()).collect();
     let overview = Rc::new(Overview { summary, encodings });
     CACHE.with_borrow_mut(|cache| {
-        if cache.overviews.len() >= MAX_TABLES {
-            cache.overviews.clear();
-        }
-        cache.overviews.insert(*table, (list.clone(), overview.clone()));
+        let made = (list.version, overview.clone());
+        cache.overviews.insert(*table, made, 1);
     });
     Ok(overview)
-}
-
-/// The manifest's totals; an empty digest stands for the empty table.
-fn totals(manifest: &Manifest) -> Option<Totals> {
-    let digest = match manifest.digest.len() {
-        0 => [0; 32],
-        _ => manifest.digest.as_slice().try_into().ok()?,
-    };
-    Some(Totals {
-        segments: u64::try_from(manifest.segments).ok()?,
-        rows: u64::try_from(manifest.row_total).ok()?,
-        digest,
-    })
 }
 
 /// The reader of a segment, from its detail in the catalog.
 pub fn reader(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<SegmentReader> {
     let id = &segment.segment_id;
-    if let Some(reader) = CACHE.with_borrow(|cache| cache.readers.get(id).cloned()) {
+    if let Some(reader) = CACHE.with_borrow_mut(|cache| cache.readers.get(id).cloned()) {
         return Ok(reader);
     }
     let lost = |why: &str| {
@@ -189,14 +204,7 @@ pub fn reader(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<SegmentRe
         return Err(lost("it has another number of rows"));
     }
     let reader = SegmentReader::new(detail).map_err(|error| lost(&error.to_string()))?;
-    CACHE.with_borrow_mut(|cache| {
-        if cache.detail_bytes + bytes.len() > MAX_DETAIL_BYTES {
-            cache.readers.clear();
-            cache.detail_bytes = 0;
-        }
-        cache.detail_bytes += bytes.len();
-        cache.readers.insert(*id, reader.clone());
-    });
+    CACHE.with_borrow_mut(|cache| cache.readers.insert(*id, reader.clone(), bytes.len()));
     Ok(reader)
 }
 

@@ -1,9 +1,9 @@
 //! Folding: single tombstones that every snapshot sees become a part of the segment's bitmap (F2, F53).
 
-use crate::catalog::record::bitmap;
 use crate::catalog::scan::relation_oid;
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
+use crate::cold::tombstone::write;
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{self, uuid_arg};
 use crate::pg::{steps, txn};
@@ -18,7 +18,7 @@ pub fn round() -> Result<()> {
     for segment in candidates()? {
         match txn::run(|| one(&segment)) {
             Ok(_) => steps::reached(steps::FoldCommitted),
-            Err(error) if ["40001", "55P03"].contains(&error.sqlstate.as_str()) => {}
+            Err(error) if error.is(&errors::MOVED) || error.is(&errors::LOCKED) => {}
             Err(error) => return Err(error),
         }
     }
@@ -57,8 +57,8 @@ pub fn one(segment: &SegmentId) -> Result<u64> {
     if old.is_empty() {
         return Ok(0);
     }
-    let before = tables::bitmap(segment, LATEST)?;
-    let mut all = before.map(|(bitmap, _)| bitmap).unwrap_or_default();
+    let (bitmap, before) = tables::bitmap(segment, LATEST)?.unzip();
+    let mut all: DeadRows = bitmap.unwrap_or_default();
     all.add(&old);
     let numbers: Vec<i32> = old.iter().map(|row| row as i32).collect();
     let gone = spi::execute(
@@ -69,7 +69,7 @@ pub fn one(segment: &SegmentId) -> Result<u64> {
         return Err(Error::new(&errors::LOCKED, "tombstones changed while they were folded"));
     }
     steps::reached(steps::FoldDeleted);
-    bitmap(*segment, &all)?;
+    write::bitmap(segment, &all, before)?;
     steps::reached(steps::FoldRecorded);
     Ok(gone)
 }

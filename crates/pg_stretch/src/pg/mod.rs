@@ -2,6 +2,7 @@
 //! does input and output.
 
 pub mod attempt;
+pub mod context;
 pub mod error;
 pub mod gucs;
 pub mod hook;

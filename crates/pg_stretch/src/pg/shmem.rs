@@ -4,6 +4,7 @@ use super::error::{Error, Result};
 use pgrx::pg_sys;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use stretch_core::errors;
+use stretch_core::state::DatabaseState;
 
 /// Databases that can have a worker at the same time (the limit of `stretch.max_workers`).
 pub const SLOTS: usize = 64;
@@ -46,16 +47,6 @@ impl<const N: usize> Text<N> {
     }
 }
 
-/// State of a database as the verdict says; *undecided* until its worker has judged (F8).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum SlotState {
-    Undecided = 0,
-    Waiting = 1,
-    Connected = 2,
-    Disconnected = 3,
-}
-
 /// One database of this server.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -74,7 +65,8 @@ pub struct Slot {
     pub leave_pid: i32,
     /// The worker has judged at least once since the postmaster started.
     pub judged: bool,
-    pub state: SlotState,
+    /// What the verdict says; *undecided* until the worker has judged (F8).
+    pub state: DatabaseState,
     /// Reading needs only local facts (C-10): true as soon as these allow it.
     pub may_read: bool,
     /// Rule of Appendix 2 that decided.

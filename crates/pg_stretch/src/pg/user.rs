@@ -6,7 +6,7 @@ use stretch_core::errors;
 
 /// The current user as privileges see it (F34: never the outer one).
 pub fn current() -> pg_sys::Oid {
-    // SAFETY: plain getter.
+    // SAFETY: reads a variable of this process, which has a user from its start.
     unsafe { pg_sys::GetUserId() }
 }
 
@@ -116,16 +116,26 @@ pub struct ActAs {
 impl ActAs {
     /// Becomes `role`; `restricted` adds SECURITY_RESTRICTED_OPERATION, for code that belongs to somebody else (F3).
     pub fn role(role: pg_sys::Oid, restricted: bool) -> Self {
+        match restricted {
+            true => Self::with(role, pg_sys::SECURITY_RESTRICTED_OPERATION),
+            false => Self::with(role, 0),
+        }
+    }
+
+    /// Becomes the owner of a table, past FORCE ROW LEVEL SECURITY, as foreign keys are checked.
+    pub fn owner_past_policies(owner: pg_sys::Oid) -> Self {
+        Self::with(owner, pg_sys::SECURITY_NOFORCE_RLS)
+    }
+
+    /// Becomes `role` with these SECURITY_… flags beside those that are set.
+    fn with(role: pg_sys::Oid, flags: u32) -> Self {
         let mut user = pg_sys::InvalidOid;
         let mut context = 0;
-        // SAFETY: saves and replaces the identity; `drop` puts it back.
+        let flags = (pg_sys::SECURITY_LOCAL_USERID_CHANGE | flags) as i32;
+        // SAFETY: saves and replaces the identity of this process; `drop` puts it back.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-            let mut flags = context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
-            if restricted {
-                flags |= pg_sys::SECURITY_RESTRICTED_OPERATION as i32;
-            }
-            pg_sys::SetUserIdAndSecContext(role, flags);
+            pg_sys::SetUserIdAndSecContext(role, context | flags);
         }
         Self { user, context }
     }

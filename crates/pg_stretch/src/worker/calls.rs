@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use stretch_core::batch::Demand;
 use stretch_core::errors;
+use stretch_core::state::MigrationState;
 
 fn relation(args: &Value) -> Option<pg_sys::Oid> {
     args["relation"].as_u64().map(|oid| pg_sys::Oid::from(oid as u32))
@@ -42,13 +43,14 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
                 Ok(outcome) => outcome,
                 // Held rows, a lock, or full staging: uploads and other sessions may clear it before the deadline.
                 // Only the end of the RPO, or somebody's decision, clears this one.
-                Err(error)
-                    if error.sqlstate == errors::STAGING_FULL.sqlstate
-                        && crate::movement::migrate::is_full_of_kept()? =>
-                {
+                Err(error) if error.is(&errors::STAGING_FULL) && crate::movement::migrate::is_full_of_kept()? => {
                     return Err(error);
                 }
-                Err(error) if ["55P03", "40001", "ST019"].contains(&error.sqlstate.as_str()) => {
+                Err(error)
+                    if [&errors::LOCKED, &errors::MOVED, &errors::STAGING_FULL]
+                        .iter()
+                        .any(|def| error.is(def)) =>
+                {
                     worker.background();
                     super::nap(Duration::from_millis(100));
                     continue;
@@ -93,7 +95,7 @@ fn patient<R>(mut f: impl FnMut() -> Result<R>) -> Result<R> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match f() {
-            Err(error) if error.sqlstate == "55P03" && Instant::now() < deadline => {
+            Err(error) if error.is(&errors::LOCKED) && Instant::now() < deadline => {
                 super::nap(Duration::from_millis(50))
             }
             other => return other,
@@ -124,13 +126,8 @@ fn stretched(relation: pg_sys::Oid) -> Result<stretch_core::ids::TableId> {
     txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         let table = catalog::tables::by_relation(relation, unsafe { pg_sys::GetActiveSnapshot() })?;
-        let missing = || {
-            Error::new(
-                &errors::TABLE_NOT_ENABLED,
-                format!("table {} is not stretched", crate::pg::names::relation(relation)),
-            )
-        };
-        Ok(table.ok_or_else(missing)?.table_id)
+        let table = table.ok_or_else(|| catalog::stretched::not_stretched(relation))?;
+        Ok(table.table_id)
     })
 }
 
@@ -140,7 +137,7 @@ fn relations(only: Option<pg_sys::Oid>) -> Result<Vec<pg_sys::Oid>> {
         let all = catalog::tables::stretched_tables(unsafe { pg_sys::GetActiveSnapshot() })?;
         let outbound = all
             .iter()
-            .filter(|table| table.migration_state.eq_ignore_ascii_case("outbound"));
+            .filter(|table| table.migration_state == MigrationState::Outbound);
         match only {
             Some(relation) => Ok(vec![relation]),
             None => Ok(outbound.map(|table| table.relation).collect()),

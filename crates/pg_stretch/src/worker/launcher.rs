@@ -48,6 +48,13 @@ pub extern "C-unwind" fn stretch_launcher_main(_arg: pg_sys::Datum) {
     }
 }
 
+/// The database of a tuple of pg_database, if it is one to look into.
+unsafe fn usable(tuple: pg_sys::HeapTuple) -> Option<pg_sys::Oid> {
+    // SAFETY: the caller passes a tuple of pg_database that its scan holds.
+    let form = unsafe { &*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_database>(tuple) };
+    (form.datallowconn && !form.datistemplate).then_some(form.oid)
+}
+
 /// Databases that allow connections.
 fn databases() -> Vec<pg_sys::Oid> {
     let found = crate::pg::txn::run(|| {
@@ -68,10 +75,7 @@ fn databases() -> Vec<pg_sys::Oid> {
                 if tuple.is_null() {
                     break;
                 }
-                let form = pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_database>(tuple);
-                if (*form).datallowconn && !(*form).datistemplate {
-                    found.push((*form).oid);
-                }
+                found.extend(usable(tuple));
             }
             pg_sys::systable_endscan(scan);
             pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);

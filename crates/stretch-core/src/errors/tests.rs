@@ -50,3 +50,10 @@ fn documentation_is_current() {
         "docs/errors.md is stale: run STRETCH_WRITE_DOCS=1 cargo test -p stretch-core documentation_is_current"
     );
 }
+
+#[test]
+fn classes_hold_what_begins_with_them() {
+    assert!(DATA_CLASS.holds("22012") && DATA_CLASS.holds(BAD_ARGUMENT.sqlstate));
+    assert!(STATEMENT_CLASS.holds(NOT_FOUND.sqlstate) && NOT_SUPPORTED_CLASS.holds(UNSUPPORTED.sqlstate));
+    assert!(!DATA_CLASS.holds(CANCELED.sqlstate) && !STATEMENT_CLASS.holds("04200"));
+}

@@ -80,3 +80,17 @@ fn order_and_history_do_not_matter() {
 fn list(rows: &std::collections::BTreeMap<u8, u64>) -> Vec<LiveSegment> {
     rows.iter().map(|(&n, &rows)| segment(n, rows)).collect()
 }
+
+#[test]
+fn stored_totals_are_checked() {
+    assert_eq!(Totals::stored(0, 0, &[]), Ok(Totals::default()));
+    assert_eq!(Totals::stored(-1, 0, &[]), Err(ManifestError::OutOfRange));
+    assert_eq!(Totals::stored(0, -1, &[]), Err(ManifestError::OutOfRange));
+    assert_eq!(Totals::stored(1, 1, &[7; 31]), Err(ManifestError::DigestLength));
+    let totals = Totals {
+        segments: 2,
+        rows: 3,
+        digest: [7; 32],
+    };
+    assert_eq!(Totals::stored(2, 3, &[7; 32]), Ok(totals));
+}

@@ -21,15 +21,21 @@ fn words_round_trip_in_any_case() {
         assert_eq!(state.to_string().to_uppercase().parse(), Ok(state));
         assert_eq!(state.to_string(), state.to_string().to_lowercase());
     }
-    for state in [
-        DatabaseState::Undecided,
-        DatabaseState::Waiting,
-        DatabaseState::Connected,
-        DatabaseState::Disconnected,
-    ] {
-        assert_eq!(DatabaseState::from_code(state as u8), state);
-    }
-    assert_eq!(DatabaseState::from_code(77), DatabaseState::Undecided);
+}
+
+#[test]
+fn zeroed_memory_is_undecided() {
+    assert_eq!(size_of::<DatabaseState>(), 1);
+    assert_eq!(DatabaseState::Undecided as u8, 0);
+    assert_eq!(DatabaseState::default(), DatabaseState::Undecided);
+}
+
+#[test]
+fn blanks_count_in_a_migration_state_only() {
+    assert_eq!(" disabled ".parse(), Ok(QueryMode::Disabled));
+    let error = " sideways".parse::<QueryMode>().unwrap_err();
+    assert_eq!(error.given, " sideways");
+    assert!(" paused ".parse::<MigrationState>().is_err());
 }
 
 #[test]

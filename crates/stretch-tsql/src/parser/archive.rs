@@ -1,10 +1,11 @@
 //! ALTER DATABASE and ALTER TABLE with REMOTE_DATA_ARCHIVE (stretch-behaviour §1.2 to §1.6).
 
 use super::cursor::Cursor;
-use crate::ast::{Body, FilterOption, MigrationState, Name, TableChange};
+use crate::ast::{Body, FilterOption, Name, TableChange};
 use crate::error::{Error, Kind, number};
 use crate::lexer::TokenKind;
 use crate::position::Position;
+use stretch_core::state::MigrationState;
 
 const DATABASE_FORM: &str = "Write ALTER DATABASE name SET REMOTE_DATA_ARCHIVE = ON (SERVER = '…', CREDENTIAL = name), \
     or = OFF.";

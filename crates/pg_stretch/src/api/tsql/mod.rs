@@ -134,7 +134,7 @@ fn carry_out(statement: &Statement, variables: &mut Variables, atomic: bool) -> 
 /// outside any subtransaction.
 fn located<T>(at: Position, f: impl FnOnce() -> Result<T>) -> Result<T> {
     txn::catch(f).map_err(|mut error| {
-        let number = errors::by_sqlstate(&error.sqlstate).and_then(|def| def.microsoft);
+        let number = error.definition().and_then(|def| def.microsoft);
         let before = error.detail.take().filter(|text| !text.is_empty());
         let mut parts: Vec<String> = before.iter().cloned().collect();
         parts.push(format!("The statement begins at {at}."));
@@ -153,10 +153,10 @@ fn located<T>(at: Position, f: impl FnOnce() -> Result<T>) -> Result<T> {
 fn from_parser(error: &stretch_tsql::Error) -> Error {
     let sqlstate = match error.kind {
         Kind::Syntax => "42601",
-        Kind::Unsupported => "0A000",
-        Kind::Name => "42704",
+        Kind::Unsupported => errors::UNSUPPORTED.sqlstate,
+        Kind::Name => errors::NOT_FOUND.sqlstate,
         Kind::Type => "42804",
-        Kind::Value => "22023",
+        Kind::Value => errors::BAD_ARGUMENT.sqlstate,
         Kind::Filter => errors::FILTER_UNFIT.sqlstate,
         Kind::Replacement => errors::FILTER_NOT_LOOSER.sqlstate,
     };

@@ -5,6 +5,7 @@ use super::hash;
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
+use crate::cold::segments::{List, Version};
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 use sha2::{Digest, Sha256};
@@ -12,6 +13,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use stretch_core::bounded::Bounded;
 use stretch_core::ids::{SegmentId, TableId};
 use stretch_segment::key_filter::{KeyFilters, KeyId};
 use stretch_segment::key_run::{self, CHILDREN, Member, tiers};
@@ -48,24 +50,19 @@ fn id(member: &Member) -> SegmentId {
     SegmentId::from_uuid(uuid::Uuid::from_bytes(member.id))
 }
 
-/// What a search was made of, and the search.
-type Known = (Rc<Vec<Segment>>, Rc<Search>);
+/// The version of the table that a search was made of, and the search.
+type Known = (Version, Rc<Search>);
 
 thread_local! {
-    static KNOWN: RefCell<HashMap<(TableId, KeyId), Known>> = RefCell::new(HashMap::new());
+    static KNOWN: RefCell<Bounded<(TableId, KeyId), Known>> = RefCell::new(Bounded::new(MAX_KEYS));
 }
 
 /// The search for a key in the segments that `cold::segments` gave; made once per version of the table.
-pub fn search(
-    table: &TableId,
-    segments: &Rc<Vec<Segment>>,
-    key: &KeyId,
-    snapshot: pg_sys::Snapshot,
-) -> Result<Rc<Search>> {
+pub fn search(table: &TableId, segments: &List, key: &KeyId, snapshot: pg_sys::Snapshot) -> Result<Rc<Search>> {
     let place = (*table, key.clone());
-    let before = KNOWN.with_borrow(|known| known.get(&place).cloned());
-    if let Some((list, search)) = &before
-        && Rc::ptr_eq(list, segments)
+    let before = KNOWN.with_borrow_mut(|known| known.get(&place).cloned());
+    if let Some((version, search)) = &before
+        && *version == segments.version()
         && search.scattered.is_none_or(|since| since.elapsed() < LOOK_AGAIN)
     {
         return Ok(search.clone());
@@ -83,12 +80,7 @@ pub fn search(
         runs,
         unknown,
     });
-    KNOWN.with_borrow_mut(|known| {
-        if known.len() >= MAX_KEYS {
-            known.clear();
-        }
-        known.insert(place, (segments.clone(), search.clone()));
-    });
+    KNOWN.with_borrow_mut(|known| known.insert(place, (segments.version(), search.clone()), 1));
     Ok(search)
 }
 

@@ -5,12 +5,11 @@ use crate::catalog::scan::relation_oid;
 use crate::catalog::snapshot::LATEST;
 use crate::pg::error::Result;
 use pgrx::pg_sys;
+use stretch_core::columns::segment::RETIRED;
 use stretch_core::ids::SegmentId;
 
 /// TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS | TUPLE_LOCK_FLAG_FIND_LAST_VERSION of tableam.h.
 const FLAGS: u8 = 1 | 2;
-/// Number of the column `retired` of `stretch.segment`.
-const RETIRED: usize = 17;
 
 /// How strong the lock is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,9 +80,9 @@ unsafe fn lock_row(
         if outcome != pg_sys::TM_Result::TM_Ok {
             return None;
         }
-        pg_sys::slot_getsomeattrs_int(slot, RETIRED as i32);
-        let null = *(*slot).tts_isnull.add(RETIRED - 1);
-        Some(!null && (*(*slot).tts_values.add(RETIRED - 1)).value() != 0)
+        pg_sys::slot_getsomeattrs_int(slot, RETIRED.number.into());
+        let null = *(*slot).tts_isnull.add(RETIRED.index());
+        Some(!null && (*(*slot).tts_values.add(RETIRED.index())).value() != 0)
     }
 }
 

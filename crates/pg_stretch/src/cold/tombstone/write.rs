@@ -1,4 +1,5 @@
-//! Writes tombstones by the access method itself, since a query may write one per row: single ones, and bitmaps of many.
+//! The one writer of tombstones, single ones and bitmaps of many: of statements, of batches for rows that are dead from birth, and of
+//! the fold. It writes by the access method itself, since a query may write one per row.
 
 use super::conflict;
 use super::segment::{self, Strength};
@@ -8,23 +9,54 @@ use crate::catalog::tables;
 use crate::pg::error::Result;
 use crate::pg::steps;
 use pgrx::{IntoDatum, pg_sys};
+use stretch_core::columns::tombstone;
 use stretch_core::dead_rows::{BITMAP_ROW, DeadRows, is_bitmap_worth};
 use stretch_core::ids::SegmentId;
 
-/// Columns of `stretch.tombstone`.
-const COLUMNS: usize = 4;
+/// Who else may write tombstones of a segment at the same time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rivals {
+    /// Sessions that know the segment: it is locked, and a row that another killed first is a conflict (F2).
+    Sessions,
+    /// Nobody: the segment was made by this transaction.
+    None,
+}
 
 /// Writes all rows that one statement killed in a segment of `rows` rows. `command` is the statement's command id.
 pub fn all(segment: &SegmentId, dead: &DeadRows, rows: u64, command: pg_sys::CommandId) -> Result<()> {
-    if is_bitmap_worth(dead.len(), rows) {
-        bitmap(segment, dead)?;
-    } else {
-        let folded = guard(segment)?;
-        check(dead.first_common(&folded))?;
-        singles(segment, dead.iter(), command)?;
-    }
+    in_best_form(segment, dead, rows, command, Rivals::Sessions)?;
     steps::reached(steps::TombstoneWritten);
     Ok(())
+}
+
+/// Marks rows that stayed hot as dead from birth (step 4), in a segment of `rows` rows that nobody else sees yet.
+pub fn born_dead(segment: &SegmentId, dead: &DeadRows, rows: u64) -> Result<()> {
+    if dead.is_empty() {
+        return Ok(());
+    }
+    // SAFETY: a counter of the transaction that is under way; it is told that this command writes.
+    let command = unsafe { pg_sys::GetCurrentCommandId(true) };
+    in_best_form(segment, dead, rows, command, Rivals::None)
+}
+
+/// The one place that decides between single tombstones and a bitmap (F53).
+fn in_best_form(
+    segment: &SegmentId,
+    dead: &DeadRows,
+    rows: u64,
+    command: pg_sys::CommandId,
+    rivals: Rivals,
+) -> Result<()> {
+    match (is_bitmap_worth(dead.len(), rows), rivals) {
+        (true, Rivals::Sessions) => add_to_bitmap(segment, dead),
+        (true, Rivals::None) => bitmap(segment, dead, None),
+        (false, Rivals::Sessions) => {
+            let folded = guard(segment)?;
+            check(dead.first_common(&folded))?;
+            singles(segment, dead.iter(), command)
+        }
+        (false, Rivals::None) => singles(segment, dead.iter(), command),
+    }
 }
 
 /// Locks the segment against being retired, and reads its bitmap as it is now. While the lock lasts, only the fold changes
@@ -99,7 +131,7 @@ unsafe fn insert(
 }
 
 /// Adds the rows to the segment's bitmap, alone on the segment: writers that waited find them there (F2, F53).
-fn bitmap(segment: &SegmentId, dead: &DeadRows) -> Result<()> {
+fn add_to_bitmap(segment: &SegmentId, dead: &DeadRows) -> Result<()> {
     segment::lock(segment, Strength::Exclusive)?;
     check(dead.first_common(&tables::dead_rows(segment, LATEST)?))?;
     let known = tables::bitmap(segment, LATEST)?;
@@ -107,13 +139,19 @@ fn bitmap(segment: &SegmentId, dead: &DeadRows) -> Result<()> {
     if let Some((before, _)) = &known {
         all.add(before);
     }
+    bitmap(segment, &all, known.map(|(_, tid)| tid))
+}
+
+/// Writes a segment's bitmap in place of the one that lies at `before`. The caller holds a lock of the segment that keeps every other
+/// writer of its bitmap away, or has made the segment.
+pub fn bitmap(segment: &SegmentId, all: &DeadRows, before: Option<pg_sys::ItemPointerData>) -> Result<()> {
     let table = relation_oid(c"tombstone")?;
     // SAFETY: opens, writes one row and closes; an ERROR releases all with the transaction.
     unsafe {
         let table = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
         let tuple = tuple(table, segment, BITMAP_ROW, all.len() as i64, Some(all.to_bytes()));
-        match known {
-            Some((_, mut tid)) => pg_sys::CatalogTupleUpdate(table, &mut tid, tuple),
+        match before {
+            Some(mut tid) => pg_sys::CatalogTupleUpdate(table, &mut tid, tuple),
             None => pg_sys::CatalogTupleInsert(table, tuple),
         }
         pg_sys::table_close(table, pg_sys::NoLock as i32);
@@ -128,8 +166,9 @@ unsafe fn tuple(
     dead_rows: i64,
     bitmap: Option<Vec<u8>>,
 ) -> pg_sys::HeapTuple {
+    // In the order of `tombstone::ALL`.
     let mut nulls = [false, false, false, bitmap.is_none()];
-    let mut values: [pg_sys::Datum; COLUMNS] = [
+    let mut values: [pg_sys::Datum; tombstone::ALL.len()] = [
         uuid(segment),
         pg_sys::Datum::from(number),
         pg_sys::Datum::from(dead_rows),

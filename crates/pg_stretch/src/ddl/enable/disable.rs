@@ -19,12 +19,12 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
     rights(relation, "disable_table")?;
     let name = names::relation(relation);
     let Some(table) = tables::by_relation(relation, Latest::take().get())? else {
-        let message = format!("table {name} is not stretched");
+        let error = stretched::not_stretched(relation);
         if if_exists {
-            notice(&format!("{message}, skipping"));
+            notice(&format!("{}, skipping", error.message));
             return Ok(());
         }
-        return Err(Error::new(&errors::TABLE_NOT_ENABLED, message));
+        return Err(error);
     };
     let left = tables::cold_rows(&table.table_id, Latest::take().get())?;
     if !leave && left > 0 {

@@ -4,7 +4,7 @@ use crate::pg::error::{self, Error, Result};
 use crate::pg::missing::expression_tree_walker;
 use crate::pg::{list, names, text, type_io, user};
 use pgrx::pg_sys;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use stretch_core::errors;
 
 /// OIDs of the collations "C" and "POSIX".
@@ -63,7 +63,7 @@ fn unfit(message: impl Into<String>) -> Error {
 /// Text to a transformed, unfolded boolean expression.
 fn parse(relation: pg_sys::Oid, filter: &str) -> Result<*mut pg_sys::Node> {
     let text = text::to_server(filter)?;
-    // SAFETY: raw_parser gives a list of RawStmt in the current memory context; everything below lives there as well.
+    // SAFETY: raw_parser gives a list of RawStmt in the current memory context, and the text outlives the parsing.
     unsafe {
         let statements = list::pointers::<pg_sys::RawStmt>(pg_sys::raw_parser(
             text.as_ptr(),
@@ -73,6 +73,14 @@ fn parse(relation: pg_sys::Oid, filter: &str) -> Result<*mut pg_sys::Node> {
             .first()
             .and_then(|statement| only_expression((**statement).stmt))
             .ok_or_else(|| unfit("the filter is not one boolean expression"))?;
+        Ok(transform(relation, raw, &text))
+    }
+}
+
+/// What the server makes of an expression of the raw parser over the columns of a table.
+unsafe fn transform(relation: pg_sys::Oid, raw: *mut pg_sys::Node, text: &CStr) -> *mut pg_sys::Node {
+    // SAFETY: the caller holds a lock on the table, which is closed again as it was opened; the text outlives the parse state.
+    unsafe {
         let table = pg_sys::table_open(relation, pg_sys::NoLock as i32);
         let state = pg_sys::make_parsestate(std::ptr::null_mut());
         (*state).p_sourcetext = text.as_ptr();
@@ -91,7 +99,7 @@ fn parse(relation: pg_sys::Oid, filter: &str) -> Result<*mut pg_sys::Node> {
         pg_sys::assign_expr_collations(state, node);
         pg_sys::free_parsestate(state);
         pg_sys::table_close(table, pg_sys::NoLock as i32);
-        Ok(node)
+        node
     }
 }
 
@@ -103,33 +111,37 @@ unsafe fn only_expression(statement: *mut pg_sys::Node) -> Option<*mut pg_sys::N
             return None;
         }
         let select = &*statement.cast::<pg_sys::SelectStmt>();
-        let lists = [
-            select.distinctClause,
-            select.fromClause,
-            select.groupClause,
-            select.windowClause,
-            select.valuesLists,
-            select.sortClause,
-            select.lockingClause,
-        ];
-        let nodes = [
-            select.whereClause,
-            select.havingClause,
-            select.limitOffset,
-            select.limitCount,
-        ];
-        let plain = lists.iter().all(|list| list.is_null())
-            && nodes.iter().all(|node| node.is_null())
-            && select.intoClause.is_null()
-            && select.withClause.is_null()
-            && select.op == pg_sys::SetOperation::SETOP_NONE;
         let targets = list::pointers::<pg_sys::ResTarget>(select.targetList);
-        if !plain || targets.len() != 1 {
+        if !is_plain(select) || targets.len() != 1 {
             return None;
         }
         let target = *targets.first()?;
         (*target).name.is_null().then_some((*target).val)
     }
+}
+
+/// Whether a SELECT has nothing but what it selects.
+fn is_plain(select: &pg_sys::SelectStmt) -> bool {
+    let lists = [
+        select.distinctClause,
+        select.fromClause,
+        select.groupClause,
+        select.windowClause,
+        select.valuesLists,
+        select.sortClause,
+        select.lockingClause,
+    ];
+    let nodes = [
+        select.whereClause,
+        select.havingClause,
+        select.limitOffset,
+        select.limitCount,
+    ];
+    lists.iter().all(|list| list.is_null())
+        && nodes.iter().all(|node| node.is_null())
+        && select.intoClause.is_null()
+        && select.withClause.is_null()
+        && select.op == pg_sys::SetOperation::SETOP_NONE
 }
 
 /// What can be wrong with a part of a filter.
@@ -210,67 +222,84 @@ unsafe extern "C-unwind" fn foreign_function(function: pg_sys::Oid, _context: *m
 
 /// What is wrong with this node itself, not with what is below it.
 unsafe fn fault(node: *mut pg_sys::Node) -> Option<Fault> {
-    // SAFETY: casts follow the node's tag.
+    use pg_sys::NodeTag::*;
+    // SAFETY: the caller passes a node of a transformed expression; each function asks for one of the tag that it is called for.
     unsafe {
-        use pg_sys::NodeTag::*;
-        let operators: Vec<pg_sys::Oid> = match (*node).type_ {
-            T_List => return None,
-            T_Var => {
-                let column = (*node.cast::<pg_sys::Var>()).varattno;
-                if column <= 0 {
-                    return Some(Fault::Foreign("a system column or a whole row"));
-                }
-                Vec::new()
-            }
-            T_Const => Vec::new(),
-            T_OpExpr | T_DistinctExpr | T_NullIfExpr => vec![(*node.cast::<pg_sys::OpExpr>()).opno],
-            T_ScalarArrayOpExpr => vec![(*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno],
-            T_RowCompareExpr => {
-                let row = &*node.cast::<pg_sys::RowCompareExpr>();
-                if list::oids(row.inputcollids).into_iter().any(not_byte_order) {
-                    return Some(Fault::TextOrder);
-                }
-                list::oids(row.opnos)
-            }
-            T_MinMaxExpr => {
-                if not_byte_order((*node.cast::<pg_sys::MinMaxExpr>()).inputcollid) {
-                    return Some(Fault::TextOrder);
-                }
-                Vec::new()
+        let operators = match (*node).type_ {
+            // Neither lists nor WHEN clauses have a type of their own.
+            T_List | T_CaseWhen => return None,
+            T_Var if (*node.cast::<pg_sys::Var>()).varattno <= 0 => {
+                return Some(Fault::Foreign("a system column or a whole row"));
             }
             T_SubLink | T_SubPlan | T_Aggref | T_WindowFunc | T_GroupingFunc | T_Param | T_CurrentOfExpr
             | T_NextValueExpr | T_SetToDefault => {
                 return Some(Fault::Foreign("something that is not computed from the row alone"));
             }
-            // WHEN clauses have no type of their own.
-            T_CaseWhen => return None,
-            _ => Vec::new(),
+            _ if orders_text(node) => return Some(Fault::TextOrder),
+            _ => operators(node),
         };
-        for operator in operators {
-            if !built_in(operator) {
-                return Some(Fault::NotBuiltIn(format!(
-                    "operator {}",
-                    names::text(pg_sys::format_operator(operator))
-                )));
-            }
-            if orders(operator) && not_byte_order(pg_sys::exprInputCollation(node)) {
-                return Some(Fault::TextOrder);
-            }
+        operator_fault(node, operators).or_else(|| type_fault(node))
+    }
+}
+
+/// Whether a node that compares by order without naming one operator alone compares text otherwise than by bytes.
+unsafe fn orders_text(node: *mut pg_sys::Node) -> bool {
+    // SAFETY: a node of an expression is of the type that its tag names.
+    unsafe {
+        match (*node).type_ {
+            pg_sys::NodeTag::T_RowCompareExpr => list::oids((*node.cast::<pg_sys::RowCompareExpr>()).inputcollids)
+                .into_iter()
+                .any(not_byte_order),
+            pg_sys::NodeTag::T_MinMaxExpr => not_byte_order((*node.cast::<pg_sys::MinMaxExpr>()).inputcollid),
+            _ => false,
         }
+    }
+}
+
+/// The operators that a node calls.
+unsafe fn operators(node: *mut pg_sys::Node) -> Vec<pg_sys::Oid> {
+    use pg_sys::NodeTag::*;
+    // SAFETY: a node of an expression is of the type that its tag names; the first three are one type.
+    unsafe {
+        match (*node).type_ {
+            T_OpExpr | T_DistinctExpr | T_NullIfExpr => vec![(*node.cast::<pg_sys::OpExpr>()).opno],
+            T_ScalarArrayOpExpr => vec![(*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno],
+            T_RowCompareExpr => list::oids((*node.cast::<pg_sys::RowCompareExpr>()).opnos),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What is wrong with the operators of a node, or with the collation that they order by.
+unsafe fn operator_fault(node: *mut pg_sys::Node, operators: Vec<pg_sys::Oid>) -> Option<Fault> {
+    for operator in operators {
+        if !built_in(operator) {
+            // SAFETY: the text of an operator of the catalog, or of its number.
+            let name = unsafe { names::text(pg_sys::format_operator(operator)) };
+            return Some(Fault::NotBuiltIn(format!("operator {name}")));
+        }
+        // SAFETY: the caller passes a node of a transformed expression.
+        if orders(operator) && not_byte_order(unsafe { pg_sys::exprInputCollation(node) }) {
+            return Some(Fault::TextOrder);
+        }
+    }
+    None
+}
+
+/// What is wrong with the functions, the type or the collations of a node.
+unsafe fn type_fault(node: *mut pg_sys::Node) -> Option<Fault> {
+    // SAFETY: the caller passes a node of a transformed expression that has a type.
+    unsafe {
         if pg_sys::check_functions_in_node(node, Some(foreign_function), std::ptr::null_mut()) {
             return Some(Fault::NotBuiltIn("a function".into()));
         }
         let kind = pg_sys::exprType(node);
         if !built_in(kind) {
-            return Some(Fault::NotBuiltIn(format!(
-                "type {}",
-                names::text(pg_sys::format_type_be(kind))
-            )));
+            let name = names::text(pg_sys::format_type_be(kind));
+            return Some(Fault::NotBuiltIn(format!("type {name}")));
         }
-        if !built_in(pg_sys::exprCollation(node)) || !built_in(pg_sys::exprInputCollation(node)) {
-            return Some(Fault::NotBuiltIn("a collation".into()));
-        }
-        None
+        let foreign = !built_in(pg_sys::exprCollation(node)) || !built_in(pg_sys::exprInputCollation(node));
+        foreign.then(|| Fault::NotBuiltIn("a collation".into()))
     }
 }
 

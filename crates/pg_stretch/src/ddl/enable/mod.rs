@@ -9,7 +9,7 @@ pub mod way_back;
 
 use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::snapshot::Latest;
-use crate::catalog::{tables, types};
+use crate::catalog::{stretched, tables, types};
 use crate::pg::attempt::attempt;
 use crate::pg::error::{Error, Result, notice};
 use crate::pg::local_settings::LocalSettings;
@@ -20,6 +20,7 @@ use refusals::Refusal;
 use stretch_core::errors;
 use stretch_core::ids::{ManifestId, TableId};
 use stretch_core::manifest::Totals;
+use stretch_core::state::MigrationState;
 
 /// What `stretch.enable_table` was asked for.
 pub struct Wish<'a> {
@@ -70,7 +71,7 @@ pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
         .order_by
         .map(|order_by| filter::normalize_order(relation, order_by))
         .transpose()?;
-    register(relation, filter.as_deref(), order_by.as_deref(), wish.strict, &state)?;
+    register(relation, filter.as_deref(), order_by.as_deref(), wish.strict, state)?;
     request::want_worker();
     Ok(())
 }
@@ -127,7 +128,7 @@ pub fn set_state(relation: pg_sys::Oid, state: &str) -> Result<()> {
         let _us = user::ActAs::extension_owner();
         spi::execute(
             "UPDATE stretch.stretched_table SET migration_state = $2 WHERE relation = $1",
-            &[relation.into(), state.into()],
+            &[relation.into(), state.as_str().into()],
         )?;
     }
     request::want_worker();
@@ -185,10 +186,7 @@ fn rights(relation: pg_sys::Oid, function: &str) -> Result<()> {
 
 fn require_database() -> Result<()> {
     if tables::database(Latest::take().get())?.is_none() {
-        return Err(Error::new(
-            &errors::DATABASE_NOT_ENABLED,
-            "this database is not stretch-enabled",
-        ));
+        return Err(stretched::not_enabled());
     }
     Ok(())
 }
@@ -197,24 +195,19 @@ fn require_database() -> Result<()> {
 fn stretched(relation: pg_sys::Oid, function: &str) -> Result<StretchedTable> {
     rights(relation, function)?;
     shmem::require()?;
-    tables::by_relation(relation, Latest::take().get())?.ok_or_else(|| {
-        Error::new(
-            &errors::TABLE_NOT_ENABLED,
-            format!("table {} is not stretched", names::relation(relation)),
-        )
-    })
+    tables::by_relation(relation, Latest::take().get())?.ok_or_else(|| stretched::not_stretched(relation))
 }
 
 /// `outbound` or `paused`, in any case.
-fn migration_state(text: &str) -> Result<String> {
-    let state = text.to_lowercase();
-    match state.as_str() {
-        "outbound" | "paused" => Ok(state),
-        "inbound" => Err(
-            Error::new(&errors::UNSUPPORTED, "migration state inbound is not supported yet")
-                .hint("Use outbound or paused."),
-        ),
-        _ => Err(Error::argument(format!("\"{text}\" is not a migration state")).hint("Use outbound or paused.")),
+fn migration_state(text: &str) -> Result<MigrationState> {
+    match text.parse() {
+        Ok(state @ (MigrationState::Outbound | MigrationState::Paused)) => Ok(state),
+        Ok(state @ MigrationState::Inbound) => Err(Error::new(
+            &errors::UNSUPPORTED,
+            format!("migration state {state} is not supported yet"),
+        )
+        .hint("Use outbound or paused.")),
+        Err(_) => Err(Error::argument(format!("\"{text}\" is not a migration state")).hint("Use outbound or paused.")),
     }
 }
 
@@ -225,12 +218,12 @@ fn usable_filter(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Option<S
     };
     match attempt(|| filter::normalize(relation, text)) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.sqlstate == errors::FILTER_UNFIT.sqlstate => Err(error),
+        Err(error) if error.is(&errors::FILTER_UNFIT) => Err(error),
         // Interrupts and the like are not the filter's fault.
         Err(error)
-            if !(error.sqlstate.starts_with("42")
-                || error.sqlstate.starts_with("22")
-                || error.sqlstate.starts_with("0A")) =>
+            if ![errors::STATEMENT_CLASS, errors::DATA_CLASS, errors::NOT_SUPPORTED_CLASS]
+                .iter()
+                .any(|class| error.is_of(*class)) =>
         {
             Err(error)
         }
@@ -314,7 +307,7 @@ fn register(
     filter: Option<&str>,
     order_by: Option<&str>,
     strict: bool,
-    state: &str,
+    state: MigrationState,
 ) -> Result<()> {
     let _us = user::ActAs::extension_owner();
     let table = TableId::from_bytes(crate::pg::random::random()?);
@@ -334,7 +327,7 @@ fn register(
             filter.into(),
             order_by.into(),
             strict.into(),
-            state.into(),
+            state.as_str().into(),
             json(serde_json::to_string(&columns))?.into(),
             (columns.len() as i32 + 1).into(),
             json(serde_json::to_string(&keys))?.into(),

@@ -173,31 +173,37 @@ fn trigger(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<Tri
 
 /// Other tables: a parent to inherit from, a partition, the table that a foreign key refers to.
 fn others(command: &pg_sys::AlterTableCmd, out: &mut Vec<Aim>) {
-    // SAFETY: what `def` is follows from the subcommand (gram.y); tags of constraints are looked at.
-    unsafe {
-        match command.subtype {
-            AT_AddInherit => {
-                out.extend(relation_named(command.def.cast()).map(|parent| Aim::relation(parent, Command::AddChild)));
-            }
-            AT_AttachPartition | AT_DetachPartition => {
-                if let Some(partition) = command.def.cast::<pg_sys::PartitionCmd>().as_ref() {
-                    out.extend(relation_named(partition.name).map(|child| Aim::relation(child, Command::Inherit)));
-                }
-            }
-            AT_AddConstraint | AT_AddConstraintRecurse => {
-                out.extend(constraint(command).and_then(referenced));
-            }
-            AT_AddColumn | AT_AddColumnRecurse => {
-                if let Some(column) = command.def.cast::<pg_sys::ColumnDef>().as_ref() {
-                    out.extend(
-                        list::pointers::<pg_sys::Constraint>(column.constraints)
-                            .into_iter()
-                            .filter_map(|c| referenced(&*c)),
-                    );
-                }
-            }
-            _ => {}
+    match command.subtype {
+        AT_AddInherit => {
+            out.extend(relation_named(command.def.cast()).map(|parent| Aim::relation(parent, Command::AddChild)));
         }
+        AT_AttachPartition | AT_DetachPartition => {
+            // SAFETY: these subcommands have a PartitionCmd (gram.y).
+            if let Some(partition) = unsafe { command.def.cast::<pg_sys::PartitionCmd>().as_ref() } {
+                out.extend(relation_named(partition.name).map(|child| Aim::relation(child, Command::Inherit)));
+            }
+        }
+        AT_AddConstraint | AT_AddConstraintRecurse => {
+            out.extend(constraint(command).and_then(referenced));
+        }
+        AT_AddColumn | AT_AddColumnRecurse => {
+            // SAFETY: these subcommands have a ColumnDef (gram.y).
+            if let Some(column) = unsafe { command.def.cast::<pg_sys::ColumnDef>().as_ref() } {
+                out.extend(referenced_by(column));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The tables that foreign keys in a column's definition refer to.
+pub fn referenced_by(column: &pg_sys::ColumnDef) -> Vec<Aim> {
+    // SAFETY: what stands behind a column's type are Constraint nodes, which live as long as the column.
+    unsafe {
+        list::pointers::<pg_sys::Constraint>(column.constraints)
+            .into_iter()
+            .filter_map(|constraint| referenced(&*constraint))
+            .collect()
     }
 }
 

@@ -18,120 +18,163 @@ const EXTENSION: &str = "pg_stretch";
 /// # Safety
 /// `node` is the utility statement of a parse tree.
 pub unsafe fn aims(node: *mut pg_sys::Node, facts: &Facts) -> Result<Vec<Aim>> {
+    // SAFETY: the caller's promise is the one that both ask for.
+    unsafe {
+        match at_relations(node, facts)? {
+            Some(aims) => Ok(aims),
+            None => at_others(node),
+        }
+    }
+}
+
+/// Statements that name relations; `None` for others.
+unsafe fn at_relations(node: *mut pg_sys::Node, facts: &Facts) -> Result<Option<Vec<Aim>>> {
     use pg_sys::NodeTag::*;
     let bound = facts.bound()?;
-    // SAFETY: each cast follows the node's tag.
-    unsafe {
-        Ok(match (*node).type_ {
+    // SAFETY: a node of a parse tree is of the type that its tag names, and the tree outlives the call.
+    Ok(Some(unsafe {
+        match (*node).type_ {
             T_AlterTableStmt => alter(&*node.cast())?,
-            T_AlterEnumStmt => {
-                row_types::check_enum(&*node.cast())?;
-                Vec::new()
-            }
-            T_AlterDomainStmt => {
-                row_types::check_domain(&*node.cast())?;
-                Vec::new()
-            }
             // With CONCURRENTLY parts of it are committed before the drop itself is seen.
             T_DropStmt => drop_indexes(&*node.cast()),
             T_RenameStmt => rename(&*node.cast())?,
             T_AlterObjectSchemaStmt => set_schema(&*node.cast())?,
-            T_AlterOwnerStmt => {
-                let statement = &*node.cast::<pg_sys::AlterOwnerStmt>();
-                named_object(statement.objectType, statement.object, Command::ChangeOwner)
-            }
-            T_TruncateStmt => list::pointers::<pg_sys::RangeVar>((*node.cast::<pg_sys::TruncateStmt>()).relations)
-                .into_iter()
-                // pg_restore with several jobs empties each table before it fills it, which nothing binds yet.
-                .filter(|name| (**name).inh || bound)
-                .filter_map(relation_named)
-                .map(|relation| Aim::relation(relation, Command::Truncate))
-                .collect(),
-            T_IndexStmt => {
-                let statement = &*node.cast::<pg_sys::IndexStmt>();
-                let unique = statement.unique || statement.primary;
-                on(statement.relation, Command::CreateIndex { unique })
-            }
-            T_CreateTrigStmt => {
-                let statement = &*node.cast::<pg_sys::CreateTrigStmt>();
-                on(
-                    statement.relation,
-                    Command::CreateTrigger(triggers::of_statement(statement)),
-                )
-            }
+            T_TruncateStmt => truncate(&*node.cast(), bound),
+            T_IndexStmt => create_index(&*node.cast()),
+            T_CreateTrigStmt => create_trigger(&*node.cast()),
             T_RuleStmt => on((*node.cast::<pg_sys::RuleStmt>()).relation, Command::CreateRule),
             T_GrantStmt => grant(&*node.cast())?,
             T_CreateStmt => create(&*node.cast()),
             T_CreateForeignTableStmt => create_foreign(&*node.cast(), facts)?,
-            T_CreateTableAsStmt => match (*node.cast::<pg_sys::CreateTableAsStmt>()).into.as_ref() {
-                Some(into) => inside(into.rel),
-                None => Vec::new(),
-            },
+            T_CreateTableAsStmt => create_as(&*node.cast()),
             T_ViewStmt => inside((*node.cast::<pg_sys::ViewStmt>()).view),
             T_CreateSeqStmt => inside((*node.cast::<pg_sys::CreateSeqStmt>()).sequence),
-            T_CopyStmt => {
-                let statement = &*node.cast::<pg_sys::CopyStmt>();
-                let command = if statement.is_from {
-                    Command::CopyFrom
-                } else {
-                    Command::CopyTo
-                };
-                on(statement.relation, command)
-            }
-            T_AlterExtensionContentsStmt => {
-                let statement = &*node.cast::<pg_sys::AlterExtensionContentsStmt>();
-                ours(
-                    Target::Extension,
-                    EXTENSION,
-                    statement.extname,
-                    Command::ExtensionMember,
-                )
-            }
-            T_AlterForeignServerStmt => ours(
-                Target::Server,
-                SERVER,
-                (*node.cast::<pg_sys::AlterForeignServerStmt>()).servername,
-                Command::AlterServer,
-            ),
-            T_AlterFdwStmt => ours(
-                Target::Server,
-                WRAPPER,
-                (*node.cast::<pg_sys::AlterFdwStmt>()).fdwname,
-                Command::AlterServer,
-            ),
-            T_CreateForeignServerStmt => ours(
-                Target::Server,
-                WRAPPER,
-                (*node.cast::<pg_sys::CreateForeignServerStmt>()).fdwname,
-                Command::CreateInside,
-            ),
-            T_ImportForeignSchemaStmt => ours(
-                Target::Server,
-                SERVER,
-                (*node.cast::<pg_sys::ImportForeignSchemaStmt>()).server_name,
-                Command::CreateInside,
-            ),
-            T_CreateUserMappingStmt => ours(
-                Target::Server,
-                SERVER,
-                (*node.cast::<pg_sys::CreateUserMappingStmt>()).servername,
-                Command::CreateInside,
-            ),
-            T_CreatePublicationStmt => {
-                let statement = &*node.cast::<pg_sys::CreatePublicationStmt>();
-                super::publish::aims(statement.for_all_tables, statement.pubobjects)?
-            }
-            T_AlterPublicationStmt => {
-                let statement = &*node.cast::<pg_sys::AlterPublicationStmt>();
-                if statement.action == pg_sys::AlterPublicationAction::AP_DropObjects {
-                    Vec::new()
-                } else {
-                    super::publish::aims(statement.for_all_tables, statement.pubobjects)?
-                }
-            }
-            _ => Vec::new(),
+            T_CopyStmt => copy(&*node.cast()),
+            _ => return Ok(None),
+        }
+    }))
+}
+
+/// Statements that name types, servers, wrappers, extensions, publications and owned objects.
+unsafe fn at_others(node: *mut pg_sys::Node) -> Result<Vec<Aim>> {
+    use pg_sys::NodeTag::*;
+    // SAFETY: a node of a parse tree is of the type that its tag names, and the tree outlives the call.
+    unsafe {
+        match (*node).type_ {
+            T_AlterEnumStmt => row_types::check_enum(&*node.cast()).map(|()| Vec::new()),
+            T_AlterDomainStmt => row_types::check_domain(&*node.cast()).map(|()| Vec::new()),
+            T_AlterOwnerStmt => Ok(change_owner(&*node.cast())),
+            T_AlterExtensionContentsStmt => Ok(change_extension(&*node.cast())),
+            T_CreatePublicationStmt => create_publication(&*node.cast()),
+            T_AlterPublicationStmt => alter_publication(&*node.cast()),
+            _ => Ok(at_server(node)),
+        }
+    }
+}
+
+/// Statements that name a foreign server or a wrapper: those that change ours, and those that put something into it.
+unsafe fn at_server(node: *mut pg_sys::Node) -> Vec<Aim> {
+    // SAFETY: the caller's promise is the one that both ask for.
+    unsafe {
+        let altered = altered_server(node).map(|found| (found, Command::AlterServer));
+        let found = altered.or_else(|| entered_server(node).map(|found| (found, Command::CreateInside)));
+        found.map_or(Vec::new(), |((our_name, name), command)| {
+            ours(Target::Server, our_name, name, command)
         })
     }
+}
+
+/// What a statement that changes a server or a wrapper has to name to mean ours, and what it names.
+unsafe fn altered_server(node: *mut pg_sys::Node) -> Option<(&'static str, *mut std::ffi::c_char)> {
+    // SAFETY: a node of a parse tree is of the type that its tag names.
+    unsafe {
+        match (*node).type_ {
+            pg_sys::NodeTag::T_AlterForeignServerStmt => {
+                Some((SERVER, (*node.cast::<pg_sys::AlterForeignServerStmt>()).servername))
+            }
+            pg_sys::NodeTag::T_AlterFdwStmt => Some((WRAPPER, (*node.cast::<pg_sys::AlterFdwStmt>()).fdwname)),
+            _ => None,
+        }
+    }
+}
+
+/// The same of a statement that makes something in a server or with a wrapper.
+unsafe fn entered_server(node: *mut pg_sys::Node) -> Option<(&'static str, *mut std::ffi::c_char)> {
+    use pg_sys::NodeTag::*;
+    // SAFETY: a node of a parse tree is of the type that its tag names.
+    unsafe {
+        Some(match (*node).type_ {
+            T_CreateForeignServerStmt => (WRAPPER, (*node.cast::<pg_sys::CreateForeignServerStmt>()).fdwname),
+            T_ImportForeignSchemaStmt => {
+                let statement = &*node.cast::<pg_sys::ImportForeignSchemaStmt>();
+                (SERVER, statement.server_name)
+            }
+            T_CreateUserMappingStmt => {
+                let statement = &*node.cast::<pg_sys::CreateUserMappingStmt>();
+                (SERVER, statement.servername)
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn change_owner(statement: &pg_sys::AlterOwnerStmt) -> Vec<Aim> {
+    named_object(statement.objectType, statement.object, Command::ChangeOwner)
+}
+
+fn change_extension(statement: &pg_sys::AlterExtensionContentsStmt) -> Vec<Aim> {
+    let name = statement.extname;
+    ours(Target::Extension, EXTENSION, name, Command::ExtensionMember)
+}
+
+fn truncate(statement: &pg_sys::TruncateStmt, bound: bool) -> Vec<Aim> {
+    // SAFETY: what TRUNCATE names are RangeVar nodes.
+    let names = unsafe { list::pointers::<pg_sys::RangeVar>(statement.relations) };
+    names
+        .into_iter()
+        // pg_restore with several jobs empties each table before it fills it, which nothing binds yet.
+        // SAFETY: one of the RangeVar nodes above.
+        .filter(|name| unsafe { (**name).inh } || bound)
+        .filter_map(relation_named)
+        .map(|relation| Aim::relation(relation, Command::Truncate))
+        .collect()
+}
+
+fn create_index(statement: &pg_sys::IndexStmt) -> Vec<Aim> {
+    let unique = statement.unique || statement.primary;
+    on(statement.relation, Command::CreateIndex { unique })
+}
+
+fn create_trigger(statement: &pg_sys::CreateTrigStmt) -> Vec<Aim> {
+    let trigger = triggers::of_statement(statement);
+    on(statement.relation, Command::CreateTrigger(trigger))
+}
+
+fn create_as(statement: &pg_sys::CreateTableAsStmt) -> Vec<Aim> {
+    // SAFETY: null, or the part of the statement that says what is made.
+    match unsafe { statement.into.as_ref() } {
+        Some(into) => inside(into.rel),
+        None => Vec::new(),
+    }
+}
+
+fn copy(statement: &pg_sys::CopyStmt) -> Vec<Aim> {
+    let command = match statement.is_from {
+        true => Command::CopyFrom,
+        false => Command::CopyTo,
+    };
+    on(statement.relation, command)
+}
+
+fn create_publication(statement: &pg_sys::CreatePublicationStmt) -> Result<Vec<Aim>> {
+    super::publish::aims(statement.for_all_tables, statement.pubobjects)
+}
+
+fn alter_publication(statement: &pg_sys::AlterPublicationStmt) -> Result<Vec<Aim>> {
+    if statement.action == pg_sys::AlterPublicationAction::AP_DropObjects {
+        return Ok(Vec::new());
+    }
+    super::publish::aims(statement.for_all_tables, statement.pubobjects)
 }
 
 fn on(name: *mut pg_sys::RangeVar, command: Command) -> Vec<Aim> {
@@ -272,14 +315,7 @@ fn create(statement: &pg_sys::CreateStmt) -> Vec<Aim> {
         for element in list::pointers::<pg_sys::Node>(statement.tableElts) {
             match (*element).type_ {
                 pg_sys::NodeTag::T_Constraint => out.extend(alter_table::referenced(&*element.cast())),
-                pg_sys::NodeTag::T_ColumnDef => {
-                    let column = &*element.cast::<pg_sys::ColumnDef>();
-                    out.extend(
-                        list::pointers::<pg_sys::Constraint>(column.constraints)
-                            .into_iter()
-                            .filter_map(|constraint| alter_table::referenced(&*constraint)),
-                    );
-                }
+                pg_sys::NodeTag::T_ColumnDef => out.extend(alter_table::referenced_by(&*element.cast())),
                 _ => {}
             }
         }

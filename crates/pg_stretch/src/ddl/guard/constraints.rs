@@ -88,21 +88,27 @@ unsafe fn constraints(name: *const std::ffi::c_char, schema: pg_sys::Oid) -> Vec
             if tuple.is_null() {
                 break;
             }
-            // None of these columns is ever NULL.
-            let value = |column| {
-                let mut null = false;
-                pg_sys::heap_getattr(tuple, column, (*catalog).rd_att, &mut null).value()
-            };
-            let oid = |column| pg_sys::Oid::from(value(column) as u32);
-            let unique = UNIQUE.contains(&(value(CONTYPE) as u8)) && value(CONDEFERRABLE) as u8 != 0;
-            found.push(Constraint {
-                key: unique.then(|| (oid(CONRELID), columns(oid(CONINDID)))),
-            });
+            found.push(constraint(tuple, (*catalog).rd_att));
         }
         pg_sys::systable_endscan(scan);
         pg_sys::table_close(catalog, lock);
     }
     found
+}
+
+/// The constraint of a tuple of pg_constraint.
+unsafe fn constraint(tuple: pg_sys::HeapTuple, desc: pg_sys::TupleDesc) -> Constraint {
+    let value = |column| {
+        let mut null = false;
+        // SAFETY: the tuple is of the descriptor's relation; none of the columns asked for is ever NULL.
+        unsafe { pg_sys::heap_getattr(tuple, column, desc, &mut null).value() }
+    };
+    let oid = |column| pg_sys::Oid::from(value(column) as u32);
+    let unique = UNIQUE.contains(&(value(CONTYPE) as u8)) && value(CONDEFERRABLE) as u8 != 0;
+    Constraint {
+        // SAFETY: a unique constraint has an index.
+        key: unique.then(|| (oid(CONRELID), unsafe { columns(oid(CONINDID)) })),
+    }
 }
 
 /// Names of the columns of a constraint's index.

@@ -88,19 +88,27 @@ unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt) -> *mut pg_sys:
         };
         let mut targets = std::ptr::null_mut();
         for column in columns {
-            let reference = make::<pg_sys::ColumnRef>(pg_sys::NodeTag::T_ColumnRef);
-            (*reference).fields = pg_sys::lappend(std::ptr::null_mut(), pg_sys::makeString(column).cast());
-            (*reference).location = -1;
-            let target = make::<pg_sys::ResTarget>(pg_sys::NodeTag::T_ResTarget);
-            (*target).val = reference.cast();
-            (*target).location = -1;
-            targets = pg_sys::lappend(targets, target.cast());
+            targets = pg_sys::lappend(targets, target(column).cast());
         }
         (*copy.relation).inh = true;
         let select = make::<pg_sys::SelectStmt>(pg_sys::NodeTag::T_SelectStmt);
         (*select).targetList = targets;
         (*select).fromClause = pg_sys::lappend(std::ptr::null_mut(), copy.relation.cast());
         select.cast()
+    }
+}
+
+/// One column of a SELECT, by its name, which is not copied.
+unsafe fn target(column: *mut std::ffi::c_char) -> *mut pg_sys::ResTarget {
+    // SAFETY: the caller passes a string that lives as long as the statement; nodes are made in the current memory context.
+    unsafe {
+        let reference = make::<pg_sys::ColumnRef>(pg_sys::NodeTag::T_ColumnRef);
+        (*reference).fields = pg_sys::lappend(std::ptr::null_mut(), pg_sys::makeString(column).cast());
+        (*reference).location = -1;
+        let target = make::<pg_sys::ResTarget>(pg_sys::NodeTag::T_ResTarget);
+        (*target).val = reference.cast();
+        (*target).location = -1;
+        target
     }
 }
 
@@ -135,14 +143,9 @@ unsafe fn columns(relation: pg_sys::Oid) -> Vec<*mut std::ffi::c_char> {
 unsafe fn cursor(statement: *mut pg_sys::DeclareCursorStmt) -> Result<Option<*mut pg_sys::Node>> {
     // SAFETY: the query of an analyzed DECLARE CURSOR; the copy is changed, not the statement.
     unsafe {
-        let query = (*statement).query.cast::<pg_sys::Query>();
-        if query.is_null() || (*query.cast::<pg_sys::Node>()).type_ != pg_sys::NodeTag::T_Query {
+        let Some(entry) = first_entry((*statement).query) else {
             return Ok(None);
-        }
-        if list::length((*query).rtable) == 0 {
-            return Ok(None);
-        }
-        let entry = list::nth::<pg_sys::RangeTblEntry>((*query).rtable, 0);
+        };
         if (*entry).rtekind != pg_sys::RTEKind::RTE_RELATION || (*entry).inh {
             return Ok(None);
         }
@@ -156,6 +159,17 @@ unsafe fn cursor(statement: *mut pg_sys::DeclareCursorStmt) -> Result<Option<*mu
         let query = (*copy).query.cast::<pg_sys::Query>();
         (*list::nth::<pg_sys::RangeTblEntry>((*query).rtable, 0)).inh = true;
         Ok(Some(copy.cast()))
+    }
+}
+
+/// The first entry of a query's range table; `None` where it is no query yet, or names nothing.
+unsafe fn first_entry(node: *mut pg_sys::Node) -> Option<*mut pg_sys::RangeTblEntry> {
+    // SAFETY: null or a node, whose tag is looked at before the cast; a range table holds RangeTblEntry nodes.
+    unsafe {
+        let tag = node.as_ref()?.type_;
+        let query = node.cast::<pg_sys::Query>();
+        let has_one = tag == pg_sys::NodeTag::T_Query && list::length((*query).rtable) > 0;
+        has_one.then(|| list::nth((*query).rtable, 0))
     }
 }
 

@@ -68,51 +68,50 @@ pub fn note(class: pg_sys::Oid, object: pg_sys::Oid, part: i32) -> Result<()> {
 }
 
 fn look(class: pg_sys::Oid, object: pg_sys::Oid, part: i32) -> Result<Option<Dropped>> {
-    // SAFETY: syscache and catalog look-ups that tolerate missing objects.
-    unsafe {
-        Ok(match class {
-            pg_sys::RelationRelationId if part != 0 => {
-                side(object)?.map(|t| Dropped::Part(object, t, Command::DropColumn))
+    let of = |table, command| side(table).map(|side| side.map(|side| Dropped::Part(table, side, command)));
+    match class {
+        pg_sys::RelationRelationId if part != 0 => of(object, Command::DropColumn),
+        pg_sys::RelationRelationId => match unique_index_of(object) {
+            Some(table) => of(table, Command::DropKey),
+            None => relation(object),
+        },
+        pg_sys::TriggerRelationId => match trigger(object)? {
+            Some((table, trigger)) => of(table, Command::DropTrigger(trigger)),
+            None => Ok(None),
+        },
+        CONSTRAINT_CLASS => match constraint_table(object) {
+            Some(table) => {
+                // SAFETY: syscache look-up that tolerates a missing constraint; the name is a copy.
+                let name = names::text(unsafe { pg_sys::get_constraint_name(object) });
+                of(table, Command::DropConstraint { ours: name == FILTER })
             }
-            pg_sys::RelationRelationId => match unique_index_of(object) {
-                Some(table) => side(table)?.map(|t| Dropped::Part(table, t, Command::DropKey)),
-                None => relation(object)?,
-            },
-            pg_sys::TriggerRelationId => match trigger(object)? {
-                Some((table, trigger)) => side(table)?.map(|t| Dropped::Part(table, t, Command::DropTrigger(trigger))),
-                None => None,
-            },
-            CONSTRAINT_CLASS => {
-                let table = constraint_table(object);
-                let ours = names::text(pg_sys::get_constraint_name(object)) == FILTER;
-                match table {
-                    Some(table) => side(table)?.map(|t| Dropped::Part(table, t, Command::DropConstraint { ours })),
-                    None => None,
-                }
-            }
-            pg_sys::NamespaceRelationId => schema_target(object).map(|target| {
-                Dropped::Known(
-                    target,
-                    format!("schema {}", names::text(pg_sys::get_namespace_name(object))),
-                )
-            }),
-            pg_sys::ForeignServerRelationId => {
-                let server = pg_sys::GetForeignServerExtended(object, pg_sys::FSV_MISSING_OK as u16);
-                server
-                    .as_ref()
-                    .filter(|server| names::text(server.servername) == "stretch")
-                    .map(|_| Dropped::Known(Target::Server, "server stretch".into()))
-            }
-            pg_sys::ForeignDataWrapperRelationId => {
-                let wrapper = pg_sys::GetForeignDataWrapperExtended(object, pg_sys::FDW_MISSING_OK as u16);
-                wrapper
-                    .as_ref()
-                    .filter(|wrapper| names::text(wrapper.fdwname) == "pg_stretch")
-                    .map(|_| Dropped::Known(Target::Server, "foreign-data wrapper pg_stretch".into()))
-            }
-            _ => None,
-        })
+            None => Ok(None),
+        },
+        pg_sys::NamespaceRelationId => Ok(schema(object)),
+        pg_sys::ForeignServerRelationId => Ok(server(object)),
+        pg_sys::ForeignDataWrapperRelationId => Ok(wrapper(object)),
+        _ => Ok(None),
     }
+}
+
+fn schema(object: pg_sys::Oid) -> Option<Dropped> {
+    let target = schema_target(object)?;
+    // SAFETY: syscache look-up that tolerates a missing schema; the name is a copy.
+    let name = names::text(unsafe { pg_sys::get_namespace_name(object) });
+    Some(Dropped::Known(target, format!("schema {name}")))
+}
+
+fn server(object: pg_sys::Oid) -> Option<Dropped> {
+    // SAFETY: gives a copy in the current memory context, or null where there is none.
+    let server = unsafe { pg_sys::GetForeignServerExtended(object, pg_sys::FSV_MISSING_OK as u16).as_ref() }?;
+    (names::text(server.servername) == "stretch").then(|| Dropped::Known(Target::Server, "server stretch".into()))
+}
+
+fn wrapper(object: pg_sys::Oid) -> Option<Dropped> {
+    // SAFETY: gives a copy in the current memory context, or null where there is none.
+    let wrapper = unsafe { pg_sys::GetForeignDataWrapperExtended(object, pg_sys::FDW_MISSING_OK as u16).as_ref() }?;
+    (names::text(wrapper.fdwname) == "pg_stretch")
+        .then(|| Dropped::Known(Target::Server, "foreign-data wrapper pg_stretch".into()))
 }
 
 fn relation(object: pg_sys::Oid) -> Result<Option<Dropped>> {
@@ -194,18 +193,25 @@ fn trigger(object: pg_sys::Oid) -> Result<Option<(pg_sys::Oid, Trigger)>> {
         let scan = pg_sys::systable_beginscan(catalog, index, true, std::ptr::null_mut(), 1, &mut key);
         let tuple = pg_sys::systable_getnext(scan);
         if !tuple.is_null() {
-            let form = pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_trigger>(tuple);
-            let name = names::text((*form).tgname.data.as_ptr());
-            let trigger = Trigger {
-                ours: triggers::is_ours(&name),
-                ..Trigger::default()
-            };
-            found = Some(((*form).tgrelid, trigger));
+            found = Some(table_and_trigger(tuple));
         }
         pg_sys::systable_endscan(scan);
         pg_sys::table_close(catalog, pg_sys::AccessShareLock as i32);
     }
     Ok(found)
+}
+
+unsafe fn table_and_trigger(tuple: pg_sys::HeapTuple) -> (pg_sys::Oid, Trigger) {
+    // SAFETY: the caller passes a tuple of pg_trigger that its scan holds; the name is copied.
+    let (table, name) = unsafe {
+        let form = pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_trigger>(tuple);
+        ((*form).tgrelid, names::text((*form).tgname.data.as_ptr()))
+    };
+    let trigger = Trigger {
+        ours: triggers::is_ours(&name),
+        ..Trigger::default()
+    };
+    (table, trigger)
 }
 
 /// Judges what the statement deleted since the watch began, and retires the segments of tables that went.

@@ -88,25 +88,13 @@ unsafe extern "C-unwind" fn process_utility(
     dest: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: PostgreSQL passes a utility statement, and the copy of it lives as long as the call.
-    unsafe {
-        let next = PREV_UTILITY.unwrap_or(hook::standard_ProcessUtility);
-        let mut copy = *statement;
-        let (statement, shown, rest) = hook::own_part(|| {
-            let mut rest = Rest::before((*statement).utilityStmt).or_raise();
-            redact::mask_activity();
-            let shown = redact::Shown::of((*(*statement).utilityStmt).type_, query);
-            let statement = match change(&mut copy).or_raise() {
-                Some(Change::Constraints) => &raw mut copy,
-                Some(Change::ColdRows) => {
-                    rest.unrestricted = copy::unrestricted();
-                    &raw mut copy
-                }
-                None => statement,
-            };
-            (statement, shown, rest.into_raw())
-        });
-        let call = || {
+    // SAFETY: a hook is set before the first statement and not changed any more; PostgreSQL passes a statement that can be copied.
+    let (next, mut copy) = unsafe { (PREV_UTILITY.unwrap_or(hook::standard_ProcessUtility), *statement) };
+    // SAFETY: called by PostgreSQL, and nothing here is to be dropped; it is a utility statement, and the copy outlives the call.
+    let (statement, shown, rest) = unsafe { hook::own_part(|| before(statement, &mut copy, query)) };
+    let call = || {
+        // SAFETY: what PostgreSQL passed goes on as it came; a changed statement is `copy`, a shown text belongs to `shown`.
+        unsafe {
             next(
                 statement,
                 shown.text,
@@ -118,15 +106,42 @@ unsafe extern "C-unwind" fn process_utility(
                 completion,
             );
             shown.done();
-        };
-        if rest.is_null() {
-            return call();
         }
+    };
+    if rest.is_null() {
+        return call();
+    }
+    // SAFETY: called by PostgreSQL, and nothing here is to be dropped: `rest` is a plain pointer until it is taken inside, where
+    // `call` owns nothing.
+    unsafe {
         hook::own_part(|| {
             let rest = Box::from_raw(rest);
             raw::guarded(call);
             rest.after().or_raise();
         });
+    }
+}
+
+/// Our part before the statement runs: what to run, the text to show, and what is left to do afterwards.
+unsafe fn before(
+    statement: *mut pg_sys::PlannedStmt,
+    copy: &mut pg_sys::PlannedStmt,
+    query: *const c_char,
+) -> (*mut pg_sys::PlannedStmt, redact::Shown, *mut Rest) {
+    // SAFETY: the caller passes a utility statement and its text; the copy is one of the same statement.
+    unsafe {
+        let mut rest = Rest::before((*statement).utilityStmt).or_raise();
+        redact::mask_activity();
+        let shown = redact::Shown::of((*(*statement).utilityStmt).type_, query);
+        let statement = match change(copy).or_raise() {
+            Some(Change::Constraints) => &raw mut *copy,
+            Some(Change::ColdRows) => {
+                rest.unrestricted = copy::unrestricted();
+                &raw mut *copy
+            }
+            None => statement,
+        };
+        (statement, shown, rest.into_raw())
     }
 }
 
@@ -225,45 +240,36 @@ impl Session {
         use pg_sys::NodeTag::*;
         let facts = Facts::default();
         let watch = drops::Watch::new();
-        // SAFETY: the caller passes a utility statement; casts follow its tag.
-        unsafe {
-            if matches!((*node).type_, T_DropStmt | T_DropOwnedStmt) {
-                // Afterwards there may be no catalog to ask.
-                facts.bound()?;
-                facts.any_live()?;
-            }
-            restoring::check(node, &facts)?;
-            if (*node).type_ == T_CopyStmt && (*node.cast::<pg_sys::CopyStmt>()).is_from {
-                let relation = relation_named((*node.cast::<pg_sys::CopyStmt>()).relation);
-                relation.map_or(Ok(()), restoring::before_insert)?;
-            }
-            let aims = classify::aims(node, &facts)?;
-            for aim in &aims {
-                aim.check(&facts)?;
-            }
-            let mut enabled = Vec::new();
-            for aim in &aims {
-                // Also while a dump is being restored and the catalog does not name the table yet.
-                if let (What::Relation(relation), Command::EnableTrigger(_)) = (&aim.what, aim.command) {
-                    enabled.push(*relation);
-                }
-            }
-            let owners = (*node).type_ == T_ReassignOwnedStmt
-                || ((*node).type_ == T_AlterOwnerStmt
-                    && (*node.cast::<pg_sys::AlterOwnerStmt>()).objectType == pg_sys::ObjectType::OBJECT_DATABASE)
-                || aims
-                    .iter()
-                    .any(|aim| matches!(aim.command, Command::ForceRowSecurity | Command::ChangeOwner));
-            let mut unlocked = aims;
-            unlocked.retain(|aim| matches!(aim.what, What::Relation(_)));
-            Ok(Self {
-                facts,
-                watch,
-                unlocked,
-                enabled,
-                owners,
-            })
+        // SAFETY: the caller passes a utility statement, of which the tag alone is read here.
+        let tag = unsafe { (*node).type_ };
+        if matches!(tag, T_DropStmt | T_DropOwnedStmt) {
+            // Afterwards there may be no catalog to ask.
+            facts.bound()?;
+            facts.any_live()?;
         }
+        // SAFETY: the caller passes a utility statement, which is what all of them ask for.
+        let aims = unsafe {
+            restoring::check(node, &facts)?;
+            if let Some(relation) = filled(node) {
+                restoring::before_insert(relation)?;
+            }
+            classify::aims(node, &facts)?
+        };
+        for aim in &aims {
+            aim.check(&facts)?;
+        }
+        let enabled = aims.iter().filter_map(with_enabled_triggers).collect();
+        // SAFETY: the caller passes a utility statement.
+        let owners = tag == T_ReassignOwnedStmt || unsafe { gives_the_database(node) } || changes_readers(&aims);
+        let mut unlocked = aims;
+        unlocked.retain(|aim| matches!(aim.what, What::Relation(_)));
+        Ok(Self {
+            facts,
+            watch,
+            unlocked,
+            enabled,
+            owners,
+        })
     }
 
     fn after(self, tag: pg_sys::NodeTag) -> Result<()> {
@@ -287,6 +293,44 @@ impl Session {
             enable::close_contents()?;
         }
         Ok(())
+    }
+}
+
+/// The table that a `COPY … FROM` fills.
+unsafe fn filled(node: *mut pg_sys::Node) -> Option<pg_sys::Oid> {
+    // SAFETY: a node of a parse tree is of the type that its tag names.
+    unsafe {
+        if (*node).type_ != pg_sys::NodeTag::T_CopyStmt {
+            return None;
+        }
+        let copy = &*node.cast::<pg_sys::CopyStmt>();
+        if !copy.is_from {
+            return None;
+        }
+        relation_named(copy.relation)
+    }
+}
+
+/// Whether it is an `ALTER DATABASE … OWNER TO`.
+unsafe fn gives_the_database(node: *mut pg_sys::Node) -> bool {
+    // SAFETY: a node of a parse tree is of the type that its tag names.
+    unsafe {
+        (*node).type_ == pg_sys::NodeTag::T_AlterOwnerStmt
+            && (*node.cast::<pg_sys::AlterOwnerStmt>()).objectType == pg_sys::ObjectType::OBJECT_DATABASE
+    }
+}
+
+/// Whether one of the aims changes who may read all rows of a table.
+fn changes_readers(aims: &[Aim]) -> bool {
+    aims.iter()
+        .any(|aim| matches!(aim.command, Command::ForceRowSecurity | Command::ChangeOwner))
+}
+
+/// The table on which an aim enables triggers, also while a dump is being restored and the catalog does not name the table yet.
+fn with_enabled_triggers(aim: &Aim) -> Option<pg_sys::Oid> {
+    match (&aim.what, aim.command) {
+        (What::Relation(relation), Command::EnableTrigger(_)) => Some(*relation),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::catalog::rows::Binding;
 use crate::endpoint::refusal::{error_for, with_snapshot};
 use crate::pg::error::{Error, Result};
 use crate::pg::request;
-use crate::pg::shmem::{self, Slot, SlotState};
+use crate::pg::shmem::{self, Slot};
 use pgrx::pg_sys;
 use stretch_core::errors;
 use stretch_core::state::DatabaseState;
@@ -40,7 +40,7 @@ pub fn require_read() -> Result<()> {
 pub fn require_connected() -> Result<()> {
     shmem::require()?;
     match judged_slot() {
-        Some(slot) if slot.state == SlotState::Connected => Ok(()),
+        Some(slot) if slot.state == DatabaseState::Connected => Ok(()),
         Some(slot) => Err(refusal(&slot)),
         None => {
             request::want_worker();
@@ -56,7 +56,7 @@ pub fn require_connected() -> Result<()> {
 /// Whether the verdict is *disconnected*, so that secrets may be replaced. Judges by local facts where no worker has.
 pub fn is_disconnected() -> Result<bool> {
     if let Some(slot) = judged_slot() {
-        return Ok(slot.state == SlotState::Disconnected);
+        return Ok(slot.state == DatabaseState::Disconnected);
     }
     with_snapshot(|snapshot| {
         let binding = catalog::tables::binding(snapshot)?;
@@ -67,7 +67,7 @@ pub fn is_disconnected() -> Result<bool> {
 
 /// Asks the worker to judge anew, after the cause of a rule 3 verdict may be gone.
 pub fn judge_again() {
-    let stuck = judged_slot().is_some_and(|slot| slot.state == SlotState::Disconnected && slot.rule == 3);
+    let stuck = judged_slot().is_some_and(|slot| slot.state == DatabaseState::Disconnected && slot.rule == 3);
     if stuck && let Err(error) = request::call("judge_again", &serde_json::Value::Null) {
         error.report(pg_sys::WARNING as i32);
     }
@@ -111,7 +111,7 @@ fn state_of(reason: Reason) -> DatabaseState {
 }
 
 fn refusal(slot: &Slot) -> Error {
-    let state = DatabaseState::from_code(slot.state as u8);
+    let state = slot.state;
     with_snapshot(|snapshot| {
         let binding = catalog::tables::binding(snapshot)?;
         Ok(error_for(state, &slot.reason.get(), binding.as_ref(), snapshot))

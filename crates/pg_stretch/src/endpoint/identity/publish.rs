@@ -2,7 +2,7 @@
 
 use super::Claim;
 use crate::catalog::tables;
-use crate::pg::shmem::{self, SlotState};
+use crate::pg::shmem;
 use crate::pg::{error, txn};
 use pgrx::pg_sys;
 use stretch_core::state::DatabaseState;
@@ -35,14 +35,13 @@ pub fn unpublish() {
 fn store(verdict: &Verdict, may_read: Option<bool>, claim: Option<&Claim>) {
     // SAFETY: plain global and a clock.
     let (me, now) = unsafe { (pg_sys::MyDatabaseId, pg_sys::GetCurrentTimestamp()) };
-    let state = slot_state(verdict.state);
     let changed = shmem::with(|shared| {
         let Some(slot) = shared.slot(me) else {
             return false;
         };
-        let changed = !slot.judged || slot.state != state || slot.rule != verdict.rule();
+        let changed = !slot.judged || slot.state != verdict.state || slot.rule != verdict.rule();
         slot.judged = true;
-        slot.state = state;
+        slot.state = verdict.state;
         slot.rule = verdict.rule();
         slot.reason.set(verdict.reason.text());
         if let Some(may_read) = may_read {
@@ -89,20 +88,11 @@ fn say(verdict: &Verdict) {
     );
 }
 
-fn slot_state(state: DatabaseState) -> SlotState {
-    match state {
-        DatabaseState::Undecided => SlotState::Undecided,
-        DatabaseState::Waiting => SlotState::Waiting,
-        DatabaseState::Connected => SlotState::Connected,
-        DatabaseState::Disconnected => SlotState::Disconnected,
-    }
-}
-
 /// Whether this database is already published as connected with this claim.
 pub fn connected_as(generation: i64, nonce: Uuid) -> bool {
     shmem::my_slot().is_some_and(|slot| {
         slot.judged
-            && slot.state == SlotState::Connected
+            && slot.state == DatabaseState::Connected
             && slot.generation == generation
             && slot.nonce == *nonce.as_bytes()
     })

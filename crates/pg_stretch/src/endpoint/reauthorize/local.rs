@@ -11,6 +11,7 @@ use pgrx::pg_sys;
 use std::collections::BTreeSet;
 use stretch_core::ids::{BranchId, SegmentId, TableId};
 use stretch_core::reconcile::{CatalogSegment, Finding, Plan};
+use stretch_core::state::QueryMode;
 use stretch_core::verdict::Reason;
 use stretch_endpoint::bodies::ClaimBody;
 use uuid::Uuid;
@@ -97,7 +98,8 @@ pub fn bind_branch(url: &str, credential: &str, branch: Uuid, body: &ClaimBody, 
         ],
     )?;
     identity::bind(BranchId::from_uuid(branch), body, Some(credential), Reason::Authorized)?;
-    spi::execute("UPDATE stretch.binding SET query_mode = 'LOCAL_AND_REMOTE'", &[]).map(drop)
+    let mode = QueryMode::LocalAndRemote.as_str();
+    spi::execute("UPDATE stretch.binding SET query_mode = $1", &[mode.into()]).map(drop)
 }
 
 /// Writes the findings into the segments' rows.

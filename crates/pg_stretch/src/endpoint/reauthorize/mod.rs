@@ -265,12 +265,9 @@ impl Catalog {
 
 fn stretched(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<TableId> {
     let table = tables::by_relation(relation, snapshot)?;
-    table.map(|table| table.table_id).ok_or_else(|| {
-        Error::new(
-            &errors::TABLE_NOT_ENABLED,
-            format!("table {} is not stretched", crate::pg::names::relation(relation)),
-        )
-    })
+    table
+        .map(|table| table.table_id)
+        .ok_or_else(|| crate::catalog::stretched::not_stretched(relation))
 }
 
 fn request_id(args: &Value) -> Result<Uuid> {

@@ -31,38 +31,59 @@ unsafe extern "C-unwind" fn emit(report: *mut pg_sys::ErrorData) {
 
 unsafe fn redact(report: &mut pg_sys::ErrorData) {
     // SAFETY: all texts of a report are null or NUL-terminated strings of its own memory context.
-    unsafe {
+    let (ours, nested) = unsafe {
         let ours = !report.filename.is_null() && CStr::from_ptr(report.filename).to_bytes().ends_with(OURS.to_bytes());
-        // The text of a nested statement, which functions and blocks put together while they run.
-        if holds(report.context) || holds(report.internalquery) {
-            super::mark();
+        (ours, holds(report.context) || holds(report.internalquery))
+    };
+    // The text of a nested statement, which functions and blocks put together while they run.
+    if nested {
+        super::mark();
+    }
+    let secret = statement_is_secret();
+    if secret {
+        hide_statement(report);
+    }
+    // SAFETY: both look at texts of the report alone.
+    unsafe {
+        match (ours, secret) {
+            (true, _) => {}
+            (false, true) => hide_quotes(report),
+            (false, false) => hide_what_tells(report),
         }
-        let secret = statement_is_secret();
-        if secret {
-            // A statement that fails before it is analyzed passes no other hook.
-            super::mask_activity();
-            report.hide_stmt = true;
-            report.hide_ctx = true;
-            report.context = std::ptr::null_mut();
-            report.detail_log = std::ptr::null_mut();
-            report.internalquery = std::ptr::null_mut();
-            // A position in a text that is not there breaks the protocol for some clients.
-            report.internalpos = 0;
+    }
+}
+
+/// Leaves out what PostgreSQL says of the statement by itself.
+fn hide_statement(report: &mut pg_sys::ErrorData) {
+    // A statement that fails before it is analyzed passes no other hook.
+    super::mask_activity();
+    report.hide_stmt = true;
+    report.hide_ctx = true;
+    report.context = std::ptr::null_mut();
+    report.detail_log = std::ptr::null_mut();
+    report.internalquery = std::ptr::null_mut();
+    // A position in a text that is not there breaks the protocol for some clients.
+    report.internalpos = 0;
+}
+
+/// Leaves out what quotes the statement, which has a secret.
+unsafe fn hide_quotes(report: &mut pg_sys::ErrorData) {
+    // SAFETY: texts of the report, and the statement's, which is null or a string that lives as long as the statement.
+    unsafe {
+        let statement = comparable(pg_sys::debug_query_string);
+        if text::quotes(&comparable(report.message), &statement) || holds(report.message) {
+            replace_message(report);
         }
-        if ours {
-            return;
-        }
-        if secret {
-            let statement = comparable(pg_sys::debug_query_string);
-            if text::quotes(&comparable(report.message), &statement) || holds(report.message) {
-                replace_message(report);
-            }
-            // Bind parameters and pieces of the statement stand here.
-            report.detail = std::ptr::null_mut();
-            report.hint = std::ptr::null_mut();
-            return;
-        }
-        // A secret behind EXECUTE: the text of the report itself tells.
+    }
+    // Bind parameters and pieces of the statement stand here.
+    report.detail = std::ptr::null_mut();
+    report.hint = std::ptr::null_mut();
+}
+
+/// A secret behind EXECUTE: the text of the report itself tells.
+unsafe fn hide_what_tells(report: &mut pg_sys::ErrorData) {
+    // SAFETY: texts of the report alone.
+    unsafe {
         let behind = holds(report.detail) || holds(report.detail_log);
         if behind {
             report.hide_stmt = true;
@@ -79,7 +100,7 @@ unsafe fn redact(report: &mut pg_sys::ErrorData) {
 }
 
 unsafe fn holds(field: *const c_char) -> bool {
-    // SAFETY: as in `redact`.
+    // SAFETY: the caller passes a text of a report, which is null or ends with a zero byte.
     unsafe { !field.is_null() && is_secret(CStr::from_ptr(field).to_bytes()) }
 }
 
@@ -89,7 +110,7 @@ unsafe fn comparable(field: *const c_char) -> String {
     if field.is_null() {
         return String::new();
     }
-    // SAFETY: as in `redact`.
+    // SAFETY: a text of a report or of the statement, which ends with a zero byte; it was just seen not to be null.
     let bytes = unsafe { CStr::from_ptr(field) }.to_bytes();
     let letter = |byte: &u8| match byte {
         0..=0x7f => char::from(*byte),
@@ -101,7 +122,7 @@ unsafe fn comparable(field: *const c_char) -> String {
 
 /// Keeps the duration, which tells nothing.
 unsafe fn replace_message(report: &mut pg_sys::ErrorData) {
-    // SAFETY: as in `redact`.
+    // SAFETY: the message of a report is null or ends with a zero byte.
     let message = unsafe { comparable(report.message) };
     let duration = message
         .strip_prefix("duration: ")

@@ -5,6 +5,7 @@ pub mod key_file;
 use crate::catalog::scan::{Key, KeyValue, scan};
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;
+use stretch_core::columns::{credential, master_key};
 use stretch_core::errors;
 use stretch_vault::{Credential, CredentialLabel, MasterKey, VaultError};
 use uuid::Uuid;
@@ -29,7 +30,10 @@ pub struct SealedCredential {
 pub fn sealed_master_key(snapshot: pg_sys::Snapshot) -> Result<Option<SealedMasterKey>> {
     let mut found = None;
     scan(c"master_key", c"master_key_pkey", &[], snapshot, |row| {
-        found = row.uuid(2).zip(row.bytes(3)).zip(row.bytes(4));
+        found = row
+            .uuid(master_key::KEY_ID)
+            .zip(row.bytes(master_key::SEALED_PASSWORD))
+            .zip(row.bytes(master_key::SEALED_SERVICE));
         false
     })?;
     Ok(found.map(|((id, by_password), by_service_key)| SealedMasterKey {
@@ -42,12 +46,15 @@ pub fn sealed_master_key(snapshot: pg_sys::Snapshot) -> Result<Option<SealedMast
 /// The sealed credential of this name, if there is one.
 pub fn sealed_credential(name: &str, snapshot: pg_sys::Snapshot) -> Result<Option<SealedCredential>> {
     let key = Key {
-        column: 1,
+        column: credential::NAME,
         value: KeyValue::Text(name.into()),
     };
     let mut found = None;
     scan(c"credential", c"credential_pkey", &[key], snapshot, |row| {
-        found = row.uuid(2).zip(row.get::<i32>(3)).zip(row.bytes(4));
+        found = row
+            .uuid(credential::KEY_ID)
+            .zip(row.get::<i32>(credential::VERSION))
+            .zip(row.bytes(credential::SEALED));
         false
     })?;
     Ok(found.map(|((key_id, version), sealed)| SealedCredential {

@@ -6,10 +6,11 @@ use crate::pg::text::Text;
 use crate::pg::{names, spi};
 use pgrx::pg_sys;
 use stretch_core::errors;
+use stretch_core::state::MigrationState;
 
 /// State, triggers and settings that stop migration (F28, F48).
 pub fn check(table: &StretchedTable) -> Result<()> {
-    if !table.migration_state.eq_ignore_ascii_case("outbound") {
+    if table.migration_state != MigrationState::Outbound {
         return waits(table, &format!("its migration state is {}", table.migration_state));
     }
     // SAFETY: plain global of the server.

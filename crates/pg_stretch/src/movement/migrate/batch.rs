@@ -7,7 +7,9 @@ use super::scan::{self, Scanned};
 use super::{Progress, allowed, delete};
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::scan::relation_oid;
+use crate::catalog::stretched::not_stretched;
 use crate::catalog::{self, record};
+use crate::cold::tombstone::write;
 use crate::pg::error::{self, Error, Result};
 use crate::pg::{names, spi, steps};
 use pgrx::prelude::*;
@@ -150,7 +152,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
     record::manifest(&table.table_id, segment_id, &segment)?;
     record::attempt(
         &table.table_id,
-        "OUTBOUND",
+        record::Direction::Outbound,
         rows,
         segment.bytes.len() as u64,
         started.elapsed().as_secs_f64(),
@@ -169,7 +171,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
             ),
         ));
     }
-    record::tombstones(segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
+    write::born_dead(&segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
     steps::reached(steps::BatchDeleted);
     Ok(Outcome {
         moved,
@@ -180,12 +182,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
 }
 
 fn stretched(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<StretchedTable> {
-    catalog::tables::by_relation(relation, snapshot)?.ok_or_else(|| {
-        Error::new(
-            &errors::TABLE_NOT_ENABLED,
-            format!("table {} is not stretched", names::relation(relation)),
-        )
-    })
+    catalog::tables::by_relation(relation, snapshot)?.ok_or_else(|| not_stretched(relation))
 }
 
 /// Locks the row of `stretched_table` against a second migrator and against commands that change it (step 0). What the scan knew

@@ -7,16 +7,14 @@ use crate::pg::attempt::attempt;
 use crate::pg::error::{Error, Result};
 use pgrx::prelude::*;
 use std::collections::HashSet;
-
-/// Class of the errors that a filter can raise: data exceptions.
-const DATA_EXCEPTION: &str = "22";
+use stretch_core::errors;
 
 /// Characters of an error's message that are passed on.
 const LONGEST_MESSAGE: usize = 200;
 
-/// Whether a scan may have failed in the filter.
+/// Whether a scan may have failed in the filter: by a value that it cannot treat.
 pub fn is_of_filter(error: &Error) -> bool {
-    error.sqlstate.starts_with(DATA_EXCEPTION)
+    error.is_of(errors::DATA_CLASS)
 }
 
 /// What the filter says of the rows of one block, and on how many rows it failed so far.

@@ -8,8 +8,9 @@ mod encode;
 mod keys;
 mod scan;
 
+use crate::catalog;
+use crate::catalog::record::{self, Direction};
 use crate::catalog::rows::StretchedTable;
-use crate::catalog::{self, record};
 use crate::pg::error::{Error, Result, log};
 use crate::pg::{gucs, steps, txn};
 use careful::Failures;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use stretch_core::batch::{Activity, Demand, LastScan, Limits};
 use stretch_core::errors;
 use stretch_core::staging::{Full, Room, Staged, room_for_batch};
+use stretch_core::state::MigrationState;
 
 pub use batch::Outcome;
 
@@ -72,7 +74,7 @@ impl Mover {
             .retain(|relation, _| tables.iter().any(|(_, table)| table.relation == *relation));
         let mut more = false;
         for (activity, table) in tables {
-            if !table.migration_state.eq_ignore_ascii_case("outbound") {
+            if table.migration_state != MigrationState::Outbound {
                 continue;
             }
             let progress = self.tables.entry(table.relation).or_default();
@@ -139,7 +141,7 @@ impl Mover {
                 }
                 Err(error) => match at.get() {
                     Some(unfit) => progress.learn(relation, unfit)?,
-                    None if error.sqlstate == "40001" => continue,
+                    None if error.is(&errors::MOVED) => continue,
                     None if !progress.careful && careful::is_of_filter(&error) => progress.careful = true,
                     None => return Err(error),
                 },
@@ -200,7 +202,7 @@ impl Mover {
         let noted = txn::run(|| {
             record::attempt(
                 &table.table_id,
-                "OUTBOUND",
+                Direction::Outbound,
                 0,
                 0,
                 0.0,

@@ -88,35 +88,33 @@ pub fn run(
 ) -> Result<Scanned> {
     let owner = crate::pg::user::relation_owner(request.table.relation);
     let _as_owner = ActAs::role(owner, true);
-    // SAFETY: everything lives in the transaction; the receiver outlives the executor runs.
-    unsafe {
-        let mut sink = Sink {
-            receiver: receiver(receive),
-            request,
-            formats: Formats::of_database(),
-            batch: BatchBuilder::new(request.encoders.iter().map(Encoder::spec).collect()),
-            keys,
-            tids: Vec::new(),
-            skipped: 0,
-            last_block: None,
-            careful: request.careful.then(|| Careful::new(request.table, snapshot)),
-            started: Instant::now(),
-            looked: Instant::now(),
-            scratch: Rc::new(Scratch::new(c"pg_stretch row")),
-            full: false,
-            failure: None,
-            at,
-        };
-        let resume = windows(&mut sink, snapshot)?;
-        Ok(Scanned {
-            batch: sink.batch,
-            keys: sink.keys,
-            tids: sink.tids,
-            resume,
-            skipped: sink.skipped,
-            failures: sink.careful.map(|careful| careful.failures).unwrap_or_default(),
-        })
-    }
+    let mut sink = Sink {
+        receiver: receiver(receive),
+        request,
+        formats: Formats::of_database(),
+        batch: BatchBuilder::new(request.encoders.iter().map(Encoder::spec).collect()),
+        keys,
+        tids: Vec::new(),
+        skipped: 0,
+        last_block: None,
+        careful: request.careful.then(|| Careful::new(request.table, snapshot)),
+        started: Instant::now(),
+        looked: Instant::now(),
+        scratch: Rc::new(Scratch::new(c"pg_stretch row")),
+        full: false,
+        failure: None,
+        at,
+    };
+    // SAFETY: the snapshot is registered for the whole batch, and the sink outlives the executor's runs.
+    let resume = unsafe { windows(&mut sink, snapshot)? };
+    Ok(Scanned {
+        batch: sink.batch,
+        keys: sink.keys,
+        tids: sink.tids,
+        resume,
+        skipped: sink.skipped,
+        failures: sink.careful.map(|careful| careful.failures).unwrap_or_default(),
+    })
 }
 
 /// Runs the query, by index in one go, by blocks window after window, so that a scan that finds nothing ends in time as
@@ -130,25 +128,36 @@ unsafe fn windows(sink: &mut Sink<'_>, snapshot: pg_sys::Snapshot) -> Result<Opt
             execute(sink, &whole, planned, snapshot)?;
             return Ok(sink.full.then_some(0));
         }
-        let blocks = blocks(sink.request.table.relation);
-        let mut from = sink.request.from_block;
-        while from < blocks {
-            let to = from.saturating_add(WINDOW);
-            let part = rows(sink.request, Some(&(format!("({from},0)"), format!("({to},0)"))))?;
-            let planned = plan(&part);
-            let in_order = reads_blocks_in_order(planned);
-            execute(sink, &part, planned, snapshot)?;
-            if sink.full {
-                let last = sink.last_block.unwrap_or(from);
-                return Ok(Some(if in_order { last } else { from }));
-            }
-            from = to;
-            if sink.started.elapsed() >= sink.request.limits.time {
-                break;
-            }
-            sink.give_way()?;
+    }
+    // SAFETY: the batch holds a lock on the table.
+    let blocks = unsafe { blocks(sink.request.table.relation) };
+    let mut from = sink.request.from_block;
+    while from < blocks {
+        let to = from.saturating_add(WINDOW);
+        // SAFETY: one SELECT in the batch's transaction, under the snapshot of the batch.
+        let in_order = unsafe { window(sink, from, to, snapshot)? };
+        if sink.full {
+            let last = sink.last_block.unwrap_or(from);
+            return Ok(Some(if in_order { last } else { from }));
         }
-        Ok((from < blocks).then_some(from))
+        from = to;
+        if sink.started.elapsed() >= sink.request.limits.time {
+            break;
+        }
+        sink.give_way()?;
+    }
+    Ok((from < blocks).then_some(from))
+}
+
+/// Runs the query on the blocks from `from` to before `to`; whether it reads them in order.
+unsafe fn window(sink: &mut Sink<'_>, from: u32, to: u32, snapshot: pg_sys::Snapshot) -> Result<bool> {
+    let part = rows(sink.request, Some(&(format!("({from},0)"), format!("({to},0)"))))?;
+    // SAFETY: the text is one SELECT, planned and run at once; the plan lives as long as the transaction's memory.
+    unsafe {
+        let planned = plan(&part);
+        let in_order = reads_blocks_in_order(planned);
+        execute(sink, &part, planned, snapshot)?;
+        Ok(in_order)
     }
 }
 

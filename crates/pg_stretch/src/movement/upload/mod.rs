@@ -11,10 +11,12 @@ mod work;
 
 use crate::pg::error::{Result, log, report};
 use crate::pg::io::Ticket;
-use crate::pg::shmem::{self, SlotState};
+use crate::pg::shmem;
 use pgrx::pg_sys;
 use std::time::Instant;
+use stretch_core::errors;
 use stretch_core::staging::upload_backoff;
+use stretch_core::state::DatabaseState;
 use stretch_endpoint::EndpointError;
 use work::{Done, Task};
 
@@ -30,7 +32,7 @@ pub struct Claim {
 /// The claim of this database while it is connected.
 pub fn claim() -> Option<Claim> {
     let slot = shmem::my_slot()?;
-    (slot.state == SlotState::Connected).then(|| Claim {
+    (slot.state == DatabaseState::Connected).then(|| Claim {
         branch: uuid::Uuid::from_bytes(slot.branch),
         generation: slot.generation as u64,
     })
@@ -189,7 +191,7 @@ impl Uploader {
     /// Writes what a job achieved; keeps it for the next step when the segment's row is locked.
     fn record(&mut self, job: Job, done: Done) -> Result<()> {
         match work::record(&job.task, job.claim, &done, job.started.elapsed()) {
-            Err(error) if error.sqlstate == "55P03" => {
+            Err(error) if error.is(&errors::LOCKED) => {
                 self.unrecorded = Some((job, done));
                 Ok(())
             }

@@ -2,13 +2,13 @@
 
 use super::Claim;
 use crate::catalog;
-use crate::catalog::record::attempt;
-use crate::catalog::tables::CHUNK_BYTES;
+use crate::catalog::record::{Direction, attempt};
+use crate::catalog::staged::{self, Staged};
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{self, uuid_arg};
 use crate::pg::text::Text;
 use crate::pg::{steps, txn};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use pgrx::pg_sys;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -80,24 +80,23 @@ pub fn next(claim: Claim) -> Result<Option<(Task, Arc<Endpoint>)>> {
             bytes: Bytes::new(),
         };
         if task.verify.is_none() {
-            task.bytes = staged(&task, snapshot)?;
+            task.bytes = staged_bytes(&task, snapshot)?;
         }
         Ok(Some((task, crate::endpoint::open::bound(snapshot)?)))
     })
 }
 
 /// All staged pieces of the segment, checked against the catalog's size and SHA-256.
-fn staged(task: &Task, snapshot: pg_sys::Snapshot) -> Result<Bytes> {
-    let mut bytes = BytesMut::with_capacity(task.byte_size as usize);
-    for number in 0..(task.byte_size as usize).div_ceil(CHUNK_BYTES) {
-        let piece = catalog::tables::staged_chunk(&task.segment_id, number as i32, snapshot)?;
-        bytes.extend_from_slice(&piece.ok_or_else(|| {
-            Error::internal(format!(
+fn staged_bytes(task: &Task, snapshot: pg_sys::Snapshot) -> Result<Bytes> {
+    let bytes = match staged::bytes(&task.segment_id, task.byte_size, snapshot)? {
+        Staged::Whole(bytes) => bytes,
+        Staged::Lacks(number) => {
+            return Err(Error::internal(format!(
                 "staged piece {number} of segment {} is missing",
                 task.segment_id
-            ))
-        })?);
-    }
+            )));
+        }
+    };
     if Sha256::digest(&bytes).as_slice() != task.sha256 {
         return Err(Error::new(
             &stretch_core::errors::CHECKSUM_MISMATCH,
@@ -107,7 +106,7 @@ fn staged(task: &Task, snapshot: pg_sys::Snapshot) -> Result<Bytes> {
             ),
         ));
     }
-    Ok(bytes.freeze())
+    Ok(bytes.into())
 }
 
 /// The remote part, on the I/O thread.
@@ -157,7 +156,14 @@ pub fn record(task: &Task, claim: Claim, done: &Done, took: Duration) -> Result<
                       WHERE segment_id = $1 AND object_key IS NULL",
                     &[id(), key.as_str().into(), etag.as_deref().into(), generation.into()],
                 )?;
-                attempt(&task.table_id, "UPLOAD", 0, task.byte_size, took.as_secs_f64(), None)?;
+                attempt(
+                    &task.table_id,
+                    Direction::Upload,
+                    0,
+                    task.byte_size,
+                    took.as_secs_f64(),
+                    None,
+                )?;
                 steps::reached(steps::UploadRecorded);
             }
             Done::Verified => {
@@ -189,7 +195,7 @@ pub fn record_failure(task: &Task, error: &Error) -> Result<()> {
     txn::run(|| {
         attempt(
             &task.table_id,
-            "UPLOAD",
+            Direction::Upload,
             0,
             task.byte_size,
             0.0,

@@ -6,7 +6,7 @@ pub mod sqlstate;
 use super::text;
 use pgrx::pg_sys;
 use std::ffi::CStr;
-use stretch_core::errors::{self, ErrorDef};
+use stretch_core::errors::{self, Class, ErrorDef};
 use stretch_core::order_by::Unreadable;
 
 // Reporting functions that the bindings leave out.
@@ -54,6 +54,21 @@ impl Error {
         }
     }
 
+    /// Whether it has the definition's SQLSTATE; it may be an error of the server.
+    pub fn is(&self, def: &ErrorDef) -> bool {
+        self.sqlstate == def.sqlstate
+    }
+
+    /// Whether its SQLSTATE is of the class.
+    pub fn is_of(&self, class: Class) -> bool {
+        class.holds(&self.sqlstate)
+    }
+
+    /// The row of the error table with its SQLSTATE; `None` for most errors of the server.
+    pub fn definition(&self) -> Option<&'static ErrorDef> {
+        errors::by_sqlstate(&self.sqlstate)
+    }
+
     /// Adds a DETAIL.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
@@ -80,7 +95,7 @@ impl Error {
     /// A broken expectation of our own (XX000).
     pub fn internal(message: impl Into<String>) -> Self {
         Self {
-            sqlstate: "XX000".into(),
+            sqlstate: errors::INTERNAL.sqlstate.into(),
             message: message.into(),
             detail: None,
             hint: None,

@@ -7,8 +7,9 @@ mod image;
 pub mod pending;
 mod tuples;
 
-use crate::catalog::rows::{Segment, StretchedTable};
+use crate::catalog::rows::StretchedTable;
 use crate::cold::segments;
+use crate::pg::context::{Context, Inside};
 use crate::pg::error::{Error, Result};
 use crate::pg::gucs::{COLD_WRITES, ColdWrites};
 use crate::pg::names;
@@ -42,11 +43,11 @@ pub struct Traits {
 
 struct Met {
     table: StretchedTable,
-    segments: Rc<Vec<Segment>>,
+    segments: Rc<segments::List>,
     heap: Heap,
     pending: Rc<RefCell<Pending>>,
     /// For the tuples of one row; lives until the next one.
-    row_context: pg_sys::MemoryContext,
+    row_context: Context,
 }
 
 impl ColdWrite {
@@ -181,13 +182,7 @@ impl ColdWrite {
             let context = (*self.statement).es_query_cxt;
             let outer = pg_sys::MemoryContextSwitchTo(context);
             let heap = Heap::open(self.node, self.child, table.relation);
-            let row_context = pg_sys::AllocSetContextCreateInternal(
-                context,
-                c"pg_stretch cold write".as_ptr(),
-                pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-            );
+            let row_context = Context::under(context, c"pg_stretch cold write");
             pg_sys::MemoryContextSwitchTo(outer);
             let is_delete = (*self.node).operation == pg_sys::CmdType::CMD_DELETE;
             let keeps = is_delete && !self.traits.volatile && !heap.has_row_triggers();
@@ -204,12 +199,10 @@ impl ColdWrite {
 
 impl Met {
     /// Forgets the row before, and allocates in the row's context until dropped.
-    unsafe fn begin_row(&self) -> InContext {
+    unsafe fn begin_row(&self) -> Inside {
         // SAFETY: tuples of the row before are no longer looked at.
-        unsafe {
-            pg_sys::MemoryContextReset(self.row_context);
-            InContext(pg_sys::MemoryContextSwitchTo(self.row_context))
-        }
+        unsafe { self.row_context.reset() };
+        self.row_context.enter()
     }
 
     fn kill(&self, (segment, row): (usize, u32)) -> Result<Verdict> {
@@ -220,16 +213,6 @@ impl Met {
             ))
         })?;
         self.pending.borrow_mut().kill(segment, row)
-    }
-}
-
-/// Switches back when dropped, also when an error unwinds.
-struct InContext(pg_sys::MemoryContext);
-
-impl Drop for InContext {
-    fn drop(&mut self) {
-        // SAFETY: the context that was current before.
-        unsafe { pg_sys::MemoryContextSwitchTo(self.0) };
     }
 }
 

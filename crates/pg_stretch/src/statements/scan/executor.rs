@@ -12,6 +12,7 @@ use crate::cold::counters::Counters;
 use crate::cold::mode::query_mode;
 use crate::cold::reader::{Ask, Reader, refuse_disabled};
 use crate::cold::segments;
+use crate::pg::context::Context;
 use crate::pg::error::{Error, OrRaise, Result, report};
 use crate::pg::{list, names, ours, shmem, user};
 use pgrx::PgMemoryContexts;
@@ -37,8 +38,8 @@ struct ColdScan {
     /// Owner of the stretched table.
     owner: pg_sys::Oid,
     /// For the datums of a slice, and for what their makers look up.
-    slice_context: pg_sys::MemoryContext,
-    group_context: pg_sys::MemoryContext,
+    slice_context: Context,
+    group_context: Context,
     started: bool,
     warned: bool,
     batches: Option<Batches>,
@@ -94,8 +95,8 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
             shows_system: note.shows_system,
             secured: note.secured,
             owner: user::relation_owner(shown),
-            slice_context: context((*state).es_query_cxt, c"pg_stretch rows"),
-            group_context: context((*state).es_query_cxt, c"pg_stretch row group"),
+            slice_context: Context::under((*state).es_query_cxt, c"pg_stretch rows"),
+            group_context: Context::under((*state).es_query_cxt, c"pg_stretch row group"),
             reader,
             started: false,
             warned: false,
@@ -117,20 +118,6 @@ fn may_be_named(child: pg_sys::Oid, table: pg_sys::Oid) -> Result<()> {
         format!("foreign table {} cannot be read by itself", names::relation(child)),
     )
     .hint(format!("Read table {}, which shows its rows.", names::relation(table))))
-}
-
-unsafe fn context(parent: pg_sys::MemoryContext, name: &'static std::ffi::CStr) -> pg_sys::MemoryContext {
-    // SAFETY: makes a child that lives as long as the query's memory; the name is static. The sizes are those of
-    // ALLOCSET_DEFAULT_SIZES.
-    unsafe {
-        pg_sys::AllocSetContextCreateInternal(
-            parent,
-            name.as_ptr(),
-            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-        )
-    }
 }
 
 /// The scan of a node; none under EXPLAIN without ANALYZE.
@@ -270,7 +257,7 @@ impl ColdScan {
         // The row group before goes first: two at a time would be twice the memory.
         self.group = None;
         // SAFETY: what lived there belonged to the row group before.
-        unsafe { pg_sys::MemoryContextReset(self.group_context) };
+        unsafe { self.group_context.reset() };
         let Some(batch) = batches.next(&mut self.counters)? else {
             return Ok(false);
         };

@@ -4,6 +4,7 @@ use crate::cold::batches::Batch;
 use crate::cold::columns::Target;
 use crate::cold::datums::Datums;
 use crate::cold::identity;
+use crate::pg::context::Context;
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 
@@ -20,7 +21,7 @@ pub struct Group {
 impl Group {
     /// A batch whose rows are all to come: its columns go to the attributes of `targets`, in a table of `owner`. What the makers of values
     /// look up lives in `context`.
-    pub fn new(batch: Batch, targets: &[Target], owner: pg_sys::Oid, context: pg_sys::MemoryContext) -> Self {
+    pub fn new(batch: Batch, targets: &[Target], owner: pg_sys::Oid, context: Context) -> Self {
         Self {
             datums: Datums::new(&batch, targets, owner, context),
             attributes: targets.iter().map(|target| target.attribute).collect(),
@@ -34,7 +35,7 @@ impl Group {
     ///
     /// # Safety
     /// `slot` is the scan's slot with every attribute set to NULL before, `context` belongs to this scan.
-    pub unsafe fn fill(&mut self, slot: *mut pg_sys::TupleTableSlot, context: pg_sys::MemoryContext) -> Result<bool> {
+    pub unsafe fn fill(&mut self, slot: *mut pg_sys::TupleTableSlot, context: Context) -> Result<bool> {
         while self.next < self.batch.rows {
             let row = self.next;
             if self.batch.is_dead(row) {

@@ -2,7 +2,6 @@
 
 use super::range::Range;
 use crate::catalog::keys::{Key, Part};
-use crate::catalog::rows::Segment;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::stretched;
 use crate::cold::collation;
@@ -23,7 +22,7 @@ use stretch_segment::key_filter::KeyId;
 /// The segments of a table under a snapshot taken when this was made.
 pub struct ColdSide<'a> {
     pub info: &'a Arc<stretched::Info>,
-    segments: Rc<Vec<Segment>>,
+    segments: Rc<segments::List>,
     latest: Latest,
 }
 

@@ -12,9 +12,9 @@ use crate::cold::datums::Datums;
 use crate::cold::reader::{Ask, Reader};
 use crate::cold::segments;
 use crate::cold::tombstone::segment::{self, Strength};
+use crate::pg::context::Context;
 use crate::pg::error::{Error, Result};
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::scratch::Scratch;
 use crate::pg::user;
 use pgrx::pg_sys;
 use std::collections::HashSet;
@@ -39,7 +39,7 @@ pub struct Session {
     /// The stretched table.
     relation: pg_sys::Relation,
     owner: pg_sys::Oid,
-    _owner: Owner,
+    _owner: user::ActAs,
     _path: LocalSettings,
 }
 
@@ -56,7 +56,7 @@ impl Session {
             info: info.clone(),
             relation,
             owner,
-            _owner: Owner::new(owner),
+            _owner: user::ActAs::owner_past_policies(owner),
             _path: LocalSettings::path(),
         }
     }
@@ -64,32 +64,6 @@ impl Session {
     /// The table.
     pub fn info(&self) -> &stretched::Info {
         &self.info
-    }
-}
-
-/// The table's owner, past FORCE ROW LEVEL SECURITY, as foreign keys are checked.
-struct Owner {
-    user: pg_sys::Oid,
-    context: i32,
-}
-
-impl Owner {
-    fn new(owner: pg_sys::Oid) -> Self {
-        let (mut user, mut context) = (pg_sys::InvalidOid, 0);
-        let flags = (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_NOFORCE_RLS) as i32;
-        // SAFETY: saves and replaces the identity; `drop` puts it back.
-        unsafe {
-            pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-            pg_sys::SetUserIdAndSecContext(owner, context | flags);
-        }
-        Self { user, context }
-    }
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        // SAFETY: restores what `new` saved.
-        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
     }
 }
 
@@ -173,15 +147,21 @@ impl<'a> Search<'a> {
         // SAFETY: no values of the executor are among the conditions.
         let choice = unsafe { reader.choose(&ask, &mut counters)? };
         let mut batches = reader.batches(&ask, choice);
-        let memory = Scratch::new(c"pg_stretch keys of a row group");
-        let values = Scratch::new(c"pg_stretch keys of a slice");
+        // SAFETY: children of the current context, which outlives the look.
+        let (memory, values) = unsafe {
+            (
+                Context::new(c"pg_stretch keys of a row group"),
+                Context::new(c"pg_stretch keys of a slice"),
+            )
+        };
         while let Some(batch) = batches.next(&mut counters)? {
-            memory.reset();
-            let mut datums = Datums::new(&batch, &columns, self.session.owner, memory.context());
+            // SAFETY: the makers of the row group before are gone.
+            unsafe { memory.reset() };
+            let mut datums = Datums::new(&batch, &columns, self.session.owner, memory);
             for row in (0..batch.rows).filter(|row| !batch.is_dead(*row)) {
                 if row >= datums.slice().end {
                     // SAFETY: the context is for these datums alone.
-                    unsafe { datums.make(row, values.context())? };
+                    unsafe { datums.make(row, values)? };
                 }
                 // SAFETY: the values of the key's columns.
                 if unsafe { self.wanted.contains(|at| datums.value(at, row)) } {

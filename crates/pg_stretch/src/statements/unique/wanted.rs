@@ -3,8 +3,8 @@
 use super::new_rows::NewRows;
 use super::order::KeyOrder;
 use crate::catalog::keys::{self, Key};
+use crate::pg::context::Context;
 use crate::pg::raw;
-use crate::pg::scratch::Scratch;
 use pgrx::pg_sys;
 
 /// Bytes that each value takes besides what it points at: itself, and at most one place in the order.
@@ -57,7 +57,7 @@ pub struct Portions<'a> {
     /// Length and way of passing of each column's type.
     types: Vec<(i16, bool)>,
     /// Holds the values of the portion.
-    memory: Scratch,
+    memory: Context,
     is_done: bool,
 }
 
@@ -78,7 +78,8 @@ impl<'a> Portions<'a> {
             // SAFETY: the caller's promise.
             rows: unsafe { NewRows::open(data, keys::last_column(std::slice::from_ref(key))) },
             types: key.parts.iter().map(typed).collect(),
-            memory: Scratch::new(c"pg_stretch new keys"),
+            // SAFETY: a child of the current context, which the caller's look does not outlive.
+            memory: unsafe { Context::new(c"pg_stretch new keys") },
             is_done: false,
         }
     }
@@ -90,28 +91,28 @@ impl<'a> Portions<'a> {
         }
         // SAFETY: a plain global, in kilobytes.
         let limit = unsafe { pg_sys::work_mem } as usize * 1024;
-        let (key, types, memory) = (self.key, &self.types, &self.memory);
+        let (key, types, memory) = (self.key, &self.types, self.memory);
         let mut values: Vec<Option<pg_sys::Datum>> = Vec::new();
-        memory.reset();
+        // SAFETY: the portion before is gone.
+        unsafe { memory.reset() };
         let rows = &mut self.rows;
-        let took_all = memory.within(|| {
-            // SAFETY: the values are of the key's columns and are copied before the next row; what grows is owned outside of the loop.
-            unsafe {
-                rows.each(|row| {
-                    if !key.nulls_not_distinct && key.parts.iter().any(|part| row.get(part.column).is_none()) {
-                        return true;
-                    }
-                    for (part, (length, by_value)) in key.parts.iter().zip(types) {
-                        values.push(row.get(part.column).map(|value| match by_value {
-                            true => value,
-                            false => raw::datumCopy(value, false, i32::from(*length)),
-                        }));
-                    }
-                    memory.size() + values.len() * VALUE < limit
-                })
-            }
-        });
-        self.is_done = took_all;
+        let inside = memory.enter();
+        // SAFETY: the values are of the key's columns and are copied before the next row; what grows is owned outside of the loop.
+        self.is_done = unsafe {
+            rows.each(|row| {
+                if !key.nulls_not_distinct && key.parts.iter().any(|part| row.get(part.column).is_none()) {
+                    return true;
+                }
+                for (part, (length, by_value)) in key.parts.iter().zip(types) {
+                    values.push(row.get(part.column).map(|value| match by_value {
+                        true => value,
+                        false => raw::datumCopy(value, false, i32::from(*length)),
+                    }));
+                }
+                memory.size() + values.len() * VALUE < limit
+            })
+        };
+        drop(inside);
         (!values.is_empty()).then(|| Wanted::sorted(key, values))
     }
 }

@@ -1,0 +1,89 @@
+//! Memory contexts of our own: children of one of the server's, emptied at will, and current for a while.
+
+use super::raw;
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// A memory context that goes with its parent, and not before. It is a handle: copies mean the same context.
+#[derive(Clone, Copy)]
+pub struct Context(pg_sys::MemoryContext);
+
+impl Context {
+    /// A child of the current context.
+    ///
+    /// # Safety
+    /// Neither the handle nor what [`enter`](Self::enter) gives is used after the parent was reset or deleted.
+    pub unsafe fn new(name: &'static CStr) -> Self {
+        // SAFETY: there is always a current context; the rest is the caller's promise.
+        unsafe { Self::under(pg_sys::CurrentMemoryContext, name) }
+    }
+
+    /// A child of `parent`.
+    ///
+    /// # Safety
+    /// `parent` lives. Neither the handle nor what [`enter`](Self::enter) gives is used after it was reset or deleted.
+    pub unsafe fn under(parent: pg_sys::MemoryContext, name: &'static CStr) -> Self {
+        // SAFETY: the parent lives, and the server keeps a pointer to the name, which is static. The sizes are those of
+        // ALLOCSET_DEFAULT_SIZES.
+        Self(unsafe {
+            pg_sys::AllocSetContextCreateInternal(
+                parent,
+                name.as_ptr(),
+                pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+                pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+            )
+        })
+    }
+
+    /// Makes it the current context until what is returned is dropped, also when an error unwinds.
+    pub fn enter(self) -> Inside {
+        // SAFETY: the context lives, as was promised when it was made; it only becomes the one to allocate in.
+        Inside(unsafe { pg_sys::MemoryContextSwitchTo(self.0) })
+    }
+
+    /// Frees all that was allocated in it.
+    ///
+    /// # Safety
+    /// Nothing that lies in it is looked at any more.
+    pub unsafe fn reset(self) {
+        // SAFETY: the context lives, and what goes with its content is the caller's promise.
+        unsafe { pg_sys::MemoryContextReset(self.0) };
+    }
+
+    /// The server's name for it.
+    pub fn as_ptr(self) -> pg_sys::MemoryContext {
+        self.0
+    }
+
+    /// Bytes that it holds of the server's memory. Callable inside a guard, see [`raw`].
+    pub fn size(self) -> usize {
+        // SAFETY: the context lives; a getter, which raises nothing.
+        unsafe { raw::MemoryContextMemAllocated(self.0, true) }
+    }
+
+    /// Runs `f` in it and empties it, in a loop inside a guard: an ERROR jumps to the guard, which puts the context back.
+    ///
+    /// # Safety
+    /// See [`raw`]: `f` owns nothing that must be dropped. What it returns does not lie in the context.
+    pub unsafe fn run_unguarded<T>(self, f: impl FnOnce() -> T) -> T {
+        // SAFETY: the context lives; `f` has returned when its content goes, and no guard of ours lies between.
+        unsafe {
+            let outer = pg_sys::MemoryContextSwitchTo(self.0);
+            let result = f();
+            pg_sys::MemoryContextSwitchTo(outer);
+            raw::MemoryContextReset(self.0);
+            result
+        }
+    }
+}
+
+/// Switches back to the context that was current before.
+pub struct Inside(pg_sys::MemoryContext);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        // SAFETY: it was current when ours became so, and guards end in the order of their making, inside out; so it lives.
+        unsafe { pg_sys::MemoryContextSwitchTo(self.0) };
+    }
+}
