@@ -1,4 +1,7 @@
 //! Visibility of the rows of catalog tables without predicate locks (F29, docs/decisions/0015).
+//!
+//! Only SERIALIZABLE transactions take such locks. In all others PostgreSQL's own scan finds the one version to be seen, which costs less
+//! the more versions of a row there are.
 
 use super::snapshot::Latest;
 use pgrx::pg_sys;
@@ -10,7 +13,8 @@ pub struct Visible {
     snapshot: pg_sys::Snapshot,
     /// The snapshot for a caller who wants the newest state.
     _latest: Option<Latest>,
-    mvcc: bool,
+    /// The scan gives all versions, and each is judged here.
+    judges: bool,
     tracked: bool,
 }
 
@@ -26,15 +30,18 @@ impl Visible {
             relation,
             snapshot,
             _latest: latest,
-            // SAFETY: a snapshot that the caller holds, or our own.
-            mvcc: unsafe { (*snapshot).snapshot_type == pg_sys::SnapshotType::SNAPSHOT_MVCC },
+            // SAFETY: a plain global; a snapshot that the caller holds, or our own.
+            judges: unsafe {
+                pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32
+                    && (*snapshot).snapshot_type == pg_sys::SnapshotType::SNAPSHOT_MVCC
+            },
             tracked,
         }
     }
 
     /// The snapshot for PostgreSQL's scan.
     pub fn scanned_with(&self) -> pg_sys::Snapshot {
-        match self.mvcc {
+        match self.judges {
             true => &raw mut pg_sys::SnapshotAnyData,
             false => self.snapshot,
         }
@@ -46,7 +53,7 @@ impl Visible {
     /// # Safety
     /// `tuple` is what the scan of the relation gave last, and lies in `slot`.
     pub unsafe fn sees(&self, slot: *mut pg_sys::TupleTableSlot, tuple: pg_sys::HeapTuple) -> bool {
-        if !self.mvcc {
+        if !self.judges {
             return true;
         }
         // SAFETY: the slot holds a version of a row of the heap and its pinned buffer, whose lock both functions want; they own

@@ -74,7 +74,11 @@ thread_local! {
 /// dump that is half restored left a mark when it loaded the table's hot rows, or has brought a part of its catalog.
 pub fn registered(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
     let under_snapshot = tables::by_child(child, snapshot)?;
-    let Some(table) = under_snapshot.clone().or(tables::by_child(child, LATEST)?) else {
+    let known = match &under_snapshot {
+        Some(table) => Some(table.clone()),
+        None => tables::by_child(child, LATEST)?,
+    };
+    let Some(table) = known else {
         if !tables::awaited(child, LATEST)? && !tables::has_stray_manifest(LATEST)? {
             return Ok(None);
         }

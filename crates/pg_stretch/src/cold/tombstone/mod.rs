@@ -5,7 +5,7 @@
 //! tombstone is no longer in that index. The loser of a race gets 40001.
 
 pub mod conflicts;
-pub mod segment;
+pub mod lock;
 pub mod write;
 
 use crate::pg::error::Error;

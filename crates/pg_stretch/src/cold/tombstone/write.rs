@@ -2,7 +2,7 @@
 //! the fold. It writes by the access method itself, since a query may write one per row.
 
 use super::conflict;
-use super::segment::{self, Strength};
+use super::lock::{Strength, lock};
 use crate::catalog::scan::relation_oid;
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
@@ -62,7 +62,7 @@ fn in_best_form(
 /// Locks the segment against being retired, and reads its bitmap as it is now. While the lock lasts, only the fold changes
 /// the bitmap, by tombstones that are older than every snapshot.
 pub fn guard(segment: &SegmentId) -> Result<DeadRows> {
-    segment::lock(segment, Strength::Shared)?;
+    lock(segment, Strength::Shared)?;
     Ok(tables::bitmap(segment, LATEST)?
         .map(|(bitmap, _)| bitmap)
         .unwrap_or_default())
@@ -132,7 +132,7 @@ unsafe fn insert(
 
 /// Adds the rows to the segment's bitmap, alone on the segment: writers that waited find them there (F2, F53).
 fn add_to_bitmap(segment: &SegmentId, dead: &DeadRows) -> Result<()> {
-    segment::lock(segment, Strength::Exclusive)?;
+    lock(segment, Strength::Exclusive)?;
     check(dead.first_common(&tables::dead_rows(segment, LATEST)?))?;
     let known = tables::bitmap(segment, LATEST)?;
     let mut all = dead.clone();

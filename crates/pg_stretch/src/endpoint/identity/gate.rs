@@ -65,7 +65,8 @@ pub fn is_disconnected() -> Result<bool> {
     })
 }
 
-/// Asks the worker to judge anew, after the cause of a rule 3 verdict may be gone.
+/// Asks the worker to judge anew. The caller has just replaced a secret, and the verdict may be "disconnected" only because secrets did not
+/// open (rule 3).
 pub fn judge_again() {
     let stuck = judged_slot().is_some_and(|slot| slot.state == DatabaseState::Disconnected && slot.rule == 3);
     if stuck && let Err(error) = request::call("judge_again", &serde_json::Value::Null) {

@@ -49,7 +49,8 @@ struct Job {
 #[derive(Default)]
 pub struct Uploader {
     job: Option<Job>,
-    /// A finished job whose segment a session holds that deletes many of its rows.
+    /// An upload that is done but not recorded: a session that deletes many rows of the segment holds a lock on its catalog row. The next
+    /// step records it.
     unrecorded: Option<(Job, Done)>,
     failures: u32,
     rest_until: Option<Instant>,

@@ -14,7 +14,7 @@ use crate::pg::error::{Error, Result};
 use crate::pg::gucs::{COLD_WRITES, ColdWrites};
 use crate::pg::names;
 use heap::Heap;
-use pending::{Pending, Verdict};
+use pending::{Kill, Pending};
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -96,7 +96,7 @@ impl ColdWrite {
             {
                 return Ok(std::ptr::null_mut());
             }
-            if met.kill(junk_row)? == Verdict::WasMet {
+            if met.kill(junk_row)? == Kill::Before {
                 return Ok(std::ptr::null_mut());
             }
             if let Some(before) = before {
@@ -111,7 +111,8 @@ impl ColdWrite {
         }
     }
 
-    /// Replaces the cold row that the plan found by the new version in `slot`, which goes into the heap. NULL as in `delete`.
+    /// Replaces the cold row that the plan found by the new version in `slot`, which goes into the heap. The answer is NULL when there is nothing
+    /// to do: a trigger said so, or the statement met the row before.
     ///
     /// # Safety
     /// Called by `ExecForeignUpdate` with what it got.
@@ -141,7 +142,7 @@ impl ColdWrite {
                 pg_sys::ExecWithCheckOptions(kind, target, slot, met.heap.statement());
             }
             met.heap.check_constraints(new);
-            if met.kill(identity)? == Verdict::WasMet {
+            if met.kill(identity)? == Kill::Before {
                 return Ok(std::ptr::null_mut());
             }
             let recheck = met.heap.insert(new);
@@ -190,7 +191,7 @@ impl ColdWrite {
                 segments: segments::segments(&table.table_id, table.relation, snapshot)?,
                 table,
                 heap,
-                pending: pending::join(self.statement, self.child, keeps)?,
+                pending: pending::of_statement(self.statement, self.child, keeps)?,
                 row_context,
             })
         }
@@ -205,7 +206,7 @@ impl Met {
         self.row_context.enter()
     }
 
-    fn kill(&self, (segment, row): (usize, u32)) -> Result<Verdict> {
+    fn kill(&self, (segment, row): (usize, u32)) -> Result<Kill> {
         let segment = self.segments.get(segment).ok_or_else(|| {
             Error::internal(format!(
                 "a cold row of table {} is in no segment",

@@ -24,11 +24,11 @@ thread_local! {
 
 /// Whether a row dies by this statement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum Kill {
     /// It was alive.
-    Dies,
-    /// The statement met it before, as a join does that finds it twice: nothing is left to do, as for hot rows.
-    WasMet,
+    Now,
+    /// This statement has killed it before: a join, for example, can find a row twice. Nothing is left to do, as for hot rows.
+    Before,
 }
 
 #[derive(Default)]
@@ -53,7 +53,11 @@ pub struct Pending {
 ///
 /// # Safety
 /// `statement` is the executor's state of a running statement; the last holder goes before it does.
-pub unsafe fn join(statement: *mut pg_sys::EState, child: pg_sys::Oid, keeps: bool) -> Result<Rc<RefCell<Pending>>> {
+pub unsafe fn of_statement(
+    statement: *mut pg_sys::EState,
+    child: pg_sys::Oid,
+    keeps: bool,
+) -> Result<Rc<RefCell<Pending>>> {
     // SAFETY: the caller's promise.
     let command = unsafe { (*statement).es_output_cid };
     let pending = STATEMENTS.with_borrow_mut(|statements| {
@@ -108,17 +112,17 @@ pub fn flush(statement: *mut pg_sys::EState) -> Result<Ending> {
 
 impl Pending {
     /// Kills a row of a segment.
-    pub fn kill(&mut self, segment: &Segment, row: u32) -> Result<Verdict> {
+    pub fn kill(&mut self, segment: &Segment, row: u32) -> Result<Kill> {
         let id = segment.segment_id;
         let known = self.segments.entry(id).or_insert_with(|| InSegment {
             rows: segment.row_count as u64,
             ..InSegment::default()
         });
         if !known.dead.insert(row) {
-            return Ok(Verdict::WasMet);
+            return Ok(Kill::Before);
         }
         if self.keeps {
-            return Ok(Verdict::Dies);
+            return Ok(Kill::Now);
         }
         let folded = match &known.folded {
             Some(folded) => folded,
@@ -129,7 +133,7 @@ impl Pending {
         write::singles(&id, std::iter::once(row), self.command)?;
         conflicts::kills(self.child, &id);
         steps::reached(steps::TombstoneWritten);
-        Ok(Verdict::Dies)
+        Ok(Kill::Now)
     }
 
     /// Writes all rows that wait; what comes later is written at once.

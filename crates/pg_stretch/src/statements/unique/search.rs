@@ -11,7 +11,7 @@ use crate::cold::counters::Counters;
 use crate::cold::datums::Datums;
 use crate::cold::reader::{Ask, Reader};
 use crate::cold::segments;
-use crate::cold::tombstone::segment::{self, Strength};
+use crate::cold::tombstone::lock::{Strength, lock};
 use crate::pg::context::Context;
 use crate::pg::error::{Error, Result};
 use crate::pg::local_settings::LocalSettings;
@@ -120,7 +120,7 @@ impl<'a> Search<'a> {
                 return Ok(true);
             }
             // Who deletes many rows at once holds the segment: after the lock the bitmap is final.
-            segment::lock(&segment, Strength::Shared)?;
+            lock(&segment, Strength::Shared)?;
             locked = Some(segment);
         }
     }
