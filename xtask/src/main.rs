@@ -49,6 +49,7 @@ fn run(args: &[String]) -> Result<(), String> {
         "install" => install::run(rest),
         "test" => suite::run(rest),
         "ci" => no_arguments(rest).and_then(|()| ci::run()),
+        "rules" => rules::check(rest),
         "demo" => program("demo", rest),
         "bench" => program("bench", rest),
         "mutants" => mutants::run(rest),
