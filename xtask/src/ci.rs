@@ -9,7 +9,7 @@ pub fn run() -> Result<(), String> {
     step("rules of the repository");
     rules::check(&[])?;
     step("what must be there");
-    prepare::all()?;
+    prepare::all(prepare::Missing::Install)?;
     step("lints");
     sh::run(cargo::cargo().args([
         "clippy",
@@ -23,7 +23,7 @@ pub fn run() -> Result<(), String> {
         "warnings",
     ]))?;
     step("tests");
-    suite::run(&[])?;
+    suite::run(prepare::Missing::Install, &[])?;
     println!("ci: all passed");
     Ok(())
 }

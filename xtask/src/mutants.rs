@@ -18,7 +18,7 @@ struct Mutant {
 
 /// Runs those whose name contains an argument, or all of them; fails when one survives.
 pub fn run(args: &[String]) -> Result<(), String> {
-    prepare::all()?;
+    prepare::all(prepare::Missing::Install)?;
     cargo::build_all()?;
     let mutants: Vec<Mutant> = all()?
         .into_iter()

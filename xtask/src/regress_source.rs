@@ -3,7 +3,7 @@
 
 use crate::{prepare, sh};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where the suite is inside the package.
@@ -11,10 +11,10 @@ const SUITE: &str = "src/test/regress";
 
 /// Brings the suite into `<target>/postgresql-regress`, unless it is there already.
 pub fn bring() -> Result<(), String> {
-    let place = sh::target_dir().join("postgresql-regress");
+    let place = place();
     let stamp = place.join("prepared");
     let version = prepare::package_version()?;
-    if fs::read_to_string(&stamp).is_ok_and(|have| have == version) {
+    if is_there(&version) {
         return Ok(());
     }
     prepare::say(&format!(
@@ -29,6 +29,26 @@ pub fn bring() -> Result<(), String> {
     unpack(&apt, &place)?;
     fs::remove_dir_all(&apt).map_err(|e| format!("cannot remove {}: {e}", apt.display()))?;
     fs::write(&stamp, version).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
+}
+
+/// Says that it is missing, where it is.
+pub fn missing() -> Option<String> {
+    let version = prepare::package_version().unwrap_or_else(|_| "of the server".to_owned());
+    let say = || {
+        format!(
+            "PostgreSQL's regression suite: of the source package postgresql-15 {version}, in {}",
+            place().display()
+        )
+    };
+    (!is_there(&version)).then(say)
+}
+
+fn place() -> PathBuf {
+    sh::target_dir().join("postgresql-regress")
+}
+
+fn is_there(version: &str) -> bool {
+    fs::read_to_string(place().join("prepared")).is_ok_and(|have| have == version)
 }
 
 /// The archives of Debian itself that this machine uses, as lines of a list of sources: most machines have only those of packages.

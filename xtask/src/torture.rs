@@ -27,7 +27,7 @@ const TESTS: [(&str, &[(&str, &str)]); 5] = [
 /// Runs round after round; the first failure ends it.
 pub fn run(args: &[String]) -> Result<(), String> {
     let (minutes, mut seed) = options(args)?;
-    prepare::all()?;
+    prepare::all(prepare::Missing::Install)?;
     let programs = cargo::build_all()?;
     let e2e = programs
         .iter()
