@@ -10,13 +10,16 @@ const WIDTH: usize = 100;
 pub const COMMANDS: [(&str, &str); 13] = [
     (
         "prepare [--no-install]",
-        "looks for PostgreSQL 15 with its headers, libclang, xz, a test S3 server and PostgreSQL's own regression suite (of \
-         Debian's source package, under `target`), and installs what is missing (as root, or by `sudo` without a password); \
+        "looks for PostgreSQL 15 with its headers, libclang, xz, a test S3 server and PostgreSQL's own regression \
+         suite (of \
+         Debian's source package, under `target`), and installs what is missing (as root, \
+         or by `sudo` without a password); \
          with `--no-install` it only names what is missing, and so do the other commands that have this option",
     ),
     (
         "unit [FILTER]",
-        "the tests that need no server, in seconds: of all crates but the extension, the testkit and the end-to-end tests. \
+        "the tests that need no server, in seconds: of all crates but the extension, \
+         the testkit and the end-to-end tests. \
          It installs nothing",
     ),
     (
@@ -25,7 +28,8 @@ pub const COMMANDS: [(&str, &str); 13] = [
     ),
     (
         "docs [--check]",
-        "writes the pages that are made from the code: `docs/errors.md` and this table; with `--check` it only says whether \
+        "writes the pages that are made from the code: `docs/errors.md` and this table; \
+         with `--check` it only says whether \
          they are up to date",
     ),
     (
@@ -42,7 +46,8 @@ pub const COMMANDS: [(&str, &str); 13] = [
     ),
     (
         "mutants [NAME]",
-        "plants each bug of `crates/e2e/tests/mutants` in a copy and names the test that catches it; one that survives fails",
+        "plants each bug of `crates/e2e/tests/mutants` in a copy and names the test that catches it; \
+         one that survives fails",
     ),
     (
         "torture --minutes N [--seed S]",

@@ -1,6 +1,7 @@
 //! `cargo xtask mutants`: plants one bug after the other in a copy of the sources and names the test that catches it.
 //!
-//! Each patch in `crates/e2e/tests/mutants` opens with what it breaks and, after `Caught by:`, the filter of the tests to run.
+//! Each patch in `crates/e2e/tests/mutants` opens with what it breaks and, after `Caught by:`, the filter of the tests
+//! to run.
 
 use crate::{cargo, prepare, sh};
 use std::fs;

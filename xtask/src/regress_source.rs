@@ -1,5 +1,5 @@
-//! PostgreSQL's own regression suite, from Debian's source package of the server that is installed. It is kept beside what cargo
-//! builds and never in the repository.
+//! PostgreSQL's own regression suite, from Debian's source package of the server that is installed. It is kept beside
+//! what cargo builds and never in the repository.
 
 use crate::{prepare, sh};
 use std::fs;
@@ -51,7 +51,8 @@ fn is_there(version: &str) -> bool {
     fs::read_to_string(place().join("prepared")).is_ok_and(|have| have == version)
 }
 
-/// The archives of Debian itself that this machine uses, as lines of a list of sources: most machines have only those of packages.
+/// The archives of Debian itself that this machine uses, as lines of a list of sources: most machines have only those
+/// of packages.
 fn archives() -> Result<String, String> {
     let known = || {
         sh::output(Command::new("apt-get").args([
@@ -95,7 +96,8 @@ fn download(apt: &Path, version: &str) -> Result<(), String> {
     };
     get(&["update"])?;
     let source = ["source", "--download-only", "--quiet"];
-    // The very version may have left the archive. The tests compare two runs with each other, so a near one serves as well.
+    // The very version may have left the archive. The tests compare two runs with each other, so a near one serves as
+    // well.
     get(&[&source[..], &[&format!("postgresql-15={version}")]].concat())
         .or_else(|_| get(&[&source[..], &["postgresql-15"]].concat()))
         .map(|_| ())

@@ -70,7 +70,8 @@ const RULES: [Rule; 10] = [
     },
     Rule {
         name: "numbers",
-        says: "every rule that is cited by its number is written down in docs/invariants.md, every section in docs/design.md",
+        says: "every rule that is cited by its number is written down in docs/invariants.md, \
+            every section in docs/design.md",
         check: |tree| Ok(numbers::check(tree)),
     },
     Rule {

@@ -1,4 +1,5 @@
-//! `cargo xtask torture --minutes N [--seed S]`: kills, histories and restores with new seeds until the time is over, and a summary.
+//! `cargo xtask torture --minutes N [--seed S]`: kills, histories and restores with new seeds until the time is over,
+//! and a summary.
 
 use crate::{cargo, prepare, sh};
 use std::collections::BTreeMap;

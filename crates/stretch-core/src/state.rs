@@ -121,7 +121,8 @@ impl fmt::Display for MigrationState {
     }
 }
 
-/// The relation of this incarnation of a database to its endpoint (design §9). The reason is [`crate::verdict::Reason`].
+/// The relation of this incarnation of a database to its endpoint (design §9). The reason is
+/// [`crate::verdict::Reason`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 pub enum DatabaseState {

@@ -1,5 +1,5 @@
-//! The headers of PostgreSQL must be of the very version of the server, or the extension would be built for another minor
-//! release than the one it is loaded into.
+//! The headers of PostgreSQL must be of the very version of the server, or the extension would be built for another
+//! minor release than the one it is loaded into.
 
 use super::{PG_CONFIG, apt, say};
 use crate::sh;
@@ -31,7 +31,8 @@ pub fn install() -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "the server is PostgreSQL {server}, its headers are {}; install postgresql-server-dev-15 of the same version",
+            "the server is PostgreSQL {server}, its headers are {}; install postgresql-server-dev-15 of the same \
+             version",
             headers.as_deref().unwrap_or("missing")
         ))
     }

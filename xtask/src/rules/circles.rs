@@ -5,8 +5,8 @@ use super::modules::{Modules, Target};
 use super::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Whether a child that imports what its parent's file itself defines counts as standing on the parent. It does, and where the
-/// parent uses the child the two are a circle.
+/// Whether a child that imports what its parent's file itself defines counts as standing on the parent. It does, and
+/// where the parent uses the child the two are a circle.
 const CHILDREN_STAND_ON_PARENTS: bool = true;
 
 /// Who imports whom, and which names.

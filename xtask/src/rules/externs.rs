@@ -1,4 +1,5 @@
-//! C functions and variables are declared where PostgreSQL is made safe, and each once: a new release changes one place.
+//! C functions and variables are declared where PostgreSQL is made safe, and each once: a new release changes one
+//! place.
 
 use super::EXTENSION;
 use super::tokens::{Kind, Token, tokens};

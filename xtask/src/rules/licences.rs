@@ -1,4 +1,5 @@
-//! Every dependency has a licence that `deny.toml` allows: what `cargo deny check licenses` asks, without installing it.
+//! Every dependency has a licence that `deny.toml` allows: what `cargo deny check licenses` asks, without installing
+//! it.
 
 use super::Breaches;
 use super::tree::Tree;

@@ -48,7 +48,8 @@ impl<'a> Modules<'a> {
         self.by_module.get(module).copied()
     }
 
-    /// The absolute path of one as written in a module of this file; `None` where it leaves the crate or stays in the file.
+    /// The absolute path of one as written in a module of this file; `None` where it leaves the crate or stays in the
+    /// file.
     pub fn absolute(&self, file: &str, here: &[String], path: &[String]) -> Option<Vec<String>> {
         if let Some(path) = imports::absolute(here, path) {
             return Some(path);

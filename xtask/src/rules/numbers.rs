@@ -1,4 +1,5 @@
-//! Whoever meets a rule's number in a comment finds the rule: in `docs/invariants.md`, and a section in `docs/design.md`.
+//! Whoever meets a rule's number in a comment finds the rule: in `docs/invariants.md`, and a section in
+//! `docs/design.md`.
 
 use super::tokens::{Kind, tokens};
 use super::tree::{Text, Tree, is_under};

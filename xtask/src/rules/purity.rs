@@ -20,7 +20,8 @@ const PATHS: [[&str; 2]; 4] = [["Instant", "now"], ["Utc", "now"], ["Local", "no
 /// Files that may name one of them all the same, with the reason.
 const ALLOWED: [(&str, &str); 0] = [];
 
-/// Looks at all that is compiled into the crates, and not at their tests. Clippy is told the same by a file in each crate.
+/// Looks at all that is compiled into the crates, and not at their tests. Clippy is told the same by a file in each
+/// crate.
 pub fn check(tree: &Tree) -> Vec<String> {
     let mut breaches = Vec::new();
     for package in PURE {

@@ -22,7 +22,8 @@ fn found(text: &str, here: &str) -> Vec<String> {
 
 #[test]
 fn use_trees_are_dissolved() {
-    let text = "use crate::{\n    a::{self, B, c::*},\n    d as e,\n};\npub(crate) use super::super::f::G as _;\nuse std::fmt;";
+    let text = "use crate::{\n    a::{self, B, c::*},\n    d as e,\n};\npub(crate) use super::super::f::G as _;\nuse \
+        std::fmt;";
     let expected = ["2: a as a", "2: a::B as B", "2: a::c as *", "3: d as e", "5: f::G as _"];
     assert_eq!(found(text, "x::y"), expected);
 }
@@ -51,7 +52,8 @@ fn inline_modules_are_modules() {
 
 #[test]
 fn definitions_and_children_are_noted() {
-    let text = "mod a;\nmod b { }\nconst fn f() {}\nstatic mut S: u8 = 0;\nconst C: u8 = 1;\nstruct D;\nmacro_rules! m { () => {} }";
+    let text = "mod a;\nmod b { }\nconst fn f() {}\nstatic mut S: u8 = 0;\nconst C: \
+        u8 = 1;\nstruct D;\nmacro_rules! m { () => {} }";
     let source = read(text, &module("x"));
     assert_eq!(source.children, [module("x::a"), module("x::b")]);
     for name in ["f", "S", "C", "D", "m"] {

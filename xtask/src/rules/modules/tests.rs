@@ -12,7 +12,8 @@ fn names_lead_to_their_files() {
         ("crates/a/src/lib.rs", "mod room; mod other;"),
         (
             "crates/a/src/room/mod.rs",
-            "mod one; mod two; pub use one::Made; pub use two::*; pub use self::one::Made as Known; pub fn own() {} use std::fmt;",
+            "mod one; mod two; pub use one::Made; pub use two::*; pub use self::one::Made as Known; \
+             pub fn own() {} use std::fmt;",
         ),
         ("crates/a/src/room/one.rs", "pub struct Made;"),
         ("crates/a/src/room/two.rs", "pub fn starred() {}"),

@@ -1,4 +1,5 @@
-//! Citations are told from words that look like them. Numbers are put together here, so that these are no citations themselves.
+//! Citations are told from words that look like them. Numbers are put together here, so that these are no citations
+//! themselves.
 
 use super::*;
 
