@@ -213,7 +213,9 @@ fn mutated_batches() {
     survives(Random(seed()), |cases| cases < 5_000);
 }
 
+/// Here the clock says only when to stop.
 #[test]
+#[allow(clippy::disallowed_methods)]
 fn mutated_batches_for_a_while() {
     let seconds = std::env::var("STRETCH_FUZZ_SECONDS").map_or(2, |text| text.parse().expect("seconds"));
     let started = Instant::now();
