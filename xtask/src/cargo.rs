@@ -7,6 +7,17 @@ use std::process::{Command, Stdio};
 /// The feature that only tests and demo have; an installed extension is built without it.
 pub const TESTING: [&str; 2] = ["--features", "pg_stretch/testing"];
 
+/// All packages but those that PostgreSQL or a store takes part in.
+const WITHOUT_SERVER: [&str; 7] = [
+    "--workspace",
+    "--exclude",
+    "pg_stretch",
+    "--exclude",
+    "testkit",
+    "--exclude",
+    "e2e",
+];
+
 /// A compiled test program.
 pub struct TestProgram {
     /// The package it belongs to.
@@ -25,18 +36,25 @@ pub fn cargo() -> Command {
 /// Builds libraries, programs and tests. Always of the whole workspace: choosing packages
 /// would choose other features for shared dependencies and build them twice.
 pub fn build_all() -> Result<Vec<TestProgram>, String> {
-    let mut build = cargo();
-    build
-        .args(["build", "--locked", "--workspace", "--all-targets"])
-        .args(TESTING);
-    sh::run(&mut build)?;
+    build(&[&["--workspace"], &TESTING[..]].concat())
+}
+
+/// Builds what needs no PostgreSQL. Some dependencies are built a second time for it, once; then it takes seconds.
+pub fn build_without_server() -> Result<Vec<TestProgram>, String> {
+    build(&WITHOUT_SERVER)
+}
+
+fn build(selection: &[&str]) -> Result<Vec<TestProgram>, String> {
+    let build = |more: &[&str]| {
+        let mut build = cargo();
+        build.args(["build", "--locked", "--all-targets"]).args(selection);
+        build.args(more);
+        build
+    };
+    sh::run(&mut build(&[]))?;
     // Everything is fresh now, so this only lists.
-    let mut list = cargo();
-    list.args(["build", "--locked", "--workspace", "--all-targets"])
-        .args(TESTING)
-        .args(["--quiet", "--message-format=json"])
-        .stderr(Stdio::inherit());
-    let text = sh::output(&mut list)?;
+    let mut list = build(&["--quiet", "--message-format=json"]);
+    let text = sh::output(list.stderr(Stdio::inherit()))?;
     Ok(text.lines().filter_map(test_program).collect())
 }
 

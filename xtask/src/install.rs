@@ -20,7 +20,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
         }
     }
     if pg_config == prepare::PG_CONFIG {
-        prepare::to_build()?;
+        prepare::to_build(prepare::Missing::Install)?;
     }
     let version = ask(&pg_config, "--version")?;
     if !version.starts_with("PostgreSQL 15.") {

@@ -2,6 +2,8 @@
 
 mod cargo;
 mod ci;
+mod commands;
+mod docs;
 mod install;
 mod mutants;
 mod prepare;
@@ -11,21 +13,8 @@ mod sh;
 mod suite;
 mod torture;
 
+use prepare::Missing;
 use std::process::ExitCode;
-
-const HELP: &str = "\
-cargo xtask COMMAND
-
-  prepare                               look for what a build and the tests need, install what is missing
-  build                                 build everything in one profile and one set of features
-  install [--release] [--pg-config PATH]  put the extension into a PostgreSQL 15 installation
-  test [FILTER]                         unit tests, then end-to-end tests against a private PostgreSQL
-  ci                                    format, lints, rules of the repository, then the tests
-  mutants [NAME]                        plant one bug after the other and name the test that catches it
-  torture --minutes N [--seed S]        kills, histories and restores with new seeds, and a summary
-  bench [unseen] [conflicts] [keys]     what stretching costs, as ratios measured side by side
-  demo [--keep] [--tsql]                the whole story on real data, in a private PostgreSQL
-";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -40,21 +29,33 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<(), String> {
     let Some((command, rest)) = args.split_first() else {
-        print!("{HELP}");
+        print!("{}", commands::help());
         return Ok(());
     };
     match command.as_str() {
-        "prepare" => no_arguments(rest).and_then(|()| prepare::all()),
-        "build" => no_arguments(rest).and_then(|()| build()),
+        "prepare" => {
+            let (missing, rest) = no_install(rest);
+            no_arguments(&rest).and_then(|()| prepare::all(missing))
+        }
+        "build" => {
+            let (missing, rest) = no_install(rest);
+            no_arguments(&rest).and_then(|()| build(missing))
+        }
+        "test" => {
+            let (missing, rest) = no_install(rest);
+            suite::run(missing, &rest)
+        }
+        "unit" => suite::unit(rest),
+        "rules" => rules::check(rest),
+        "docs" => docs::run(rest),
         "install" => install::run(rest),
-        "test" => suite::run(rest),
         "ci" => no_arguments(rest).and_then(|()| ci::run()),
         "demo" => program("demo", rest),
         "bench" => program("bench", rest),
         "mutants" => mutants::run(rest),
         "torture" => torture::run(rest),
         "help" | "--help" | "-h" => {
-            print!("{HELP}");
+            print!("{}", commands::help());
             Ok(())
         }
         other => Err(format!("no command {other:?}; `cargo xtask` lists them")),
@@ -68,15 +69,25 @@ fn no_arguments(rest: &[String]) -> Result<(), String> {
     }
 }
 
-fn build() -> Result<(), String> {
-    prepare::to_build()?;
+/// Takes the option `--no-install` out of the arguments.
+fn no_install(rest: &[String]) -> (Missing, Vec<String>) {
+    let (options, rest): (Vec<String>, Vec<String>) = rest.iter().cloned().partition(|arg| arg == "--no-install");
+    let missing = match options.is_empty() {
+        true => Missing::Install,
+        false => Missing::Name,
+    };
+    (missing, rest)
+}
+
+fn build(missing: Missing) -> Result<(), String> {
+    prepare::to_build(missing)?;
     cargo::build_all().map(|_| ())
 }
 
-/// Prepares, builds, and hands every argument to a program of the testkit.
+/// Prepares, builds, and hands every other argument to a program of the testkit.
 fn program(name: &str, args: &[String]) -> Result<(), String> {
-    prepare::to_build()?;
-    cargo::build_all()?;
+    let (missing, args) = no_install(args);
+    build(missing)?;
     let path = sh::target_dir().join("debug").join(name);
     sh::run(std::process::Command::new(path).args(args))
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask mutants`: plants one bug after the other in a copy of the sources and names the test that catches it.
 //!
-//! Each patch in `crates/e2e/tests/mutants` opens with what it breaks and, after `Caught by:`, the filter of the tests to run.
+//! Each patch in `crates/e2e/tests/mutants` opens with what it breaks and, after `Caught by:`, the filter of the tests
+//! to run.
 
 use crate::{cargo, prepare, sh};
 use std::fs;
@@ -18,7 +19,7 @@ struct Mutant {
 
 /// Runs those whose name contains an argument, or all of them; fails when one survives.
 pub fn run(args: &[String]) -> Result<(), String> {
-    prepare::all()?;
+    prepare::all(prepare::Missing::Install)?;
     cargo::build_all()?;
     let mutants: Vec<Mutant> = all()?
         .into_iter()

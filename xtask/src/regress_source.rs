@@ -1,9 +1,9 @@
-//! PostgreSQL's own regression suite, from Debian's source package of the server that is installed. It is kept beside what cargo
-//! builds and never in the repository.
+//! PostgreSQL's own regression suite, from Debian's source package of the server that is installed. It is kept beside
+//! what cargo builds and never in the repository.
 
 use crate::{prepare, sh};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where the suite is inside the package.
@@ -11,10 +11,10 @@ const SUITE: &str = "src/test/regress";
 
 /// Brings the suite into `<target>/postgresql-regress`, unless it is there already.
 pub fn bring() -> Result<(), String> {
-    let place = sh::target_dir().join("postgresql-regress");
+    let place = place();
     let stamp = place.join("prepared");
     let version = prepare::package_version()?;
-    if fs::read_to_string(&stamp).is_ok_and(|have| have == version) {
+    if is_there(&version) {
         return Ok(());
     }
     prepare::say(&format!(
@@ -31,7 +31,28 @@ pub fn bring() -> Result<(), String> {
     fs::write(&stamp, version).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
 }
 
-/// The archives of Debian itself that this machine uses, as lines of a list of sources: most machines have only those of packages.
+/// Says that it is missing, where it is.
+pub fn missing() -> Option<String> {
+    let version = prepare::package_version().unwrap_or_else(|_| "of the server".to_owned());
+    let say = || {
+        format!(
+            "PostgreSQL's regression suite: of the source package postgresql-15 {version}, in {}",
+            place().display()
+        )
+    };
+    (!is_there(&version)).then(say)
+}
+
+fn place() -> PathBuf {
+    sh::target_dir().join("postgresql-regress")
+}
+
+fn is_there(version: &str) -> bool {
+    fs::read_to_string(place().join("prepared")).is_ok_and(|have| have == version)
+}
+
+/// The archives of Debian itself that this machine uses, as lines of a list of sources: most machines have only those
+/// of packages.
 fn archives() -> Result<String, String> {
     let known = || {
         sh::output(Command::new("apt-get").args([
@@ -75,7 +96,8 @@ fn download(apt: &Path, version: &str) -> Result<(), String> {
     };
     get(&["update"])?;
     let source = ["source", "--download-only", "--quiet"];
-    // The very version may have left the archive. The tests compare two runs with each other, so a near one serves as well.
+    // The very version may have left the archive. The tests compare two runs with each other, so a near one serves as
+    // well.
     get(&[&source[..], &[&format!("postgresql-15={version}")]].concat())
         .or_else(|_| get(&[&source[..], &["postgresql-15"]].concat()))
         .map(|_| ())

@@ -1,11 +1,23 @@
-//! Rules of the repository that neither the compiler nor clippy can check.
+//! Rules of the repository that neither the compiler nor clippy can check: the list of them.
 
-use crate::{cargo, sh};
-use std::fs;
-use std::path::{Path, PathBuf};
+mod circles;
+mod dependencies;
+mod externs;
+mod files;
+mod imports;
+mod lengths;
+mod licences;
+mod modules;
+mod numbers;
+mod paths;
+mod purity;
+mod rooms;
+mod tokens;
+mod tree;
 
-const MAX_LINES: usize = 700;
-/// Crates that take no part in input or output, and what would betray one.
+use tree::Tree;
+
+/// Crates that take no part in input or output, and read neither clocks nor randomness.
 const PURE: [&str; 5] = [
     "stretch-core",
     "stretch-segment",
@@ -13,105 +25,94 @@ const PURE: [&str; 5] = [
     "stretch-vault",
     "stretch-tsql",
 ];
-const IO: [&str; 3] = ["tokio", "object_store", "tokio-postgres"];
+/// Where the extension's sources lie.
+const EXTENSION: &str = "crates/pg_stretch/src";
 
-/// Checks all of them and reports every breach at once.
-pub fn check() -> Result<(), String> {
-    let mut breaches = Vec::new();
-    dependencies(&mut breaches)?;
-    for path in sources()? {
-        let text = fs::read_to_string(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-        let top = sh::root();
-        let name = path.strip_prefix(&top).unwrap_or(&path);
-        source(name, &text, &mut breaches);
-    }
-    if breaches.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("rules broken:\n  {}", breaches.join("\n  ")))
-    }
+/// What a rule returns: its breaches, or why it could not look.
+type Breaches = Result<Vec<String>, String>;
+
+struct Rule {
+    name: &'static str,
+    /// What holds where the rule is kept.
+    says: &'static str,
+    check: fn(&Tree) -> Breaches,
 }
 
-/// Arrows point from the skin to the core: PostgreSQL only in one crate, I/O in none of the pure ones.
-fn dependencies(breaches: &mut Vec<String>) -> Result<(), String> {
-    for entry in fs::read_dir(sh::root().join("crates"))
-        .map_err(|e| format!("cannot read crates: {e}"))?
-        .flatten()
-    {
-        let package = entry.file_name().to_string_lossy().into_owned();
-        // Build and development dependencies count too: a pure crate's tests run without a server.
-        let tree = sh::output(cargo::cargo().args([
-            "tree",
-            "--locked",
-            "--package",
-            &package,
-            "--prefix",
-            "none",
-            "--format",
-            "{p}",
-            "--all-features",
-        ]))?;
-        let has = |name: &str| tree.lines().any(|line| line.split_whitespace().next() == Some(name));
-        if package != "pg_stretch" && has("pgrx") {
-            breaches.push(format!("{package} depends on pgrx; only pg_stretch may"));
-        }
-        if PURE.contains(&package.as_str()) {
-            for io in IO.iter().filter(|io| has(io)) {
-                breaches.push(format!("{package} depends on {io}; it must do no input or output"));
-            }
-        }
-    }
-    Ok(())
-}
+const RULES: [Rule; 10] = [
+    Rule {
+        name: "files",
+        says: "each source file says what it is for, is short, and calls only what its place may call",
+        check: |tree| Ok(files::check(tree)),
+    },
+    Rule {
+        name: "dependencies",
+        says: "PostgreSQL is known to one crate, input and output to none of the pure ones",
+        check: |_| dependencies::check(),
+    },
+    Rule {
+        name: "licences",
+        says: "every dependency has a licence that deny.toml allows",
+        check: licences::check,
+    },
+    Rule {
+        name: "rooms",
+        says: "the rooms of the extension import only rooms below them",
+        check: |tree| Ok(rooms::check(tree)),
+    },
+    Rule {
+        name: "circles",
+        says: "no files of the extension import each other in a circle",
+        check: |tree| Ok(circles::check(tree)),
+    },
+    Rule {
+        name: "externs",
+        says: "C functions are declared under pg/ only, and each once",
+        check: |tree| Ok(externs::check(tree)),
+    },
+    Rule {
+        name: "purity",
+        says: "pure crates are given the time and random numbers",
+        check: |tree| Ok(purity::check(tree)),
+    },
+    Rule {
+        name: "numbers",
+        says: "every rule that is cited by its number is written down in docs/invariants.md, \
+            every section in docs/design.md",
+        check: |tree| Ok(numbers::check(tree)),
+    },
+    Rule {
+        name: "lengths",
+        says: "lines are short enough to be read side by side",
+        check: |tree| Ok(lengths::check(tree)),
+    },
+    Rule {
+        name: "paths",
+        says: "every path that the documentation names exists",
+        check: |tree| Ok(paths::check(tree)),
+    },
+];
 
-fn source(path: &Path, text: &str, breaches: &mut Vec<String>) {
-    let name = path.display();
-    if !text.starts_with("//! ") {
-        breaches.push(format!("{name}: does not open with a `//!` sentence"));
+/// Checks the rules of these names, or all of them, and reports every breach at once.
+pub fn check(names: &[String]) -> Result<(), String> {
+    if let Some(stranger) = names.iter().find(|name| RULES.iter().all(|rule| rule.name != **name)) {
+        let known: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
+        return Err(format!("no rule {stranger:?}; there are {}", known.join(", ")));
     }
-    let lines = text.lines().count();
-    if lines > MAX_LINES {
-        breaches.push(format!("{name}: {lines} lines, more than {MAX_LINES}"));
-    }
-    let bindings = concat!("pg", "_sys");
-    if !path.starts_with("crates/pg_stretch") && text.contains(bindings) {
-        breaches.push(format!("{name}: names {bindings}; only pg_stretch may"));
-    }
-    // Values are written and read under one set of settings, which only this file knows.
-    let calls = ["Send", "Receive", "Input", "Output"].map(|kind| format!("{kind}{}", concat!("Function", "Call(")));
-    if !path.ends_with("pg/type_io.rs") {
-        for call in calls.iter().filter(|call| text.contains(call.as_str())) {
-            breaches.push(format!(
-                "{name}: {call}…) is called outside of pg/type_io.rs, which knows the settings"
-            ));
+    let tree = Tree::read()?;
+    let mut broken = 0;
+    for rule in &RULES {
+        if !names.is_empty() && !names.iter().any(|name| name == rule.name) {
+            continue;
         }
-    }
-    // A statement `matches!(…);` checks nothing, whatever its author thought.
-    let bare = concat!("matches", "!(");
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.starts_with(bare) && line.ends_with(';') {
-            breaches.push(format!("{name}:{}: a bare {bare}…) checks nothing", number + 1));
+        let breaches = (rule.check)(&tree)?;
+        if !breaches.is_empty() {
+            println!("{}: {}\n  {}", rule.name, rule.says, breaches.join("\n  "));
         }
+        println!("{}: {} breaches", rule.name, breaches.len());
+        broken += breaches.len();
+    }
+    match broken {
+        0 => Ok(()),
+        _ => Err(format!("{broken} breaches of the rules above")),
     }
 }
-
-fn sources() -> Result<Vec<PathBuf>, String> {
-    let mut found = Vec::new();
-    let mut open = vec![sh::root().join("crates"), sh::root().join("xtask")];
-    while let Some(dir) = open.pop() {
-        let entries = fs::read_dir(&dir).map_err(|e| format!("cannot read {}: {e}", dir.display()))?;
-        for path in entries.flatten().map(|entry| entry.path()) {
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-#[cfg(test)]
-mod tests;

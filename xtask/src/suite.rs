@@ -22,21 +22,35 @@ struct Tally {
 }
 
 /// Runs the tests whose name contains the filter, or all of them.
-pub fn run(args: &[String]) -> Result<(), String> {
-    if let Some(option) = args.iter().find(|a| a.starts_with('-')) {
-        return Err(format!(
+pub fn run(missing: prepare::Missing, filter: &[String]) -> Result<(), String> {
+    no_options(filter)?;
+    prepare::all(missing)?;
+    tests(cargo::build_all()?, filter)
+}
+
+/// `cargo xtask unit`: the same of the crates that need no server.
+pub fn unit(filter: &[String]) -> Result<(), String> {
+    no_options(filter)?;
+    tests(cargo::build_without_server()?, filter)
+}
+
+fn no_options(filter: &[String]) -> Result<(), String> {
+    match filter.iter().find(|a| a.starts_with('-')) {
+        Some(option) => Err(format!(
             "unexpected option {option:?}; a filter is a part of a test's name"
-        ));
+        )),
+        None => Ok(()),
     }
-    prepare::all()?;
-    let mut programs = cargo::build_all()?;
+}
+
+fn tests(mut programs: Vec<TestProgram>, filter: &[String]) -> Result<(), String> {
     programs.sort_by_key(|p| (p.package == "e2e", p.package.clone(), p.path.clone()));
     let began = Instant::now();
     let mut tally = Tally::default();
     for program in &programs {
-        one(program, args, &mut tally)?;
+        one(program, filter, &mut tally)?;
     }
-    summary(tally, began.elapsed(), args)
+    summary(tally, began.elapsed(), filter)
 }
 
 fn one(program: &TestProgram, filter: &[String], tally: &mut Tally) -> Result<(), String> {

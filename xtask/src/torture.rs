@@ -1,4 +1,5 @@
-//! `cargo xtask torture --minutes N [--seed S]`: kills, histories and restores with new seeds until the time is over, and a summary.
+//! `cargo xtask torture --minutes N [--seed S]`: kills, histories and restores with new seeds until the time is over,
+//! and a summary.
 
 use crate::{cargo, prepare, sh};
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ const TESTS: [(&str, &[(&str, &str)]); 5] = [
 /// Runs round after round; the first failure ends it.
 pub fn run(args: &[String]) -> Result<(), String> {
     let (minutes, mut seed) = options(args)?;
-    prepare::all()?;
+    prepare::all(prepare::Missing::Install)?;
     let programs = cargo::build_all()?;
     let e2e = programs
         .iter()

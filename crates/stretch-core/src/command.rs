@@ -166,7 +166,8 @@ pub enum Command {
 /// What the decision depends on besides target and command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Context {
-    /// This incarnation has a binding. False while a dump is being restored: then what pg_restore does is allowed (F47).
+    /// This incarnation has a binding. False while a dump is being restored: then what pg_restore does is allowed
+    /// (F47).
     pub bound: bool,
     /// The table, or for schema, server and extension any table, has a live segment.
     pub live_segments: bool,

@@ -1,14 +1,17 @@
 //! A complete copy of an error report of the server, as one line of ASCII: it travels where only a text can.
 //!
-//! pgrx carries an ERROR through Rust as a value of few fields, one of which is a text that nobody looks at. `pg_stretch` puts this
-//! line there, so the copy lives exactly as long as the value does, and nothing has to be remembered beside it.
+//! pgrx carries an ERROR through Rust as a value of few fields, one of which is a text that nobody looks at.
+//! `pg_stretch` puts this line there, so the copy lives exactly as long as the value does, and nothing has to be
+//! remembered beside it.
 
-/// What a line begins with. No message catalog of the server has such a name, so nobody's own text is mistaken for a line.
+/// What a line begins with. No message catalog of the server has such a name, so nobody's own text is mistaken for a
+/// line.
 const BEGIN: &str = "pg_stretch error:";
 /// Stands for a text that is not there.
 const NONE: &str = "-";
 
-/// Numbers and texts of a report; whoever makes one decides which is which. Texts are bytes in the encoding of the database.
+/// Numbers and texts of a report; whoever makes one decides which is which. Texts are bytes in the encoding of the
+/// database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorCopy<const NUMBERS: usize, const TEXTS: usize> {
     pub numbers: [i32; NUMBERS],

@@ -59,7 +59,8 @@ pub fn by_sqlstate(sqlstate: &str) -> Option<&'static ErrorDef> {
 pub fn markdown() -> String {
     let mut page = String::from(
         "# Errors\n\n\
-         Every error that pg_stretch raises has a SQLSTATE. Class `ST` belongs to pg_stretch; the other codes mean what\n\
+         Every error that pg_stretch raises has a SQLSTATE. Class `ST` belongs to pg_stretch; \
+         the other codes mean what\n\
          PostgreSQL means by them. The last column names the number that SQL Server gives to the nearest situation.\n\n\
          This page is generated from the table in `crates/stretch-core/src/errors/table.rs`.\n",
     );

@@ -111,8 +111,8 @@ const SMALLEST_BATCH: u64 = 1 << 20;
 
 /// How many bytes the next batch may stage.
 ///
-/// Never more than a batch. Less than an eighth of a batch is not worth a segment. Where nothing waits for an upload there is always room for a
-/// mebibyte, so that a smaller limit does not stop migration for good.
+/// Never more than a batch. Less than an eighth of a batch is not worth a segment. Where nothing waits for an upload
+/// there is always room for a mebibyte, so that a smaller limit does not stop migration for good.
 ///
 /// # Errors
 /// The limit that is reached.

@@ -1,5 +1,5 @@
-//! The durable steps of everything that moves or reconciles rows, by name: the places where a crash must lose nothing. The code
-//! tells each step as it passes it, and tests kill the server at every one of them.
+//! The durable steps of everything that moves or reconciles rows, by name: the places where a crash must lose nothing.
+//! The code tells each step as it passes it, and tests kill the server at every one of them.
 
 /// A place between two durable effects.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

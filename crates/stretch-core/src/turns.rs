@@ -23,8 +23,8 @@ pub struct Working {
     pub asked: bool,
 }
 
-/// Lines the databases up that want a worker. One that waits keeps its place; one with a waiting caller goes before those without, behind
-/// the callers that were there before it.
+/// Lines the databases up that want a worker. One that waits keeps its place; one with a waiting caller goes before
+/// those without, behind the callers that were there before it.
 pub fn line_up<D: Copy + PartialEq>(queue: &mut VecDeque<D>, wanted: &[Wanted<D>]) {
     let place = |queue: &VecDeque<D>, database: D| queue.iter().position(|other| *other == database);
     for new in wanted {
@@ -38,8 +38,8 @@ pub fn line_up<D: Copy + PartialEq>(queue: &mut VecDeque<D>, wanted: &[Wanted<D>
     queue.extend(called.into_iter().chain(others));
 }
 
-/// Which workers are to make room for `waiting` databases: those that have worked longest, once their turn is over. Places in `workers`; who
-/// was asked before counts and is not asked again.
+/// Which workers are to make room for `waiting` databases: those that have worked longest, once their turn is over.
+/// Places in `workers`; who was asked before counts and is not asked again.
 pub fn make_room(workers: &[Working], now: i64, turn: i64, waiting: usize) -> Vec<usize> {
     let mut over: Vec<usize> = (0..workers.len())
         .filter(|at| now - workers[*at].began >= turn)

@@ -62,7 +62,8 @@ pub enum Reason {
     Authorized = 16,
     /// `deauthorize` or `disable_database` ended it (no rule; set by the caller).
     Deauthorized = 17,
-    /// Another incarnation claimed the branch, or wrote our heartbeat's name, while we were connected (F41; set by the caller).
+    /// Another incarnation claimed the branch, or wrote our heartbeat's name, while we were connected (F41; set by the
+    /// caller).
     Overtaken = 18,
 }
 
@@ -266,8 +267,8 @@ fn is_fenced(binding: &Binding, marker: &Marker, seen: &Seen) -> bool {
 
 /// The marker, if it speaks about the claim that counts. A marker with another nonce is ignored (F19d).
 ///
-/// It counts by its nonce or by its intent (F20), also when the intended claim is bound already and only the marker was not
-/// told. When the highest claim is a stranger's that was never used, the claim that counts is the binding's.
+/// It counts by its nonce or by its intent (F20), also when the intended claim is bound already and only the marker was
+/// not told. When the highest claim is a stranger's that was never used, the claim that counts is the binding's.
 fn own_marker<'a>(binding: &Binding, marker: &'a Marker, seen: &Seen) -> Option<&'a PresentMarker> {
     let Marker::Present(marker) = marker else {
         return None;
@@ -281,7 +282,8 @@ fn own_marker<'a>(binding: &Binding, marker: &'a Marker, seen: &Seen) -> Option<
     (by_nonce || by_intent || by_binding).then_some(marker)
 }
 
-/// Rule 7: no heartbeat of this nonce is newer than the marker (it is written first, F6), and its LSN is in our history.
+/// Rule 7: no heartbeat of this nonce is newer than the marker (it is written first, F6), and its LSN is in our
+/// history.
 fn is_last_writer(marker: &PresentMarker, seen: &Seen) -> bool {
     let not_overtaken = seen
         .newest_heartbeat

@@ -46,17 +46,21 @@ impl Refusal {
         match self {
             Self::Credential => None,
             Self::Signature => Some(
-                "Set the secret anew with stretch.alter_credential; if it is right, see whether a proxy between this server and the store changes headers or paths, and try http=1.1 in the endpoint URL.",
+                "Set the secret anew with stretch.alter_credential; if it is right, \
+                 see whether a proxy between this server and the store changes headers or paths, \
+                 and try http=1.1 in the endpoint URL.",
             ),
             Self::Clock => Some("Set the clock of this server, for example with NTP."),
             Self::Permission(Operation::Read) => Some(
-                "Grant reading: s3:GetObject, or storage.objects.get on Google Cloud. S3 gives the same answer for an object that does not exist while s3:ListBucket is lacking.",
+                "Grant reading: s3:GetObject, or storage.objects.get on Google Cloud. \
+                 S3 gives the same answer for an object that does not exist while s3:ListBucket is lacking.",
             ),
             Self::Permission(Operation::Create) => {
                 Some("Grant creating: s3:PutObject, or storage.objects.create on Google Cloud.")
             }
             Self::Permission(Operation::List) => Some(
-                "Grant listing: s3:ListBucket on the bucket itself (not on its objects), or storage.objects.list on Google Cloud.",
+                "Grant listing: s3:ListBucket on the bucket itself (not on its objects), \
+                 or storage.objects.list on Google Cloud.",
             ),
             Self::Permission(Operation::Delete) => {
                 Some("Grant deleting: s3:DeleteObject, or storage.objects.delete on Google Cloud.")

@@ -1,13 +1,16 @@
-//! Key filters: hashes of a segment's unique keys, from which it is known without its bytes that a key is not in it (F13, F27).
+//! Key filters: hashes of a segment's unique keys, from which it is known without its bytes that a key is not in it
+//! (F13, F27).
 //!
-//! What is kept is a sorted list of the first 48 bits of each hash, coded by its gaps. A key that is in none of the segments is
-//! taken for one that is with a probability of (rows of all segments) / 2^48: under 10⁻³ up to 2.8 · 10¹¹ rows. A list, other
-//! than a Bloom filter, can be merged with others; it takes log2(2^48 / rows) + 1.5 bits a key, 3.7 bytes at a million rows.
+//! What is kept is a sorted list of the first 48 bits of each hash, coded by its gaps. A key that is in none of the
+//! segments is taken for one that is with a probability of (rows of all segments) / 2^48: under 10⁻³ up to 2.8 · 10¹¹
+//! rows. A list, other than a Bloom filter, can be merged with others; it takes log2(2^48 / rows) + 1.5 bits a key, 3.7
+//! bytes at a million rows.
 //!
 //! ```text
 //! magic "PGKF" · version u16 · environment (length u8, UTF-8) · number of filters u8
 //! per filter: number of columns u8, their field ids i32, nulls not distinct u8, hashes u32, bits of a remainder u8,
-//!             per hash: the gap to the one before, its quotient in unary, then its remainder (Golomb-Rice); to a whole byte
+//!             per hash: the gap to the one before, its quotient in unary, then its remainder (Golomb-Rice); to a whole
+//!             byte
 //! checksum 16 of everything before
 //! ```
 //! Integers are big-endian.

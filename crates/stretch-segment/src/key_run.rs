@@ -1,7 +1,8 @@
-//! Runs: the key filters of several segments merged into one sorted array, in which a key is found by two looks into memory.
+//! Runs: the key filters of several segments merged into one sorted array, in which a key is found by two looks into
+//! memory.
 //!
-//! A run is made once, never changed, and usually mapped from a file. Runs are merged by fours ([`tiers`]), so a table of a
-//! thousand segments is searched in about ten of them, and a key is written again four times on the way there.
+//! A run is made once, never changed, and usually mapped from a file. Runs are merged by fours ([`tiers`]), so a table
+//! of a thousand segments is searched in about ten of them, and a key is written again four times on the way there.
 //!
 //! ```text
 //! magic "PGKR0001" · entries u64 · bits of the directory u32 · segments u32
@@ -117,12 +118,13 @@ impl<B: AsRef<[u8]>> KeyRun<B> {
         bytemuck::cast_slice(&self.bytes.as_ref()[self.entries.clone()])
     }
 
-    /// Calls `found` with the number of each segment that holds one of the 64-bit hashes, less those of which nothing is known.
+    /// Calls `found` with the number of each segment that holds one of the 64-bit hashes, less those of which nothing
+    /// is known.
     pub fn find_each(&self, hashes: &[u64], mut found: impl FnMut(usize)) {
         let entries = self.entries();
         let directory: &[u32] = bytemuck::cast_slice(&self.bytes.as_ref()[self.directory.clone()]);
-        // Each of the three loops reads places that do not depend on one another, so that memory is waited for once, not for
-        // each hash.
+        // Each of the three loops reads places that do not depend on one another, so that memory is waited for once,
+        // not for each hash.
         for hashes in hashes.chunks(ABREAST) {
             let mut parts = [&entries[..0]; ABREAST];
             for (part, hash) in parts.iter_mut().zip(hashes) {

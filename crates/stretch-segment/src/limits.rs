@@ -2,8 +2,8 @@
 
 /// Columns of one segment: PostgreSQL's own limit for a table.
 pub const MAX_COLUMNS: usize = 1600;
-/// Rows of one segment. A reader numbers the rows of all segments of a table in 48 bits (block and offset of a tuple), so that
-/// fewer rows leave room for more segments: 16 million of either.
+/// Rows of one segment. A reader numbers the rows of all segments of a table in 48 bits (block and offset of a tuple),
+/// so that fewer rows leave room for more segments: 16 million of either.
 pub const MAX_ROWS: u32 = 1 << 24;
 /// Bytes of one value: PostgreSQL's own limit for a datum (1 GB less the header).
 pub const MAX_VALUE_BYTES: usize = 0x3FFF_FFFF;

@@ -5,7 +5,8 @@
 //! caller steps through the statements, so that return codes and OUTPUT parameters can flow back.
 //! [`FilterFunction`] is an inline table-valued filter function; [`FilterFunction::bind`] makes the filter text of it.
 //!
-//! No message quotes a literal, a name or a variable of the batch: a misplaced quote could make a secret of any of them.
+//! No message quotes a literal, a name or a variable of the batch: a misplaced quote could make a secret of any of
+//! them.
 
 mod ast;
 mod error;

@@ -8,7 +8,8 @@ use stretch_tsql::{Body, Position, Variables, parse};
 /// Valid batches, to be mutated.
 const BATCHES: &[&str] = &[
     include_str!("../testdata/restore-runbook.sql"),
-    "CREATE MASTER KEY ENCRYPTION BY PASSWORD = N'a''b'; CREATE DATABASE SCOPED CREDENTIAL [c] WITH IDENTITY = ‘i’, SECRET = 's'",
+    "CREATE MASTER KEY ENCRYPTION BY PASSWORD = N'a''b'; CREATE DATABASE SCOPED CREDENTIAL [c] WITH IDENTITY = ‘i’, \
+     SECRET = 's'",
     "ALTER DATABASE d SET REMOTE_DATA_ARCHIVE = ON (SERVER = 'https://x', CREDENTIAL = c) /* a /* b */ */ -- c\n",
     "ALTER TABLE dbo.t SET (REMOTE_DATA_ARCHIVE = ON (FILTER_PREDICATE = dbo.f(a, [b]), MIGRATION_STATE = OUTBOUND))",
     "ALTER TABLE t SET (REMOTE_DATA_ARCHIVE = OFF_WITHOUT_DATA_RECOVERY (MIGRATION_STATE = PAUSED))",
@@ -212,7 +213,9 @@ fn mutated_batches() {
     survives(Random(seed()), |cases| cases < 5_000);
 }
 
+/// Here the clock says only when to stop.
 #[test]
+#[allow(clippy::disallowed_methods)]
 fn mutated_batches_for_a_while() {
     let seconds = std::env::var("STRETCH_FUZZ_SECONDS").map_or(2, |text| text.parse().expect("seconds"));
     let started = Instant::now();

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! master key under a password
-//!   version 1 · kind 'P' · memory u32 (KiB) · passes u32 · lanes u32 · salt [16] · nonce [12] · ciphertext [32] · tag [16]
+//!   version 1 · kind 'P' · memory u32 (KiB) · passes u32 · lanes u32 · salt [16] · nonce [12] ·
+//!   ciphertext [32] · tag [16]
 //! master key under a service key
 //!   version 1 · kind 'S' · nonce [12] · ciphertext [32] · tag [16]
 //! credential under a master key

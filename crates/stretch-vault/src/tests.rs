@@ -43,6 +43,8 @@ impl Random {
 fn seed() -> Random {
     let seed = match std::env::var("STRETCH_SEED") {
         Ok(text) => text.parse().expect("STRETCH_SEED is a number"),
+        // The one random number, which is printed.
+        #[allow(clippy::disallowed_methods)]
         Err(_) => getrandom::u64().expect("randomness"),
     };
     println!("STRETCH_SEED={seed}");

@@ -83,8 +83,8 @@ impl Cluster {
         self.prepare_restore_through(name, backup, target, &[self])
     }
 
-    /// The same with the archives of several servers, each of which went on where another was restored to: the newest timeline
-    /// that they lead to is followed.
+    /// The same with the archives of several servers, each of which went on where another was restored to: the newest
+    /// timeline that they lead to is followed.
     pub fn prepare_restore_through(
         &self,
         name: &str,

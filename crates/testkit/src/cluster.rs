@@ -288,8 +288,8 @@ impl Cluster {
         }
     }
 
-    /// Kills one process of the server, after which the postmaster ends all others and recovers. Returns when it has ended the
-    /// sessions: who connects from then on meets the recovered server.
+    /// Kills one process of the server, after which the postmaster ends all others and recovers. Returns when it has
+    /// ended the sessions: who connects from then on meets the recovered server.
     pub fn kill_process(&self, pid: i32) {
         let witness = self.connect("postgres");
         signal("KILL", pid.try_into().expect("a process id is positive"));

@@ -77,7 +77,8 @@ pub fn load_lineitem(client: &Client, scale: f64) -> u64 {
         "CREATE TABLE lineitem (l_orderkey bigint NOT NULL, l_partkey bigint NOT NULL, l_suppkey bigint NOT NULL,
             l_linenumber int NOT NULL, l_quantity numeric(15,2) NOT NULL, l_extendedprice numeric(15,2) NOT NULL,
             l_discount numeric(15,2) NOT NULL, l_tax numeric(15,2) NOT NULL, l_returnflag text NOT NULL,
-            l_linestatus text NOT NULL, l_shipdate date NOT NULL, l_commitdate date NOT NULL, l_receiptdate date NOT NULL,
+            l_linestatus text NOT NULL, l_shipdate date NOT NULL, l_commitdate date NOT NULL, \
+            l_receiptdate date NOT NULL,
             l_shipinstruct text NOT NULL, l_shipmode text NOT NULL, l_comment text NOT NULL)",
     );
     let generator = LineItemGenerator::new(scale, 1, 1);

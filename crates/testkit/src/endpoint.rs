@@ -78,8 +78,9 @@ impl Endpoint {
         crate::dir_size(&self.path)
     }
 
-    /// Moves the folder out of reach, as an unmounted disk would; [`Endpoint::put_back`] undoes it. The folder around it is closed to
-    /// the server meanwhile: a request that is under way would make the missing one anew, and find it empty.
+    /// Moves the folder out of reach, as an unmounted disk would; [`Endpoint::put_back`] undoes it. The folder around
+    /// it is closed to the server meanwhile: a request that is under way would make the missing one anew, and find it
+    /// empty.
     pub fn take_away(&self) {
         self.close(true);
         fs::rename(&self.path, self.away()).expect("the folder can be renamed");
@@ -93,8 +94,8 @@ impl Endpoint {
         os::make_dir(self.around());
     }
 
-    /// Closes the folder around ours to the server. Where that is run by ourselves, the folder must be open for renaming, and is
-    /// closed only afterwards.
+    /// Closes the folder around ours to the server. Where that is run by ourselves, the folder must be open for
+    /// renaming, and is closed only afterwards.
     fn close(&self, before_renaming: bool) {
         let mode = match (os::server_user(), before_renaming) {
             (Some(_), _) => {

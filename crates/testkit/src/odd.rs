@@ -18,8 +18,8 @@ pub const SETTINGS: [(&str, &str); 12] = [
     ("xmlbinary", "hex"),
 ];
 
-/// Makes them, and an encoding for the client, those of the worker and of every session of a database that sets none. Half come
-/// from the database, half from the role: the worker is the bootstrap superuser's.
+/// Makes them, and an encoding for the client, those of the worker and of every session of a database that sets none.
+/// Half come from the database, half from the role: the worker is the bootstrap superuser's.
 pub fn set_for_database(cluster: &Cluster, database: &str, client_encoding: &str) {
     let db = cluster.connect("postgres");
     let encoding = [("client_encoding", client_encoding)];

@@ -1,7 +1,8 @@
 //! PostgreSQL's own regression suite, run by its own driver against a private server.
 //!
-//! `cargo xtask prepare` brings the suite. What its files print is compared between two servers and not with what the suite expects:
-//! whoever asks wants to know what a library changes, not whether this build of the server is a good one.
+//! `cargo xtask prepare` brings the suite. What its files print is compared between two servers and not with what the
+//! suite expects: whoever asks wants to know what a library changes, not whether this build of the server is a good
+//! one.
 
 use crate::cluster::Cluster;
 use crate::tree::{Tree, build_dir};
@@ -64,8 +65,8 @@ impl Regress {
         &self.schedule
     }
 
-    /// Runs groups of files one after the other, in a database `regression` that is made anew. `options` are settings of each
-    /// session, such as `-c debug_discard_caches=1`.
+    /// Runs groups of files one after the other, in a database `regression` that is made anew. `options` are settings
+    /// of each session, such as `-c debug_discard_caches=1`.
     pub fn run(&self, cluster: &Cluster, groups: &[Vec<String>], options: &str) -> Printed {
         make_database(cluster);
         let output = cluster.scratch("regress");

@@ -55,15 +55,19 @@ fn cold_rows_give_the_same_answers_staged_and_remote() {
     db.sql(
         "CREATE DOMAIN small AS int CHECK (VALUE < 10);
          CREATE TYPE mood AS ENUM ('sad', 'happy');
-         CREATE TABLE t (id int PRIMARY KEY, gone text, d date, ts timestamptz, tw timestamp, n numeric(12,2), nn numeric,
-             s text, v varchar(20), c char(5), b bytea, u uuid, f8 float8, f4 float4, bo boolean, i2 smallint, i8 bigint,
+         CREATE TABLE t (id int PRIMARY KEY, gone text, d date, ts timestamptz, tw timestamp, n numeric(12,2), \
+         nn numeric,
+             s text, v varchar(20), c char(5), b bytea, u uuid, f8 float8, f4 float4, bo boolean, i2 smallint, \
+             i8 bigint,
              j jsonb, a int[], iv interval, dom small, m mood, r int4range, i inet);
          INSERT INTO t SELECT g, 'x', date '2020-01-01' + g % 1000, timestamptz '2020-01-01' + g * interval '1 min',
              CASE g % 7 WHEN 0 THEN 'infinity' ELSE timestamp '1900-01-01' + g * interval '1 day' END,
-             -g / 7.0, CASE WHEN g % 50 = 0 THEN 'NaN' ELSE g * 1.10 END, CASE WHEN g % 10 > 0 THEN repeat('é', g % 200) END,
+             -g / 7.0, CASE WHEN g % 50 = 0 THEN 'NaN' ELSE g * 1.10 END, CASE WHEN g % 10 > 0 THEN repeat('é', \
+             g % 200) END,
              'v' || g % 100, 'x' || g % 9, decode(md5(g::text), 'hex'), md5(g::text)::uuid,
              CASE g % 11 WHEN 0 THEN 'NaN' WHEN 1 THEN '-0' ELSE -g * 1.5 END::float8, g / 3.0, g % 2 = 0, -(g % 30000),
-             g::bigint * -1000000000, jsonb_build_object('a', g), ARRAY[g, NULL, g + 1], g * interval '1 second', g % 10,
+             g::bigint * -1000000000, jsonb_build_object('a', g), ARRAY[g, NULL, g + 1], g * interval '1 second', \
+             g % 10,
              CASE WHEN g % 2 = 0 THEN 'sad' ELSE 'happy' END::mood, int4range(g, g + 5), '10.0.0.1'::inet + g
              FROM generate_series(1, 3000) g;
          ALTER TABLE t DROP COLUMN gone;
@@ -414,7 +418,8 @@ fn many_segments_are_ruled_out_together() {
     for first in (0..12).map(|number| number * 100) {
         for table in ["m", "m_plain"] {
             db.sql(&format!(
-                "INSERT INTO {table} SELECT g, CASE WHEN g > 1100 THEN g END FROM generate_series({first} + 1, {first} + 100) g"
+                "INSERT INTO {table} SELECT g, CASE WHEN g > 1100 THEN g END \
+                 FROM generate_series({first} + 1, {first} + 100) g"
             ));
         }
         drain(&db, "m");

@@ -16,7 +16,8 @@ fn server(name: &str) -> (Cluster, Endpoint, Client) {
     (cluster, endpoint, db)
 }
 
-/// What a table `{t}` needs besides its rows: keys, checks, a dropped column, so that layouts differ, and a generated one.
+/// What a table `{t}` needs besides its rows: keys, checks, a dropped column, so that layouts differ, and a generated
+/// one.
 const TABLE: &str =
     "CREATE TABLE {t} (gone text, id int PRIMARY KEY, grp int NOT NULL, n numeric(12,2) CHECK (n > -1000),
         s text, u int UNIQUE, twice int GENERATED ALWAYS AS (grp * 2) STORED);
@@ -24,7 +25,8 @@ const TABLE: &str =
         FROM generate_series(1, 1000) g;
     ALTER TABLE {t} DROP COLUMN gone";
 
-/// Tables `t` (stretched, rows below 800 cold) and `plain`, alike in everything else; both carry the triggers of `more`.
+/// Tables `t` (stretched, rows below 800 cold) and `plain`, alike in everything else; both carry the triggers of
+/// `more`.
 fn twins(db: &Client, more: &str) {
     for table in ["t", "plain"] {
         db.sql(&TABLE.replace("{t}", table));
@@ -35,7 +37,8 @@ fn twins(db: &Client, more: &str) {
     db.sql("SELECT stretch.set_migration_state('t', 'paused')");
 }
 
-/// Runs a statement over `{t}` on both tables: the same rows come back, or the same error; then both hold the same rows.
+/// Runs a statement over `{t}` on both tables: the same rows come back, or the same error; then both hold the same
+/// rows.
 fn both(db: &Client, statement: &str) {
     let run = |table: &str| {
         let text = statement.replace("{t}", table);
@@ -70,10 +73,12 @@ fn errors_keep_every_part_on_their_way_through_cold_writes() {
     db.sql(
         "CREATE FUNCTION raise_it(code text) RETURNS bool LANGUAGE plpgsql AS $$
          BEGIN
-             RAISE EXCEPTION 'no % in stock', 'tea' USING ERRCODE = code, DETAIL = 'd', HINT = 'h', COLUMN = 'co', CONSTRAINT = 'cn',
+             RAISE EXCEPTION 'no % in stock', 'tea' USING ERRCODE = code, DETAIL = 'd', HINT = 'h', COLUMN = 'co', \
+             CONSTRAINT = 'cn',
                  DATATYPE = 'dt', TABLE = 'ta', SCHEMA = 'sc';
          END $$;
-         CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM raise_it('APP01'); RETURN NULL; END $$;",
+         CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM raise_it('APP01'); RETURN NULL; \
+         END $$;",
     );
     twins(
         &db,
@@ -99,8 +104,10 @@ fn errors_keep_every_part_on_their_way_through_cold_writes() {
         "INSERT INTO {t} (id, grp) SELECT 5000, 1 WHERE raise_it('APP02') ON CONFLICT DO NOTHING",
         "UPDATE {t} SET id = 900 WHERE id = 5",
         "UPDATE {t} SET u = NULL, grp = NULL WHERE id = 5",
-        "DO $$BEGIN DELETE FROM {t} WHERE id = 6; EXCEPTION WHEN SQLSTATE 'APP01' THEN RAISE EXCEPTION 'caught %', SQLERRM; END$$",
-        "BEGIN; SAVEPOINT s; DELETE FROM {t} WHERE id = 6; ROLLBACK TO s; UPDATE {t} SET s = 'x' WHERE raise_it('45000')",
+        "DO $$BEGIN DELETE FROM {t} WHERE id = 6; EXCEPTION WHEN SQLSTATE 'APP01' THEN \
+         RAISE EXCEPTION 'caught %', SQLERRM; END$$",
+        "BEGIN; SAVEPOINT s; DELETE FROM {t} WHERE id = 6; ROLLBACK TO s; UPDATE {t} SET s = 'x' \
+         WHERE raise_it('45000')",
     ] {
         let plain = told(statement, "plain");
         assert!(plain.contains("LOCATION:"), "{statement} raised nothing: {plain}");
@@ -122,10 +129,13 @@ fn cold_rows_are_changed_as_hot_ones_are() {
             "DELETE FROM {t} WHERE id IN (6, 7, 900) RETURNING id, s, twice",
             "DELETE FROM {t} WHERE id = 6",
             // Joins, also such as find a row more than once.
-            "UPDATE {t} x SET s = x.s || v.a FROM (VALUES (20, 'a'), (20, 'a'), (850, 'b'), (850, 'b')) v(i, a) WHERE v.i = x.id RETURNING x.*",
-            "DELETE FROM {t} x USING (SELECT generate_series(30, 32) i UNION ALL SELECT generate_series(30, 32)) v WHERE v.i = x.id RETURNING x.id",
+            "UPDATE {t} x SET s = x.s || v.a FROM (VALUES (20, 'a'), (20, 'a'), (850, 'b'), (850, 'b')) v(i, a) \
+             WHERE v.i = x.id RETURNING x.*",
+            "DELETE FROM {t} x USING (SELECT generate_series(30, 32) i UNION ALL SELECT generate_series(30, 32)) v \
+             WHERE v.i = x.id RETURNING x.id",
             "WITH a AS (DELETE FROM {t} WHERE id = 40 RETURNING id) DELETE FROM {t} WHERE id = 40 RETURNING id",
-            "WITH a AS (UPDATE {t} SET s = 'x' WHERE id = 41 RETURNING s) SELECT s, (SELECT s FROM {t} WHERE id = 41) FROM a",
+            "WITH a AS (UPDATE {t} SET s = 'x' WHERE id = 41 RETURNING s) SELECT s, (SELECT s FROM {t} \
+             WHERE id = 41) FROM a",
             "WITH a AS (DELETE FROM {t} WHERE id BETWEEN 100 AND 300) SELECT count(*) FROM {t}",
             "UPDATE {t} SET s = (SELECT max(s) FROM {t}) WHERE id = 50 RETURNING s",
             // Constraints of the table hold for the new version; nothing of a failed statement stays.
@@ -173,7 +183,8 @@ fn savepoints_and_rollback_take_cold_writes_back() {
     let before = digest::multiset_digest(&db, "t");
     for table in ["t", "plain"] {
         db.sql(&format!(
-            "BEGIN; DELETE FROM {table} WHERE id < 10; SAVEPOINT a; UPDATE {table} SET s = 'x' WHERE id < 20; DELETE FROM {table} WHERE id < 500"
+            "BEGIN; DELETE FROM {table} WHERE id < 10; SAVEPOINT a; UPDATE {table} SET s = 'x' WHERE id < 20; \
+             DELETE FROM {table} WHERE id < 500"
         ));
         assert_eq!(db.int(&format!("SELECT count(*) FROM {table}")), 501);
         db.sql(&format!("ROLLBACK TO a; UPDATE {table} SET s = 'y' WHERE id = 15"));
@@ -209,8 +220,10 @@ const TRIGGERS: &str = "CREATE TABLE log_{t} (n bigserial, what text);
         NEW.s := 'by trigger ' || coalesce(NEW.s, ''); NEW.grp := NEW.grp + 100; RETURN NEW; END $$;
     CREATE TRIGGER b BEFORE UPDATE OR DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION note_{t}();
     CREATE TRIGGER a AFTER UPDATE OR DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION note_{t}();
-    CREATE TRIGGER c AFTER UPDATE OF n ON {t} FOR EACH ROW WHEN (OLD.n IS DISTINCT FROM NEW.n) EXECUTE FUNCTION note_{t}();
-    CREATE CONSTRAINT TRIGGER d AFTER UPDATE OR DELETE ON {t} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note_{t}()";
+    CREATE TRIGGER c AFTER UPDATE OF n ON {t} FOR EACH ROW WHEN (OLD.n IS DISTINCT FROM NEW.n) \
+    EXECUTE FUNCTION note_{t}();
+    CREATE CONSTRAINT TRIGGER d AFTER UPDATE OR DELETE ON {t} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW \
+    EXECUTE FUNCTION note_{t}()";
 
 #[test]
 fn row_triggers_fire_for_cold_rows_as_for_hot_ones() {
@@ -241,7 +254,8 @@ fn row_triggers_fire_for_cold_rows_as_for_hot_ones() {
     for table in ["t", "plain"] {
         db.sql(&format!(
             "CREATE FUNCTION meddle_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                 IF pg_trigger_depth() = 1 THEN DELETE FROM {table} WHERE id = OLD.id; END IF; RETURN COALESCE(NEW, OLD); END $$;
+                 IF pg_trigger_depth() = 1 THEN DELETE FROM {table} WHERE id = OLD.id; END IF; \
+                 RETURN COALESCE(NEW, OLD); END $$;
              DROP TRIGGER b ON {table};
              CREATE TRIGGER m BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION meddle_{table}()"
         ));
@@ -296,7 +310,8 @@ fn where_current_of_works_for_hot_rows() {
     for table in ["t", "plain"] {
         db.sql(&format!(
             "BEGIN; DECLARE c CURSOR FOR SELECT * FROM {table} WHERE id >= 899 ORDER BY id FOR UPDATE; FETCH 2 FROM c;
-             UPDATE {table} SET s = 'current' WHERE CURRENT OF c; FETCH c; DELETE FROM {table} WHERE CURRENT OF c; COMMIT"
+             UPDATE {table} SET s = 'current' WHERE CURRENT OF c; FETCH c; \
+             DELETE FROM {table} WHERE CURRENT OF c; COMMIT"
         ));
         db.sql(&format!(
             "BEGIN; DECLARE c CURSOR FOR SELECT * FROM {table} WHERE grp = 3; FETCH 1 FROM c;
@@ -413,7 +428,8 @@ fn the_loser_of_a_race_for_a_cold_row_gets_40001() {
                 // Undo the second one's work by hand, so that the next round meets cold rows again.
                 other.sql("SELECT stretch.set_migration_state('t', 'outbound')");
                 other.sql(
-                    "INSERT INTO t (id, grp, n, s, u) SELECT g, g % 10, 1, 'again', g * 10 FROM generate_series(1, 799) g
+                    "INSERT INTO t (id, grp, n, s, u) SELECT g, g % 10, 1, 'again', g * 10 \
+                     FROM generate_series(1, 799) g
                      WHERE g NOT IN (SELECT id FROM t)",
                 );
                 drain(&other, "t");
@@ -460,10 +476,14 @@ fn random_statements_do_the_same_to_both_tables() {
                 both(&db, &format!("UPDATE {{t}} SET u = u + {fresh} WHERE {place}"));
             }
             7 => {
-                both(&db, &format!(
-                    "INSERT INTO {{t}} (id, grp, n, s, u) SELECT g, 1, 1, 'new', g * 10 + {fresh} FROM generate_series({from}, {to}) g
+                both(
+                    &db,
+                    &format!(
+                        "INSERT INTO {{t}} (id, grp, n, s, u) SELECT g, 1, 1, 'new', g * 10 + {fresh} \
+                     FROM generate_series({from}, {to}) g
                      WHERE g NOT IN (SELECT id FROM {{t}}) RETURNING id"
-                ));
+                    ),
+                );
                 fresh += 10_000;
             }
             _ => {

@@ -63,7 +63,8 @@ fn random_tables_keep_their_content() {
     before.must_be(&db, &tables, "while migrating");
     let drained = db.try_sql("SELECT stretch.drain()");
     let failures = db.lines(
-        "SELECT DISTINCT relation, sqlstate, message FROM stretch.migration_batch JOIN stretch.stretched_table USING (table_id)
+        "SELECT DISTINCT relation, sqlstate, message FROM stretch.migration_batch JOIN stretch.stretched_table \
+         USING (table_id)
           WHERE sqlstate IS NOT NULL",
     );
     assert!(

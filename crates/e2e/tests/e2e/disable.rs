@@ -1,4 +1,5 @@
-//! Un-stretching: a table keeps its hot rows, its cold ones stay on the endpoint, and the database can be stretched anew.
+//! Un-stretching: a table keeps its hot rows, its cold ones stay on the endpoint, and the database can be stretched
+//! anew.
 
 use testkit::setup::{drain, enable_database, enable_table, wait_uploaded};
 use testkit::{Client, Cluster, Endpoint, digest};
@@ -8,7 +9,10 @@ fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
-    db.sql("CREATE TABLE t (id int PRIMARY KEY, s text); INSERT INTO t SELECT g, 'row ' || g FROM generate_series(1, 1000) g");
+    db.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, s text); INSERT INTO t SELECT g, 'row ' || g \
+        FROM generate_series(1, 1000) g",
+    );
     (cluster, endpoint, db)
 }
 

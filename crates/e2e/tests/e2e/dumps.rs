@@ -1,4 +1,5 @@
-//! Dumps and copies of stretched tables: nothing is left out without a word, and nothing is restored over what is there (C-2, F47).
+//! Dumps and copies of stretched tables: nothing is left out without a word, and nothing is restored over what is there
+//! (C-2, F47).
 
 use crate::tables::stretched;
 use std::process::Output;
@@ -68,7 +69,10 @@ fn copy_to_leaves_nothing_out_without_a_word() {
         .fails("COPY orders TO STDOUT", "42501");
     reader.fails("COPY orders TO STDOUT", "42501");
     // Policies hold.
-    db.sql("GRANT SELECT ON orders TO reader; CREATE POLICY odd ON orders USING (id % 2 = 1); ALTER TABLE orders ENABLE ROW LEVEL SECURITY");
+    db.sql(
+        "GRANT SELECT ON orders TO reader; CREATE POLICY odd ON orders USING (id % 2 = 1); \
+        ALTER TABLE orders ENABLE ROW LEVEL SECURITY",
+    );
     assert_eq!(
         lines(reader.copy_out("COPY orders TO STDOUT")),
         all.iter().step_by(2).cloned().collect::<Vec<_>>()

@@ -1,9 +1,11 @@
-//! What is stored depends neither on the encoding and the settings of whoever migrates nor of whoever reads, writes or checks keys.
+//! What is stored depends neither on the encoding and the settings of whoever migrates nor of whoever reads, writes or
+//! checks keys.
 
 use testkit::setup::{drain, enable_database, enable_table, purge, reauthorize};
 use testkit::{Client, Cluster, Endpoint, odd};
 
-/// A database: its encoding, a word in UTF-8 that is not ASCII and can be written in it, and the encodings that clients may have.
+/// A database: its encoding, a word in UTF-8 that is not ASCII and can be written in it, and the encodings that clients
+/// may have.
 struct Case {
     encoding: &'static str,
     word: &'static str,
@@ -40,17 +42,23 @@ const TYPES: &str = "CREATE TYPE color AS ENUM (%1$L, 'red');
     CREATE TABLE %1$I (%1$I int)";
 
 /// Table `{t}`, whose rows are alike but for the keys.
-const TABLE: &str = "CREATE TABLE {t} (id int PRIMARY KEY, ci citext UNIQUE, ta text[] UNIQUE, v varchar(40) UNIQUE, nm name UNIQUE,
-    x text, c char(12), tags text[], holes text[], j jsonb, js json, xm xml, hs hstore, e color, es color[], p parts, ps parts[],
-    tv tsvector, tq tsquery, w words, r regclass, rt regtype[], mo money[], ts timestamptz[], iv interval[], by bytea[], fl float8[])";
+const TABLE: &str = "CREATE TABLE {t} (id int PRIMARY KEY, ci citext UNIQUE, ta text[] UNIQUE, v varchar(40) UNIQUE, \
+    nm name UNIQUE,
+    x text, c char(12), tags text[], holes text[], j jsonb, js json, xm xml, hs hstore, e color, es color[], p parts, \
+    ps parts[],
+    tv tsvector, tq tsquery, w words, r regclass, rt regtype[], mo money[], ts timestamptz[], iv interval[], \
+    by bytea[], fl float8[])";
 
 /// `word` gives the word as a value of the database's own encoding.
-const ROWS: &str = "INSERT INTO {t} SELECT g, word() || g, ARRAY[word() || g], word() || g, word() || g, word() || g, word(),
+const ROWS: &str = "INSERT INTO {t} SELECT g, word() || g, ARRAY[word() || g], word() || g, word() || g, word() || g, \
+    word(),
     ARRAY[word() || g, NULL, 'NULL', ''], ARRAY[NULL, word(), NULL], jsonb_build_object(word() || g, word()),
     json_build_object(word(), g), xmlelement(name a, word()), hstore(word(), word() || g), word()::color,
     ARRAY[word()::color, NULL, 'red'],
-    ROW(word(), '\\x00ff5c', 0.1 + g, '2001-02-03 04:05:06+01', '-1 mon 2 days -03:04:05', '2001-02-03', 12.5, '{1,NULL}', word())::parts,
-    ARRAY[ROW(word(), '\\x5c27', 1e-300 / g, '1850-01-01 00:00:00+00', '1 year -3 days', 'infinity', -1, NULL, 'red')::parts, NULL],
+    ROW(word(), '\\x00ff5c', 0.1 + g, '2001-02-03 04:05:06+01', '-1 mon 2 days -03:04:05', '2001-02-03', 12.5, \
+    '{1,NULL}', word())::parts,
+    ARRAY[ROW(word(), '\\x5c27', 1e-300 / g, '1850-01-01 00:00:00+00', '1 year -3 days', 'infinity', -1, NULL, \
+    'red')::parts, NULL],
     to_tsvector('simple', word()), to_tsquery('simple', quote_literal(word() || g)), words(word(), word() || 'z'),
     quote_ident(word())::regclass, ARRAY['color', 'parts', 'int']::regtype[], ARRAY[g, NULL, -0.5]::money[],
     ARRAY['2001-02-03 04:05:06.789+05:45', NULL, '-infinity']::timestamptz[],
@@ -59,7 +67,8 @@ const ROWS: &str = "INSERT INTO {t} SELECT g, word() || g, ARRAY[word() || g], w
 
 /// All hot and cold rows of `t` are, bit for bit, those of `plain`.
 fn same(db: &Client, when: &str) {
-    let differ = "SELECT coalesce(string_agg(coalesce(a.id, b.id)::text, ' '), '') FROM public.t AS a FULL JOIN public.plain AS b ON a.id = b.id
+    let differ = "SELECT coalesce(string_agg(coalesce(a.id, b.id)::text, ' '), '') FROM public.t AS a FULL \
+        JOIN public.plain AS b ON a.id = b.id
                    WHERE a.id IS NULL OR b.id IS NULL OR a *<> b";
     assert_eq!(db.text(differ), "", "{when}: rows differ");
 }
@@ -207,7 +216,11 @@ fn names_are_in_the_encoding_of_the_database() {
             duplicate.message.contains(&format!("{}_pkey", case.word)),
             "{duplicate}"
         );
-        let refused = db.fails("DO $d$BEGIN EXECUTE format('MERGE INTO %1$I USING %1$I b ON true WHEN MATCHED THEN DELETE', word()); END$d$", "0A000");
+        let refused = db.fails(
+            "DO $d$BEGIN EXECUTE format('MERGE INTO %1$I USING %1$I b ON true WHEN MATCHED THEN \
+            DELETE', word()); END$d$",
+            "0A000",
+        );
         assert!(refused.message.contains(case.word), "{refused}");
         each("UPDATE %1$I SET note = %1$L || '2' WHERE %1$I = 7");
         each("DELETE FROM %1$I WHERE %1$I = 8");
@@ -224,7 +237,8 @@ fn filters_mean_what_their_author_meant() {
     enable_database(&db, &endpoint.url());
     db.sql(
         "CREATE TABLE t (d date, t timestamp, i interval);
-         INSERT INTO t SELECT day, day, make_interval(days => 1, secs => -1) FROM generate_series(timestamp '2025-01-01', '2025-12-31', '1 day') day",
+         INSERT INTO t SELECT day, day, make_interval(days => 1, secs => -1) \
+         FROM generate_series(timestamp '2025-01-01', '2025-12-31', '1 day') day",
     );
     db.sql("SET DateStyle = 'SQL, DMY'; SET IntervalStyle = 'sql_standard'; SET TimeZone = 'Asia/Kathmandu'");
     // The first of February, and of March; in this style the interval is -1 day -1 second.
@@ -260,7 +274,8 @@ fn filters_mean_what_their_author_meant() {
     // What a backslash means is the author's business, too.
     db.sql(
         r"CREATE TABLE paths (id int, p text);
-          INSERT INTO paths SELECT g, CASE WHEN g <= 5 THEN E'C:\\temp' ELSE E'C:\\\\temp' END FROM generate_series(1, 9) g",
+          INSERT INTO paths SELECT g, CASE WHEN g <= 5 THEN E'C:\\temp' ELSE E'C:\\\\temp' END
+              FROM generate_series(1, 9) g",
     );
     db.sql("SET standard_conforming_strings = off; SET escape_string_warning = off");
     db.sql(r"SELECT stretch.enable_table('paths', 'p = ''C:\\\\temp''')");

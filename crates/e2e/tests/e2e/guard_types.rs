@@ -100,7 +100,8 @@ fn constraints_of_domains_wait_for_cold_rows() {
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
     db.sql(
-        "CREATE DOMAIN inner_d AS int; CREATE DOMAIN d AS inner_d; CREATE DOMAIN free AS int; CREATE TABLE plain (v free);
+        "CREATE DOMAIN inner_d AS int; CREATE DOMAIN d AS inner_d; CREATE DOMAIN free AS int; \
+         CREATE TABLE plain (v free);
          CREATE DOMAIN item AS int; CREATE TYPE pair AS (a int, b item);
          CREATE TABLE orders (id int PRIMARY KEY, v d, vs item[], p pair);
          INSERT INTO orders SELECT n, n, ARRAY[n], ROW(n, n)::pair FROM generate_series(1, 100) n;
@@ -118,7 +119,8 @@ fn constraints_of_domains_wait_for_cold_rows() {
     ] {
         db.fails(sql, "0A000");
     }
-    // Nothing is looked at, so nothing is believed; rows from before stay as they are, also when they are changed elsewhere.
+    // Nothing is looked at, so nothing is believed; rows from before stay as they are, also when they are changed
+    // elsewhere.
     db.sql("ALTER DOMAIN d ADD CONSTRAINT later CHECK (value <> 7) NOT VALID");
     db.fails("ALTER DOMAIN d VALIDATE CONSTRAINT later", "0A000");
     assert_eq!(db.int("SELECT count(*) FROM orders WHERE v = 7 AND vs[1] = 7"), 1);

@@ -60,7 +60,8 @@ fn commands_that_see_only_hot_rows_are_refused() {
         "CREATE TABLE heir () INHERITS (orders)",
         "ALTER TABLE other INHERIT orders",
         "CREATE TRIGGER repack_trigger AFTER UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION nothing()",
-        "CREATE TRIGGER t AFTER UPDATE ON orders REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION nothing()",
+        "CREATE TRIGGER t AFTER UPDATE ON orders REFERENCING OLD TABLE AS o FOR EACH STATEMENT \
+         EXECUTE FUNCTION nothing()",
         "DO $$ BEGIN EXECUTE 'TRUNCATE orders'; END $$",
         "ALTER TABLE CHILD NO INHERIT orders",
         "ALTER FOREIGN TABLE CHILD ADD COLUMN more int",
@@ -158,7 +159,10 @@ fn a_dropped_table_retires_its_segments_by_every_route() {
     assert_eq!(db.text(state), "1 1 1");
     db.sql("ROLLBACK");
     // A column that goes with its type.
-    db.sql("CREATE TYPE mood AS ENUM ('a'); CREATE TABLE moods (id int, m mood); SELECT stretch.enable_table('moods', 'id < 5')");
+    db.sql(
+        "CREATE TYPE mood AS ENUM ('a'); CREATE TABLE moods (id int, m mood); \
+        SELECT stretch.enable_table('moods', 'id < 5')",
+    );
     db.fails("DROP TYPE mood CASCADE", "0A000");
     db.sql("DROP TABLE orders CASCADE; DROP TABLE moods CASCADE");
     assert_eq!(db.text(state), "0 0 0");
@@ -193,7 +197,8 @@ fn a_database_without_the_extension_is_not_touched() {
     let cluster = Cluster::builder("guard-absent").start();
     let db = cluster.connect("postgres");
     db.sql(
-        "CREATE SCHEMA stretch; CREATE TABLE stretch.stretched_table (a int); ALTER TABLE stretch.stretched_table ADD b int;
+        "CREATE SCHEMA stretch; CREATE TABLE stretch.stretched_table (a int); \
+         ALTER TABLE stretch.stretched_table ADD b int;
          CREATE TABLE t (a int); ALTER TABLE t ADD UNIQUE (a); TRUNCATE t; DROP TABLE t; DROP SCHEMA stretch CASCADE",
     );
     db.sql("CREATE EXTENSION pg_stretch");

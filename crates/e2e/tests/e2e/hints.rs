@@ -1,5 +1,5 @@
-//! Every hint of the guard, of `check_table` and of refused statements is carried out: the situation is made, what the user wanted fails,
-//! the hint's statements are run, and then what the user wanted works.
+//! Every hint of the guard, of `check_table` and of refused statements is carried out: the situation is made, what the
+//! user wanted fails, the hint's statements are run, and then what the user wanted works.
 //!
 //! A hint that no row names fails the last test, which reads the sources for hints.
 

@@ -1,8 +1,10 @@
-//! Histories of concurrent transactions on a table whose rows move all the time show nothing that a plain table would not.
+//! Histories of concurrent transactions on a table whose rows move all the time show nothing that a plain table would
+//! not.
 //!
-//! Each isolation level has its run, first on a plain twin, then on a stretched table with tiny batches while another role
-//! loosens the filter, pauses and resumes. `STRETCH_TRANSACTIONS` says how many per level at least: the run goes on until what it
-//! is for has happened often enough. `STRETCH_SEED` replays the choice of statements (not the order in which the server runs them).
+//! Each isolation level has its run, first on a plain twin, then on a stretched table with tiny batches while another
+//! role loosens the filter, pauses and resumes. `STRETCH_TRANSACTIONS` says how many per level at least: the run goes
+//! on until what it is for has happened often enough. `STRETCH_SEED` replays the choice of statements (not the order in
+//! which the server runs them).
 
 #[path = "history/check.rs"]
 mod check;
@@ -169,7 +171,8 @@ impl Counts {
         self.batches += db.int("SELECT count(*) FROM stretch.segment");
     }
 
-    /// What the run of this level goes on for: its third of all conflicts with moving rows, and what levels before it lacked.
+    /// What the run of this level goes on for: its third of all conflicts with moving rows, and what levels before it
+    /// lacked.
     fn demand(&self, level: Level, transactions: u64) -> Demand {
         let nth = 1 + Level::ALL.iter().position(|one| *one == level).expect("one of all");
         let all = MOVED * share(transactions) * nth as f64 / Level::ALL.len() as f64;
@@ -182,7 +185,8 @@ impl Counts {
     /// A run in which nothing interesting happened proves nothing.
     fn print_and_demand(&self, transactions: u64) {
         println!(
-            "history: {} transactions on stretched tables, {} batches, {} of {} reads cold, {} conflicts ({:.1} %), {} of them with rows that moved",
+            "history: {} transactions on stretched tables, {} batches, {} of {} reads cold, {} conflicts ({:.1} %), \
+             {} of them with rows that moved",
             self.committed,
             self.batches,
             self.cold_reads,

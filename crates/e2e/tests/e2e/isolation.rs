@@ -1,4 +1,5 @@
-//! Isolation specs under PostgreSQL's isolationtester: a batch is a step of a session (C-1), every outcome is in an expected file.
+//! Isolation specs under PostgreSQL's isolationtester: a batch is a step of a session (C-1), every outcome is in an
+//! expected file.
 
 use std::fs;
 use std::io::Write;
@@ -33,7 +34,8 @@ pub fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
     db.sql(
-        "CREATE FUNCTION batch(regclass) RETURNS bigint LANGUAGE c STRICT AS '$libdir/pg_stretch', 'stretch_test_batch_wrapper';
+        "CREATE FUNCTION batch(regclass) RETURNS bigint LANGUAGE c STRICT AS '$libdir/pg_stretch', \
+         'stretch_test_batch_wrapper';
          CREATE FUNCTION fold() RETURNS bigint LANGUAGE c AS '$libdir/pg_stretch', 'stretch_test_fold_wrapper';
          CREATE FUNCTION wait_for_upload() RETURNS void LANGUAGE plpgsql AS $$BEGIN
              WHILE EXISTS (SELECT FROM stretch.segment WHERE NOT retired AND object_key IS NULL) LOOP
@@ -112,7 +114,10 @@ fn run(cluster: &Cluster, spec: &str) -> String {
 #[test]
 fn exported_snapshots_see_each_row_once() {
     let (cluster, _endpoint, db) = server("isolation-export");
-    db.sql("CREATE TABLE t (id int PRIMARY KEY, done boolean NOT NULL); INSERT INTO t SELECT n, n <= 300 FROM generate_series(1, 600) n");
+    db.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, done boolean NOT NULL); INSERT INTO t SELECT n, n <= 300 \
+        FROM generate_series(1, 600) n",
+    );
     db.sql("SELECT stretch.enable_table('t', 'done')");
     let (exporter, importer) = (cluster.connect("postgres"), cluster.connect("postgres"));
     exporter.sql("BEGIN ISOLATION LEVEL REPEATABLE READ");
@@ -161,8 +166,8 @@ fn a_batch_never_queues_for_the_tables_lock() {
     assert_eq!(db.int("SELECT stretch.migrate('t')"), 3);
 }
 
-/// A session keeps the segments of the table's version that it read last. The version of a batch that was rolled back is not
-/// that of the batch that came instead, although both are the first (F12).
+/// A session keeps the segments of the table's version that it read last. The version of a batch that was rolled back
+/// is not that of the batch that came instead, although both are the first (F12).
 #[test]
 fn versions_of_the_same_length_are_told_apart() {
     let (cluster, _endpoint, db) = server("isolation-cache");

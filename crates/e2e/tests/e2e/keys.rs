@@ -1,4 +1,5 @@
-//! Unique keys over hot and cold rows: duplicates, ON CONFLICT, fields of errors (F13); filters and deferrable keys in modules.
+//! Unique keys over hot and cold rows: duplicates, ON CONFLICT, fields of errors (F13); filters and deferrable keys in
+//! modules.
 
 #[path = "keys/deferrable.rs"]
 mod deferrable;
@@ -88,12 +89,16 @@ fn on_conflict_do_nothing_skips_cold_keys() {
             .is_empty()
     );
     // Prepared, in a WITH clause, and under EXPLAIN ANALYZE.
-    db.sql("PREPARE add(int) AS INSERT INTO orders VALUES ($1, '2031-01-01', $1::text, 20000 + $1) ON CONFLICT DO NOTHING RETURNING id");
+    db.sql(
+        "PREPARE add(int) AS INSERT INTO orders VALUES ($1, '2031-01-01', $1::text, \
+        20000 + $1) ON CONFLICT DO NOTHING RETURNING id",
+    );
     assert_eq!(db.lines("EXECUTE add(2000)"), ["2000"]);
     for _ in 0..7 {
         assert!(db.lines("EXECUTE add(7)").is_empty());
     }
-    let with = "WITH added AS (INSERT INTO orders SELECT n, '2032-01-01', n::text, 30000 + n FROM generate_series(1, 3000, 999) n
+    let with = "WITH added AS (INSERT INTO orders SELECT n, '2032-01-01', n::text, 30000 + n \
+        FROM generate_series(1, 3000, 999) n
                  ON CONFLICT DO NOTHING RETURNING id) SELECT array_agg(id ORDER BY id) FROM added";
     assert_eq!(db.text(with), "{1999,2998}");
     db.sql("EXPLAIN ANALYZE INSERT INTO orders VALUES (8, '2033-01-01', 'x', 40000) ON CONFLICT DO NOTHING");

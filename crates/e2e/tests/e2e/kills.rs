@@ -1,4 +1,5 @@
-//! kill -9 at every durable step, and at random: content equals the model afterwards, and the next pass succeeds (I-2, I-3).
+//! kill -9 at every durable step, and at random: content equals the model afterwards, and the next pass succeeds (I-2,
+//! I-3).
 
 #[path = "kills/random.rs"]
 mod random;
@@ -23,7 +24,8 @@ enum Victim {
     Postmaster,
 }
 
-/// A server with the tables `t` (stretched: rows below 5000 are cold) and `plain`, which every transaction changes alike.
+/// A server with the tables `t` (stretched: rows below 5000 are cold) and `plain`, which every transaction changes
+/// alike.
 struct Bench {
     cluster: Cluster,
     endpoint: Endpoint,
@@ -59,7 +61,8 @@ impl Bench {
         self.next_id += 50;
     }
 
-    /// Brings the server to the place just before a step; the statement returned, or what the worker does after it, reaches it.
+    /// Brings the server to the place just before a step; the statement returned, or what the worker does after it,
+    /// reaches it.
     fn prepare(&mut self, step: Step, db: &Client, rng: &mut StdRng) -> String {
         use Step::*;
         match step {
@@ -79,11 +82,15 @@ impl Bench {
                 let delete = |table: &str| {
                     format!(
                         "DO $$ DECLARE i int; BEGIN
-                             FOR i IN SELECT id FROM plain_cold ORDER BY id LIMIT 300 LOOP DELETE FROM {table} WHERE id = i; END LOOP;
+                             FOR i IN SELECT id FROM plain_cold ORDER BY id LIMIT 300 LOOP DELETE FROM {table} \
+                             WHERE id = i; END LOOP;
                          END $$"
                     )
                 };
-                db.sql("DROP TABLE IF EXISTS plain_cold; CREATE TABLE plain_cold AS SELECT id FROM plain WHERE cold AND id < 5000");
+                db.sql(
+                    "DROP TABLE IF EXISTS plain_cold; CREATE TABLE plain_cold AS SELECT id FROM plain \
+                    WHERE cold AND id < 5000",
+                );
                 format!("BEGIN; {}; {}; COMMIT", delete("t"), delete("plain"))
             }
             ReauthorizeChosen | ReauthorizePinned | ReauthorizeClaimed | ReauthorizeRecorded | ReauthorizeCommitted => {
@@ -141,7 +148,8 @@ impl Bench {
         wait_until(&format!("a kill at {step:?} ({told:?})"), PATIENCE, || !order.exists());
         match victim {
             Victim::Itself => {
-                // The death of any process makes the postmaster restart all others; before it sees it, it lets others in.
+                // The death of any process makes the postmaster restart all others; before it sees it, it lets others
+                // in.
                 wait_until("the end of the sessions", PATIENCE, || {
                     witness.try_sql("SELECT 1").is_err()
                 });

@@ -57,7 +57,10 @@ fn staging_keeps_its_limit() {
             ("stretch.naptime", "100ms"),
         ],
     );
-    db.sql("CREATE TABLE t (id int NOT NULL, note text); INSERT INTO t SELECT g, md5(g::text) || md5((g + 1)::text) FROM generate_series(1, 100000) g");
+    db.sql(
+        "CREATE TABLE t (id int NOT NULL, note text); INSERT INTO t SELECT g, md5(g::text) || md5((g + 1)::text) \
+        FROM generate_series(1, 100000) g",
+    );
     enable_table(&db, "t", "id > 0");
     let open_to_all = |mode| {
         std::fs::set_permissions(endpoint.path(), std::fs::Permissions::from_mode(mode)).expect("our folder");
@@ -111,7 +114,8 @@ fn tables_of_very_many_and_of_no_columns_move() {
     let columns: Vec<String> = (1..=1600).map(|number| format!("c{number} boolean")).collect();
     let values: Vec<String> = (1..=1600).map(|number| format!("(g + {number}) % 3 = 0")).collect();
     db.sql(&format!(
-        "CREATE TABLE wide ({}); INSERT INTO wide SELECT {} FROM generate_series(1, 50) g; CREATE TABLE wide_before AS TABLE wide",
+        "CREATE TABLE wide ({}); INSERT INTO wide SELECT {} FROM generate_series(1, 50) g; \
+         CREATE TABLE wide_before AS TABLE wide",
         columns.join(", "),
         values.join(", ")
     ));
@@ -145,7 +149,8 @@ fn rows_that_can_never_move_stay_hot() {
     let (cluster, _endpoint, db) = server("limits-unmovable", &[]);
     db.sql(
         "CREATE DOMAIN small AS int; CREATE TYPE pair AS (a small, b text);
-         CREATE TABLE t (id int NOT NULL, p pair); INSERT INTO t SELECT g, ROW(g, 'x')::pair FROM generate_series(1, 100) g;
+         CREATE TABLE t (id int NOT NULL, p pair); INSERT INTO t SELECT g, ROW(g, 'x')::pair \
+         FROM generate_series(1, 100) g;
          ALTER DOMAIN small ADD CHECK (VALUE <= 97) NOT VALID",
     );
     enable_table(&db, "t", "id > 0");

@@ -1,4 +1,5 @@
-//! What broke neighbouring systems: vacuum that never comes, keys that a trigger changes, dumps of a schema, objects that cannot be read.
+//! What broke neighbouring systems: vacuum that never comes, keys that a trigger changes, dumps of a schema, objects
+//! that cannot be read.
 
 use crate::tables::stretched;
 use std::fs;
@@ -26,7 +27,8 @@ fn autovacuum_comes_after_migration() {
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
     db.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, note text) WITH (autovacuum_vacuum_threshold = 100, autovacuum_enabled = off);
+        "CREATE TABLE t (id int PRIMARY KEY, note text) WITH (autovacuum_vacuum_threshold = 100, \
+         autovacuum_enabled = off);
          INSERT INTO t SELECT n, repeat('x', 100) FROM generate_series(1, 20000) n;
          SELECT stretch.enable_table('t', 'id <= 15000')",
     );
@@ -63,7 +65,8 @@ fn what_a_before_trigger_changes_is_not_skipped() {
     assert_eq!(db.text("SELECT note FROM t WHERE id = 102"), "new");
     // A trigger of statements changes no row.
     db.sql(
-        "DROP TRIGGER moved ON t; CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        "DROP TRIGGER moved ON t; CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; \
+         END';
          CREATE TRIGGER s BEFORE INSERT ON t EXECUTE FUNCTION nothing();
          INSERT INTO t VALUES (2, 'new') ON CONFLICT DO NOTHING",
     );
@@ -115,7 +118,10 @@ fn a_schema_alone_has_empty_cold_sides_and_half_a_dump_is_loud() {
     psql("app", &script);
     let app = cluster.connect("app");
     assert_eq!(app.int("SELECT count(*) FROM t"), 0);
-    app.sql("INSERT INTO t VALUES (1, 'a'), (7, 'b'); UPDATE t SET note = 'c' WHERE id = 7; INSERT INTO t VALUES (1, 'd') ON CONFLICT (id) DO UPDATE SET note = excluded.note");
+    app.sql(
+        "INSERT INTO t VALUES (1, 'a'), (7, 'b'); UPDATE t SET note = 'c' WHERE id = 7; \
+        INSERT INTO t VALUES (1, 'd') ON CONFLICT (id) DO UPDATE SET note = excluded.note",
+    );
     app.fails("INSERT INTO t VALUES (1, 'e')", "23505");
     assert_eq!(
         app.text("SELECT string_agg(id || note, ' ' ORDER BY id) FROM t"),

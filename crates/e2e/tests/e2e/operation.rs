@@ -161,7 +161,10 @@ fn monitors_and_backup_roles_need_no_ownership() {
             monitor.fails(&format!("SELECT {call}"), "42501");
         }
     }
-    db.sql("GRANT SELECT ON stretch.status TO backup; GRANT EXECUTE ON FUNCTION stretch.check(), stretch.verify(regclass) TO backup");
+    db.sql(
+        "GRANT SELECT ON stretch.status TO backup; GRANT EXECUTE ON FUNCTION stretch.check(), \
+        stretch.verify(regclass) TO backup",
+    );
     let backup = cluster.connect_as("backup", "postgres");
     assert_eq!(backup.text("SELECT state FROM stretch.status"), "connected");
     assert!(backup.int("SELECT count(*) FROM stretch.check()") > 3);
@@ -187,7 +190,10 @@ fn status_and_log_say_what_is_so() {
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
-    db.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10); CREATE TABLE gone (id int); INSERT INTO gone SELECT generate_series(1, 10)");
+    db.sql(
+        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10); \
+        CREATE TABLE gone (id int); INSERT INTO gone SELECT generate_series(1, 10)",
+    );
     enable_table(&db, "gone", "id <= 5");
     drain(&db, "gone");
     purge(&db, "gone");
@@ -199,7 +205,8 @@ fn status_and_log_say_what_is_so() {
         db.lines("SELECT state, relation IS NULL, rows FROM stretch.segments"),
         ["retired|t|5"]
     );
-    // Heartbeats are not collected for ever. (One whose deletion meets trouble stays, so this comes before the trouble.)
+    // Heartbeats are not collected for ever. (One whose deletion meets trouble stays, so this comes before the
+    // trouble.)
     let leases = || {
         endpoint
             .objects()

@@ -68,7 +68,8 @@ fn window(cluster: &Cluster, db: &Client, log: &Client, open: Option<&Client>, n
         worked.unwrap_or_else(|error| panic!("{error}"));
     });
     let to = log.text("SELECT pg_current_wal_insert_lsn()");
-    // Records can be read once they are flushed. Restore points do not flush, the commit of a transaction that has written does.
+    // Records can be read once they are flushed. Restore points do not flush, the commit of a transaction that has
+    // written does.
     log.sql("SELECT pg_logical_emit_message(true, 'pitr', 'the window ended')");
     assert_eq!(content(db), before, "the extension's work changed the content");
     moments::window(db, log, &from, &to, before, open.is_some())
@@ -91,7 +92,8 @@ fn restores_to_drawn_moments_give_back_what_was_there() {
     cluster.create_database("shop");
     let db = cluster.connect("shop");
     db.sql(
-        "CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, day date, state text, amount numeric(12,3), note text)",
+        "CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, day date, state text, \
+         amount numeric(12,3), note text)",
     );
     burst(&mut r, &db);
     let endpoint = Endpoint::new();
@@ -109,7 +111,8 @@ fn restores_to_drawn_moments_give_back_what_was_there() {
             let open = cluster.connect("shop");
             open.sql(
                 "BEGIN; INSERT INTO t (day, state) SELECT date '2019-05-05', 'done' FROM generate_series(1, 30);
-                 UPDATE t SET amount = -1 WHERE state = 'open' AND id % 3 = 0; DELETE FROM t WHERE state = 'open' AND id % 5 = 0",
+                 UPDATE t SET amount = -1 WHERE state = 'open' AND id % 3 = 0; \
+                 DELETE FROM t WHERE state = 'open' AND id % 5 = 0",
             );
             open
         });

@@ -1,5 +1,5 @@
-//! Restores to points of every kind while clients write, beside the living original, from a restored server, and across two
-//! timeline switches: in each, the stretched table and its plain twin are alike. `STRETCH_POINTS` says how many.
+//! Restores to points of every kind while clients write, beside the living original, from a restored server, and across
+//! two timeline switches: in each, the stretched table and its plain twin are alike. `STRETCH_POINTS` says how many.
 
 use crate::seed::seed;
 use crate::twins::{self, Counts, StopAtEnd, alike, client};

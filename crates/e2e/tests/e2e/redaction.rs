@@ -1,4 +1,5 @@
-//! Statements that hold a secret are hidden: in pg_stat_activity, in the log, in what clients are told, in pg_stat_statements.
+//! Statements that hold a secret are hidden: in pg_stat_activity, in the log, in what clients are told, in
+//! pg_stat_statements.
 
 use std::time::Duration;
 use testkit::{Client, Cluster, SqlError, wait_until};
@@ -33,7 +34,8 @@ const FAILING: [&str; 14] = [
 const FUNCTIONS: &str = "
     CREATE FUNCTION built(secret text, tail text) RETURNS void LANGUAGE plpgsql AS $$
     BEGIN EXECUTE format('SELECT stretch.create_credential(''c'', ''i'', %L%s)', secret, tail); END $$;
-    CREATE FUNCTION wrapped(secret text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM stretch.open_master_key(secret); END $$";
+    CREATE FUNCTION wrapped(secret text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM \
+    stretch.open_master_key(secret); END $$";
 
 #[test]
 fn statements_that_fail_are_hidden_from_other_sessions() {

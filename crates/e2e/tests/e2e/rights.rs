@@ -206,7 +206,8 @@ fn cluster_with_roles(name: &str) -> (Cluster, Client) {
 /// `name(argument types)` of every function of the schema.
 fn functions(db: &Client) -> BTreeSet<String> {
     db.lines(
-        "SELECT p.proname || '(' || coalesce((SELECT string_agg(CASE t.oid WHEN 'timestamptz'::regtype THEN 'timestamptz'
+        "SELECT p.proname || '(' || coalesce((SELECT string_agg(CASE t.oid WHEN 'timestamptz'::regtype THEN \
+         'timestamptz'
                 ELSE format_type(t.oid, NULL) END, ',' ORDER BY a.n)
                 FROM unnest(p.proargtypes) WITH ORDINALITY a(oid, n) JOIN pg_type t USING (oid)), '') || ')'
          FROM pg_proc p WHERE p.pronamespace = 'stretch'::regnamespace",
@@ -269,13 +270,15 @@ fn functions_are_described_pinned_and_never_security_definer() {
     let bad = db.lines(
         "SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'stretch'::regnamespace
          AND (p.prosecdef OR p.provolatile <> 'v' OR p.proparallel <> 'u' OR obj_description(p.oid, 'pg_proc') IS NULL
-              OR NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), p.prorettype = 'fdw_handler'::regtype))",
+              OR NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), \
+              p.prorettype = 'fdw_handler'::regtype))",
     );
     assert!(bad.is_empty(), "{bad:?}");
     // Nobody but the superuser who made the extension writes its tables, and nobody else reads what is sealed.
     let writable = db.lines(
         "SELECT c.oid::regclass, r.rolname FROM pg_class c, pg_roles r
-         WHERE c.relnamespace = 'stretch'::regnamespace AND c.relkind = 'r' AND r.rolname IN ('dbo', 'member', 'tom', 'stranger')
+         WHERE c.relnamespace = 'stretch'::regnamespace AND c.relkind = 'r' AND r.rolname IN ('dbo', 'member', 'tom', \
+         'stranger')
          AND (has_table_privilege(r.oid, c.oid, 'INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER')
               OR c.relname IN ('master_key', 'credential', 'binding') AND has_table_privilege(r.oid, c.oid, 'SELECT')
               OR r.rolname IN ('tom', 'stranger') AND has_table_privilege(r.oid, c.oid, 'SELECT'))",
@@ -289,7 +292,8 @@ fn a_trojan_of_somebody_else_has_only_its_owners_rights() {
     db.sql("GRANT CREATE ON SCHEMA public TO stranger");
     let stranger = cluster.connect_as("stranger", "app");
     stranger.sql(
-        "CREATE FUNCTION trojan() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$ SELECT stretch.create_master_key('x') $$",
+        "CREATE FUNCTION trojan() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$ \
+         SELECT stretch.create_master_key('x') $$",
     );
     let dbo = cluster.connect_as("dbo", "app");
     dbo.fails("SELECT trojan()", "42501");

@@ -1,4 +1,5 @@
-//! What people without the right must not reach by filters, URLs, foreign tables or DROP, and what the owner must: pg_dump.
+//! What people without the right must not reach by filters, URLs, foreign tables or DROP, and what the owner must:
+//! pg_dump.
 
 use std::os::unix::fs::symlink;
 use testkit::{Client, Cluster, Endpoint, S3Server, Stop, digest, os, setup};
@@ -95,7 +96,10 @@ fn a_filter_cannot_become_superuser() {
     assert_eq!(admin.int("SELECT count(*) FROM stretch.stretched_table"), 0);
 
     // The usual `<` and `=` are those of pg_catalog, whatever the search path of owner, database and superuser says.
-    admin.sql("ALTER DATABASE app SET search_path = evil, pg_catalog, public; ALTER ROLE ALL SET search_path = evil, pg_catalog, public");
+    admin.sql(
+        "ALTER DATABASE app SET search_path = evil, pg_catalog, public; \
+        ALTER ROLE ALL SET search_path = evil, pg_catalog, public",
+    );
     cluster.restart();
     let admin = cluster.connect("app");
     let dbo = cluster.connect_as("dbo", "app");

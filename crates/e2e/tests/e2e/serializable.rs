@@ -1,4 +1,5 @@
-//! SERIALIZABLE transactions find each conflict over cold rows, and none with a batch that moves rows which they did not read (F29).
+//! SERIALIZABLE transactions find each conflict over cold rows, and none with a batch that moves rows which they did
+//! not read (F29).
 
 use crate::isolation::{server, table};
 use testkit::setup::{drain, enable_table};
@@ -64,8 +65,8 @@ impl Party {
     }
 }
 
-/// As of two doctors who may leave while the other stays: each reads both segments and kills rows of one. One of them gives up,
-/// whoever reads or kills first, by tombstones or by bitmaps, and though a fold comes between.
+/// As of two doctors who may leave while the other stays: each reads both segments and kills rows of one. One of them
+/// gives up, whoever reads or kills first, by tombstones or by bitmaps, and though a fold comes between.
 #[test]
 fn write_skew_over_cold_rows_is_found() {
     let (cluster, _endpoint, db) = server("serializable-skew");
@@ -126,7 +127,8 @@ fn segments_apart_are_no_conflict() {
     assert!(a.goes_on && b.goes_on);
 }
 
-/// A transaction that others are in conflict with stays, though a batch of the worker moves rows meanwhile: it read none of them.
+/// A transaction that others are in conflict with stays, though a batch of the worker moves rows meanwhile: it read
+/// none of them.
 #[test]
 fn batches_do_not_disturb_who_reads_other_rows() {
     let (cluster, _endpoint, db) = server("serializable-readers");
@@ -135,7 +137,8 @@ fn batches_do_not_disturb_who_reads_other_rows() {
     a.run("SELECT note FROM t WHERE id = 5");
     b.run("SELECT note FROM t WHERE id = 6");
     assert_eq!(drain(&db, "t"), 3);
-    // What `b` read is changed by `a`; were `a` in conflict with the batch, which is committed, one of them would have to go.
+    // What `b` read is changed by `a`; were `a` in conflict with the batch, which is committed, one of them would have
+    // to go.
     a.run("UPDATE t SET note = 'a' WHERE id = 6");
     a.commits();
     b.run("UPDATE t SET note = 'b' WHERE id = 4");

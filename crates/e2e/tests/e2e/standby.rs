@@ -1,4 +1,5 @@
-//! Standbys: reads of hot, staged and remote rows while the primary works, a recovery that pauses, a failover under load (F49).
+//! Standbys: reads of hot, staged and remote rows while the primary works, a recovery that pauses, a failover under
+//! load (F49).
 
 use crate::identity::await_state;
 use crate::seed::seed;

@@ -110,7 +110,8 @@ fn a_filter_is_made_of_pg_catalog_only() {
     let (cluster, _endpoint, db) = stretched("tables-filter");
     db.sql(
         "CREATE ROLE dbo LOGIN; ALTER DATABASE postgres OWNER TO dbo;
-         CREATE SCHEMA evil AUTHORIZATION dbo; CREATE COLLATION evil.mine (locale = 'C'); GRANT ALL ON SCHEMA public TO dbo",
+         CREATE SCHEMA evil AUTHORIZATION dbo; CREATE COLLATION evil.mine (locale = 'C'); \
+         GRANT ALL ON SCHEMA public TO dbo",
     );
     let dbo = cluster.connect_as("dbo", "postgres");
     dbo.sql(

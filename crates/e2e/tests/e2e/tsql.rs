@@ -42,7 +42,10 @@ fn tsql_runs_the_documented_script() {
     cluster.create_database("one");
     let one = cluster.connect("one");
     create(&one);
-    one.sql("CREATE TABLE orders (id int NOT NULL, day date NOT NULL); INSERT INTO orders SELECT n, '2014-01-01'::date + n FROM generate_series(1, 1000) n");
+    one.sql(
+        "CREATE TABLE orders (id int NOT NULL, day date NOT NULL); INSERT INTO orders \
+        SELECT n, '2014-01-01'::date + n FROM generate_series(1, 1000) n",
+    );
     // One block from nothing to a stretched table: each statement commits by itself.
     run(
         &one,
@@ -208,7 +211,8 @@ fn tsql_switches_remote_data_archive_off() {
     run(
         &db,
         &format!(
-            "{}{} CREATE FUNCTION f (@n int) RETURNS TABLE WITH SCHEMABINDING AS RETURN SELECT 1 AS is_eligible WHERE @n <= 90
+            "{}{} CREATE FUNCTION f (@n int) RETURNS TABLE WITH SCHEMABINDING AS RETURN SELECT 1 AS is_eligible \
+             WHERE @n <= 90
              ALTER TABLE t SET (REMOTE_DATA_ARCHIVE = ON (FILTER_PREDICATE = f(n), MIGRATION_STATE = OUTBOUND))",
             key_and_credential("cred"),
             enable("postgres", &endpoint)

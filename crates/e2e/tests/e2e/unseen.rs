@@ -1,4 +1,5 @@
-//! A server that loads the library and has no stretched table is the server that it was: the same errors, the same answers.
+//! A server that loads the library and has no stretched table is the server that it was: the same errors, the same
+//! answers.
 
 use testkit::Cluster;
 use testkit::regress::{Printed, Regress};
@@ -77,8 +78,8 @@ const RAISING: &str = r"
     CREATE DOMAIN small AS int CHECK (VALUE < 10);
     CREATE FUNCTION raise_it(code text) RETURNS int LANGUAGE plpgsql AS $$
     BEGIN
-        RAISE EXCEPTION 'no % in stock', 'tea' USING ERRCODE = code, DETAIL = 'd', HINT = 'h', COLUMN = 'co', CONSTRAINT = 'cn',
-            DATATYPE = 'dt', TABLE = 'ta', SCHEMA = 'sc';
+        RAISE EXCEPTION 'no % in stock', 'tea' USING ERRCODE = code, DETAIL = 'd', HINT = 'h',
+            COLUMN = 'co', CONSTRAINT = 'cn', DATATYPE = 'dt', TABLE = 'ta', SCHEMA = 'sc';
     END $$;
     CREATE FUNCTION outer_one(code text) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN raise_it(code); END';
     CREATE FUNCTION in_sql(code text) RETURNS int LANGUAGE sql AS 'SELECT outer_one(code) FROM plain';
@@ -111,7 +112,8 @@ const RAISING: &str = r"
     CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM raise_it('APP02'); RETURN NEW; END $$;
     CREATE TABLE guarded (id int);
     CREATE TRIGGER guard AFTER INSERT ON guarded FOR EACH ROW EXECUTE FUNCTION guard();
-    CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON guarded DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard();
+    CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON guarded DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION guard();
     CREATE FUNCTION folded() RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN raise_it('APP03'); END $$;
     CREATE EXTENSION postgres_fdw;
     DO $$BEGIN EXECUTE format('CREATE SERVER here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host %L, dbname %L)',
@@ -136,14 +138,16 @@ fn told(server: &Cluster) -> Printed {
             "SELECT by_text('{}')",
             "DO $$BEGIN PERFORM in_sql('{}'); END$$",
             "DO $$BEGIN RAISE EXCEPTION '%', asked('{}'); END$$",
-            // An aggregate's argument, a subplan, a sort and a parallel worker: errors from below many frames of the executor.
+            // An aggregate's argument, a subplan, a sort and a parallel worker: errors from below many frames of the
+            // executor.
             "SELECT sum(outer_one('{}')) FROM plain ORDER BY (SELECT max(raise_it('{}')) FROM plain)",
             "PREPARE p AS SELECT raise_it($1); EXECUTE p('{}')",
             "BEGIN; DECLARE c CURSOR FOR SELECT raise_it('{}'); FETCH c",
             "COPY (SELECT in_sql('{}')) TO STDOUT",
             "CREATE MATERIALIZED VIEW m AS SELECT raise_it('{}') AS n",
             "SET force_parallel_mode = on; SELECT in_sql('{}')",
-            "DO $$BEGIN PERFORM in_sql('{}'); EXCEPTION WHEN SQLSTATE '{}' THEN RAISE EXCEPTION 'caught %', SQLSTATE; END$$",
+            "DO $$BEGIN PERFORM in_sql('{}'); EXCEPTION WHEN SQLSTATE '{}' THEN \
+             RAISE EXCEPTION 'caught %', SQLSTATE; END$$",
         ] {
             statements.push(call.replace("{}", code));
         }
@@ -162,7 +166,8 @@ fn told(server: &Cluster) -> Printed {
             "INSERT INTO plain VALUES (2, NULL)",
             "BEGIN; SET CONSTRAINTS ALL DEFERRED; INSERT INTO plain VALUES (2, 2, 7); COMMIT",
             "INSERT INTO guarded VALUES (1)",
-            "BEGIN; ALTER TABLE guarded DISABLE TRIGGER guard; INSERT INTO guarded VALUES (1); UPDATE guarded SET id = 2; COMMIT",
+            "BEGIN; ALTER TABLE guarded DISABLE TRIGGER guard; INSERT INTO guarded VALUES (1); \
+             UPDATE guarded SET id = 2; COMMIT",
             "COPY plain FROM PROGRAM 'echo one'",
             "CREATE TABLE plain ()",
             "ALTER TABLE plain ADD CHECK (n > 5)",

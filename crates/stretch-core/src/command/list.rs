@@ -126,15 +126,16 @@ fn firing_trigger(trigger: Trigger) -> Decision {
     }
     if trigger.row && trigger.always {
         return refuse(
-            "a row trigger that fires always may belong to a tool that copies the table, and migration fires no trigger",
+            "a row trigger that fires always may belong to a tool that copies the table, \
+             and migration fires no trigger",
             "use ENABLE TRIGGER without ALWAYS",
         );
     }
     Allow
 }
 
-/// What the post-data section of a dump does to a table, and `--disable-triggers`, `-a`, `--clean` (F47). While there is
-/// no binding nothing migrates (F39), so what the dump's heap satisfied is still true of all rows.
+/// What the post-data section of a dump does to a table, and `--disable-triggers`, `-a`, `--clean` (F47). While there
+/// is no binding nothing migrates (F39), so what the dump's heap satisfied is still true of all rows.
 fn is_restore_of_table(command: Command) -> bool {
     matches!(
         command,
@@ -189,7 +190,8 @@ fn server(command: Command) -> Decision {
 fn remote_schema(command: Command, context: Context) -> Decision {
     match command {
         Comment | Revoke => Allow,
-        // A restore makes the children before the rows of the catalog that name them; until then they serve nothing (F33).
+        // A restore makes the children before the rows of the catalog that name them; until then they serve nothing
+        // (F33).
         ChangeOwner | Grant | CreateInside | Drop { .. } if !context.bound => Allow,
         Grant => refuse(
             "nobody reads the cold side directly",

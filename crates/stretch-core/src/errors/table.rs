@@ -8,7 +8,8 @@ pub const DISCONNECTED: ErrorDef = ErrorDef {
     sqlstate: "ST001",
     microsoft: Some(14842),
     message: "the database is disconnected from its endpoint: it was restored, copied, fenced or moved",
-    hint: "run stretch.create_master_key, stretch.create_credential and stretch.reauthorize; stretch.status names the reason",
+    hint: "run stretch.create_master_key, stretch.create_credential and stretch.reauthorize; \
+        stretch.status names the reason",
 };
 
 /// `ST002`: the table is not reconciled: part of its cold rows is not proven to be on the endpoint.

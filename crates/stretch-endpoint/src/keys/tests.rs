@@ -48,7 +48,8 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_key_is_another_key_or_none(db in uuid(), key in key(), at in any::<prop::sample::Index>(), with in "[ -~é]{0,2}") {
+    fn a_changed_key_is_another_key_or_none(db in uuid(), key in key(), at in any::<prop::sample::Index>(), with in "[ \
+        -~é]{0,2}") {
         let path = key.path(&db);
         let at = at.index(path.len());
         let changed = format!("{}{with}{}", &path[..at], &path[at + 1..]);

@@ -90,7 +90,8 @@ fn the_error_code_is_shown() {
     let error = run(async { s3_at(server.address, &options()).get("k").await });
     assert_eq!(
         error.expect_err("refused").to_string(),
-        "the endpoint refused the signature: the secret is wrong, or a proxy changes the request on its way (HTTP status 403, SignatureDoesNotMatch)"
+        "the endpoint refused the signature: the secret is wrong, or a proxy changes the request on its way (HTTP \
+         status 403, SignatureDoesNotMatch)"
     );
 }
 

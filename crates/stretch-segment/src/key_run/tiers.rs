@@ -6,8 +6,9 @@ use std::ops::Range;
 /// Runs that one of the next size is made of.
 pub const CHILDREN: usize = 4;
 
-/// Cuts a list of segments, oldest first, into groups of 1, 4, 16, … that begin at multiples of their size, so that a group
-/// stays what it is while segments are added. `rows` are those of each segment; a run has no more than it can hold.
+/// Cuts a list of segments, oldest first, into groups of 1, 4, 16, … that begin at multiples of their size, so that a
+/// group stays what it is while segments are added. `rows` are those of each segment; a run has no more than it can
+/// hold.
 pub fn tiers(rows: &[u64]) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let mut from = 0;

@@ -183,7 +183,9 @@ proptest! {
     }
 
     #[test]
-    fn any_shape_there_and_back(negative: bool, weight: i16, dscale in 0u16..=MAX_DSCALE, digits in vec(0u16..10_000, 0..40)) {
+    fn any_shape_there_and_back(
+        negative: bool, weight: i16, dscale in 0u16..=MAX_DSCALE, digits in vec(0u16..10_000, 0..40)
+    ) {
         let sign = if negative { 0x4000 } else { 0 };
         let given = wire([digits.len() as i32, weight.into(), sign, dscale.into()], &digits);
         let (mut payload, mut through, mut back) = (Vec::new(), Vec::new(), Vec::new());

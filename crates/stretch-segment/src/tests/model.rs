@@ -132,20 +132,27 @@ fn numerics(scale: u8) -> BoxedStrategy<Value> {
     prop_oneof![
         40 => (-999_999_999_999i128..=999_999_999_999).prop_map(move |v| numeric(v, scale.into())),
         1 => (any::<i128>(), 0u16..200).prop_map(|(v, s)| numeric(v.saturating_add(1), s)),
-        1 => (any::<bool>(), any::<i16>(), 0u16..500, vec(0u16..10_000, 0..30)).prop_map(|(negative, weight, dscale, digits)| {
-            let mut wire = Vec::new();
-            for word in [digits.len() as u16, weight as u16, if negative { 0x4000 } else { 0 }, dscale] {
-                wire.extend_from_slice(&word.to_be_bytes());
-            }
-            wire.extend(digits.iter().flat_map(|d| d.to_be_bytes()));
-            let mut disk = Vec::new();
-            numeric::wire_to_disk(&wire, &mut disk).unwrap();
-            disk
-        }),
+        1 => (any::<bool>(), any::<i16>(), 0u16..500, vec(0u16..10_000, 0..30)).prop_map(of_any_shape),
         1 => prop_oneof![Just(0xC000u16), Just(0xD000), Just(0xF000)].prop_map(|w| w.to_ne_bytes().to_vec()),
     ]
     .prop_map(Value::Numeric)
     .boxed()
+}
+
+fn of_any_shape((negative, weight, dscale, digits): (bool, i16, u16, Vec<u16>)) -> Vec<u8> {
+    let mut wire = Vec::new();
+    for word in [
+        digits.len() as u16,
+        weight as u16,
+        if negative { 0x4000 } else { 0 },
+        dscale,
+    ] {
+        wire.extend_from_slice(&word.to_be_bytes());
+    }
+    wire.extend(digits.iter().flat_map(|d| d.to_be_bytes()));
+    let mut disk = Vec::new();
+    numeric::wire_to_disk(&wire, &mut disk).unwrap();
+    disk
 }
 
 pub fn values(ty: ColumnType) -> BoxedStrategy<Value> {

@@ -1,4 +1,5 @@
-//! The WHERE clause of a filter function: a conjunction of disjunctions of tests of one column (stretch-behaviour §2.2).
+//! The WHERE clause of a filter function: a conjunction of disjunctions of tests of one column (stretch-behaviour
+//! §2.2).
 
 use super::constant::{Constant, MAX_DEPTH, constant, not_bare, subquery, too_deep};
 use super::moment::neutral;

@@ -127,7 +127,8 @@ fn filters_that_sql_server_refuses() {
 fn a_filter_is_replaced_by_a_looser_one_only() {
     let function = |predicate: &str| {
         let batch = format!(
-            "CREATE FUNCTION f (@d date, @i int) RETURNS TABLE WITH SCHEMABINDING AS RETURN (SELECT 1 AS e WHERE {predicate})"
+            "CREATE FUNCTION f (@d date, @i int) RETURNS TABLE WITH SCHEMABINDING AS RETURN (SELECT 1 AS e \
+             WHERE {predicate})"
         );
         match only(&batch) {
             Body::CreateFunction { function, .. } => function,

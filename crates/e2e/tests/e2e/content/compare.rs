@@ -34,7 +34,8 @@ impl Contents {
             let missing = without(&before.text, &after.text);
             let more = without(&after.text, &before.text);
             panic!(
-                "{when}: the content of {} changed (filter {:?}, columns {})\nmissing rows: {missing:#?}\nrows too many: {more:#?}\nsame bytes: {}",
+                "{when}: the content of {} changed (filter {:?}, columns {})\nmissing rows: \
+                 {missing:#?}\nrows too many: {more:#?}\nsame bytes: {}",
                 table.name,
                 table.filter,
                 table

@@ -1,9 +1,11 @@
 //! Hints of `check_table`, and those that other tests carry out.
 
-/// Situations in which a table `x` cannot be stretched: what makes it, part of the reason, and statements where the hint is none.
+/// Situations in which a table `x` cannot be stretched: what makes it, part of the reason, and statements where the
+/// hint is none.
 pub const REFUSALS: [(&str, &str, &str); 22] = [
     (
-        "CREATE TABLE x (id int, n int, twice int GENERATED ALWAYS AS (n * 2) STORED) PARTITION BY RANGE (id); CREATE TABLE x1 PARTITION OF x DEFAULT; INSERT INTO x VALUES (1, 1)",
+        "CREATE TABLE x (id int, n int, twice int GENERATED ALWAYS AS (n * 2) STORED) PARTITION BY RANGE (id); \
+         CREATE TABLE x1 PARTITION OF x DEFAULT; INSERT INTO x VALUES (1, 1)",
         "a partitioned table",
         "=x_whole",
     ),
@@ -70,22 +72,26 @@ pub const REFUSALS: [(&str, &str, &str); 22] = [
         "DROP INDEX x_part; CREATE UNIQUE INDEX ON x (id)",
     ),
     (
-        "CREATE TABLE x (id int); CREATE TRIGGER repack_trigger AFTER UPDATE ON x FOR EACH ROW EXECUTE FUNCTION nothing()",
+        "CREATE TABLE x (id int); CREATE TRIGGER repack_trigger AFTER UPDATE ON x FOR EACH ROW \
+         EXECUTE FUNCTION nothing()",
         "pg_repack is at work",
         "DROP TRIGGER repack_trigger ON x",
     ),
     (
-        "CREATE TABLE x (id int); CREATE TRIGGER a AFTER UPDATE ON x FOR EACH ROW EXECUTE FUNCTION nothing(); ALTER TABLE x ENABLE ALWAYS TRIGGER a",
+        "CREATE TABLE x (id int); CREATE TRIGGER a AFTER UPDATE ON x FOR EACH ROW EXECUTE FUNCTION nothing(); \
+         ALTER TABLE x ENABLE ALWAYS TRIGGER a",
         "is ENABLE ALWAYS",
         "",
     ),
     (
-        "CREATE TABLE x (id int); CREATE TRIGGER a AFTER UPDATE ON x REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION nothing()",
+        "CREATE TABLE x (id int); CREATE TRIGGER a AFTER UPDATE ON x REFERENCING OLD TABLE AS o FOR EACH STATEMENT \
+         EXECUTE FUNCTION nothing()",
         "has a transition table",
         "DROP TRIGGER a ON x; CREATE TRIGGER a AFTER UPDATE ON x FOR EACH ROW EXECUTE FUNCTION nothing()",
     ),
     (
-        "CREATE TABLE x (id int); CREATE TRIGGER stretch_unique_mine AFTER UPDATE ON x FOR EACH ROW EXECUTE FUNCTION nothing()",
+        "CREATE TABLE x (id int); CREATE TRIGGER stretch_unique_mine AFTER UPDATE ON x FOR EACH ROW \
+         EXECUTE FUNCTION nothing()",
         "reserved name",
         "",
     ),

@@ -71,17 +71,12 @@ pub fn statements() -> Vec<Row> {
         // The key cannot go: a cold key could be inserted once more.
         back("ALTER TABLE t DROP CONSTRAINT t_pkey"),
         back("ALTER TABLE ONLY t DROP CONSTRAINT t_pkey"),
-        back_after(
-            UNIQUE_INDEX,
-            "DROP INDEX u_id",
-        ),
-        back_after(
-            UNIQUE_INDEX,
-            "DROP INDEX CONCURRENTLY u_id",
-        ),
+        back_after(UNIQUE_INDEX, "DROP INDEX u_id"),
+        back_after(UNIQUE_INDEX, "DROP INDEX CONCURRENTLY u_id"),
         // Types of columns.
         back_after(
-            "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE u (id int, m mood); INSERT INTO u SELECT g, 'sad' FROM generate_series(1, 10) g; SELECT stretch.enable_table('u', 'id <= 5')",
+            "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE u (id int, m mood); \
+             INSERT INTO u SELECT g, 'sad' FROM generate_series(1, 10) g; SELECT stretch.enable_table('u', 'id <= 5')",
             "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
         ),
         back_after(DOMAINS, "ALTER DOMAIN d ADD CHECK (value <> 0)"),
@@ -94,7 +89,8 @@ pub fn statements() -> Vec<Row> {
             "ALTER TABLE t ADD FOREIGN KEY (n) REFERENCES other",
             "0A000",
             "CREATE FUNCTION there() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                IF NOT EXISTS (SELECT FROM other WHERE id = new.n) THEN RAISE foreign_key_violation; END IF; RETURN new; END $$;
+                IF NOT EXISTS (SELECT FROM other WHERE id = new.n) THEN RAISE foreign_key_violation; END IF; \
+                RETURN new; END $$;
              CREATE TRIGGER there BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION there()",
             "INSERT INTO t VALUES (30, 'x', 20)",
         ),
@@ -103,7 +99,8 @@ pub fn statements() -> Vec<Row> {
             "ALTER TABLE other ADD FOREIGN KEY (id) REFERENCES t",
             "0A000",
             "CREATE FUNCTION there() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                IF NOT EXISTS (SELECT FROM t WHERE id = new.id) THEN RAISE foreign_key_violation; END IF; RETURN new; END $$;
+                IF NOT EXISTS (SELECT FROM t WHERE id = new.id) THEN RAISE foreign_key_violation; END IF; RETURN new; \
+                END $$;
              CREATE TRIGGER there BEFORE UPDATE ON other FOR EACH ROW EXECUTE FUNCTION there()",
             "UPDATE other SET id = id WHERE id = 2",
         ),
@@ -111,7 +108,8 @@ pub fn statements() -> Vec<Row> {
             "Name the triggers that you mean, one by one",
             "ALTER TABLE t DISABLE TRIGGER ALL",
             "0A000",
-            "CREATE TRIGGER mine AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nothing(); ALTER TABLE t DISABLE TRIGGER mine",
+            "CREATE TRIGGER mine AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nothing(); \
+             ALTER TABLE t DISABLE TRIGGER mine",
             "UPDATE t SET note = 'x'",
         ),
         row(
@@ -122,7 +120,8 @@ pub fn statements() -> Vec<Row> {
             "SELECT 1",
         ),
         Row {
-            make: "CREATE TABLE u (id int CONSTRAINT small CHECK (id < 100)); INSERT INTO u VALUES (1); SELECT stretch.enable_table('u', 'id <= 5')",
+            make: "CREATE TABLE u (id int CONSTRAINT small CHECK (id < 100)); INSERT INTO u VALUES (1); \
+                SELECT stretch.enable_table('u', 'id <= 5')",
             ..row(
                 "Say it without ONLY",
                 "ALTER TABLE ONLY u DROP CONSTRAINT small",
@@ -138,7 +137,14 @@ pub fn statements() -> Vec<Row> {
             "CREATE TRIGGER r AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION nothing()",
             "INSERT INTO t VALUES (30, 'x', 1)",
         ),
-        row("Delete the rows, or drop the table", "TRUNCATE t", "0A000", "DELETE FROM t", "SELECT 1 / (1 - count(*)) FROM t"),
+        row(
+            "Delete the rows, or drop the table",
+            "TRUNCATE t",
+            "0A000",
+            "DELETE FROM t",
+            "SELECT 1 / (1 - \
+            count(*)) FROM t",
+        ),
         row(
             "Leave the stretched table out of the publication",
             "CREATE PUBLICATION pub FOR TABLE t, other",
@@ -155,10 +161,12 @@ pub fn statements() -> Vec<Row> {
         ),
         row(
             "Use a row trigger, or a transition table for INSERT only",
-            "CREATE TRIGGER a AFTER UPDATE ON t REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION nothing()",
+            "CREATE TRIGGER a AFTER UPDATE ON t REFERENCING OLD TABLE AS o FOR EACH STATEMENT \
+             EXECUTE FUNCTION nothing()",
             "0A000",
             "CREATE TRIGGER a AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nothing();
-             CREATE TRIGGER b AFTER INSERT ON t REFERENCING NEW TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION nothing()",
+             CREATE TRIGGER b AFTER INSERT ON t REFERENCING NEW TABLE AS o FOR EACH STATEMENT \
+             EXECUTE FUNCTION nothing()",
             "UPDATE t SET note = 'x'",
         ),
         Row {
@@ -178,7 +186,14 @@ pub fn statements() -> Vec<Row> {
             "DROP TABLE t CASCADE",
             "SELECT 1",
         ),
-        row("Grant on the stretched table instead", "GRANT SELECT ON CHILD TO pg_monitor", "0A000", "GRANT SELECT ON t TO pg_monitor", "SELECT 1"),
+        row(
+            "Grant on the stretched table instead",
+            "GRANT SELECT ON CHILD TO pg_monitor",
+            "0A000",
+            "GRANT \
+            SELECT ON t TO pg_monitor",
+            "SELECT 1",
+        ),
         row(
             "Grant on the stretched table instead",
             "GRANT SELECT ON ALL TABLES IN SCHEMA stretch_remote TO pg_monitor",
@@ -207,9 +222,29 @@ pub fn statements() -> Vec<Row> {
             "SELECT stretch.enable_table('other', 'id < 5')",
             "SELECT 1",
         ),
-        row("Leave it as it is", "ALTER SERVER stretch OPTIONS (a '1')", "0A000", "SELECT 1", "SELECT 1"),
-        row("Use another schema", "CREATE TABLE stretch_remote.mine (a int)", "0A000", "CREATE TABLE mine (a int)", "SELECT 1"),
-        row("Use another schema", "CREATE TABLE stretch.mine (a int)", "0A000", "CREATE TABLE mine (a int)", "SELECT 1"),
+        row(
+            "Leave it as it is",
+            "ALTER SERVER stretch OPTIONS (a '1')",
+            "0A000",
+            "SELECT 1",
+            "SELECT 1",
+        ),
+        row(
+            "Use another schema",
+            "CREATE TABLE stretch_remote.mine (a int)",
+            "0A000",
+            "CREATE TABLE mine \
+            (a int)",
+            "SELECT 1",
+        ),
+        row(
+            "Use another schema",
+            "CREATE TABLE stretch.mine (a int)",
+            "0A000",
+            "CREATE TABLE mine \
+            (a int)",
+            "SELECT 1",
+        ),
         row(
             "Publish tables by name",
             "CREATE PUBLICATION pub FOR TABLES IN SCHEMA stretch",
@@ -264,7 +299,8 @@ pub fn statements() -> Vec<Row> {
             )
         },
         Row {
-            make: "CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new ;END'; CREATE TRIGGER same BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION same()",
+            make: "CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new ;END'; \
+                CREATE TRIGGER same BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION same()",
             ..row(
                 "Use INSERT ... SELECT ... WHERE NOT EXISTS (SELECT FROM the table WHERE the key is the same)",
                 "INSERT INTO t VALUES (2, 'new', 1) ON CONFLICT DO NOTHING",
@@ -296,7 +332,8 @@ pub fn statements() -> Vec<Row> {
         ),
         row(
             "Name the row by its key instead",
-            "BEGIN; DECLARE c CURSOR FOR SELECT * FROM t WHERE id = 2; FETCH c; UPDATE t SET note = 'x' WHERE CURRENT OF c",
+            "BEGIN; DECLARE c CURSOR FOR SELECT * FROM t WHERE id = 2; FETCH c; \
+             UPDATE t SET note = 'x' WHERE CURRENT OF c",
             "0A000",
             "ROLLBACK; UPDATE t SET note = 'x' WHERE id = 2",
             "SELECT 1",
@@ -384,7 +421,8 @@ pub fn statements() -> Vec<Row> {
 }
 
 /// A unique index that no constraint stands on.
-const UNIQUE_INDEX: &str = "CREATE TABLE u (id int); CREATE UNIQUE INDEX u_id ON u (id); INSERT INTO u SELECT generate_series(1, 10); SELECT stretch.enable_table('u', 'id <= 5')";
+const UNIQUE_INDEX: &str = "CREATE TABLE u (id int); CREATE UNIQUE INDEX u_id ON u (id); \
+    INSERT INTO u SELECT generate_series(1, 10); SELECT stretch.enable_table('u', 'id <= 5')";
 
 /// A domain below the domain of a column.
 pub const DOMAINS: &str = "CREATE DOMAIN d AS int; CREATE DOMAIN over AS d; \
@@ -408,7 +446,8 @@ pub fn functions() -> Vec<Row> {
                 "Use or_replace => true, or stretch.alter_credential",
                 "SELECT stretch.create_credential('more', 'i', 's')",
                 "42710",
-                "SELECT stretch.create_credential('more', 'i', 's', or_replace => true); SELECT stretch.alter_credential('more', 'i', 's')",
+                "SELECT stretch.create_credential('more', 'i', 's', or_replace => true); \
+                 SELECT stretch.alter_credential('more', 'i', 's')",
                 "SELECT stretch.drop_credential('more')",
             )
         },

@@ -1,5 +1,5 @@
-//! Finds what a history of list appends must not show, as Elle does: lost, doubled, reordered and aborted appends, and cycles
-//! of dependencies. Pure: the histories come from `workload`.
+//! Finds what a history of list appends must not show, as Elle does: lost, doubled, reordered and aborted appends, and
+//! cycles of dependencies. Pure: the histories come from `workload`.
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -134,8 +134,8 @@ fn appends(
     }
 }
 
-/// Cycles that the level forbids: of writes and reads of them at any level, with one unseen write from REPEATABLE READ on, any
-/// under SERIALIZABLE.
+/// Cycles that the level forbids: of writes and reads of them at any level, with one unseen write from REPEATABLE READ
+/// on, any under SERIALIZABLE.
 fn cycles(
     history: &[Txn],
     last: &BTreeMap<u32, Vec<u64>>,

@@ -17,7 +17,8 @@ const COLD: f64 = 0.85;
 pub const CLIENTS: u64 = 8;
 
 /// The table, filled.
-pub const TABLE: &str = "CREATE TABLE work (id int PRIMARY KEY, band int NOT NULL, cold boolean NOT NULL, balance bigint NOT NULL, list bigint[] NOT NULL);
+pub const TABLE: &str = "CREATE TABLE work (id int PRIMARY KEY, band int NOT NULL, cold boolean NOT NULL, \
+    balance bigint NOT NULL, list bigint[] NOT NULL);
      INSERT INTO work SELECT n, n, true, 0, '{}' FROM generate_series(0, 59) n";
 
 /// What a run has done.
@@ -44,8 +45,8 @@ pub struct Demand {
     pub cold: f64,
 }
 
-/// How much longer than asked a run goes on for its demand. The rarest, moving rows that somebody waits for, come at least half
-/// as often as demanded on a busy machine.
+/// How much longer than asked a run goes on for its demand. The rarest, moving rows that somebody waits for, come at
+/// least half as often as demanded on a busy machine.
 const PATIENCE: u64 = 20;
 
 impl Demand {

@@ -24,7 +24,8 @@ fn runs(cluster: &Cluster) -> Vec<std::path::PathBuf> {
     files
 }
 
-/// A key that is new, or that of a hot row, needs nothing of the endpoint; one that is cold is never taken for a new one.
+/// A key that is new, or that of a hot row, needs nothing of the endpoint; one that is cold is never taken for a new
+/// one.
 #[test]
 fn random_keys_need_no_endpoint() {
     let cluster = Cluster::builder("keys-random")

@@ -49,7 +49,8 @@ fn kills_at_random_lose_nothing() {
         counts.committed.load(Ordering::Relaxed),
     );
     println!(
-        "kills: {kills} at random, {} transactions, {} retried, {} wrote cold rows, {} connections lost, {migrated} batches",
+        "kills: {kills} at random, {} transactions, {} retried, {} wrote cold rows, {} connections lost, \
+         {migrated} batches",
         counts.committed.load(Ordering::Relaxed),
         counts.retried.load(Ordering::Relaxed),
         counts.cold_writes.load(Ordering::Relaxed),

@@ -44,7 +44,8 @@ pub struct Window {
 pub fn window(db: &Client, log: &Client, from: &str, to: &str, content: String, open: bool) -> Window {
     let file = |relation: &str| {
         db.text(&format!(
-            "SELECT format('/%s/%s fork main', (SELECT oid FROM pg_database WHERE datname = current_database()), pg_relation_filenode('{relation}'))"
+            "SELECT format('/%s/%s fork main', (SELECT oid FROM pg_database \
+             WHERE datname = current_database()), pg_relation_filenode('{relation}'))"
         ))
     };
     let (segment, detail, staged) = (

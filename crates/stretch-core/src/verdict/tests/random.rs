@@ -36,7 +36,9 @@ prop_compose! {
             return EndpointFacts::Unreachable;
         }
         EndpointFacts::Seen(Seen {
-            highest: highest.map(|(generation, nonce, had_heartbeat)| HighestClaim { generation, nonce, had_heartbeat }),
+            highest: highest.map(|(generation, nonce, had_heartbeat)| HighestClaim {
+                generation, nonce, had_heartbeat,
+            }),
             newest_heartbeat: newest.map(|(generation, nonce, sequence, lsn_in_history)| Heartbeat {
                 generation, nonce, sequence, lsn: 1, lsn_in_history,
             }),

@@ -15,12 +15,14 @@ const ROWS: u32 = 200;
 const LENGTH: Duration = Duration::from_secs(3);
 const ROUNDS: u64 = 5;
 
-/// The same clients on a plain table and on a stretched one; to both the same rows are added, which batches move in the second.
+/// The same clients on a plain table and on a stretched one; to both the same rows are added, which batches move in the
+/// second.
 pub fn run(cluster: &Cluster, db: &Client) {
     db.sql(&format!("CREATE SEQUENCE new_ids START {}", ROWS + 1));
     for table in ["plain", "stretched"] {
         db.sql(&format!(
-            "CREATE TABLE busy_{table} (id bigint PRIMARY KEY, cold boolean NOT NULL, n int NOT NULL) WITH (fillfactor = 50);
+            "CREATE TABLE busy_{table} (id bigint PRIMARY KEY, cold boolean NOT NULL, \
+             n int NOT NULL) WITH (fillfactor = 50);
              INSERT INTO busy_{table} SELECT g, false, 0 FROM generate_series(1, {ROWS}) g; ANALYZE busy_{table}"
         ));
     }
@@ -35,7 +37,8 @@ pub fn run(cluster: &Cluster, db: &Client) {
     }
     let [plain, stretched] = shares.map(median);
     println!(
-        "SERIALIZABLE on {ROWS} hot rows, {CLIENTS} clients, beside {:.0} batches of other rows a second: {plain:.1} % of the commits run again plain, {stretched:.1} % stretched",
+        "SERIALIZABLE on {ROWS} hot rows, {CLIENTS} clients, beside {:.0} batches of other rows a second: \
+         {plain:.1} % of the commits run again plain, {stretched:.1} % stretched",
         batches.load(Ordering::Relaxed) as f64 / (ROUNDS as f64 * LENGTH.as_secs_f64())
     );
 }

@@ -1,7 +1,7 @@
 //! What unique keys cost on hot inserts.
 //!
-//! A third table is plain but for a statement trigger that gets the new rows as a transition table and does nothing: the part of
-//! the cost that PostgreSQL asks of any check of all new rows.
+//! A third table is plain but for a statement trigger that gets the new rows as a transition table and does nothing:
+//! the part of the cost that PostgreSQL asks of any check of all new rows.
 
 use crate::median;
 use std::time::{Duration, Instant};
@@ -75,7 +75,8 @@ pub fn run(db: &Client, name: &str, key: &str) {
         let [plain, trigger, stretched] = times.map(median);
         let more = |time: f64| 100.0 * (time / plain - 1.0);
         println!(
-            "{what}, {name} keys, {segments} segments: {:.2} ms plain, {:+.1} % with an empty trigger, {:+.1} % stretched",
+            "{what}, {name} keys, {segments} segments: {:.2} ms plain, {:+.1} % with an empty trigger, \
+             {:+.1} % stretched",
             plain * 1e3,
             more(trigger),
             more(stretched)

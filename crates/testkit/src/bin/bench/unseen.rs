@@ -1,5 +1,5 @@
-//! What a server pays that loads the library and has no stretched table: pgbench with and without it, in turn, and on a third
-//! server like the second, which tells how much two equal servers differ.
+//! What a server pays that loads the library and has no stretched table: pgbench with and without it, in turn, and on a
+//! third server like the second, which tells how much two equal servers differ.
 
 use crate::median;
 use testkit::{Cluster, os};
@@ -45,7 +45,8 @@ pub fn run() {
             again.push(speeds[2] / speeds[1]);
         }
         println!(
-            "{what}: the library loaded, nothing stretched: {} of the transactions per second without it; a second server without it: {}",
+            "{what}: the library loaded, nothing stretched: {} of the transactions per second without it; \
+             a second server without it: {}",
             shown(with),
             shown(again)
         );

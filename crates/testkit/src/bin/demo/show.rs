@@ -127,7 +127,8 @@ impl Show {
     pub fn how_to_remove(&self) {
         let dir = run_dir::path().display();
         println!(
-            "\nTo stop and remove all of it:\n  for f in {dir}/*/data/postmaster.pid; do kill -QUIT $(head -n 1 $f); done; rm -rf {dir}"
+            "\nTo stop and remove all of it:\n  for f in {dir}/*/data/postmaster.pid; do kill -QUIT $(head -n 1 $f); \
+             done; rm -rf {dir}"
         );
     }
 }

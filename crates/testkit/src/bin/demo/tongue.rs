@@ -36,7 +36,8 @@ impl Tongue {
                 db,
                 &format!(
                     "CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'a password nobody would guess';
-                     CREATE DATABASE SCOPED CREDENTIAL {CREDENTIAL} WITH IDENTITY = 'demo', SECRET = 'unused by a folder';"
+                     CREATE DATABASE SCOPED CREDENTIAL {CREDENTIAL} WITH IDENTITY = 'demo', \
+                     SECRET = 'unused by a folder';"
                 ),
             ),
         }
@@ -52,9 +53,11 @@ impl Tongue {
             Tongue::Tsql => batch(
                 db,
                 &format!(
-                    "ALTER DATABASE [postgres] SET REMOTE_DATA_ARCHIVE = ON (SERVER = '{url}', CREDENTIAL = {CREDENTIAL});
+                    "ALTER DATABASE [postgres] SET REMOTE_DATA_ARCHIVE = ON (SERVER = '{url}', \
+                     CREDENTIAL = {CREDENTIAL});
                      CREATE FUNCTION dbo.cold_flights (@hour datetimeoffset) RETURNS TABLE WITH SCHEMABINDING AS RETURN
-                         SELECT 1 AS is_eligible WHERE @hour < CONVERT(datetimeoffset, '2013-11-25T00:00:00+00:00', 127);
+                         SELECT 1 AS is_eligible WHERE @hour < CONVERT(datetimeoffset, '2013-11-25T00:00:00+00:00', \
+                         127);
                      ALTER TABLE dbo.flights SET (REMOTE_DATA_ARCHIVE = ON (
                          FILTER_PREDICATE = dbo.cold_flights(time_hour), MIGRATION_STATE = OUTBOUND));"
                 ),

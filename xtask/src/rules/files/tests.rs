@@ -1,11 +1,9 @@
-//! Each rule about source files is broken once, and once kept.
+//! Each rule about a source file is broken once, and once kept.
 
 use super::*;
 
 fn breaches(path: &str, text: &str) -> Vec<String> {
-    let mut breaches = Vec::new();
-    source(Path::new(path), text, &mut breaches);
-    breaches
+    check(&Tree::of(&[(path, text)]))
 }
 
 #[test]
