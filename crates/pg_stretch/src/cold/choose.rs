@@ -1,11 +1,10 @@
 //! Which segments and row groups a scan must read: those that neither statistics nor key filters rule out (design §7, F12, F13).
 
-use super::columns;
 use super::conditions::{self, Equal};
 use super::counters::Counters;
 use super::key_filter::{self, Hasher};
 use super::reader::{Ask, Reader};
-use super::segments;
+use super::{columns, segments};
 use crate::catalog::rows::{Segment, UniqueKey};
 use crate::catalog::tables;
 use crate::pg::error::Result;

@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-pub use super::text::of_string as text;
+pub use super::encoding::of_string as text;
 
 /// `schema.table`, each part quoted where needed; the OID when the relation is gone.
 pub fn relation(oid: pg_sys::Oid) -> String {

@@ -1,6 +1,6 @@
 //! The requests about migration that the worker carries out: migrate, drain, purge_staged.
 
-use super::database::Worker;
+use super::state::Worker;
 use crate::catalog;
 use crate::movement::upload::{self, Step};
 use crate::pg::error::{Error, Result};

@@ -1,11 +1,7 @@
 //! The worker of one database: serves requests, keeps claim and heartbeat, migrates, uploads and purges.
 
-use super::key_runs::KeyRuns;
-use super::tidy::Tidy;
+use super::state::Worker;
 use crate::catalog;
-use crate::endpoint::identity::Identity;
-use crate::movement::migrate::Mover;
-use crate::movement::upload::Uploader;
 use crate::pg::error::Result;
 use crate::pg::{gucs, request, shmem, txn};
 use pgrx::prelude::*;
@@ -27,19 +23,6 @@ pub extern "C-unwind" fn stretch_worker_main(arg: pg_sys::Datum) {
     unsafe { pg_sys::before_shmem_exit(Some(leave), pg_sys::Datum::from(0)) };
     request::forget_running();
     Worker::new().work(database);
-}
-
-/// State of the worker between two rounds.
-pub struct Worker {
-    began: Instant,
-    /// Claim, marker, heartbeat, verdict.
-    pub identity: Identity,
-    /// Batches.
-    pub mover: Mover,
-    /// Uploads and purges.
-    pub uploader: Uploader,
-    tidy: Tidy,
-    key_runs: KeyRuns,
 }
 
 /// Takes the slot; false when another worker has it.
@@ -90,17 +73,6 @@ unsafe extern "C-unwind" fn leave(code: i32, _arg: pg_sys::Datum) {
 }
 
 impl Worker {
-    fn new() -> Self {
-        Self {
-            began: Instant::now(),
-            identity: Identity::default(),
-            mover: Mover::default(),
-            uploader: Uploader::default(),
-            tidy: Tidy::default(),
-            key_runs: KeyRuns::default(),
-        }
-    }
-
     fn work(&mut self, database: pg_sys::Oid) {
         let mut idle_rounds = 0;
         loop {

@@ -6,6 +6,7 @@ mod key_runs;
 pub mod launcher;
 pub mod serve;
 pub mod settings;
+mod state;
 mod tidy;
 mod turns;
 

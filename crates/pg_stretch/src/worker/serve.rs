@@ -1,7 +1,7 @@
 //! Dispatch of requests that backends hand to the worker.
 
 use super::calls;
-use super::database::Worker;
+use super::state::Worker;
 use crate::pg::error::{Error, Result};
 use crate::pg::request::Taken;
 use crate::pg::txn;

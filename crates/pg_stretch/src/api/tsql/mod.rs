@@ -5,14 +5,16 @@
 //! calls of the functions of schema stretch with arguments; no value ever becomes part of SQL text.
 
 mod names;
+mod parse_error;
 mod run;
 
 use crate::endpoint::redact;
 use crate::pg::error::{Error, OrRaise, Result, notice};
 use crate::pg::{names as pg_names, txn};
+use parse_error::from_parser;
 use pgrx::prelude::*;
 use stretch_core::errors;
-use stretch_tsql::{Kind, Position, Statement, Step, Variables};
+use stretch_tsql::{Position, Statement, Step, Variables};
 
 /// Tells the server that the handlers are version 1 functions.
 const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
@@ -147,24 +149,4 @@ fn located<T>(at: Position, f: impl FnOnce() -> Result<T>) -> Result<T> {
         error.detail = Some(parts.join("\n"));
         error
     })
-}
-
-/// An error of the parser with its place and number.
-fn from_parser(error: &stretch_tsql::Error) -> Error {
-    let sqlstate = match error.kind {
-        Kind::Syntax => "42601",
-        Kind::Unsupported => errors::UNSUPPORTED.sqlstate,
-        Kind::Name => errors::NOT_FOUND.sqlstate,
-        Kind::Type => "42804",
-        Kind::Value => errors::BAD_ARGUMENT.sqlstate,
-        Kind::Filter => errors::FILTER_UNFIT.sqlstate,
-        Kind::Replacement => errors::FILTER_NOT_LOOSER.sqlstate,
-    };
-    Error {
-        constraint: None,
-        sqlstate: sqlstate.into(),
-        message: error.to_string(),
-        detail: Some(format!("Microsoft error number {}.", error.number)),
-        hint: error.supported.clone(),
-    }
 }

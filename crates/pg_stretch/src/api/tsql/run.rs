@@ -1,6 +1,7 @@
 //! What each statement does: the call of a function of schema stretch, or of a procedure of schema sys, with arguments.
 
-use super::{from_parser, names};
+use super::names;
+use super::parse_error::from_parser;
 use crate::catalog;
 use crate::catalog::snapshot::Latest;
 use crate::pg::error::{Error, Result, notice};

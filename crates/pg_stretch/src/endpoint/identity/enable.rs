@@ -1,8 +1,8 @@
 //! The worker's part of `stretch.enable_database`: probe, first branch, first claim, then one local transaction (F20, F21).
 
 use super::marker::{self, Intent};
+use super::state::{Claim, Identity};
 use super::watch::{bind, claim_body, created_by};
-use super::{Claim, Identity};
 use crate::catalog::stretched::none_stretched;
 use crate::catalog::tables;
 use crate::endpoint::open;

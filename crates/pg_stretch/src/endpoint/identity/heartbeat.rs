@@ -1,11 +1,11 @@
 //! Keeping a claim: numbered heartbeats every quarter of the lease time, each followed by a look whether the claim is
 //! still the highest (F41). The number is in the marker before it is on the endpoint (F6).
 
-use super::{Claim, Identity, Phase, history, open_bound, publish};
+use super::state::{Beat, Beats, Claim, Identity, Phase, open_bound};
+use super::{history, publish};
 use crate::endpoint::open;
 use crate::pg::error::{Error, Result, log};
-use crate::pg::gucs;
-use crate::pg::io::{self, Ticket};
+use crate::pg::{gucs, io};
 use pgrx::pg_sys;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,17 +14,6 @@ use stretch_endpoint::bodies::{FORMAT, LeaseBody};
 use stretch_endpoint::claim::{Validity, validate_claim};
 use stretch_endpoint::lease::{Heartbeat, heartbeat};
 use stretch_endpoint::{Endpoint, EndpointError};
-
-type Beat = std::result::Result<(Heartbeat, Validity), EndpointError>;
-
-/// State of the heartbeats under one claim.
-pub struct Beats {
-    ticket: Option<Ticket<Beat>>,
-    /// The heartbeat that was not answered: it is repeated with the very same content.
-    pending: Option<LeaseBody>,
-    due: Instant,
-    failing: bool,
-}
 
 impl Beats {
     /// The first heartbeat is due at once: a claim that never had one fences nobody (F20).

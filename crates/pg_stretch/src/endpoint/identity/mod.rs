@@ -7,61 +7,25 @@ mod heartbeat;
 pub mod history;
 pub mod marker;
 mod publish;
+mod state;
 mod watch;
 
-pub use gate::local_verdict;
-pub use gate::{is_disconnected, judge_again, require_connected, require_read};
-pub use watch::{bind, claim_body, created_by};
-
-use super::open;
 use crate::catalog::rows::{Binding, Database};
 use crate::catalog::tables;
 use crate::pg::error::{Result, report};
 use crate::pg::txn;
+pub use gate::local_verdict;
+pub use gate::{is_disconnected, judge_again, require_connected, require_read};
 use history::History;
-use marker::{Locked, MarkerFile};
+use marker::Locked;
 use pgrx::pg_sys;
-use std::sync::Arc;
+use state::Phase;
+pub use state::{Claim, Identity};
 use std::time::Instant;
 use stretch_core::errors;
 use stretch_core::state::DatabaseState;
 use stretch_core::verdict::{self, EndpointFacts, Facts, Next, Reason, Verdict};
-use stretch_endpoint::Endpoint;
-use uuid::Uuid;
-
-/// The claim that this database holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
-    pub db: Uuid,
-    pub branch: Uuid,
-    pub generation: u64,
-    pub nonce: Uuid,
-}
-
-/// Where the worker is in forming and keeping its verdict.
-#[derive(Default)]
-enum Phase {
-    /// Nothing was looked at yet.
-    #[default]
-    Start,
-    /// Watching what others do on the branch.
-    Watching(Box<watch::Watch>),
-    /// Trying to create the next claim.
-    Claiming(Box<watch::Claiming>),
-    /// The claim is ours; heartbeats go on.
-    Connected(Box<heartbeat::Beats>),
-    /// Only an administrator can change anything.
-    Disconnected,
-}
-
-/// The worker's view of its claim; lives as long as the worker.
-#[derive(Default)]
-pub struct Identity {
-    phase: Phase,
-    marker: Option<MarkerFile>,
-    verdict: Verdict,
-    claim: Option<Claim>,
-}
+pub use watch::{bind, claim_body, created_by};
 
 /// What the catalog says about this database.
 struct Catalog {
@@ -80,14 +44,6 @@ fn read_catalog() -> Result<Option<Catalog>> {
             database,
             binding: tables::binding(snapshot)?,
         }))
-    })
-}
-
-/// The bound endpoint, opened in a transaction of its own.
-fn open_bound() -> Result<Arc<Endpoint>> {
-    txn::run(|| {
-        // SAFETY: inside a transaction with an active snapshot.
-        open::bound(unsafe { pg_sys::GetActiveSnapshot() })
     })
 }
 
@@ -131,7 +87,7 @@ impl Identity {
             next: Some(Next::WatchOn),
         };
         publish::publish(&self.verdict, verdict::may_read(self.verdict.state, &local), None);
-        self.phase = Phase::Watching(Box::new(watch::Watch::new(catalog.database, binding, local, history)));
+        self.phase = Phase::Watching(Box::new(state::Watch::new(catalog.database, binding, local, history)));
         self.watch()
     }
 
@@ -229,7 +185,7 @@ impl Identity {
         };
         self.claim = Some(claim);
         publish::publish(&self.verdict, true, Some(&claim));
-        self.phase = Phase::Connected(Box::new(heartbeat::Beats::new(Instant::now())));
+        self.phase = Phase::Connected(Box::new(state::Beats::new(Instant::now())));
     }
 
     /// Disconnects by hand, or because another incarnation took over.

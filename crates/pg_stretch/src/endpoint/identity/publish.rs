@@ -1,9 +1,8 @@
 //! Publishing of the verdict in shared memory, for every backend of the database, and in the server log.
 
-use super::Claim;
+use super::state::Claim;
 use crate::catalog::tables;
-use crate::pg::shmem;
-use crate::pg::{error, txn};
+use crate::pg::{error, shmem, txn};
 use pgrx::pg_sys;
 use stretch_core::state::DatabaseState;
 use stretch_core::verdict::Verdict;

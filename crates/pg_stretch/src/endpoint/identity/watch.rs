@@ -2,40 +2,24 @@
 
 use super::history::{self, History};
 use super::marker::Intent;
-use super::{Claim, Identity, Phase, facts, open_bound, publish};
+use super::state::{Claim, Claiming, Identity, Look, Phase, Watch, open_bound};
+use super::{facts, publish};
 use crate::catalog::rows::{Binding, Database};
 use crate::endpoint::open;
 use crate::pg::error::{Error, Result, log};
-use crate::pg::io::{self, Ticket};
-use crate::pg::{gucs, spi, txn};
+use crate::pg::{gucs, io, spi, txn};
 use pgrx::pg_sys;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stretch_core::ids::BranchId;
 use stretch_core::verdict::{EndpointFacts, Facts, LocalFacts, Movement, Reason, Verdict};
-use stretch_endpoint::bodies::{ClaimBody, FORMAT, LeaseBody};
+use stretch_endpoint::Endpoint;
+use stretch_endpoint::bodies::{ClaimBody, FORMAT};
 use stretch_endpoint::claim::ClaimOutcome;
-use stretch_endpoint::{Endpoint, EndpointError};
 use uuid::Uuid;
 
 /// How long a promoted standby waits for its old primary to fall silent (F19b).
 const PROMOTION_WAIT: Duration = Duration::from_secs(300);
-
-type Look = std::result::Result<(Option<ClaimBody>, Option<LeaseBody>), EndpointError>;
-
-/// The watch over a branch.
-pub struct Watch {
-    pub database: Database,
-    pub binding: Binding,
-    local: LocalFacts,
-    history: History,
-    ticket: Option<Ticket<Look>>,
-    last_read: Option<Instant>,
-    /// Newest heartbeat at the last successful read, and since when it stands still.
-    newest: Option<(Option<(u64, u64)>, Instant)>,
-    first_move: Option<Instant>,
-    reads: u32,
-}
 
 impl Watch {
     pub fn new(database: Database, binding: Binding, local: LocalFacts, history: History) -> Self {
@@ -72,15 +56,6 @@ impl Watch {
             Movement::StillWatching
         }
     }
-}
-
-/// An attempt to claim the next generation.
-pub struct Claiming {
-    database: Database,
-    binding: Binding,
-    body: ClaimBody,
-    verdict: Verdict,
-    ticket: Ticket<std::result::Result<ClaimOutcome, EndpointError>>,
 }
 
 async fn look(endpoint: Arc<Endpoint>, db: Uuid, branch: Uuid) -> Look {

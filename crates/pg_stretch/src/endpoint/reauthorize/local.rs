@@ -1,16 +1,15 @@
 //! The local half of `reauthorize` and `reconcile`: reading the segments and writing down what was found.
 
-use super::Catalog;
+use super::recorded::Recorded;
 use super::remote::Listing;
 use crate::catalog::rows::{StretchedTable, UniqueKey};
 use crate::endpoint::identity;
-use crate::pg::error::{Error, Result};
-use crate::pg::text::Text;
+use crate::pg::error::Result;
 use crate::pg::{names, spi, steps};
 use pgrx::pg_sys;
 use std::collections::BTreeSet;
-use stretch_core::ids::{BranchId, SegmentId, TableId};
-use stretch_core::reconcile::{CatalogSegment, Finding, Plan};
+use stretch_core::ids::{BranchId, TableId};
+use stretch_core::reconcile::{Finding, Plan};
 use stretch_core::state::QueryMode;
 use stretch_core::verdict::Reason;
 use stretch_endpoint::bodies::ClaimBody;
@@ -40,50 +39,6 @@ fn sql_uuid(id: &Uuid) -> pgrx::Uuid {
     pgrx::Uuid::from_bytes(*id.as_bytes())
 }
 
-/// Live segments with their checksums.
-pub fn segments() -> Result<(Vec<CatalogSegment>, Vec<[u8; 32]>)> {
-    let rows = spi::rows(
-        "SELECT segment_id, table_id, object_key, byte_size, etag, staged, uploaded_at IS NOT NULL, sha256
-         FROM stretch.segment WHERE NOT retired ORDER BY segment_id",
-        &[],
-        |row| {
-            let uuid = |number| {
-                row.get::<pgrx::Uuid>(number)
-                    .map(|id| id.map(|id| Uuid::from_bytes(*id.as_bytes())))
-            };
-            Ok((
-                uuid(1)?.zip(uuid(2)?),
-                row.get::<Text>(3)?.map(String::from),
-                row.get::<i64>(4)?,
-                row.get::<Text>(5)?.map(String::from),
-                row.get::<bool>(6)?,
-                row.get::<bool>(7)?,
-                row.get::<Vec<u8>>(8)?,
-            ))
-        },
-    )?;
-    let mut segments = Vec::with_capacity(rows.len());
-    let mut hashes = Vec::with_capacity(rows.len());
-    for (ids, object_key, size, etag, staged, uploaded, sha256) in rows {
-        let (Some((segment, table)), Some(size), Some(sha256)) =
-            (ids, size, sha256.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()))
-        else {
-            return Err(Error::internal("a row of stretch.segment is damaged"));
-        };
-        segments.push(CatalogSegment {
-            segment_id: SegmentId::from_uuid(segment),
-            table_id: TableId::from_uuid(table),
-            object_key,
-            byte_size: size as u64,
-            etag,
-            staged: staged.unwrap_or(false),
-            uploaded: uploaded.unwrap_or(false),
-        });
-        hashes.push(sha256);
-    }
-    Ok((segments, hashes))
-}
-
 /// Binds the database to its new branch.
 pub fn bind_branch(url: &str, credential: &str, branch: Uuid, body: &ClaimBody, retention_seconds: i64) -> Result<()> {
     spi::execute(
@@ -103,7 +58,13 @@ pub fn bind_branch(url: &str, credential: &str, branch: Uuid, body: &ClaimBody, 
 }
 
 /// Writes the findings into the segments' rows.
-pub fn apply(plan: &Plan, listing: &Listing, catalog: &Catalog, scope: Scope, notices: &mut Vec<String>) -> Result<()> {
+pub fn apply(
+    plan: &Plan,
+    listing: &Listing,
+    catalog: &Recorded,
+    scope: Scope,
+    notices: &mut Vec<String>,
+) -> Result<()> {
     let mut lost = 0;
     for ((segment, _, finding), before) in plan.findings.iter().zip(&catalog.segments) {
         let id = || sql_uuid(&segment.uuid());
@@ -156,7 +117,7 @@ pub fn apply(plan: &Plan, listing: &Listing, catalog: &Catalog, scope: Scope, no
 /// One row per stretched table; `write` records whether each is reconciled.
 pub fn report(
     plan: &Plan,
-    catalog: &Catalog,
+    catalog: &Recorded,
     only: Option<TableId>,
     write: bool,
     notices: &mut Vec<String>,

@@ -7,73 +7,24 @@
 //! point is taken up by the next one and leaks nothing (F21).
 
 mod local;
+mod recorded;
 mod remote;
 
 use super::identity::enable::text_argument;
 use super::identity::{Claim, Identity, claim_body, created_by};
 use super::open;
-use crate::catalog::rows::{Binding, Database, StretchedTable};
 use crate::catalog::tables;
 use crate::pg::error::{Error, Result};
 use crate::pg::{io, steps, txn};
 use local::Row;
 use pgrx::pg_sys;
+use recorded::Recorded;
 use serde_json::{Value, json};
 use stretch_core::errors;
 use stretch_core::ids::TableId;
-use stretch_core::reconcile::CatalogSegment;
 use stretch_endpoint::bodies::{BranchJson, FORMAT};
 use stretch_endpoint::claim::ClaimOutcome;
 use uuid::Uuid;
-
-/// What the catalog of this moment says.
-pub struct Catalog {
-    pub database: Database,
-    pub binding: Option<Binding>,
-    pub tables: Vec<StretchedTable>,
-    pub segments: Vec<CatalogSegment>,
-    /// SHA-256 of each segment, in the same order.
-    pub hashes: Vec<[u8; 32]>,
-}
-
-impl Catalog {
-    /// Reads it in the current transaction.
-    pub fn read(snapshot: pg_sys::Snapshot) -> Result<Self> {
-        let database = tables::database(snapshot)?.ok_or_else(crate::catalog::stretched::not_enabled)?;
-        open::check_format(&database)?;
-        let stretched = tables::stretched_tables(snapshot)?;
-        let (segments, hashes) = local::segments()?;
-        Ok(Self {
-            database,
-            binding: tables::binding(snapshot)?,
-            tables: stretched,
-            segments,
-            hashes,
-        })
-    }
-
-    /// The branches whose objects this catalog refers to.
-    pub fn branches(&self) -> Vec<Uuid> {
-        let mut branches: Vec<Uuid> = self.database.lineage.iter().map(|branch| branch.uuid()).collect();
-        branches.extend(self.binding.as_ref().map(|binding| binding.branch_id.uuid()));
-        branches.extend(
-            self.segments
-                .iter()
-                .filter_map(|segment| remote::branch_of(segment.object_key.as_deref()?)),
-        );
-        branches.sort_unstable();
-        branches.dedup();
-        branches
-    }
-
-    /// The branch from which `branch` is made. An interrupted call may have bound `branch` itself already.
-    fn parent_of(&self, branch: Uuid) -> Option<Uuid> {
-        let lineage = self.database.lineage.iter().map(|known| known.uuid());
-        let bound = self.binding.as_ref().map(|binding| binding.branch_id.uuid());
-        let mut before = lineage.filter(|known| *known != branch);
-        before.next_back().or(bound.filter(|bound| *bound != branch))
-    }
-}
 
 /// Answer of both requests: one row per table, and what to tell the caller.
 #[derive(Default)]
@@ -104,7 +55,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     let (catalog, url, endpoint) = txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
-        let catalog = Catalog::read(snapshot)?;
+        let catalog = Recorded::read(snapshot)?;
         let url = given.unwrap_or(&catalog.database.endpoint).to_string();
         let endpoint = open::open_existing(&url, &credential, snapshot)?;
         Ok((catalog, url, endpoint))
@@ -216,7 +167,7 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
             None => None,
             Some(oid) => Some(stretched(pg_sys::Oid::from(oid as u32), snapshot)?),
         };
-        Ok((Catalog::read(snapshot)?, open::bound(snapshot)?, only))
+        Ok((Recorded::read(snapshot)?, open::bound(snapshot)?, only))
     })?;
     let mut catalog = catalog;
     catalog.keep_only(only);
@@ -247,20 +198,6 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
         steps::reached(steps::RefillCommitted);
     }
     Ok(report.answer())
-}
-
-impl Catalog {
-    fn keep_only(&mut self, table: Option<TableId>) {
-        let Some(table) = table else {
-            return;
-        };
-        let keep: Vec<bool> = self.segments.iter().map(|segment| segment.table_id == table).collect();
-        let mut flags = keep.iter();
-        self.segments.retain(|_| *flags.next().unwrap_or(&false));
-        let mut flags = keep.iter();
-        self.hashes.retain(|_| *flags.next().unwrap_or(&false));
-        self.tables.retain(|stretched| stretched.table_id == table);
-    }
 }
 
 fn stretched(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<TableId> {

@@ -1,6 +1,6 @@
 //! Everything that `reauthorize` and `reconcile` ask of the endpoint; these futures run on the I/O thread.
 
-use super::Catalog;
+use super::recorded::{Recorded, branch_of};
 use crate::endpoint::open;
 use crate::pg::error::Error;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -40,11 +40,6 @@ pub struct Doubtful {
 
 /// The copy of a doubtful object: its new key, or `None` when it is gone.
 pub type Copies = HashMap<SegmentId, Option<String>>;
-
-/// Branch that an object key lies in.
-pub fn branch_of(key: &str) -> Option<Uuid> {
-    key.split('/').nth(1)?.parse().ok()
-}
 
 /// An endpoint that does not hold this database at all is the wrong one (ST007).
 pub fn error(error: EndpointError) -> Error {
@@ -155,7 +150,7 @@ pub async fn claim_branch(
 
 impl Listing {
     /// What this listing can serve of the catalog.
-    pub fn compare(&self, catalog: &Catalog, content_etag: bool) -> Plan {
+    pub fn compare(&self, catalog: &Recorded, content_etag: bool) -> Plan {
         compare(&catalog.segments, &self.objects, content_etag, &self.in_trash)
     }
 
@@ -176,7 +171,7 @@ impl Listing {
     }
 
     /// Objects of other branches that serve a segment under another name than the recorded one.
-    pub fn moved_keys(&self, plan: &Plan, catalog: &Catalog, own: Uuid) -> BTreeMap<Uuid, Vec<String>> {
+    pub fn moved_keys(&self, plan: &Plan, catalog: &Recorded, own: Uuid) -> BTreeMap<Uuid, Vec<String>> {
         let mut moved = self.keys_by_branch(plan);
         moved.remove(&own);
         let recorded: HashSet<&str> = catalog
@@ -191,7 +186,7 @@ impl Listing {
     }
 
     /// The objects whose only right name is marked.
-    pub fn in_doubt(&self, plan: &Plan, catalog: &Catalog) -> Vec<Doubtful> {
+    pub fn in_doubt(&self, plan: &Plan, catalog: &Recorded) -> Vec<Doubtful> {
         plan.findings
             .iter()
             .zip(&catalog.hashes)

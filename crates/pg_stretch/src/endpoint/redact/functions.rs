@@ -22,7 +22,7 @@ const C_LANGUAGE: pg_sys::Oid = pg_sys::Oid::from_u32(13);
 pub unsafe fn executes(function: pg_sys::Oid) {
     // SAFETY: the caller's promise.
     if unsafe { takes_secret(function) } {
-        super::mark();
+        super::mark::mark();
     }
 }
 

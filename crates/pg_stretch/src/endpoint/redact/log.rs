@@ -1,6 +1,8 @@
 //! The log hook: statements, parameters and messages that hold a secret are replaced before they are written or sent.
 
-use super::{MASK, is_secret, statement_is_secret, text};
+use super::copies::MASK;
+use super::mark::statement_is_secret;
+use super::text::{self, is_secret};
 use crate::pg::hook;
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_char};
@@ -37,7 +39,7 @@ unsafe fn redact(report: &mut pg_sys::ErrorData) {
     };
     // The text of a nested statement, which functions and blocks put together while they run.
     if nested {
-        super::mark();
+        super::mark::mark();
     }
     let secret = statement_is_secret();
     if secret {
@@ -56,7 +58,7 @@ unsafe fn redact(report: &mut pg_sys::ErrorData) {
 /// Leaves out what PostgreSQL says of the statement by itself.
 fn hide_statement(report: &mut pg_sys::ErrorData) {
     // A statement that fails before it is analyzed passes no other hook.
-    super::mask_activity();
+    super::mark::mask_activity();
     report.hide_stmt = true;
     report.hide_ctx = true;
     report.context = std::ptr::null_mut();

@@ -4,32 +4,27 @@
 //! its errors show. What is written before anything ran (`log_statement`) can be judged by its text only;
 //! `create_credential_from_file` keeps secrets out of statements altogether.
 
+mod copies;
 mod functions;
 mod log;
+mod mark;
 mod text;
 mod utility;
 
+pub use copies::MASK;
 pub use functions::executes;
+pub use mark::{mark, mask_activity};
 pub use utility::Shown;
 
 pub use text::is_secret;
 
-use crate::pg::{hook, raw};
+use crate::pg::hook;
 use pgrx::pg_sys;
-use std::cell::Cell;
-use std::ffi::{CStr, c_char};
-
-/// What is shown instead of a statement.
-pub const MASK: &CStr = c"(hidden by pg_stretch: the statement names a secret)";
+use std::ffi::CStr;
 
 static mut PREV_ANALYZE: pg_sys::post_parse_analyze_hook_type = None;
 static mut PREV_START: pg_sys::ExecutorStart_hook_type = None;
 static mut PREV_RUN: pg_sys::ExecutorRun_hook_type = None;
-
-thread_local! {
-    /// Statement (address and start time) and whether it holds a secret: texts are searched once.
-    static JUDGED: Cell<(usize, i64, bool)> = const { Cell::new((0, 0, false)) };
-}
 
 /// Puts the hooks in front of those of other libraries; in the postmaster only.
 pub fn install() {
@@ -44,47 +39,6 @@ pub fn install() {
         pg_sys::ExecutorRun_hook = Some(run);
         pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut());
         pg_sys::RegisterSubXactCallback(Some(at_end_of_part), std::ptr::null_mut());
-    }
-}
-
-/// The statement that the client sent: its address and when it began. `None` outside of one.
-fn current_statement() -> Option<(usize, i64)> {
-    // SAFETY: a global, and a getter.
-    unsafe {
-        let statement = pg_sys::debug_query_string;
-        (!statement.is_null()).then(|| (statement as usize, raw::GetCurrentStatementStartTimestamp()))
-    }
-}
-
-/// From now on the statement that the client sent counts as one that holds a secret, whatever its text looks like.
-pub fn mark() {
-    if let Some((address, started)) = current_statement() {
-        JUDGED.set((address, started, true));
-        mask_activity();
-        utility::blank_all();
-    }
-}
-
-/// Whether the statement that the client sent holds a secret.
-pub fn statement_is_secret() -> bool {
-    let Some((address, started)) = current_statement() else {
-        return false;
-    };
-    let (known_address, known_started, known) = JUDGED.get();
-    if (address, started) == (known_address, known_started) {
-        return known;
-    }
-    // SAFETY: the address is that of a string that lives as long as the statement.
-    let secret = is_secret(unsafe { CStr::from_ptr(address as *const c_char) }.to_bytes());
-    JUDGED.set((address, started, secret));
-    secret
-}
-
-/// Replaces what pg_stat_activity shows of this session.
-pub fn mask_activity() {
-    if statement_is_secret() {
-        // SAFETY: copies the text into the session's own entry.
-        unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, MASK.as_ptr()) };
     }
 }
 

@@ -4,20 +4,11 @@
 //! Of a statement that runs code (DO, CALL) it may turn out only later that it holds one; the copy is blanked then, before the hooks
 //! behind ours look at it for the second time.
 
-use super::{MASK, is_secret, statement_is_secret};
+use super::copies::{COPIES, blank, current_statement};
+use super::mark::statement_is_secret;
+use super::text::is_secret;
 use pgrx::pg_sys;
-use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char};
-
-thread_local! {
-    /// The copies that are in use, outermost first. What an error leaves behind goes with the next statement of the client.
-    static COPIES: RefCell<Copies> = const { RefCell::new(Copies { of: None, texts: Vec::new() }) };
-}
-
-struct Copies {
-    of: Option<(usize, i64)>,
-    texts: Vec<*mut c_char>,
-}
 
 /// The text to pass on, and how many copies were in use before it.
 pub struct Shown {
@@ -55,7 +46,7 @@ impl Shown {
             blank(copy);
         }
         COPIES.with_borrow_mut(|copies| {
-            let now = super::current_statement();
+            let now = current_statement();
             if copies.of != now {
                 // SAFETY: texts of a statement that is over; each was made by `into_raw` and is released once.
                 copies
@@ -76,7 +67,7 @@ impl Shown {
     pub fn done(&self) {
         let Some(depth) = self.depth else { return };
         COPIES.with_borrow_mut(|copies| {
-            if copies.of == super::current_statement() && depth < copies.texts.len() {
+            if copies.of == current_statement() && depth < copies.texts.len() {
                 // SAFETY: as above; the statement and those inside it are over.
                 copies
                     .texts
@@ -84,26 +75,5 @@ impl Shown {
                     .for_each(|old| drop(unsafe { CString::from_raw(old) }));
             }
         });
-    }
-}
-
-/// The statement turned out to hold a secret while it runs.
-pub fn blank_all() {
-    COPIES.with_borrow(|copies| {
-        if copies.of == super::current_statement() {
-            copies.texts.iter().for_each(|copy| blank(*copy));
-        }
-    });
-}
-
-/// The mask, then blanks up to the old length.
-fn blank(copy: *mut c_char) {
-    // SAFETY: a copy of ours that ends with a zero, which stays.
-    unsafe {
-        let length = CStr::from_ptr(copy).to_bytes().len();
-        let mask = MASK.to_bytes();
-        for at in 0..length {
-            *copy.add(at) = mask.get(at).copied().unwrap_or(b' ') as c_char;
-        }
     }
 }

@@ -75,7 +75,7 @@ fn read_from(path: &Path) -> Result<Option<ServiceKey>> {
         .map_err(|error| trouble("read the service key file", path, &error))?;
     ServiceKey::from_file_bytes(&bytes)
         .map(Some)
-        .map_err(super::vault_error)
+        .map_err(super::failed::vault_error)
 }
 
 /// Writes a temporary file and links it into place: never a half key, never over another one.

@@ -1,6 +1,9 @@
 //! Opening of the master key and of credentials with this server's service key; nothing opened is kept.
 
+mod failed;
 pub mod key_file;
+
+pub use failed::vault_error;
 
 use crate::catalog::scan::{Key, KeyValue, scan};
 use crate::pg::error::{Error, Result};
@@ -127,16 +130,4 @@ pub fn open(sealed: &SealedCredential, snapshot: pg_sys::Snapshot) -> Result<Cre
 pub fn no_credential(name: &str) -> Error {
     Error::new(&errors::NOT_FOUND, format!("credential \"{name}\" does not exist"))
         .hint("Run stretch.create_credential first.")
-}
-
-/// An error of the vault, without any secret.
-pub fn vault_error(error: VaultError) -> Error {
-    match error {
-        VaultError::WrongPassword => Error::new(&errors::WRONG_PASSWORD, error.to_string()),
-        VaultError::TooLong => Error::argument(error.to_string()),
-        VaultError::UnknownVersion => Error::new(&errors::NEWER_FORMAT, error.to_string()),
-        VaultError::WrongKey | VaultError::Damaged | VaultError::BadServiceKey => {
-            Error::new(&errors::MASTER_KEY_NOT_OPEN, error.to_string())
-        }
-    }
 }

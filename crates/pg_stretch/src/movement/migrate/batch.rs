@@ -3,8 +3,9 @@
 use super::careful::Failures;
 use super::encode::{Encoder, Unfit};
 use super::keys::Keys;
+use super::progress::Progress;
 use super::scan::{self, Scanned};
-use super::{Progress, allowed, delete};
+use super::{allowed, delete};
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::scan::relation_oid;
 use crate::catalog::stretched::not_stretched;

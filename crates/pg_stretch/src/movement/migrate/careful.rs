@@ -1,7 +1,7 @@
 //! Filters that fail on some rows (`100 / (q - 10) > 5`): the filter is asked block by block, and row by row where a block fails, each time
 //! in a subtransaction. Rows on which it fails stay hot; all others move.
 
-use super::scan;
+use super::statement;
 use crate::catalog::rows::StretchedTable;
 use crate::pg::attempt::attempt;
 use crate::pg::error::{Error, Result};
@@ -90,10 +90,10 @@ impl<'a> Careful<'a> {
 
     /// Identities from `within.0` (inclusive) to `within.1` (exclusive), of all rows or of those that the filter selects.
     fn ask(&self, within: &(String, String), filtered: bool) -> Result<HashSet<(u32, u16)>> {
-        let sql = scan::statement(self.table, &[], Some(within), filtered)?;
+        let sql = statement::statement(self.table, &[], Some(within), filtered)?;
         attempt(|| {
             // SAFETY: one SELECT of the identity, planned and run like the scan itself, under its snapshot.
-            unsafe { scan::identities(&sql, self.snapshot) }
+            unsafe { statement::identities(&sql, self.snapshot) }
         })
     }
 }

@@ -6,7 +6,9 @@ mod careful;
 mod delete;
 mod encode;
 mod keys;
+mod progress;
 mod scan;
+mod statement;
 
 use crate::catalog;
 use crate::catalog::record::{self, Direction};
@@ -15,8 +17,9 @@ use crate::pg::error::{Error, Result, log};
 use crate::pg::{gucs, steps, txn};
 use careful::Failures;
 use pgrx::pg_sys;
+use progress::Progress;
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use stretch_core::batch::{Activity, Demand, LastScan, Limits};
 use stretch_core::errors;
@@ -29,26 +32,6 @@ pub use batch::Outcome;
 const BATCH_TIME: Duration = Duration::from_secs(20);
 /// Tries of one batch that meets a serialization failure or a value that needs another form.
 const TRIES: usize = 20;
-
-/// What is remembered about one table between batches; lost with the worker, never needed for correctness.
-#[derive(Default)]
-pub struct Progress {
-    /// First block of the next scan (F44).
-    next_block: u32,
-    /// Columns whose send function is not exact: they travel through the output function.
-    through_output: HashSet<i32>,
-    /// Rows that do not encode, skipped in this pass (F44).
-    unfit: HashSet<(u32, u16)>,
-    /// The filter fails on some rows.
-    careful: bool,
-    /// On which, in this pass.
-    filter_failures: Failures,
-    failures: u32,
-    rest_until: Option<Instant>,
-    eligible_since: Option<Instant>,
-    last_scan: Option<LastScan>,
-    last_error: Option<String>,
-}
 
 /// The worker's migrator.
 #[derive(Default)]

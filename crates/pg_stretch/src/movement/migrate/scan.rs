@@ -4,9 +4,9 @@
 use super::careful::{Careful, Failures};
 use super::encode::{Encoder, Unfit};
 use super::keys::Keys;
+use super::statement::{item_pointer, receiver, run_into, statement};
 use crate::catalog::rows::StretchedTable;
 use crate::pg::error::{Error, Result};
-use crate::pg::names::quote_ident;
 use crate::pg::plan::plan;
 use crate::pg::scratch::Scratch;
 use crate::pg::type_io::Formats;
@@ -173,80 +173,6 @@ unsafe fn execute(
     sink.failure.take().map_or(Ok(()), Err)
 }
 
-/// A receiver of identities.
-#[repr(C)]
-struct Identities {
-    /// What PostgreSQL calls; must come first.
-    receiver: pg_sys::DestReceiver,
-    found: HashSet<(u32, u16)>,
-}
-
-/// The identities that a SELECT of them finds.
-pub unsafe fn identities(sql: &CString, snapshot: pg_sys::Snapshot) -> Result<HashSet<(u32, u16)>> {
-    let mut identities = Identities {
-        receiver: receiver(receive_identity),
-        found: HashSet::new(),
-    };
-    // SAFETY: it begins with the receiver and outlives the run.
-    unsafe { run_into((&raw mut identities).cast(), sql, plan(sql), snapshot) };
-    Ok(identities.found)
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn receive_identity(
-    slot: *mut pg_sys::TupleTableSlot,
-    receiver: *mut pg_sys::DestReceiver,
-) -> bool {
-    // SAFETY: the slot has one column, the identity; the receiver is the first field of what `identities` made.
-    unsafe {
-        if (*slot).tts_nvalid < 1 {
-            pg_sys::slot_getsomeattrs_int(slot, 1);
-        }
-        (*receiver.cast::<Identities>())
-            .found
-            .insert(item_pointer(*(*slot).tts_values));
-    }
-    true
-}
-
-type Receive = unsafe extern "C-unwind" fn(*mut pg_sys::TupleTableSlot, *mut pg_sys::DestReceiver) -> bool;
-
-fn receiver(receive: Receive) -> pg_sys::DestReceiver {
-    pg_sys::DestReceiver {
-        receiveSlot: Some(receive),
-        rStartup: Some(startup),
-        rShutdown: Some(shutdown),
-        rDestroy: Some(shutdown),
-        mydest: pg_sys::CommandDest::DestNone,
-    }
-}
-
-unsafe fn run_into(
-    receiver: *mut pg_sys::DestReceiver,
-    sql: &CString,
-    plan: *mut pg_sys::PlannedStmt,
-    snapshot: pg_sys::Snapshot,
-) {
-    // SAFETY: the caller's receiver outlives the run.
-    unsafe {
-        let query = pg_sys::CreateQueryDesc(
-            plan,
-            sql.as_ptr(),
-            snapshot,
-            std::ptr::null_mut(),
-            receiver,
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-            0,
-        );
-        pg_sys::ExecutorStart(query, 0);
-        pg_sys::ExecutorRun(query, pg_sys::ScanDirection::ForwardScanDirection, 0, true);
-        pg_sys::ExecutorFinish(query);
-        pg_sys::ExecutorEnd(query);
-        pg_sys::FreeQueryDesc(query);
-    }
-}
-
 /// Blocks of the heap now.
 unsafe fn blocks(relation: pg_sys::Oid) -> u32 {
     // SAFETY: the batch holds a lock on the relation.
@@ -263,34 +189,6 @@ fn rows(request: &ScanRequest<'_>, window: Option<&(String, String)>) -> Result<
     statement(request.table, request.encoders, window, !request.careful)
 }
 
-/// A SELECT of the whole heap, or of the identities `window.0` (inclusive) to `window.1` (exclusive).
-pub fn statement(
-    table: &StretchedTable,
-    columns: &[Encoder],
-    window: Option<&(String, String)>,
-    filtered: bool,
-) -> Result<CString> {
-    let mut sql = String::from("SELECT ctid");
-    for encoder in columns {
-        sql.push_str(", ");
-        sql.push_str(&quote_ident(&encoder.column.name));
-    }
-    sql.push_str(&format!(" FROM ONLY {}", crate::pg::names::relation(table.relation)));
-    let mut conditions = Vec::new();
-    if let Some(filter) = table.filter.as_ref().filter(|_| filtered) {
-        conditions.push(format!("({filter})"));
-    }
-    if let Some((from, to)) = window {
-        conditions.push(format!(
-            "ctid >= '{from}'::pg_catalog.tid AND ctid < '{to}'::pg_catalog.tid"
-        ));
-    }
-    if !conditions.is_empty() {
-        sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
-    }
-    crate::pg::text::to_server(&sql)
-}
-
 unsafe fn reads_blocks_in_order(plan: *mut pg_sys::PlannedStmt) -> bool {
     // SAFETY: a planned SELECT has a plan tree.
     let tag = unsafe { (*(*plan).planTree).type_ };
@@ -299,12 +197,6 @@ unsafe fn reads_blocks_in_order(plan: *mut pg_sys::PlannedStmt) -> bool {
         pg_sys::NodeTag::T_SeqScan | pg_sys::NodeTag::T_TidRangeScan | pg_sys::NodeTag::T_BitmapHeapScan
     )
 }
-
-#[pg_guard]
-unsafe extern "C-unwind" fn startup(_receiver: *mut pg_sys::DestReceiver, _operation: i32, _desc: pg_sys::TupleDesc) {}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn shutdown(_receiver: *mut pg_sys::DestReceiver) {}
 
 /// Called once per row; `false` ends the scan.
 #[pg_guard]
@@ -414,14 +306,4 @@ fn is_waited_for(relation: pg_sys::Oid) -> bool {
                 && lock.locktag.locktag_field2 == relation.to_u32()
         })
     }
-}
-
-/// Block and offset of a tid datum.
-fn item_pointer(datum: pg_sys::Datum) -> (u32, u16) {
-    // SAFETY: a tid datum points at an ItemPointerData.
-    let tid = unsafe { &*datum.cast_mut_ptr::<pg_sys::ItemPointerData>() };
-    (
-        ((tid.ip_blkid.bi_hi as u32) << 16) | tid.ip_blkid.bi_lo as u32,
-        tid.ip_posid,
-    )
 }

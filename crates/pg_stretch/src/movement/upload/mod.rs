@@ -6,6 +6,7 @@
 //! Cancellation: the job runs on the I/O thread; the worker never waits for it, so migration goes on.
 //! Crash consistency: a crash leaves an object that no catalog row names; the next upload finds the same bytes or takes the next name.
 
+mod claim;
 mod purge;
 mod work;
 
@@ -16,27 +17,11 @@ use pgrx::pg_sys;
 use std::time::Instant;
 use stretch_core::errors;
 use stretch_core::staging::upload_backoff;
-use stretch_core::state::DatabaseState;
 use stretch_endpoint::EndpointError;
 use work::{Done, Task};
 
+pub use claim::{Claim, claim};
 pub use purge::purge_now;
-
-/// The claim under which objects are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
-    pub branch: uuid::Uuid,
-    pub generation: u64,
-}
-
-/// The claim of this database while it is connected.
-pub fn claim() -> Option<Claim> {
-    let slot = shmem::my_slot()?;
-    (slot.state == DatabaseState::Connected).then(|| Claim {
-        branch: uuid::Uuid::from_bytes(slot.branch),
-        generation: slot.generation as u64,
-    })
-}
 
 struct Job {
     task: Task,

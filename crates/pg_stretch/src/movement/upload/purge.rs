@@ -1,6 +1,6 @@
 //! Purge of staging: drops staged bytes whose object was verified by this claim at least RPO ago and is still listed (F15).
 
-use super::{Claim, claim};
+use super::claim::{Claim, claim};
 use crate::catalog;
 use crate::pg::error::{Error, Result};
 use crate::pg::io::Ticket;

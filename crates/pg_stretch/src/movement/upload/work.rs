@@ -1,6 +1,6 @@
 //! One job of the uploader: an upload, or the verification of an object that this claim has not read yet (F15).
 
-use super::Claim;
+use super::claim::Claim;
 use crate::catalog;
 use crate::catalog::record::{Direction, attempt};
 use crate::catalog::staged::{self, Staged};

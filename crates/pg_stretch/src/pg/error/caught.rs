@@ -11,7 +11,7 @@
 //!
 //! The two ends stand in `pg_guard_ffi_boundary` and `do_ereport` of pgrx 0.18.1; another version must be read first.
 
-use crate::pg::text;
+use crate::pg::encoding;
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -118,7 +118,7 @@ impl Caught {
     }
 
     fn text(&self, at: usize) -> Option<String> {
-        self.0.texts[at].as_deref().map(text::from_error)
+        self.0.texts[at].as_deref().map(encoding::from_error)
     }
 
     /// Copies a report.

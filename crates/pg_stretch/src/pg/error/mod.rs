@@ -3,7 +3,7 @@
 pub mod caught;
 pub mod sqlstate;
 
-use super::text;
+use crate::pg::encoding;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use stretch_core::errors::{self, Class, ErrorDef};
@@ -168,7 +168,7 @@ fn report_about(
     hint: Option<&str>,
     constraint: Option<&[String; 3]>,
 ) {
-    let c = text::message;
+    let c = encoding::message;
     let message = c(message);
     let detail = detail.map(c);
     let hint = hint.map(c);

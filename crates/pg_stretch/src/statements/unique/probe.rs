@@ -1,10 +1,10 @@
 //! The look for new keys on the cold side: as the table's owner, with a snapshot taken now, narrowed to the range of the
 //! new keys so that zone maps answer the usual case without any I/O.
 
-use super::narrow::{ColdSide, Look};
+use super::narrow::{self, ColdSide, Look};
 use super::search::{Search, Session, Then};
 use super::wanted::{Portions, Wanted};
-use super::{hot, narrow, new_rows, range};
+use super::{hot, new_rows, range};
 use crate::catalog::keys::{self, Key};
 use crate::catalog::{stretched, triggers};
 use crate::cold::key_filter::Hasher;

@@ -1,0 +1,123 @@
+//! What the catalog says of branches, tables and segments: one side of a comparison with the endpoint.
+
+use crate::catalog::rows::{Binding, Database, StretchedTable};
+use crate::catalog::tables;
+use crate::endpoint::open;
+use crate::pg::error::{Error, Result};
+use crate::pg::spi;
+use crate::pg::text::Text;
+use pgrx::pg_sys;
+use stretch_core::ids::{SegmentId, TableId};
+use stretch_core::reconcile::CatalogSegment;
+use uuid::Uuid;
+
+/// What the catalog of this moment says.
+pub struct Recorded {
+    pub database: Database,
+    pub binding: Option<Binding>,
+    pub tables: Vec<StretchedTable>,
+    pub segments: Vec<CatalogSegment>,
+    /// SHA-256 of each segment, in the same order.
+    pub hashes: Vec<[u8; 32]>,
+}
+
+impl Recorded {
+    /// Reads it in the current transaction.
+    pub fn read(snapshot: pg_sys::Snapshot) -> Result<Self> {
+        let database = tables::database(snapshot)?.ok_or_else(crate::catalog::stretched::not_enabled)?;
+        open::check_format(&database)?;
+        let stretched = tables::stretched_tables(snapshot)?;
+        let (segments, hashes) = segments()?;
+        Ok(Self {
+            database,
+            binding: tables::binding(snapshot)?,
+            tables: stretched,
+            segments,
+            hashes,
+        })
+    }
+
+    /// The branches whose objects this catalog refers to.
+    pub fn branches(&self) -> Vec<Uuid> {
+        let mut branches: Vec<Uuid> = self.database.lineage.iter().map(|branch| branch.uuid()).collect();
+        branches.extend(self.binding.as_ref().map(|binding| binding.branch_id.uuid()));
+        branches.extend(
+            self.segments
+                .iter()
+                .filter_map(|segment| branch_of(segment.object_key.as_deref()?)),
+        );
+        branches.sort_unstable();
+        branches.dedup();
+        branches
+    }
+
+    /// The branch from which `branch` is made. An interrupted call may have bound `branch` itself already.
+    pub fn parent_of(&self, branch: Uuid) -> Option<Uuid> {
+        let lineage = self.database.lineage.iter().map(|known| known.uuid());
+        let bound = self.binding.as_ref().map(|binding| binding.branch_id.uuid());
+        let mut before = lineage.filter(|known| *known != branch);
+        before.next_back().or(bound.filter(|bound| *bound != branch))
+    }
+
+    /// Keeps one table and its segments, if one is given.
+    pub fn keep_only(&mut self, table: Option<TableId>) {
+        let Some(table) = table else {
+            return;
+        };
+        let keep: Vec<bool> = self.segments.iter().map(|segment| segment.table_id == table).collect();
+        let mut flags = keep.iter();
+        self.segments.retain(|_| *flags.next().unwrap_or(&false));
+        let mut flags = keep.iter();
+        self.hashes.retain(|_| *flags.next().unwrap_or(&false));
+        self.tables.retain(|stretched| stretched.table_id == table);
+    }
+}
+
+/// Live segments with their checksums.
+fn segments() -> Result<(Vec<CatalogSegment>, Vec<[u8; 32]>)> {
+    let rows = spi::rows(
+        "SELECT segment_id, table_id, object_key, byte_size, etag, staged, uploaded_at IS NOT NULL, sha256
+         FROM stretch.segment WHERE NOT retired ORDER BY segment_id",
+        &[],
+        |row| {
+            let uuid = |number| {
+                row.get::<pgrx::Uuid>(number)
+                    .map(|id| id.map(|id| Uuid::from_bytes(*id.as_bytes())))
+            };
+            Ok((
+                uuid(1)?.zip(uuid(2)?),
+                row.get::<Text>(3)?.map(String::from),
+                row.get::<i64>(4)?,
+                row.get::<Text>(5)?.map(String::from),
+                row.get::<bool>(6)?,
+                row.get::<bool>(7)?,
+                row.get::<Vec<u8>>(8)?,
+            ))
+        },
+    )?;
+    let mut segments = Vec::with_capacity(rows.len());
+    let mut hashes = Vec::with_capacity(rows.len());
+    for (ids, object_key, size, etag, staged, uploaded, sha256) in rows {
+        let (Some((segment, table)), Some(size), Some(sha256)) =
+            (ids, size, sha256.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()))
+        else {
+            return Err(Error::internal("a row of stretch.segment is damaged"));
+        };
+        segments.push(CatalogSegment {
+            segment_id: SegmentId::from_uuid(segment),
+            table_id: TableId::from_uuid(table),
+            object_key,
+            byte_size: size as u64,
+            etag,
+            staged: staged.unwrap_or(false),
+            uploaded: uploaded.unwrap_or(false),
+        });
+        hashes.push(sha256);
+    }
+    Ok((segments, hashes))
+}
+
+/// Branch that an object key lies in.
+pub fn branch_of(key: &str) -> Option<Uuid> {
+    key.split('/').nth(1)?.parse().ok()
+}

@@ -1,0 +1,35 @@
+//! What the worker of a database keeps between two rounds.
+
+use super::key_runs::KeyRuns;
+use super::tidy::Tidy;
+use crate::endpoint::identity::Identity;
+use crate::movement::migrate::Mover;
+use crate::movement::upload::Uploader;
+use std::time::Instant;
+
+/// State of the worker between two rounds.
+pub struct Worker {
+    pub began: Instant,
+    /// Claim, marker, heartbeat, verdict.
+    pub identity: Identity,
+    /// Batches.
+    pub mover: Mover,
+    /// Uploads and purges.
+    pub uploader: Uploader,
+    pub tidy: Tidy,
+    pub key_runs: KeyRuns,
+}
+
+impl Worker {
+    /// One that begins.
+    pub fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            identity: Identity::default(),
+            mover: Mover::default(),
+            uploader: Uploader::default(),
+            tidy: Tidy::default(),
+            key_runs: KeyRuns::default(),
+        }
+    }
+}
