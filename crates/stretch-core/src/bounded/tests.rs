@@ -1,7 +1,6 @@
 //! What was used last stays, and the weights are kept.
 
 use super::*;
-use crate::seeded::Random;
 
 fn keys(map: &Bounded<u32, &str>) -> Vec<u32> {
     map.by_use.values().copied().collect()
