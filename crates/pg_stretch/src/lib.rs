@@ -1,7 +1,8 @@
 //! pg_stretch: Stretch Database for PostgreSQL. This crate is the skin that talks to PostgreSQL; decisions live in the
 //! crates beside it.
 //!
-//! The rooms stand in the order of their use: each may name those below it, and none above it (`cargo xtask rules` checks that).
+//! The rooms stand in the order of their use: each may name those below it, and none above it (`cargo xtask rules`
+//! checks that).
 
 // Constants of PostgreSQL's enums keep their C names.
 #![allow(non_upper_case_globals)]

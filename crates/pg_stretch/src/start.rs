@@ -43,8 +43,8 @@ pub extern "C-unwind" fn _PG_init() {
     }
 }
 
-/// Hooks that must run before those of every other library, whatever the order of `shared_preload_libraries`: of a secret in a statement
-/// the others may not see the text. All libraries are loaded by now.
+/// Hooks that must run before those of every other library, whatever the order of `shared_preload_libraries`: of a
+/// secret in a statement the others may not see the text. All libraries are loaded by now.
 fn in_front_of_all() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     // SAFETY: a plain global.

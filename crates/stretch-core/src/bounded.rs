@@ -47,8 +47,8 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         Some(&entry.value)
     }
 
-    /// Puts a value in place of the one before, and evicts others, one by one, until all fit. A value that is heavier than the limit
-    /// is kept alone: whoever put it there is about to use it.
+    /// Puts a value in place of the one before, and evicts others, one by one, until all fit. A value that is heavier
+    /// than the limit is kept alone: whoever put it there is about to use it.
     pub fn insert(&mut self, key: K, value: V, weight: usize) {
         self.remove(&key);
         while self.weight.saturating_add(weight) > self.limit {

@@ -1,6 +1,7 @@
 //! Numbers of the columns of the catalog's tables, which queries read and write without SQL.
 //!
-//! The install script gives the columns their order. A test compares every number here with `pg_attribute` of a real server.
+//! The install script gives the columns their order. A test compares every number here with `pg_attribute` of a real
+//! server.
 
 #[cfg(test)]
 mod tests;

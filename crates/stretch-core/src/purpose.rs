@@ -5,8 +5,8 @@ mod tests;
 
 use crate::state::QueryMode;
 
-/// Who reads cold rows. Rows are the same for all; who may be kept from them, who is in conflict with those that change them, and whose
-/// bytes are worth keeping differ.
+/// Who reads cold rows. Rows are the same for all; who may be kept from them, who is in conflict with those that change
+/// them, and whose bytes are worth keeping differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// A statement of a user, which sees what the database's query mode shows.
@@ -35,8 +35,8 @@ impl Purpose {
         self.query_mode() != QueryMode::LocalOnly
     }
 
-    /// Whether PostgreSQL is told which segments were read, so that it finds conflicts between SERIALIZABLE transactions. Who only moves
-    /// or compares rows depends on none of them being alive.
+    /// Whether PostgreSQL is told which segments were read, so that it finds conflicts between SERIALIZABLE
+    /// transactions. Who only moves or compares rows depends on none of them being alive.
     pub fn marks_reads(self) -> bool {
         match self {
             Self::Query(_) | Self::Keys | Self::RowLock => true,
@@ -44,8 +44,8 @@ impl Purpose {
         }
     }
 
-    /// Whether bytes may come from a cache, and be left there for others. A comparison must see what the endpoint has, and who moves rows
-    /// reads each byte once and would drive out what queries need.
+    /// Whether bytes may come from a cache, and be left there for others. A comparison must see what the endpoint has,
+    /// and who moves rows reads each byte once and would drive out what queries need.
     pub fn may_use_cache(self) -> bool {
         match self {
             Self::Query(_) | Self::Keys | Self::RowLock => true,

@@ -129,7 +129,8 @@ impl fmt::Display for MigrationState {
 /// The relation of this incarnation of a database to its endpoint (design §9). The reason is
 /// [`crate::verdict::Reason`].
 ///
-/// It lies in shared memory as it is, and fresh memory is all zeros: so it is one byte, and zero is the safe *undecided* (F8).
+/// It lies in shared memory as it is, and fresh memory is all zeros: so it is one byte, and zero is the safe
+/// *undecided* (F8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 pub enum DatabaseState {

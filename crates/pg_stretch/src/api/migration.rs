@@ -59,7 +59,8 @@ fn stretch_drain(relation: Option<pg_sys::Oid>, timeout: Interval) -> i64 {
         if left > 0 {
             let what = relation.map_or_else(|| "the stretched tables".to_string(), names::relation);
             notice(&format!(
-                "{left} eligible rows of {what} stay hot for now: they are held by other sessions or do not survive the round trip"
+                "{left} eligible rows of {what} stay hot for now: they are held by other sessions or do not survive \
+                the round trip"
             ));
         }
         Ok(answer[0].as_i64().unwrap_or(0))

@@ -228,7 +228,8 @@ fn store_credential(
     let _owner = user::ActAs::extension_owner();
     spi::execute(
         "INSERT INTO stretch.credential (name, key_id, version, sealed) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (name) DO UPDATE SET key_id = excluded.key_id, version = excluded.version, sealed = excluded.sealed",
+         ON CONFLICT (name) DO UPDATE SET key_id = excluded.key_id, version = excluded.version,
+             sealed = excluded.sealed",
         &[
             name.into(),
             pgrx::Uuid::from_bytes(*key_id.as_bytes()).into(),
@@ -258,7 +259,8 @@ fn create_credential_from_file(name: &str, identity: &str, path: &str) -> Result
     }
     let secret = read_secret(path).ok_or_else(|| {
         Error::new(&errors::FILE_TROUBLE, "the file cannot be read as a secret").hint(
-            "It must be a regular file of at most 64 kB of UTF-8 text that the server's OS user can read, named by an absolute path.",
+            "It must be a regular file of at most 64 kB of UTF-8 text that the server's OS user can read, named by \
+            an absolute path.",
         )
     })?;
     create_credential(FUNCTION, name, identity, secret.trim_end_matches(['\r', '\n']), false)

@@ -94,7 +94,8 @@ fn stretch_verify(relation: Option<pg_sys::Oid>) -> Rows {
     TableIterator::new(run().or_raise())
 }
 
-/// Segments in a row for which the endpoint does not answer, after which the others are not asked for: each would take the whole timeout.
+/// Segments in a row for which the endpoint does not answer, after which the others are not asked for: each would take
+/// the whole timeout.
 const SILENCE: u32 = 3;
 
 /// Whether the right to execute it was granted to the caller, not only to everybody: owners of tables need no grant.

@@ -71,7 +71,8 @@ pub fn last_column(keys: &[Key]) -> i16 {
 }
 
 unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
-    // SAFETY: both relations are open, so their entries of the relation cache stay; a btree index has all its key columns in `indkey`.
+    // SAFETY: both relations are open, so their entries of the relation cache stay; a btree index has all its key
+    // columns in `indkey`.
     unsafe {
         let form = &*(*index).rd_index;
         let columns = form.indkey.values.as_slice(form.indnkeyatts as usize);
@@ -92,7 +93,8 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
 
 /// Part number `i` of an index, which is over `column` of the table.
 unsafe fn part(table: pg_sys::Oid, index: pg_sys::Relation, i: usize, column: i16) -> Result<Part> {
-    // SAFETY: the index is open and has more than `i` key columns, and so have its arrays; the rest are look-ups by OID.
+    // SAFETY: the index is open and has more than `i` key columns, and so have its arrays; the rest are look-ups by
+    // OID.
     unsafe {
         let name = pg_sys::get_attname(table, column, true);
         if column <= 0 || name.is_null() {
@@ -144,7 +146,8 @@ pub fn unique_keys(relation: pg_sys::Oid) -> Result<Vec<UniqueKey>> {
     let found = spi::rows(
         "SELECT to_json(array_agg(a.attname::text ORDER BY k.ordinality))::text, i.indnullsnotdistinct
          FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(number, ordinality), pg_attribute a
-         WHERE i.indrelid = $1 AND i.indisunique AND a.attrelid = $1 AND a.attnum = k.number AND k.ordinality <= i.indnkeyatts
+         WHERE i.indrelid = $1 AND i.indisunique AND a.attrelid = $1 AND a.attnum = k.number
+             AND k.ordinality <= i.indnkeyatts
          GROUP BY i.indexrelid, i.indnullsnotdistinct ORDER BY i.indexrelid",
         &[relation.into()],
         |row| {

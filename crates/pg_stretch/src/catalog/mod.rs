@@ -1,5 +1,5 @@
-//! What the database knows of its stretched tables: typed reads under a given snapshot, the one writer of what batches record, and
-//! facts of PostgreSQL's own catalog about stretched tables.
+//! What the database knows of its stretched tables: typed reads under a given snapshot, the one writer of what batches
+//! record, and facts of PostgreSQL's own catalog about stretched tables.
 //!
 //! Queries read through `systable_beginscan` with their own snapshot, never through SPI (design §4): hot and cold rows
 //! then come from one snapshot, also in parallel workers, on standbys and in cursors.

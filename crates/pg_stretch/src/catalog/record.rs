@@ -104,8 +104,10 @@ pub fn attempt(
     failure: Option<(&str, &str)>,
 ) -> Result<()> {
     spi::execute(
-        "INSERT INTO stretch.migration_batch (table_id, direction, row_count, byte_size, start_time, end_time, sqlstate, message)
-         VALUES ($1, $2, $3, $4, pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $5), pg_catalog.clock_timestamp(), $6, $7)",
+        "INSERT INTO stretch.migration_batch (table_id, direction, row_count, byte_size, start_time, end_time,
+            sqlstate, message)
+         VALUES ($1, $2, $3, $4, pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $5),
+             pg_catalog.clock_timestamp(), $6, $7)",
         &[
             uuid_arg(table.as_bytes()),
             direction.as_str().into(),

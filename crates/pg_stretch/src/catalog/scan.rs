@@ -138,13 +138,14 @@ pub fn installed() -> bool {
     relation_oid(c"stretched_table").is_ok()
 }
 
-/// The only table whose scans take part in the detection of conflicts between SERIALIZABLE transactions: a tombstone that the
-/// snapshot does not see is the change of a row that the reader may see. The rest of the catalog says where rows are, not which
-/// there are, so that whoever changes it is in no conflict with those who read the rows (F29, docs/decisions/0015).
+/// The only table whose scans take part in the detection of conflicts between SERIALIZABLE transactions: a tombstone
+/// that the snapshot does not see is the change of a row that the reader may see. The rest of the catalog says where
+/// rows are, not which there are, so that whoever changes it is in no conflict with those who read the rows (F29,
+/// docs/decisions/0015).
 const TRACKED: &CStr = c"tombstone";
 
-/// Calls `f` for each row of `table` that matches `keys` under `snapshot`, through `index` (its columns in order must be
-/// those of the keys). Stops early when `f` returns `false`.
+/// Calls `f` for each row of `table` that matches `keys` under `snapshot`, through `index` (its columns in order must
+/// be those of the keys). Stops early when `f` returns `false`.
 pub fn scan(
     table: &CStr,
     index: &CStr,

@@ -236,7 +236,8 @@ pub fn live_segments(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Vec<
         segment,
     )?;
     list.retain(|segment| !segment.retired);
-    // Scan and statement number the segments alike; updates of their rows change the order in which an index gives them.
+    // Scan and statement number the segments alike; updates of their rows change the order in which an index gives
+    // them.
     list.sort_unstable_by_key(|segment| *segment.segment_id.as_bytes());
     Ok(list)
 }

@@ -1,13 +1,13 @@
 //! Visibility of the rows of catalog tables without predicate locks (F29, docs/decisions/0015).
 //!
-//! Only SERIALIZABLE transactions take such locks. In all others PostgreSQL's own scan finds the one version to be seen, which costs less
-//! the more versions of a row there are.
+//! Only SERIALIZABLE transactions take such locks. In all others PostgreSQL's own scan finds the one version to be
+//! seen, which costs less the more versions of a row there are.
 
 use super::snapshot::Latest;
 use pgrx::pg_sys;
 
-/// Which versions of rows a scan is to see. Under an MVCC snapshot PostgreSQL would put predicate locks on what a scan reads; so
-/// the scan reads all versions, and looks at each itself.
+/// Which versions of rows a scan is to see. Under an MVCC snapshot PostgreSQL would put predicate locks on what a scan
+/// reads; so the scan reads all versions, and looks at each itself.
 pub struct Visible {
     relation: pg_sys::Relation,
     snapshot: pg_sys::Snapshot,
@@ -19,7 +19,8 @@ pub struct Visible {
 }
 
 impl Visible {
-    /// A null `snapshot` stands for the newest state. A `tracked` table is one whose unseen versions are conflicts with the reader.
+    /// A null `snapshot` stands for the newest state. A `tracked` table is one whose unseen versions are conflicts with
+    /// the reader.
     ///
     /// # Safety
     /// The relation is open as long as this lives, and the caller holds the snapshot.
@@ -47,8 +48,8 @@ impl Visible {
         }
     }
 
-    /// Whether the version in the scan's slot is one to be seen. 40001 when it is a change of another SERIALIZABLE transaction, and
-    /// PostgreSQL finds ours to be the one to give up.
+    /// Whether the version in the scan's slot is one to be seen. 40001 when it is a change of another SERIALIZABLE
+    /// transaction, and PostgreSQL finds ours to be the one to give up.
     ///
     /// # Safety
     /// `tuple` is what the scan of the relation gave last, and lies in `slot`.
@@ -56,8 +57,8 @@ impl Visible {
         if !self.judges {
             return true;
         }
-        // SAFETY: the slot holds a version of a row of the heap and its pinned buffer, whose lock both functions want; they own
-        // nothing of ours.
+        // SAFETY: the slot holds a version of a row of the heap and its pinned buffer, whose lock both functions want;
+        // they own nothing of ours.
         unsafe {
             let buffer = (*slot.cast::<pg_sys::BufferHeapTupleTableSlot>()).buffer;
             pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);

@@ -1,4 +1,5 @@
-//! Which segments and row groups a scan must read: those that neither statistics nor key filters rule out (design §7, F12, F13).
+//! Which segments and row groups a scan must read: those that neither statistics nor key filters rule out (design §7,
+//! F12, F13).
 
 use super::conditions::{self, Equal};
 use super::counters::Counters;

@@ -26,7 +26,8 @@ pub struct Datums {
 }
 
 impl Datums {
-    /// Of the columns of a batch that are those of `targets`, in a table of `owner`. What the makers of values look up lives in `context`.
+    /// Of the columns of a batch that are those of `targets`, in a table of `owner`. What the makers of values look up
+    /// lives in `context`.
     pub fn new(batch: &Batch, targets: &[Target], owner: pg_sys::Oid, context: Context) -> Self {
         let source = |(target, content): (&Target, &Option<(ArrayRef, Reading)>)| {
             let (array, reading) = content.as_ref()?;

@@ -5,7 +5,8 @@ use crate::catalog::rows::{Segment, StretchedTable};
 use pgrx::pg_sys;
 use stretch_segment::{Bound, ColumnStats, StoredType};
 
-/// The rows of a segment, for the DETAIL of an error: their number, and the range of the first unique key for whoever may read all of the table.
+/// The rows of a segment, for the DETAIL of an error: their number, and the range of the first unique key for whoever
+/// may read all of the table.
 pub fn rows(table: &StretchedTable, segment: &Segment) -> String {
     let ranges = match may_read_all(table.relation) {
         true => key_ranges(table, segment).unwrap_or_default(),
@@ -14,8 +15,8 @@ pub fn rows(table: &StretchedTable, segment: &Segment) -> String {
     format!("It holds {} rows{ranges}.", segment.row_count)
 }
 
-/// No policy and no missing right keeps rows or columns from the current user, who is the one that the client speaks for: the checks of
-/// unique keys run as the table's owner, for whoever inserts.
+/// No policy and no missing right keeps rows or columns from the current user, who is the one that the client speaks
+/// for: the checks of unique keys run as the table's owner, for whoever inserts.
 fn may_read_all(relation: pg_sys::Oid) -> bool {
     let (mut user, mut context) = (pg_sys::InvalidOid, 0);
     // SAFETY: a getter.

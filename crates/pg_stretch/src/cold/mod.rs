@@ -1,5 +1,5 @@
-//! The read engine: which segments, which bytes and which rows a caller must see. It knows no plan node, no trigger and no foreign table's
-//! callbacks.
+//! The read engine: which segments, which bytes and which rows a caller must see. It knows no plan node, no trigger and
+//! no foreign table's callbacks.
 
 pub mod batches;
 pub mod choose;

@@ -12,8 +12,8 @@ use stretch_core::ids::SegmentId;
 use stretch_core::purpose::Purpose;
 use stretch_core::state::QueryMode;
 
-/// Reads the cold rows of a table. Its steps are `choose`, which segments and row groups can hold rows that are asked for, without any
-/// input or output; and `batches`, which brings these row groups one by one.
+/// Reads the cold rows of a table. Its steps are `choose`, which segments and row groups can hold rows that are asked
+/// for, without any input or output; and `batches`, which brings these row groups one by one.
 pub struct Reader {
     pub(super) table: StretchedTable,
     /// The columns of the relation through which the rows are read.

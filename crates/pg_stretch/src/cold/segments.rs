@@ -1,8 +1,9 @@
 //! Which segments a query must look at, under its own snapshot: registration, manifest, and a cache of immutable facts.
 //!
-//! What is cached of a table holds for one version of it: the random manifest id together with count, rows and digest. So a version
-//! that another transaction rolled back, or that this one is still changing, is never mistaken for a committed one (F12). The cache
-//! has one version of each table, and only what never changes. Where a segment's bytes are (staged, object key, lost) is read anew each time.
+//! What is cached of a table holds for one version of it: the random manifest id together with count, rows and digest.
+//! So a version that another transaction rolled back, or that this one is still changing, is never mistaken for a
+//! committed one (F12). The cache has one version of each table, and only what never changes. Where a segment's bytes
+//! are (staged, object key, lost) is read anew each time.
 
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::snapshot::LATEST;
@@ -70,8 +71,9 @@ thread_local! {
 }
 
 /// The table whose cold side this foreign table is, under the query's snapshot. `None` when it was registered after
-/// that snapshot: then it had no cold rows (F10, F23). So it is when nothing ever named it, as after a dump of the schema alone; a
-/// dump that is half restored left a mark when it loaded the table's hot rows, or has brought a part of its catalog.
+/// that snapshot: then it had no cold rows (F10, F23). So it is when nothing ever named it, as after a dump of the
+/// schema alone; a dump that is half restored left a mark when it loaded the table's hot rows, or has brought a part of
+/// its catalog.
 pub fn registered(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
     let under_snapshot = tables::by_child(child, snapshot)?;
     let known = match &under_snapshot {

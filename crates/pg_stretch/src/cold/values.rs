@@ -25,8 +25,8 @@ pub struct Maker {
 }
 
 impl Maker {
-    /// A maker for values of `base_type` in a table of `owner`, stored by a database of the encoding `stored_encoding`. The
-    /// function's look-up data live in `context`.
+    /// A maker for values of `base_type` in a table of `owner`, stored by a database of the encoding `stored_encoding`.
+    /// The function's look-up data live in `context`.
     pub fn new(
         reading: Reading,
         base_type: pg_sys::Oid,

@@ -1,4 +1,5 @@
-//! What commands may do to a stretched table: `enable` holds the commands of ours, `guard` judges those of everybody else.
+//! What commands may do to a stretched table: `enable` holds the commands of ours, `guard` judges those of everybody
+//! else.
 
 pub mod enable;
 pub mod guard;

@@ -1,5 +1,5 @@
-//! This database and its endpoint: who it is there (`identity`), with which secrets, how it is opened, why it is refused, and how a
-//! restored database comes back (`reauthorize`).
+//! This database and its endpoint: who it is there (`identity`), with which secrets, how it is opened, why it is
+//! refused, and how a restored database comes back (`reauthorize`).
 
 pub mod identity;
 pub mod open;

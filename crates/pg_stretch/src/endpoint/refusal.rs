@@ -55,7 +55,8 @@ pub fn missing_statements(binding: Option<&Binding>, snapshot: pg_sys::Snapshot)
 
 /// Under the active snapshot, or one taken now.
 pub fn with_snapshot<R>(f: impl FnOnce(pg_sys::Snapshot) -> Result<R>) -> Result<R> {
-    // SAFETY: getters of the transaction and snapshot managers. In a parallel worker only the active snapshot may be used.
+    // SAFETY: getters of the transaction and snapshot managers. In a parallel worker only the active snapshot may be
+    // used.
     unsafe {
         if !pg_sys::IsTransactionState() {
             return txn::run(|| f(pg_sys::GetActiveSnapshot()));

@@ -12,8 +12,8 @@ use stretch_core::dead_rows::{DeadRows, is_fold_worth};
 use stretch_core::errors;
 use stretch_core::ids::SegmentId;
 
-/// Folds in every segment that has enough single tombstones, each in a transaction of its own. A segment that is in use, or a
-/// conflict, is left for the next time.
+/// Folds in every segment that has enough single tombstones, each in a transaction of its own. A segment that is in
+/// use, or a conflict, is left for the next time.
 pub fn round() -> Result<()> {
     for segment in candidates()? {
         match txn::run(|| one(&segment)) {
@@ -42,9 +42,10 @@ fn candidates() -> Result<Vec<SegmentId>> {
 
 /// Folds one segment in the current transaction, which must be READ COMMITTED; the number of tombstones folded.
 ///
-/// The lock keeps other folds, bitmaps and retiring away, but no writer of single tombstones: those that it writes are newer
-/// than some snapshot, so they stay single. Everything is read after the lock, as it is then. The same rows are dead before and
-/// after, and readers are found by their segment, so that nobody is in conflict with a fold (docs/decisions/0015).
+/// The lock keeps other folds, bitmaps and retiring away, but no writer of single tombstones: those that it writes are
+/// newer than some snapshot, so they stay single. Everything is read after the lock, as it is then. The same rows are
+/// dead before and after, and readers are found by their segment, so that nobody is in conflict with a fold
+/// (docs/decisions/0015).
 pub fn one(segment: &SegmentId) -> Result<u64> {
     let locked = spi::get::<bool>(
         "SELECT NOT retired FROM stretch.segment WHERE segment_id = $1 FOR NO KEY UPDATE NOWAIT",

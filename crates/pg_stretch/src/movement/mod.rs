@@ -1,4 +1,5 @@
-//! Rows and bytes on the move: batches from the heap to staging, segments from staging to the endpoint, tombstones into bitmaps.
+//! Rows and bytes on the move: batches from the heap to staging, segments from staging to the endpoint, tombstones into
+//! bitmaps.
 //!
 //! Everything here is done by the worker in transactions of its own, or by a session that asks for one batch.
 

@@ -62,7 +62,8 @@ impl Context {
         unsafe { raw::MemoryContextMemAllocated(self.0, true) }
     }
 
-    /// Runs `f` in it and empties it, in a loop inside a guard: an ERROR jumps to the guard, which puts the context back.
+    /// Runs `f` in it and empties it, in a loop inside a guard: an ERROR jumps to the guard, which puts the context
+    /// back.
     ///
     /// # Safety
     /// See [`raw`]: `f` owns nothing that must be dropped. What it returns does not lie in the context.
@@ -83,7 +84,8 @@ pub struct Inside(pg_sys::MemoryContext);
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        // SAFETY: it was current when ours became so, and guards end in the order of their making, inside out; so it lives.
+        // SAFETY: it was current when ours became so, and guards end in the order of their making, inside out; so it
+        // lives.
         unsafe { pg_sys::MemoryContextSwitchTo(self.0) };
     }
 }

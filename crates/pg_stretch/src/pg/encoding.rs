@@ -16,8 +16,8 @@ pub fn from_server(bytes: &[u8]) -> String {
     from_error(bytes)
 }
 
-/// The same for a text of an error that has been caught, or is being written: then the catalog must not be asked. Conversions that
-/// this process has not looked up by then give question marks.
+/// The same for a text of an error that has been caught, or is being written: then the catalog must not be asked.
+/// Conversions that this process has not looked up by then give question marks.
 pub fn from_error(bytes: &[u8]) -> String {
     if bytes.is_ascii() || !differs(encoding()) {
         return String::from_utf8_lossy(bytes).into_owned();
@@ -43,8 +43,8 @@ pub fn of_string(string: *const std::ffi::c_char) -> String {
     from_server(unsafe { CStr::from_ptr(string) }.to_bytes())
 }
 
-/// A message for the server: what its encoding lacks becomes a question mark, since an error must not fail of its own text. Asks no
-/// catalog, as `from_error`.
+/// A message for the server: what its encoding lacks becomes a question mark, since an error must not fail of its own
+/// text. Asks no catalog, as `from_error`.
 pub fn message(text: &str) -> CString {
     let text = text.replace('\0', "");
     if text.is_ascii() || !differs(encoding()) {
@@ -132,8 +132,8 @@ pub fn convert(bytes: &[u8], direction: Direction, out: &mut Vec<u8>) -> usize {
     }
     let (from, to) = direction.encodings();
     let mut buffer = vec![0u8; rest.len() * GROWTH + 1];
-    // SAFETY: the arguments of a conversion function, the last of which tells it to raise nothing; the buffer has room for all that
-    // the bytes can become, and a zero.
+    // SAFETY: the arguments of a conversion function, the last of which tells it to raise nothing; the buffer has room
+    // for all that the bytes can become, and a zero.
     let done = unsafe {
         pg_sys::FunctionCall6Coll(
             function,

@@ -1,10 +1,11 @@
 //! How our hooks stand in the way of every statement of the server, also of those that have nothing to do with us.
 //!
-//! A hook is a plain function without `#[pg_guard]`. It does its own part inside [`own_part`], and calls what comes next outside: the
-//! hook that was there before, or the server's function. An error of that then jumps over the hook's frame as if it were not there, so
-//! it stays what it is, and nobody pays for a guard around another's work. Therefore a hook must own nothing that is to be dropped
-//! when it calls on. One that has to tidy up after an error calls on inside its part, under
-//! [`raw::guarded`](super::raw::guarded); then the error is caught whole and thrown on whole (see `pg/error/caught.rs`).
+//! A hook is a plain function without `#[pg_guard]`. It does its own part inside [`own_part`], and calls what comes
+//! next outside: the hook that was there before, or the server's function. An error of that then jumps over the hook's
+//! frame as if it were not there, so it stays what it is, and nobody pays for a guard around another's work. Therefore
+//! a hook must own nothing that is to be dropped when it calls on. One that has to tidy up after an error calls on
+//! inside its part, under [`raw::guarded`](super::raw::guarded); then the error is caught whole and thrown on whole
+//! (see `pg/error/caught.rs`).
 
 use pgrx::pg_sys;
 use std::ffi::c_char;

@@ -6,7 +6,8 @@ use std::ffi::CStr;
 /// The path that finds nobody's operators but PostgreSQL's.
 pub const PATH: (&CStr, &CStr) = (c"search_path", c"pg_catalog, pg_temp");
 
-/// Settings that hold until this is dropped, also when an error unwinds: what the error says is sent under the session's own.
+/// Settings that hold until this is dropped, also when an error unwinds: what the error says is sent under the
+/// session's own.
 pub struct LocalSettings(i32);
 
 impl LocalSettings {
@@ -44,7 +45,8 @@ impl LocalSettings {
 
 impl Drop for LocalSettings {
     fn drop(&mut self) {
-        // SAFETY: closes the level that `new` opened, and those inside that an error left open; after an error as an abort does it.
+        // SAFETY: closes the level that `new` opened, and those inside that an error left open; after an error as an
+        // abort does it.
         unsafe { pg_sys::AtEOXact_GUC(!std::thread::panicking(), self.0) };
     }
 }

@@ -1,5 +1,5 @@
-//! PostgreSQL made safe: small wrappers around the calls that several rooms need, errors, settings, shared memory, and the thread that
-//! does input and output.
+//! PostgreSQL made safe: small wrappers around the calls that several rooms need, errors, settings, shared memory, and
+//! the thread that does input and output.
 
 pub mod attempt;
 pub mod context;

@@ -1,7 +1,8 @@
-//! Functions of the server as they are, for loops over many rows: one guard around the loop instead of one in each call.
+//! Functions of the server as they are, for loops over many rows: one guard around the loop instead of one in each
+//! call.
 //!
-//! An ERROR in one of them jumps to that guard. So nothing between the guard and the call may own what must be dropped, or
-//! panic.
+//! An ERROR in one of them jumps to that guard. So nothing between the guard and the call may own what must be dropped,
+//! or panic.
 
 use pgrx::pg_sys;
 

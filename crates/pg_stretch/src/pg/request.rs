@@ -193,7 +193,8 @@ fn release(id: u64) {
     });
 }
 
-/// A session that is terminated ends without unwinding: what it left in shared memory is cleared when its process exits.
+/// A session that is terminated ends without unwinding: what it left in shared memory is cleared when its process
+/// exits.
 pub fn clean_at_exit() {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     if !REGISTERED.swap(true, Ordering::Relaxed) {

@@ -8,7 +8,8 @@ pub struct Scratch(Context);
 
 impl Scratch {
     pub fn new(name: &'static CStr) -> Self {
-        // SAFETY: whoever makes it keeps it in a structure of the statement or batch under way, which ends before that context.
+        // SAFETY: whoever makes it keeps it in a structure of the statement or batch under way, which ends before that
+        // context.
         Self(unsafe { Context::new(name) })
     }
 

@@ -1,4 +1,5 @@
-//! Shared memory: start facts, one slot per stretched database with its verdict, and the requests that backends hand to workers.
+//! Shared memory: start facts, one slot per stretched database with its verdict, and the requests that backends hand to
+//! workers.
 
 use super::error::{Error, Result};
 use pgrx::pg_sys;
@@ -146,7 +147,8 @@ pub fn request() {
 /// Creates or finds the memory; runs in shmem_startup_hook of each process.
 pub fn startup(start: StartFacts) {
     let mut found = false;
-    // SAFETY: ShmemInitStruct gives at least the size asked for; the lock keeps two processes from initializing it twice.
+    // SAFETY: ShmemInitStruct gives at least the size asked for; the lock keeps two processes from initializing it
+    // twice.
     unsafe {
         pg_sys::LWLockAcquire(addin_lock(), pg_sys::LWLockMode::LW_EXCLUSIVE);
         let shared: *mut Shared = pg_sys::ShmemInitStruct(TRANCHE.as_ptr(), size_of::<Shared>(), &mut found).cast();

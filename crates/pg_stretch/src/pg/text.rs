@@ -1,6 +1,7 @@
 //! Text between Rust, where it is UTF-8, and the server, where it is in the encoding of the database.
 //!
-//! What comes from the server always becomes a text; what goes there can hold characters that the database's encoding lacks.
+//! What comes from the server always becomes a text; what goes there can hold characters that the database's encoding
+//! lacks.
 
 use super::encoding::{Direction, convert, differs, encoding, from_server, look_up, message};
 use super::error::{Error, Result};
@@ -13,7 +14,8 @@ use std::ops::Deref;
 use stretch_core::errors;
 use zeroize::Zeroizing;
 
-/// A text for the server to work with, exactly; an error where its encoding lacks a character, or the text holds a zero byte.
+/// A text for the server to work with, exactly; an error where its encoding lacks a character, or the text holds a zero
+/// byte.
 pub fn to_server(text: &str) -> Result<CString> {
     let mut bytes = Vec::new();
     if text.is_ascii() || !differs(encoding()) {
@@ -31,7 +33,8 @@ pub fn to_server(text: &str) -> Result<CString> {
     CString::new(bytes).map_err(|_| Error::argument("a text holds a zero byte"))
 }
 
-/// A value of type text, as argument, as result, and in rows. Its memory is overwritten when it goes, for it may be a secret.
+/// A value of type text, as argument, as result, and in rows. Its memory is overwritten when it goes, for it may be a
+/// secret.
 #[derive(Clone, Default)]
 pub struct Text(Zeroizing<String>);
 

@@ -6,8 +6,8 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use std::panic::AssertUnwindSafe;
 
-/// Runs `f` in a READ COMMITTED transaction of its own with an active snapshot and commits; an `Err` or an ERROR rolls back and is
-/// returned.
+/// Runs `f` in a READ COMMITTED transaction of its own with an active snapshot and commits; an `Err` or an ERROR rolls
+/// back and is returned.
 pub fn run<R>(f: impl FnOnce() -> Result<R>) -> Result<R> {
     transaction(pg_sys::XACT_READ_COMMITTED, || {
         // SAFETY: inside the transaction just started.
@@ -19,11 +19,12 @@ pub fn run<R>(f: impl FnOnce() -> Result<R>) -> Result<R> {
     })
 }
 
-/// Runs a SERIALIZABLE transaction in three parts, for what moves rows (F29): `lock` before any snapshot is taken (Appendix 1, step 0);
-/// `look`, whose reads take no part in the detection of conflicts (docs/decisions/0015); and `f`, which writes.
+/// Runs a SERIALIZABLE transaction in three parts, for what moves rows (F29): `lock` before any snapshot is taken
+/// (Appendix 1, step 0); `look`, whose reads take no part in the detection of conflicts (docs/decisions/0015); and `f`,
+/// which writes.
 ///
-/// The active snapshot of `look` is one as PostgreSQL takes it for its own catalogs, before the transaction has its first. It
-/// stays until the commit.
+/// The active snapshot of `look` is one as PostgreSQL takes it for its own catalogs, before the transaction has its
+/// first. It stays until the commit.
 pub fn look_and_run<B, R>(
     lock: impl FnOnce() -> Result<()>,
     look: impl FnOnce() -> Result<B>,
@@ -65,8 +66,8 @@ fn transaction<R>(level: u32, f: impl FnOnce() -> Result<R>) -> Result<R> {
         // SAFETY: ends the failed transaction; AbortCurrentTransaction is safe in every transaction state.
         unsafe { pg_sys::AbortCurrentTransaction() };
     }
-    // A worker commits for days, and nobody else reports what it did: without this autovacuum would never hear of the rows that left.
-    // SAFETY: outside of any transaction.
+    // A worker commits for days, and nobody else reports what it did: without this autovacuum would never hear of the
+    // rows that left. SAFETY: outside of any transaction.
     unsafe { pg_sys::pgstat_report_stat(true) };
     outcome
 }

@@ -1,9 +1,9 @@
-//! Stored values go through the functions by which their types write and read them; here alone they are called, and only under one
-//! fixed set of the settings that they obey. Otherwise what a segment holds would depend on who wrote it, and what a query
-//! returns on who reads.
+//! Stored values go through the functions by which their types write and read them; here alone they are called, and
+//! only under one fixed set of the settings that they obey. Otherwise what a segment holds would depend on who wrote
+//! it, and what a query returns on who reads.
 //!
-//! A call needs a [`Formats`], so the compiler sees to it that nobody forgets the settings; `cargo xtask ci` sees to it that the
-//! server's functions for such calls are named nowhere else.
+//! A call needs a [`Formats`], so the compiler sees to it that nobody forgets the settings; `cargo xtask ci` sees to it
+//! that the server's functions for such calls are named nowhere else.
 
 use super::error::{Error, Result};
 use super::local_settings::{LocalSettings, PATH};
@@ -11,12 +11,12 @@ use pgrx::pg_sys;
 use std::ffi::CStr;
 use stretch_core::errors;
 
-/// Every setting of PostgreSQL 15 that the send, receive, output and input functions of its types obey, with the value under which stored
-/// values are written and read, besides `client_encoding`: that is the one of the stored bytes (see [`Formats::of`]). Some change what
-/// is written, others what the same text means when it is read.
+/// Every setting of PostgreSQL 15 that the send, receive, output and input functions of its types obey, with the value
+/// under which stored values are written and read, besides `client_encoding`: that is the one of the stored bytes (see
+/// [`Formats::of`]). Some change what is written, others what the same text means when it is read.
 ///
-/// Left out: `timezone_abbreviations`, since what is written names zones by their offset; `lc_numeric` and `lc_time`, which only
-/// to_char and its kin obey; `backslash_quote`, since quotes are never written that way.
+/// Left out: `timezone_abbreviations`, since what is written names zones by their offset; `lc_numeric` and `lc_time`,
+/// which only to_char and its kin obey; `backslash_quote`, since quotes are never written that way.
 pub const SETTINGS: [(&CStr, &CStr); 12] = [
     // Values of the reg types are names: of all but PostgreSQL's own objects with their schema.
     PATH,
@@ -43,12 +43,14 @@ unsafe extern "C-unwind" {
     fn PrepareClientEncoding(encoding: i32) -> i32;
 }
 
-/// Pins the settings alone, for the text of an expression that is written or read: that never passes through a client's encoding.
+/// Pins the settings alone, for the text of an expression that is written or read: that never passes through a client's
+/// encoding.
 pub fn settings() -> LocalSettings {
     LocalSettings::new(&SETTINGS)
 }
 
-/// While it lives, types write and read as stored values want it. Also when an error unwinds it ends before the error is sent.
+/// While it lives, types write and read as stored values want it. Also when an error unwinds it ends before the error
+/// is sent.
 pub struct Formats {
     _settings: LocalSettings,
     client_encoding: i32,
@@ -72,8 +74,8 @@ impl Formats {
         }
     }
 
-    /// For bytes that a database of the encoding with this name wrote. Types convert between the client's encoding and the
-    /// database's, so for them the writer is the client.
+    /// For bytes that a database of the encoding with this name wrote. Types convert between the client's encoding and
+    /// the database's, so for them the writer is the client.
     pub fn of(encoding: &str) -> Result<Self> {
         let mut formats = Self::of_database();
         // SAFETY: looks for conversions in the catalog; inside a transaction, as every scan is.

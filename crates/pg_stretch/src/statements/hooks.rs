@@ -1,6 +1,6 @@
-//! The end of a statement, before its AFTER triggers fire: tombstones that it kept are written (F53), and the triggers learn
-//! whether the statement is an INSERT … ON CONFLICT, to which a cold key is not a duplicate but a row that it cannot update
-//! or skip (F28, design §4).
+//! The end of a statement, before its AFTER triggers fire: tombstones that it kept are written (F53), and the triggers
+//! learn whether the statement is an INSERT … ON CONFLICT, to which a cold key is not a duplicate but a row that it
+//! cannot update or skip (F28, design §4).
 
 use crate::pg::error::OrRaise;
 use crate::pg::{hook, list, raw};
@@ -37,7 +37,8 @@ impl Drop for Outer {
 }
 
 unsafe extern "C-unwind" fn finish(query: *mut pg_sys::QueryDesc) {
-    // SAFETY: PostgreSQL passes a started query; calls the hook that was there before us, or what PostgreSQL would have called.
+    // SAFETY: PostgreSQL passes a started query; calls the hook that was there before us, or what PostgreSQL would have
+    // called.
     unsafe {
         let next = PREVIOUS.unwrap_or(hook::standard_ExecutorFinish);
         let on_conflict = has_on_conflict((*query).plannedstmt);

@@ -1,4 +1,5 @@
-//! What runs inside a statement of a user: checks before planning, the scan of cold rows, changes of them, and unique keys.
+//! What runs inside a statement of a user: checks before planning, the scan of cold rows, changes of them, and unique
+//! keys.
 
 pub mod hooks;
 pub mod modify;

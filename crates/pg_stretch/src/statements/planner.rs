@@ -34,8 +34,8 @@ unsafe extern "C-unwind" fn plan(
     }
 }
 
-/// Checks every level of the query: subqueries, common table expressions and sublinks. Expressions are only walked where
-/// they hold sublinks, so that most queries pass at the cost of their range table.
+/// Checks every level of the query: subqueries, common table expressions and sublinks. Expressions are only walked
+/// where they hold sublinks, so that most queries pass at the cost of their range table.
 unsafe fn check(query: *mut pg_sys::Query) -> Result<()> {
     // SAFETY: `query` is a valid query tree; lists hold what their names say.
     unsafe {
@@ -137,7 +137,8 @@ unsafe fn check_entry(entry: *mut pg_sys::RangeTblEntry) -> Result<()> {
     Ok(())
 }
 
-/// 40001 when the transaction's snapshot is older than `disable_table`: it would miss the cold rows that it should see (F10).
+/// 40001 when the transaction's snapshot is older than `disable_table`: it would miss the cold rows that it should see
+/// (F10).
 fn not_disabled_since(relation: pg_sys::Oid) -> Result<()> {
     // SAFETY: getters of the transaction and snapshot managers.
     let snapshot = unsafe {

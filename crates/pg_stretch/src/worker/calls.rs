@@ -25,7 +25,8 @@ pub fn migrate(worker: &mut Worker, args: &Value) -> Result<Value> {
     Ok(json!(outcome.moved))
 }
 
-/// `drain`: batches until nothing eligible is left, then `(moved, left, [(table, rows, message)])`, the last of rows on which a filter fails; uploads and heartbeats go on in between.
+/// `drain`: batches until nothing eligible is left, then `(moved, left, [(table, rows, message)])`, the last of rows on
+/// which a filter fails; uploads and heartbeats go on in between.
 pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     may_migrate(worker)?;
     let deadline = Instant::now() + Duration::from_secs_f64(taken.args["timeout"].as_f64().unwrap_or(600.0).max(0.0));
@@ -111,7 +112,8 @@ fn may_migrate(worker: &Worker) -> Result<()> {
     with_catalog(crate::endpoint::identity::require_connected)
 }
 
-/// ST009 in a database that is not stretched, else what `f` says; in a transaction, as whatever reads the catalog needs one.
+/// ST009 in a database that is not stretched, else what `f` says; in a transaction, as whatever reads the catalog needs
+/// one.
 fn with_catalog(f: impl FnOnce() -> Result<()>) -> Result<()> {
     txn::run(|| {
         // SAFETY: inside a transaction with an active snapshot.

@@ -103,13 +103,14 @@ impl Worker {
         }
     }
 
-    /// Whether a verdict is being formed, which takes a lease time of watching: a worker that left meanwhile would begin anew each time. An
-    /// endpoint that does not answer does not hold up the others for ever.
+    /// Whether a verdict is being formed, which takes a lease time of watching: a worker that left meanwhile would
+    /// begin anew each time. An endpoint that does not answer does not hold up the others for ever.
     fn is_judging(&self) -> bool {
         !self.identity.is_settled() && self.began.elapsed() < gucs::lease_ttl() * 3
     }
 
-    /// Whether another database gets the next turn: no job is left half done, and this database waits for the one after.
+    /// Whether another database gets the next turn: no job is left half done, and this database waits for the one
+    /// after.
     fn makes_room(&mut self, database: pg_sys::Oid) -> bool {
         let asked = || shmem::with(|shared| shared.slots.iter().any(|slot| slot.database == database && slot.rest));
         if !asked() || self.is_judging() {

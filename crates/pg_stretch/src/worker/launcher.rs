@@ -1,7 +1,7 @@
 //! The launcher: one process per server that starts a worker in each database that has, or asks for, one.
 //!
-//! At its start it looks into every database once; after that, backends ask through their slot (`request::want_worker`). Where there are
-//! more databases than workers, they take turns (`turns.rs`).
+//! At its start it looks into every database once; after that, backends ask through their slot
+//! (`request::want_worker`). Where there are more databases than workers, they take turns (`turns.rs`).
 
 use super::turns::Turns;
 use crate::pg::{gucs, shmem};

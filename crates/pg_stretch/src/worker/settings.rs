@@ -39,7 +39,8 @@ pub fn force() {
 }
 
 fn set(name: &CStr, value: &CStr) {
-    // SAFETY: names and values are static; an override of the postmaster's source cannot be undone by the database's settings.
+    // SAFETY: names and values are static; an override of the postmaster's source cannot be undone by the database's
+    // settings.
     unsafe {
         pg_sys::SetConfigOption(
             name.as_ptr(),

@@ -1,4 +1,5 @@
-//! What a worker clears up now and then: old attempts, stamps of retirements, staging of retired segments, single tombstones.
+//! What a worker clears up now and then: old attempts, stamps of retirements, staging of retired segments, single
+//! tombstones.
 
 use crate::movement::fold;
 use crate::pg::error::Result;
@@ -29,7 +30,8 @@ impl Tidy {
         txn::run(|| {
             // Stamped by a later transaction than the one that retired, so never before its commit (F16).
             spi::execute(
-                "UPDATE stretch.segment SET retired_at = pg_catalog.clock_timestamp(), retired_lsn = pg_catalog.pg_current_wal_flush_lsn()
+                "UPDATE stretch.segment SET retired_at = pg_catalog.clock_timestamp(),
+                    retired_lsn = pg_catalog.pg_current_wal_flush_lsn()
                   WHERE retired AND retired_at IS NULL",
                 &[],
             )?;
@@ -38,7 +40,8 @@ impl Tidy {
                 "WITH gone AS (
                      UPDATE stretch.segment SET staged = false
                       WHERE retired AND staged AND retired_at IS NOT NULL
-                        AND (object_key IS NOT NULL OR retired_at < pg_catalog.clock_timestamp() - (SELECT retention FROM stretch.database))
+                        AND (object_key IS NOT NULL OR retired_at < pg_catalog.clock_timestamp() - (SELECT retention
+                            FROM stretch.database))
                       RETURNING segment_id)
                  DELETE FROM stretch.staged_chunk c USING gone WHERE c.segment_id = gone.segment_id",
                 &[],

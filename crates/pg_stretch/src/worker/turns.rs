@@ -1,7 +1,8 @@
 //! Turns: which database gets a worker when there are more databases than workers, as autovacuum shares its own.
 //!
-//! Databases wait in a queue, those with a waiting caller first. When all workers are taken, the one that has worked longest is asked to make
-//! room once its turn is over; it finishes what it is doing, and its database goes to the end of the queue.
+//! Databases wait in a queue, those with a waiting caller first. When all workers are taken, the one that has worked
+//! longest is asked to make room once its turn is over; it finishes what it is doing, and its database goes to the end
+//! of the queue.
 
 use crate::pg::shmem::{self, RequestState};
 use crate::pg::{error, gucs, names, txn};

@@ -169,9 +169,14 @@ fn create_function(function: &FilterFunction, source: &str) -> Result<()> {
         &[key.as_str().into(), source.into()],
     )?;
     if made == 0 {
-        return Err(Error::new(&errors::EXISTS, format!("the filter function \"{key}\" exists already"))
-            .detail("Microsoft error number 2714.")
-            .hint("Choose another name; filters are copied when they are bound, so DELETE FROM sys.filter_function is safe."));
+        return Err(
+            Error::new(&errors::EXISTS, format!("the filter function \"{key}\" exists already"))
+                .detail("Microsoft error number 2714.")
+                .hint(
+                    "Choose another name; filters are copied when they are bound, so DELETE FROM sys.filter_function \
+            is safe.",
+                ),
+        );
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Where a segment's bytes are: staging is looked at first. Chunks that are gone were purged, so a verified object exists, whose name is
-//! then read from the newest version of the segment's row (F51).
+//! Where a segment's bytes are: staging is looked at first. Chunks that are gone were purged, so a verified object
+//! exists, whose name is then read from the newest version of the segment's row (F51).
 
 use super::failed::{lost, other_bytes};
 use crate::catalog::rows::Segment;
@@ -57,7 +57,8 @@ pub fn remote(reader: &Reader, segment: &Segment) -> Result<Place> {
     }
 }
 
-/// Why a segment cannot be read whose object was not the right one at the last comparison: other bytes of the same size are damage.
+/// Why a segment cannot be read whose object was not the right one at the last comparison: other bytes of the same size
+/// are damage.
 fn why_lost(reader: &Reader, segment: &Segment, key: String) -> Error {
     let size = || -> Result<Option<u64>> {
         identity::require_read()?;

@@ -1,7 +1,7 @@
 //! Runs as files that all sessions map: copies of what the catalog holds, made when they are needed.
 //!
-//! They lie among PostgreSQL's own temporary files, so no backup takes them and each start of the server removes them. They may
-//! be deleted at any time: whoever has one mapped keeps it, whoever misses one makes it again.
+//! They lie among PostgreSQL's own temporary files, so no backup takes them and each start of the server removes them.
+//! They may be deleted at any time: whoever has one mapped keeps it, whoever misses one makes it again.
 
 use crate::pg::error::{Error, Result};
 use memmap2::Mmap;
@@ -51,8 +51,8 @@ fn path(table: &TableId, name: &str) -> PathBuf {
 /// Maps a run; `None` when there is no such file, or it is damaged.
 pub fn open(table: &TableId, name: &str) -> Option<Run> {
     let file = File::open(path(table, name)).ok()?;
-    // SAFETY: nobody writes to such a file once it has its name; what shortens it from outside ends the process, as with any
-    // file of the data directory that a library maps.
+    // SAFETY: nobody writes to such a file once it has its name; what shortens it from outside ends the process, as
+    // with any file of the data directory that a library maps.
     let map = unsafe { Mmap::map(&file) }.ok()?;
     KeyRun::open(Bytes::Mapped(map))
 }
@@ -62,7 +62,8 @@ pub fn exists(table: &TableId, name: &str) -> bool {
     path(table, name).exists()
 }
 
-/// Makes a run's file under another name first, so that nobody maps half of one; two who make the same run make the same bytes.
+/// Makes a run's file under another name first, so that nobody maps half of one; two who make the same run make the
+/// same bytes.
 pub fn create(
     table: &TableId,
     name: &str,

@@ -1,7 +1,7 @@
 //! Hashes of unique keys, by the hash functions that belong to the equality of their indexes (F13).
 //!
-//! Only for built-in types whose hash is the same in every database of one encoding: enums and what is made of other types
-//! hash by OIDs, which a dump does not keep.
+//! Only for built-in types whose hash is the same in every database of one encoding: enums and what is made of other
+//! types hash by OIDs, which a dump does not keep.
 
 use crate::catalog::keys::{Key, Part};
 use crate::catalog::rows;
@@ -51,8 +51,8 @@ impl Hasher {
         Some(Self { id, columns })
     }
 
-    /// For values of these types, numbered from 0, that are compared with a key by the operators of its types. Integers of
-    /// different widths and floats of different precisions hash alike, text under every deterministic collation.
+    /// For values of these types, numbered from 0, that are compared with a key by the operators of its types. Integers
+    /// of different widths and floats of different precisions hash alike, text under every deterministic collation.
     pub fn of_types(types: &[pg_sys::Oid], nulls_not_distinct: bool) -> Option<Self> {
         let column = |(place, operand): (usize, &pg_sys::Oid)| {
             let collation = match *operand {
@@ -70,8 +70,8 @@ impl Hasher {
         })
     }
 
-    /// The hash of a key; `value` gives a column's value by its number, or `None` for NULL. `None` when no other row can have
-    /// this key, for it has a NULL.
+    /// The hash of a key; `value` gives a column's value by its number, or `None` for NULL. `None` when no other row
+    /// can have this key, for it has a NULL.
     ///
     /// # Safety
     /// The values are of the columns' types. What detoasting takes stays in the current memory context.
@@ -120,8 +120,8 @@ impl Column {
         if !exact::hashed(operand.to_u32(), collation::of(collation)) {
             return None;
         }
-        // SAFETY: cached look-ups of an existing type and collation; the FmgrInfo is boxed, so its address stays, and what the
-        // function keeps with it lives as long as the session.
+        // SAFETY: cached look-ups of an existing type and collation; the FmgrInfo is boxed, so its address stays, and
+        // what the function keeps with it lives as long as the session.
         unsafe {
             let flags = pg_sys::TYPECACHE_EQ_OPR | pg_sys::TYPECACHE_HASH_EXTENDED_PROC;
             let entry = &*pg_sys::lookup_type_cache(operand, flags as i32);

@@ -33,7 +33,8 @@ pub struct Search {
 }
 
 impl Search {
-    /// The segments that may hold one of the keys, by their hashes, which are sorted so that memory is read in its order.
+    /// The segments that may hold one of the keys, by their hashes, which are sorted so that memory is read in its
+    /// order.
     pub fn find(&self, hashes: &mut [u64]) -> HashSet<SegmentId> {
         hashes.sort_unstable();
         let mut found: HashSet<SegmentId> = self.unknown.iter().copied().collect();
@@ -98,8 +99,8 @@ pub fn merge(table: &TableId, segments: &[Segment], snapshot: pg_sys::Snapshot) 
     Ok(())
 }
 
-/// The filters of a segment; `None` when there are none, or they are damaged, newer or of another environment: then nothing is
-/// known of its keys, and it is looked into.
+/// The filters of a segment; `None` when there are none, or they are damaged, newer or of another environment: then
+/// nothing is known of its keys, and it is looked into.
 fn filters(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Option<KeyFilters>> {
     let id = &segment.segment_id;
     let bytes = match tables::key_filters(id, snapshot)? {

@@ -1,8 +1,9 @@
-//! What PostgreSQL is told of cold rows, so that it finds conflicts between SERIALIZABLE transactions (F29): who reads a segment,
-//! and who kills rows of it.
+//! What PostgreSQL is told of cold rows, so that it finds conflicts between SERIALIZABLE transactions (F29): who reads
+//! a segment, and who kills rows of it.
 //!
-//! A predicate lock names a block of a relation. The foreign table has no blocks, so each stands for a segment there. Cold rows
-//! never change but by dying, and what comes instead of one is a hot row; so a reader needs no lock on anything else of the cold side.
+//! A predicate lock names a block of a relation. The foreign table has no blocks, so each stands for a segment there.
+//! Cold rows never change but by dying, and what comes instead of one is a hot row; so a reader needs no lock on
+//! anything else of the cold side.
 
 use crate::pg::missing::{CheckForSerializableConflictIn, PredicateLockPage};
 use pgrx::pg_sys;
@@ -19,8 +20,8 @@ pub fn reads(child: pg_sys::Oid, segment: &SegmentId, snapshot: pg_sys::Snapshot
     });
 }
 
-/// After a tombstone was written: whoever reads them from now on finds it. 40001 when PostgreSQL finds the transaction to be
-/// the one to give up.
+/// After a tombstone was written: whoever reads them from now on finds it. 40001 when PostgreSQL finds the transaction
+/// to be the one to give up.
 pub fn kills(child: pg_sys::Oid, segment: &SegmentId) {
     // SAFETY: as above.
     with_open(child, |relation| unsafe {
@@ -43,7 +44,8 @@ fn with_open(child: pg_sys::Oid, f: impl FnOnce(pg_sys::Relation)) {
     }
 }
 
-/// The block that stands for a segment: bits of its random id. Segments that share a block conflict needlessly, no more.
+/// The block that stands for a segment: bits of its random id. Segments that share a block conflict needlessly, no
+/// more.
 fn block(segment: &SegmentId) -> pg_sys::BlockNumber {
     let [a, b, c, d, ..] = *segment.as_bytes();
     u32::from_be_bytes([a, b, c, d]).min(MAX_BLOCK)

@@ -1,5 +1,5 @@
-//! The one writer of tombstones, single ones and bitmaps of many: of statements, of batches for rows that are dead from birth, and of
-//! the fold. It writes by the access method itself, since a query may write one per row.
+//! The one writer of tombstones, single ones and bitmaps of many: of statements, of batches for rows that are dead from
+//! birth, and of the fold. It writes by the access method itself, since a query may write one per row.
 
 use super::conflict;
 use super::lock::{Strength, lock};
@@ -59,8 +59,8 @@ fn in_best_form(
     }
 }
 
-/// Locks the segment against being retired, and reads its bitmap as it is now. While the lock lasts, only the fold changes
-/// the bitmap, by tombstones that are older than every snapshot.
+/// Locks the segment against being retired, and reads its bitmap as it is now. While the lock lasts, only the fold
+/// changes the bitmap, by tombstones that are older than every snapshot.
 pub fn guard(segment: &SegmentId) -> Result<DeadRows> {
     lock(segment, Strength::Shared)?;
     Ok(tables::bitmap(segment, LATEST)?
@@ -76,7 +76,8 @@ pub fn check(dead: Option<u32>) -> Result<()> {
     }
 }
 
-/// Inserts one tombstone per row; waits for another transaction that kills the same row, and gives 40001 when it commits.
+/// Inserts one tombstone per row; waits for another transaction that kills the same row, and gives 40001 when it
+/// commits.
 pub fn singles(segment: &SegmentId, rows: impl Iterator<Item = u32>, command: pg_sys::CommandId) -> Result<()> {
     let (table, index) = (relation_oid(c"tombstone")?, relation_oid(c"tombstone_pkey")?);
     let insert_all = || {
@@ -142,8 +143,8 @@ fn add_to_bitmap(segment: &SegmentId, dead: &DeadRows) -> Result<()> {
     bitmap(segment, &all, known.map(|(_, tid)| tid))
 }
 
-/// Writes a segment's bitmap in place of the one that lies at `before`. The caller holds a lock of the segment that keeps every other
-/// writer of its bitmap away, or has made the segment.
+/// Writes a segment's bitmap in place of the one that lies at `before`. The caller holds a lock of the segment that
+/// keeps every other writer of its bitmap away, or has made the segment.
 pub fn bitmap(segment: &SegmentId, all: &DeadRows, before: Option<pg_sys::ItemPointerData>) -> Result<()> {
     let table = relation_oid(c"tombstone")?;
     // SAFETY: opens, writes one row and closes; an ERROR releases all with the transaction.

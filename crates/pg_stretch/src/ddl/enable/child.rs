@@ -40,7 +40,8 @@ pub fn create(relation: pg_sys::Oid, table: TableId, filter: Option<&str>) -> Re
         .ok_or_else(|| Error::internal("the foreign table is not there"))?;
     // Default privileges may have granted something to anybody.
     let grantees = spi::rows(
-        "SELECT DISTINCT a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = $1 AND a.grantee <> 0",
+        "SELECT DISTINCT a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = $1
+            AND a.grantee <> 0",
         &[oid.into()],
         |row| Ok(row.get::<Text>(1)?.unwrap_or_default()),
     )?;
@@ -87,14 +88,15 @@ pub fn create_triggers(relation: pg_sys::Oid, keys: &[UniqueKey]) -> Result<()> 
     utility(&format!("ALTER TABLE {table} {}", always.join(", ")))
 }
 
-/// Constraint triggers for the deferrable keys, which are deferred as their keys are (F28). Their arguments are the columns of
-/// the key, by which a statement SET CONSTRAINTS finds them.
+/// Constraint triggers for the deferrable keys, which are deferred as their keys are (F28). Their arguments are the
+/// columns of the key, by which a statement SET CONSTRAINTS finds them.
 fn create_deferred(relation: pg_sys::Oid) -> Result<()> {
     let table = names::relation(relation);
     let keys = spi::rows(
         "SELECT to_json(array_agg(a.attname::text ORDER BY k.ordinality))::text, c.condeferred
          FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k(number, ordinality), pg_attribute a
-         WHERE c.conrelid = $1 AND c.contype IN ('p', 'u') AND c.condeferrable AND a.attrelid = $1 AND a.attnum = k.number
+         WHERE c.conrelid = $1 AND c.contype IN ('p', 'u') AND c.condeferrable AND a.attrelid = $1
+             AND a.attnum = k.number
          GROUP BY c.oid, c.condeferred ORDER BY c.oid",
         &[relation.into()],
         |row| {
@@ -128,7 +130,8 @@ fn ours(relation: pg_sys::Oid) -> Result<Vec<String>> {
     let [first, second] = crate::catalog::triggers::PREFIXES;
     spi::rows(
         "SELECT quote_ident(tgname) FROM pg_trigger
-          WHERE tgrelid = $1 AND NOT tgisinternal AND (starts_with(tgname, $2) OR starts_with(tgname, $3)) ORDER BY tgname",
+          WHERE tgrelid = $1 AND NOT tgisinternal AND (starts_with(tgname, $2) OR starts_with(tgname, $3))
+              ORDER BY tgname",
         &[relation.into(), first.into(), second.into()],
         |row| Ok(row.get::<Text>(1)?.unwrap_or_default().into()),
     )
@@ -149,7 +152,8 @@ fn update_condition(relation: pg_sys::Oid, keys: &[UniqueKey]) -> Result<String>
     columns.sort_unstable();
     columns.dedup();
     let foreign = spi::get::<i64>(
-        "SELECT count(*) FROM pg_attribute WHERE attrelid = $1 AND attname::text IN (SELECT json_array_elements_text($2::json)) AND atttypid >= 16384",
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = $1
+            AND attname::text IN (SELECT json_array_elements_text($2::json)) AND atttypid >= 16384",
         &[relation.into(), serde_json::json!(columns).to_string().into()],
     )?;
     if foreign != Some(0) {

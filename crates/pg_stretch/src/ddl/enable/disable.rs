@@ -11,7 +11,8 @@ use crate::pg::{names, request, shmem, spi, user};
 use pgrx::pg_sys;
 use stretch_core::errors;
 
-/// `stretch.disable_table`. With `leave` the cold rows leave the table and stay on the endpoint; without, there must be none.
+/// `stretch.disable_table`. With `leave` the cold rows leave the table and stay on the endpoint; without, there must be
+/// none.
 pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> {
     rights(relation, "disable_table")?;
     shmem::require()?;
@@ -51,7 +52,8 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
     }
     if left > 0 {
         notice(&format!(
-            "{left} cold rows left table {name} for good: no query reads them any more; their objects stay on the endpoint"
+            "{left} cold rows left table {name} for good: no query reads them any more; their objects stay on the \
+            endpoint"
         ));
     }
     Ok(())

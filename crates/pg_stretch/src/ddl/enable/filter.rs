@@ -1,4 +1,5 @@
-//! Filters: parsing, the rules of what one may hold (F3, F13), the text that is stored, and which replacement is looser.
+//! Filters: parsing, the rules of what one may hold (F3, F13), the text that is stored, and which replacement is
+//! looser.
 
 use crate::pg::error::{self, Error, Result};
 use crate::pg::missing::expression_tree_walker;
@@ -14,8 +15,8 @@ const EQUAL: i32 = 3;
 const NOT_EQUAL: i32 = 6;
 
 /// Parses and checks a filter as the table's owner, who must not gain anybody else's rights by it; returns it deparsed
-/// under settings of our own, so that everybody who reads the text later reads the same constants. The caller holds a lock on the
-/// table.
+/// under settings of our own, so that everybody who reads the text later reads the same constants. The caller holds a
+/// lock on the table.
 pub fn normalize(relation: pg_sys::Oid, filter: &str) -> Result<String> {
     let _owner = user::ActAs::role(user::relation_owner(relation), true);
     let node = parse(relation, filter)?;
@@ -79,7 +80,8 @@ fn parse(relation: pg_sys::Oid, filter: &str) -> Result<*mut pg_sys::Node> {
 
 /// What the server makes of an expression of the raw parser over the columns of a table.
 unsafe fn transform(relation: pg_sys::Oid, raw: *mut pg_sys::Node, text: &CStr) -> *mut pg_sys::Node {
-    // SAFETY: the caller holds a lock on the table, which is closed again as it was opened; the text outlives the parse state.
+    // SAFETY: the caller holds a lock on the table, which is closed again as it was opened; the text outlives the parse
+    // state.
     unsafe {
         let table = pg_sys::table_open(relation, pg_sys::NoLock as i32);
         let state = pg_sys::make_parsestate(std::ptr::null_mut());
@@ -173,7 +175,8 @@ impl Fault {
 /// For conditions over enums, domains, and functions of users: the table itself can hold their outcome.
 fn by_a_column(relation: pg_sys::Oid) -> String {
     format!(
-        "Let a stored column hold the outcome, ALTER TABLE {} ADD COLUMN is_cold boolean GENERATED ALWAYS AS (the condition) STORED, \
+        "Let a stored column hold the outcome, ALTER TABLE {} ADD COLUMN is_cold boolean GENERATED ALWAYS AS (the \
+        condition) STORED, \
          and give is_cold as the filter.",
         names::relation(relation)
     )
@@ -223,7 +226,8 @@ unsafe extern "C-unwind" fn foreign_function(function: pg_sys::Oid, _context: *m
 /// What is wrong with this node itself, not with what is below it.
 unsafe fn fault(node: *mut pg_sys::Node) -> Option<Fault> {
     use pg_sys::NodeTag::*;
-    // SAFETY: the caller passes a node of a transformed expression; each function asks for one of the tag that it is called for.
+    // SAFETY: the caller passes a node of a transformed expression; each function asks for one of the tag that it is
+    // called for.
     unsafe {
         let operators = match (*node).type_ {
             // Neither lists nor WHEN clauses have a type of their own.

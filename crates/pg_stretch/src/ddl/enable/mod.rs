@@ -1,4 +1,5 @@
-//! Stretching a table: checks, lock, catalog rows, the foreign child and its triggers; and later changes of its settings.
+//! Stretching a table: checks, lock, catalog rows, the foreign child and its triggers; and later changes of its
+//! settings.
 
 pub mod child;
 pub mod disable;
@@ -335,7 +336,8 @@ fn register(
     )?;
     let empty = Totals::default();
     spi::execute(
-        "INSERT INTO stretch.manifest (table_id, manifest_id, segments, row_total, digest) VALUES ($1::uuid, $2::uuid, $3, $4, $5)",
+        "INSERT INTO stretch.manifest (table_id, manifest_id, segments, row_total, digest) VALUES ($1::uuid, $2::uuid,
+            $3, $4, $5)",
         &[
             table.to_string().into(),
             manifest.to_string().into(),

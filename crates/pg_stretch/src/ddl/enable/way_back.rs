@@ -14,7 +14,8 @@ const COLUMN: &str = "
     WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attidentity <> 'a'
     ORDER BY attnum LIMIT 1";
 
-/// A hint: the statements that bring all cold rows of a stretched table back and make it an ordinary one, then what follows.
+/// A hint: the statements that bring all cold rows of a stretched table back and make it an ordinary one, then what
+/// follows.
 pub fn then(relation: pg_sys::Oid, what: &str) -> Result<String> {
     let table = names::relation(relation);
     let Some(stretched) = tables::by_relation(relation, Latest::take().get())? else {

@@ -323,7 +323,8 @@ fn create(statement: &pg_sys::CreateStmt) -> Vec<Aim> {
     out
 }
 
-/// pg_restore makes the children while nothing is bound yet; the wrapper serves only those that the catalog names (F33).
+/// pg_restore makes the children while nothing is bound yet; the wrapper serves only those that the catalog names
+/// (F33).
 fn create_foreign(statement: &pg_sys::CreateForeignTableStmt, facts: &Facts) -> Result<Vec<Aim>> {
     let mut out = create(&statement.base);
     if names::text(statement.servername) == SERVER {

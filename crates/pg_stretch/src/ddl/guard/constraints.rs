@@ -1,4 +1,5 @@
-//! SET CONSTRAINTS: who defers a unique constraint of a stretched table by its name means its check against cold rows, too (F28).
+//! SET CONSTRAINTS: who defers a unique constraint of a stretched table by its name means its check against cold rows,
+//! too (F28).
 //!
 //! That check is a constraint trigger under a name of its own, which is added to the statement's list.
 
@@ -6,8 +7,8 @@ use crate::catalog::triggers;
 use crate::pg::{list, names};
 use pgrx::pg_sys;
 
-/// pg_constraint.h, which is missing in the bindings: OIDs of the catalog and of its index on (conname, connamespace), and
-/// numbers of columns.
+/// pg_constraint.h, which is missing in the bindings: OIDs of the catalog and of its index on (conname, connamespace),
+/// and numbers of columns.
 const CONSTRAINTS: u32 = 2606;
 const CONSTRAINT_NAME_INDEX: u32 = 2664;
 const CONNAME: i16 = 2;
@@ -113,7 +114,8 @@ unsafe fn constraint(tuple: pg_sys::HeapTuple, desc: pg_sys::TupleDesc) -> Const
 
 /// Names of the columns of a constraint's index.
 unsafe fn columns(index: pg_sys::Oid) -> Vec<String> {
-    // SAFETY: the index of a constraint; its columns are named as those of the table when it is made, so the table is asked.
+    // SAFETY: the index of a constraint; its columns are named as those of the table when it is made, so the table is
+    // asked.
     unsafe {
         let lock = pg_sys::AccessShareLock as i32;
         let index = pg_sys::index_open(index, lock);
@@ -132,7 +134,8 @@ unsafe fn columns(index: pg_sys::Oid) -> Vec<String> {
 
 /// Our constraint triggers of a table whose arguments are these columns.
 unsafe fn deferred(table: pg_sys::Oid, columns: &[String]) -> Vec<Name> {
-    // SAFETY: the relation is opened and closed with one lock; its trigger descriptor lives that long, and names are copied.
+    // SAFETY: the relation is opened and closed with one lock; its trigger descriptor lives that long, and names are
+    // copied.
     unsafe {
         let lock = pg_sys::AccessShareLock as i32;
         let relation = pg_sys::table_open(table, lock);

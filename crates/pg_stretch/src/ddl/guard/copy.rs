@@ -1,7 +1,8 @@
-//! Commands that read the heap of a stretched table and mean all of it: `COPY table TO`, and the cursor of `pg_dump --inserts`.
+//! Commands that read the heap of a stretched table and mean all of it: `COPY table TO`, and the cursor of `pg_dump
+//! --inserts`.
 //!
-//! In a session that dumps the whole database the hot rows are right, since the dump has the catalog that names the cold ones. Anywhere
-//! else the setting `stretch.copy_to` decides, so that nothing is left out without a word (C-2).
+//! In a session that dumps the whole database the hot rows are right, since the dump has the catalog that names the
+//! cold ones. Anywhere else the setting `stretch.copy_to` decides, so that nothing is left out without a word (C-2).
 
 use super::dump;
 use super::targets::relation_named;
@@ -16,7 +17,8 @@ use pgrx::pg_sys;
 use std::ffi::CStr;
 use stretch_core::errors;
 
-/// The cursor through which pg_dump reads a table for INSERT statements, in every release (dumpTableData_insert of pg_dump.c).
+/// The cursor through which pg_dump reads a table for INSERT statements, in every release (dumpTableData_insert of
+/// pg_dump.c).
 const DUMP_CURSOR: &CStr = c"_pg_dump_cursor";
 
 /// Whether the statement reads a table that it names as a whole; a look at the statement alone.
@@ -77,7 +79,8 @@ unsafe fn copy(statement: *mut pg_sys::CopyStmt) -> Result<Option<*mut pg_sys::N
 
 /// The SELECT of what COPY would take: the columns that it names, or all that are not generated.
 unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt) -> *mut pg_sys::Node {
-    // SAFETY: nodes of the raw parser's kind, made in the current memory context; names are copied or belong to the statement.
+    // SAFETY: nodes of the raw parser's kind, made in the current memory context; names are copied or belong to the
+    // statement.
     unsafe {
         let columns = match copy.attlist.is_null() {
             false => list::pointers::<pg_sys::String>(copy.attlist)
@@ -100,7 +103,8 @@ unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt) -> *mut pg_sys:
 
 /// One column of a SELECT, by its name, which is not copied.
 unsafe fn target(column: *mut std::ffi::c_char) -> *mut pg_sys::ResTarget {
-    // SAFETY: the caller passes a string that lives as long as the statement; nodes are made in the current memory context.
+    // SAFETY: the caller passes a string that lives as long as the statement; nodes are made in the current memory
+    // context.
     unsafe {
         let reference = make::<pg_sys::ColumnRef>(pg_sys::NodeTag::T_ColumnRef);
         (*reference).fields = pg_sys::lappend(std::ptr::null_mut(), pg_sys::makeString(column).cast());
@@ -123,7 +127,8 @@ unsafe fn make<T>(tag: pg_sys::NodeTag) -> *mut T {
 
 /// Names of the columns that COPY without a list takes.
 unsafe fn columns(relation: pg_sys::Oid) -> Vec<*mut std::ffi::c_char> {
-    // SAFETY: the relation is opened under a lock that stays until the transaction ends, as COPY's own would; names are copied.
+    // SAFETY: the relation is opened under a lock that stays until the transaction ends, as COPY's own would; names are
+    // copied.
     unsafe {
         let lock = pg_sys::AccessShareLock as i32;
         let open = pg_sys::table_open(relation, lock);
@@ -173,8 +178,8 @@ unsafe fn first_entry(node: *mut pg_sys::Node) -> Option<*mut pg_sys::RangeTblEn
     }
 }
 
-/// Where the session may plan no scan of a foreign table, as pg_dump's own may not since August 2024: lets it while the statement runs. The
-/// session asked for the cold rows by `stretch.copy_to`.
+/// Where the session may plan no scan of a foreign table, as pg_dump's own may not since August 2024: lets it while the
+/// statement runs. The session asked for the cold rows by `stretch.copy_to`.
 pub fn unrestricted() -> Option<LocalSettings> {
     const RESTRICTED: &CStr = c"restrict_nonsystem_relation_kind";
     // SAFETY: gives a string of the server, or null where the server does not know it.
@@ -182,8 +187,8 @@ pub fn unrestricted() -> Option<LocalSettings> {
     known.then(|| LocalSettings::new(&[(RESTRICTED, c"")]))
 }
 
-/// Whether the command has to take the cold rows as well. False for other tables, where nothing is cold, and where the hot rows are what is
-/// wanted.
+/// Whether the command has to take the cold rows as well. False for other tables, where nothing is cold, and where the
+/// hot rows are what is wanted.
 fn takes_all(relation: pg_sys::Oid, what: &str) -> Result<bool> {
     let Some(info) = stretched::lookup(relation)? else {
         return Ok(false);
@@ -210,7 +215,8 @@ fn takes_all(relation: pg_sys::Oid, what: &str) -> Result<bool> {
         )
         .detail("Only a dump of the whole database, without -t, -n and the like, holds what names the cold rows.")
         .hint(
-            "SET stretch.copy_to = 'all' copies hot and cold rows, SET stretch.copy_to = 'hot' the hot rows alone; for pg_dump: \
+            "SET stretch.copy_to = 'all' copies hot and cold rows, SET stretch.copy_to = 'hot' the hot rows alone; \
+            for pg_dump: \
              PGOPTIONS='-c stretch.copy_to=all'.",
         )),
     }

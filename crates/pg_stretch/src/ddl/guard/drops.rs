@@ -52,7 +52,8 @@ impl Drop for Watch {
 
 /// Notes a deletion; called before the object goes.
 pub fn note(class: pg_sys::Oid, object: pg_sys::Oid, part: i32) -> Result<()> {
-    // The statement drops tables of schema stretch, so they cannot be read any more. Either it fails, or the whole extension goes with it.
+    // The statement drops tables of schema stretch, so they cannot be read any more. Either it fails, or the whole
+    // extension goes with it.
     let catalog_goes = PENDING.with_borrow(|pending| {
         pending
             .iter()

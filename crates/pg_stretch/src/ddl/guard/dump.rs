@@ -1,4 +1,5 @@
-//! Whether a dump that reads the hot rows of a table holds its cold rows too, and a warning in the log when a dump turns out not to hold the catalog (C-2).
+//! Whether a dump that reads the hot rows of a table holds its cold rows too, and a warning in the log when a dump
+//! turns out not to hold the catalog (C-2).
 
 use crate::catalog::scan::relation_oid;
 use crate::catalog::snapshot::Latest;
@@ -13,7 +14,8 @@ use std::collections::HashSet;
 type VirtualTransaction = (i32, u32);
 
 thread_local! {
-    /// The transaction whose snapshot this session works on: as part of a parallel dump, that of the dump's first session.
+    /// The transaction whose snapshot this session works on: as part of a parallel dump, that of the dump's first
+    /// session.
     static LEADER: Cell<Option<VirtualTransaction>> = const { Cell::new(None) };
     static COPIED: RefCell<Option<Copied>> = const { RefCell::new(None) };
 }
@@ -29,8 +31,8 @@ struct Copied {
     parallel: bool,
 }
 
-/// Object number under which a lock on the OID of a cold side says "the dump of this transaction holds the table's cold rows". PostgreSQL
-/// locks whole relations only, and by another kind of tag.
+/// Object number under which a lock on the OID of a cold side says "the dump of this transaction holds the table's cold
+/// rows". PostgreSQL locks whole relations only, and by another kind of tag.
 const HELD_BY_DUMP: u16 = 1;
 
 thread_local! {
@@ -38,12 +40,12 @@ thread_local! {
     static ASKED: RefCell<(u32, HashSet<u32>)> = RefCell::default();
 }
 
-/// Looks at a query of a transaction that may be that of a dump: every release of pg_dump reads the catalog in one that is REPEATABLE READ (or
-/// SERIALIZABLE) and READ ONLY.
+/// Looks at a query of a transaction that may be that of a dump: every release of pg_dump reads the catalog in one that
+/// is REPEATABLE READ (or SERIALIZABLE) and READ ONLY.
 ///
-/// Before it dumps anything, pg_dump asks for the columns of all relations that it is going to dump, by their OIDs (getTableAttrs of
-/// pg_dump.c; one query for all since release 15, one for each before). A dump in which both `stretch.segment` and the cold side of
-/// a table are has all that the table's hot rows need to be complete.
+/// Before it dumps anything, pg_dump asks for the columns of all relations that it is going to dump, by their OIDs
+/// (getTableAttrs of pg_dump.c; one query for all since release 15, one for each before). A dump in which both
+/// `stretch.segment` and the cold side of a table are has all that the table's hot rows need to be complete.
 ///
 /// # Safety
 /// `text` is null or ends with a zero.
@@ -95,8 +97,8 @@ fn numbers(text: &[u8]) -> impl Iterator<Item = u32> {
         .filter(|number| *number >= pg_sys::FirstNormalObjectId)
 }
 
-/// Whether this session is part of a dump that holds the cold rows of the table with this cold side. In a parallel dump the first session
-/// knows, and the others work on a snapshot that names its transaction.
+/// Whether this session is part of a dump that holds the cold rows of the table with this cold side. In a parallel dump
+/// the first session knows, and the others work on a snapshot that names its transaction.
 pub fn holds_cold_rows_of(child: pg_sys::Oid) -> bool {
     // SAFETY: a getter of this process.
     let me = unsafe { ((*pg_sys::MyProc).backendId, (*pg_sys::MyProc).lxid) };

@@ -1,6 +1,7 @@
 //! Hooks that keep PostgreSQL and other commands from doing to a stretched table what cannot be done exactly (F9, C-5).
 //!
-//! `utility` holds the hooks. `classify` says what a statement would do to which table, and `stretch_core::command` decides whether it may.
+//! `utility` holds the hooks. `classify` says what a statement would do to which table, and `stretch_core::command`
+//! decides whether it may.
 
 mod alter_table;
 mod classify;

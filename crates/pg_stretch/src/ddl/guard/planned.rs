@@ -1,5 +1,5 @@
-//! What the guard looks at before a statement is planned: queries by which a dump asks for columns, and rows of a dump that is restored
-//! over a connected database.
+//! What the guard looks at before a statement is planned: queries by which a dump asks for columns, and rows of a dump
+//! that is restored over a connected database.
 
 use super::{dump, restoring};
 use crate::pg::error::{OrRaise, Result};

@@ -1,7 +1,7 @@
 //! A dump that is restored over a database which is connected to its endpoint: refused before it changes anything.
 //!
-//! `pg_restore --clean` goes on after errors. The guard would refuse to drop the stretched tables, and then their hot rows would be loaded
-//! into them a second time.
+//! `pg_restore --clean` goes on after errors. The guard would refuse to drop the stretched tables, and then their hot
+//! rows would be loaded into them a second time.
 
 use super::targets::{Facts, schema_target};
 use crate::catalog::{stretched, tables};
@@ -34,11 +34,15 @@ fn by_pg_restore() -> bool {
 
 fn error(what: String) -> Error {
     Error::new(&errors::UNSUPPORTED, what)
-        .detail("The dump's hot rows would be loaded beside the rows that are here, and the cold rows of both would be mixed up.")
+        .detail(
+            "The dump's hot rows would be loaded beside the rows that are here, and the cold rows of both would \
+        be mixed up.",
+        )
         .hint("Run SELECT stretch.deauthorize() first, then restore again and reconnect with stretch.reauthorize.")
 }
 
-/// Refuses the first DROP of a dump that is restored over a connected database with cold rows, and what follows it in the session.
+/// Refuses the first DROP of a dump that is restored over a connected database with cold rows, and what follows it in
+/// the session.
 ///
 /// # Safety
 /// `node` is a utility statement.
@@ -110,7 +114,8 @@ pub fn before_insert(relation: pg_sys::Oid) -> Result<()> {
     note_rows(relation)
 }
 
-/// Notes that a dump loads rows into the table of a cold side which no catalog names yet: until it does, the rows are not all of the table.
+/// Notes that a dump loads rows into the table of a cold side which no catalog names yet: until it does, the rows are
+/// not all of the table.
 fn note_rows(relation: pg_sys::Oid) -> Result<()> {
     if stretched::lookup(relation)?.is_some() {
         return Ok(());
@@ -130,8 +135,8 @@ fn note_rows(relation: pg_sys::Oid) -> Result<()> {
     Ok(())
 }
 
-/// Refuses rows that a dump loads: after [`check`] refused, here or in another session of the same run, and always those that pg_restore
-/// loads into a stretched table with cold rows.
+/// Refuses rows that a dump loads: after [`check`] refused, here or in another session of the same run, and always
+/// those that pg_restore loads into a stretched table with cold rows.
 fn check_rows(relation: pg_sys::Oid, facts: &Facts) -> Result<()> {
     if !(REFUSED.get() || by_pg_restore()) {
         return Ok(());

@@ -9,12 +9,14 @@ use crate::pg::{list, names, spi};
 use pgrx::pg_sys;
 use stretch_core::command::{Target, WayOut};
 
-/// Every type below a column, and whether it is reached through an array, a range or a composite type, or only as the base of domains.
+/// Every type below a column, and whether it is reached through an array, a range or a composite type, or only as the
+/// base of domains.
 const USED: &str = "
     WITH RECURSIVE used(relation, type, nested) AS (
         SELECT attrelid, atttypid, false FROM pg_attribute WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attisdropped
         UNION
-        SELECT used.relation, part.type, used.nested OR part.inside FROM used JOIN pg_type t ON t.oid = used.type CROSS JOIN LATERAL (
+        SELECT used.relation, part.type, used.nested OR part.inside FROM used JOIN pg_type t ON t.oid = used.type CROSS
+            JOIN LATERAL (
             VALUES (t.typelem, true), (t.typbasetype, false)
             UNION ALL
             SELECT atttypid, true FROM pg_attribute
@@ -77,11 +79,12 @@ fn check_type(changed: pg_sys::Oid, reach: Reach, reason: &str) -> Result<()> {
 /// What is wrong with a change of the values or the columns of a type.
 const NO_CHANGE: &str = "a column holds values of the type, and the cold ones do not follow the change";
 
-/// ALTER DOMAIN: PostgreSQL looks for values that violate the constraint in the heap, and cold ones are not there. What looks at no
-/// values (NOT VALID, defaults, and everything that only loosens) passes.
+/// ALTER DOMAIN: PostgreSQL looks for values that violate the constraint in the heap, and cold ones are not there. What
+/// looks at no values (NOT VALID, defaults, and everything that only loosens) passes.
 ///
-/// Inside arrays, ranges and composite types PostgreSQL refuses to look at values. But there even a constraint that is NOT VALID would
-/// be in the way: cold values are made anew when they are read, by functions that check every constraint of the domain.
+/// Inside arrays, ranges and composite types PostgreSQL refuses to look at values. But there even a constraint that is
+/// NOT VALID would be in the way: cold values are made anew when they are read, by functions that check every
+/// constraint of the domain.
 pub fn check_domain(statement: &pg_sys::AlterDomainStmt) -> Result<()> {
     const VALIDATE: u8 = b'V';
     const NOT_NULL: u8 = b'O';

@@ -203,7 +203,8 @@ pub fn schema_named(name: *const c_char) -> Option<Target> {
     }
 }
 
-/// The relation that a statement names, or none; takes no lock, the statement itself does. An index stands for its table.
+/// The relation that a statement names, or none; takes no lock, the statement itself does. An index stands for its
+/// table.
 pub fn relation_named(name: *mut pg_sys::RangeVar) -> Option<pg_sys::Oid> {
     if name.is_null() {
         return None;

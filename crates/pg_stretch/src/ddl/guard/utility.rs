@@ -88,12 +88,15 @@ unsafe extern "C-unwind" fn process_utility(
     dest: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: a hook is set before the first statement and not changed any more; PostgreSQL passes a statement that can be copied.
+    // SAFETY: a hook is set before the first statement and not changed any more; PostgreSQL passes a statement that can
+    // be copied.
     let (next, mut copy) = unsafe { (PREV_UTILITY.unwrap_or(hook::standard_ProcessUtility), *statement) };
-    // SAFETY: called by PostgreSQL, and nothing here is to be dropped; it is a utility statement, and the copy outlives the call.
+    // SAFETY: called by PostgreSQL, and nothing here is to be dropped; it is a utility statement, and the copy outlives
+    // the call.
     let (statement, shown, rest) = unsafe { hook::own_part(|| before(statement, &mut copy, query)) };
     let call = || {
-        // SAFETY: what PostgreSQL passed goes on as it came; a changed statement is `copy`, a shown text belongs to `shown`.
+        // SAFETY: what PostgreSQL passed goes on as it came; a changed statement is `copy`, a shown text belongs to
+        // `shown`.
         unsafe {
             next(
                 statement,
@@ -111,8 +114,8 @@ unsafe extern "C-unwind" fn process_utility(
     if rest.is_null() {
         return call();
     }
-    // SAFETY: called by PostgreSQL, and nothing here is to be dropped: `rest` is a plain pointer until it is taken inside, where
-    // `call` owns nothing.
+    // SAFETY: called by PostgreSQL, and nothing here is to be dropped: `rest` is a plain pointer until it is taken
+    // inside, where `call` owns nothing.
     unsafe {
         hook::own_part(|| {
             let rest = Box::from_raw(rest);
@@ -326,7 +329,8 @@ fn changes_readers(aims: &[Aim]) -> bool {
         .any(|aim| matches!(aim.command, Command::ForceRowSecurity | Command::ChangeOwner))
 }
 
-/// The table on which an aim enables triggers, also while a dump is being restored and the catalog does not name the table yet.
+/// The table on which an aim enables triggers, also while a dump is being restored and the catalog does not name the
+/// table yet.
 fn with_enabled_triggers(aim: &Aim) -> Option<pg_sys::Oid> {
     match (&aim.what, aim.command) {
         (What::Relation(relation), Command::EnableTrigger(_)) => Some(*relation),

@@ -1,4 +1,5 @@
-//! The worker's part of `stretch.enable_database`: probe, first branch, first claim, then one local transaction (F20, F21).
+//! The worker's part of `stretch.enable_database`: probe, first branch, first claim, then one local transaction (F20,
+//! F21).
 
 use super::marker::{self, Intent};
 use super::state::{Claim, Identity};
@@ -112,7 +113,8 @@ impl Identity {
         Ok(Value::Null)
     }
 
-    /// Carries out the request `disable_database`: catalog and marker forget the endpoint, where everything stays as it is.
+    /// Carries out the request `disable_database`: catalog and marker forget the endpoint, where everything stays as it
+    /// is.
     pub fn disable(&mut self) -> Result<Value> {
         txn::run(|| {
             // No table is enabled meanwhile.

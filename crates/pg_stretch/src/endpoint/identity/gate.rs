@@ -13,8 +13,8 @@ use stretch_core::errors;
 use stretch_core::state::DatabaseState;
 use stretch_core::verdict::{self, Reason};
 
-/// Passes when local facts, or the verdict of the worker, allow this database to read its endpoint; otherwise ST001 with
-/// state, reason and the statements that are missing. Never waits.
+/// Passes when local facts, or the verdict of the worker, allow this database to read its endpoint; otherwise ST001
+/// with state, reason and the statements that are missing. Never waits.
 pub fn require_read() -> Result<()> {
     shmem::require()?;
     if let Some(slot) = judged_slot()
@@ -65,8 +65,8 @@ pub fn is_disconnected() -> Result<bool> {
     })
 }
 
-/// Asks the worker to judge anew. The caller has just replaced a secret, and the verdict may be "disconnected" only because secrets did not
-/// open (rule 3).
+/// Asks the worker to judge anew. The caller has just replaced a secret, and the verdict may be "disconnected" only
+/// because secrets did not open (rule 3).
 pub fn judge_again() {
     let stuck = judged_slot().is_some_and(|slot| slot.state == DatabaseState::Disconnected && slot.rule == 3);
     if stuck && let Err(error) = request::call("judge_again", &serde_json::Value::Null) {

@@ -31,7 +31,8 @@ async fn send(endpoint: Arc<Endpoint>, claim: Claim, body: LeaseBody) -> Beat {
     let beat = heartbeat(&endpoint, &claim.db, &claim.branch, &body).await?;
     let valid = validate_claim(&endpoint, &claim.db, &claim.branch, claim.generation, &claim.nonce).await?;
     if valid == Validity::NotOurs {
-        // An endpoint that lost everything, such as a mount point without its file system, was not taken over by anybody.
+        // An endpoint that lost everything, such as a mount point without its file system, was not taken over by
+        // anybody.
         stretch_endpoint::bodies::open_database(&endpoint, &claim.db)
             .await
             .map_err(|error| match error {

@@ -140,7 +140,8 @@ impl Identity {
         if verdict.next == Some(Next::ClaimNextGeneration) {
             if verdict::has_lost_tail(facts) {
                 crate::pg::error::log(
-                    "pg_stretch: the newest heartbeat names a position that this server never reached; commits of the old primary were lost in the failover",
+                    "pg_stretch: the newest heartbeat names a position that this server never reached; commits of \
+                    the old primary were lost in the failover",
                 );
             }
             return self.start_claim(verdict, highest);

@@ -255,7 +255,8 @@ pub fn created_by() -> String {
 /// history of verdicts. Part of the caller's transaction.
 pub fn bind(branch: BranchId, body: &ClaimBody, credential: Option<&str>, reason: Reason) -> Result<()> {
     let changed = spi::execute(
-        "INSERT INTO stretch.binding AS b (branch_id, generation, nonce, credential, system_identifier, database_oid, timeline, lsn, verdicts)
+        "INSERT INTO stretch.binding AS b (branch_id, generation, nonce, credential, system_identifier, database_oid,
+            timeline, lsn, verdicts)
          VALUES ($1, $2, $3, coalesce($4, (SELECT o.credential FROM stretch.binding o)), $5::pg_catalog.numeric,
                  $6, $7, $8::pg_catalog.pg_lsn,
                  jsonb_build_array(jsonb_build_object('at', now(), 'generation', $2, 'reason', $9)))

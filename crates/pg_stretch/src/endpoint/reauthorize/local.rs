@@ -179,7 +179,8 @@ fn flaw(table: &StretchedTable) -> Result<Option<String>> {
         )));
     }
     let triggers = spi::get::<i64>(
-        "SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+        "SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n
+            ON n.oid = p.pronamespace
          WHERE t.tgrelid = $1 AND n.nspname = 'stretch' AND p.proname = 'unique_probe' AND t.tgenabled = 'A'",
         &[table.relation.into()],
     )?;

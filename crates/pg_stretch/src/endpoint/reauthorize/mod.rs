@@ -1,5 +1,5 @@
-//! The worker's part of `stretch.reauthorize` and `stretch.reconcile`: prove what the endpoint can serve of this catalog,
-//! and give a restored or copied database a branch of its own (design §10).
+//! The worker's part of `stretch.reauthorize` and `stretch.reconcile`: prove what the endpoint can serve of this
+//! catalog, and give a restored or copied database a branch of its own (design §10).
 //!
 //! Order of `reauthorize`: probe and list · pin what is needed in every branch the catalog refers to · list again, with
 //! the marks of the collectors (F17) · copy what is in doubt · `branch.json`, first claim · one local transaction.

@@ -1,4 +1,5 @@
-//! What is shown instead of texts that hold a secret: a mask, and copies of texts that can be blanked while they are in use.
+//! What is shown instead of texts that hold a secret: a mask, and copies of texts that can be blanked while they are in
+//! use.
 
 use crate::pg::raw;
 use pgrx::pg_sys;
@@ -9,7 +10,8 @@ use std::ffi::{CStr, c_char};
 pub const MASK: &CStr = c"(hidden by pg_stretch: the statement names a secret)";
 
 thread_local! {
-    /// The copies that are in use, outermost first. What an error leaves behind goes with the next statement of the client.
+    /// The copies that are in use, outermost first. What an error leaves behind goes with the next statement of the
+    /// client.
     pub static COPIES: RefCell<Copies> = const { RefCell::new(Copies { of: None, texts: Vec::new() }) };
 }
 

@@ -1,9 +1,11 @@
-//! Which functions take a secret, asked of what the server resolved: however a call is written, and through whatever it is made.
+//! Which functions take a secret, asked of what the server resolved: however a call is written, and through whatever it
+//! is made.
 
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
-/// Our entry points that take a secret. A function is known by its symbol, so a function that somebody else makes of one is known too.
+/// Our entry points that take a secret. A function is known by its symbol, so a function that somebody else makes of
+/// one is known too.
 const SYMBOLS: [&CStr; 5] = [
     c"stretch_create_master_key_wrapper",
     c"stretch_open_master_key_wrapper",
@@ -27,7 +29,8 @@ pub unsafe fn executes(function: pg_sys::Oid) {
 }
 
 unsafe fn takes_secret(function: pg_sys::Oid) -> bool {
-    // SAFETY: a look-up in the cache that the call itself needs as well; the row is released before anything else happens.
+    // SAFETY: a look-up in the cache that the call itself needs as well; the row is released before anything else
+    // happens.
     unsafe {
         let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
         let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(function));

@@ -106,8 +106,9 @@ unsafe fn holds(field: *const c_char) -> bool {
     unsafe { !field.is_null() && is_secret(CStr::from_ptr(field).to_bytes()) }
 }
 
-/// A text of a report for comparison with others: as it is where it is UTF-8, otherwise with a letter for each byte that is not ASCII.
-/// It is not converted, because that may need the catalog, which must not be asked while an error is written.
+/// A text of a report for comparison with others: as it is where it is UTF-8, otherwise with a letter for each byte
+/// that is not ASCII. It is not converted, because that may need the catalog, which must not be asked while an error is
+/// written.
 unsafe fn comparable(field: *const c_char) -> String {
     if field.is_null() {
         return String::new();

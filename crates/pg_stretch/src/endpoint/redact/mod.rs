@@ -1,8 +1,8 @@
 //! Keeps secrets that stand in statements out of the server log, pg_stat_activity and pg_stat_statements (F31).
 //!
-//! A statement is known to hold a secret by its text, by the functions that the server resolved in it, and by the nested statements that
-//! its errors show. What is written before anything ran (`log_statement`) can be judged by its text only;
-//! `create_credential_from_file` keeps secrets out of statements altogether.
+//! A statement is known to hold a secret by its text, by the functions that the server resolved in it, and by the
+//! nested statements that its errors show. What is written before anything ran (`log_statement`) can be judged by its
+//! text only; `create_credential_from_file` keeps secrets out of statements altogether.
 
 mod copies;
 mod functions;
@@ -42,7 +42,8 @@ pub fn install() {
     }
 }
 
-/// A statement that failed in the parser while errors are not logged passed none of our hooks: what is shown is looked at itself.
+/// A statement that failed in the parser while errors are not logged passed none of our hooks: what is shown is looked
+/// at itself.
 unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _: *mut std::ffi::c_void) {
     if event == pg_sys::XactEvent::XACT_EVENT_ABORT {
         mask_what_is_shown();

@@ -43,8 +43,9 @@ fn has_escaped_names(text: &[u8]) -> bool {
     text.windows(2).any(|two| matches!(two, [b'u' | b'U', b'&']))
 }
 
-/// Puts ASCII letters in the place of their code points. `UESCAPE` can name any escape character, so here each byte is one that
-/// stands before four hexadecimal digits, or before a plus sign and six: what is no name may change too, and nobody sees it.
+/// Puts ASCII letters in the place of their code points. `UESCAPE` can name any escape character, so here each byte is
+/// one that stands before four hexadecimal digits, or before a plus sign and six: what is no name may change too, and
+/// nobody sees it.
 fn without_escapes(text: &[u8]) -> Vec<u8> {
     let code = |digits: Option<&[u8]>| {
         let digits = std::str::from_utf8(digits?).ok()?;

@@ -1,8 +1,8 @@
 //! The text of a utility statement as the hooks behind ours see it: pg_stat_statements keeps it as it stands.
 //!
-//! The text of a statement that holds a secret is blanked: a copy of the same length, so that positions in it stay where they are.
-//! Of a statement that runs code (DO, CALL) it may turn out only later that it holds one; the copy is blanked then, before the hooks
-//! behind ours look at it for the second time.
+//! The text of a statement that holds a secret is blanked: a copy of the same length, so that positions in it stay
+//! where they are. Of a statement that runs code (DO, CALL) it may turn out only later that it holds one; the copy is
+//! blanked then, before the hooks behind ours look at it for the second time.
 
 use super::copies::{COPIES, blank, current_statement};
 use super::mark::statement_is_secret;
@@ -24,7 +24,8 @@ impl Shown {
     pub unsafe fn of(tag: pg_sys::NodeTag, text: *const c_char) -> Self {
         use pg_sys::NodeTag::{T_CallStmt, T_DoStmt};
         let as_it_is = Self { text, depth: None };
-        // The text that PREPARE keeps tells later that EXECUTE has to be hidden, and pg_stat_statements leaves both out.
+        // The text that PREPARE keeps tells later that EXECUTE has to be hidden, and pg_stat_statements leaves both
+        // out.
         if text.is_null() || tag == pg_sys::NodeTag::T_PrepareStmt {
             return as_it_is;
         }

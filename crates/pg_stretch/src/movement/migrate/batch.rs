@@ -44,12 +44,12 @@ pub struct Order {
     pub waiting: Duration,
 }
 
-/// Locks the table before the transaction's first snapshot (step 0): without queueing, or, where the table is *strict*, behind
-/// its writers, so that no READ COMMITTED session meets a row that moves (F38).
+/// Locks the table before the transaction's first snapshot (step 0): without queueing, or, where the table is *strict*,
+/// behind its writers, so that no READ COMMITTED session meets a row that moves (F38).
 pub fn lock(relation: pg_sys::Oid, strict: bool) -> Result<()> {
     if strict {
-        // SAFETY: waits for a lock on an OID as long as the worker waits for any; a vanished relation is noticed when it is
-        // opened.
+        // SAFETY: waits for a lock on an OID as long as the worker waits for any; a vanished relation is noticed when
+        // it is opened.
         unsafe { pg_sys::LockRelationOid(relation, pg_sys::ExclusiveLock as i32) };
         return Ok(());
     }
@@ -66,13 +66,14 @@ pub struct Found {
     relation: OpenRelation,
     encoders: Vec<Encoder>,
     scanned: Scanned,
-    /// What the scan saw: the active snapshot then. It stays until the commit, so that no line pointer gets another row (F48).
+    /// What the scan saw: the active snapshot then. It stays until the commit, so that no line pointer gets another row
+    /// (F48).
     snapshot: pg_sys::Snapshot,
     started: Instant,
 }
 
-/// Looks for rows to move, under the active snapshot. The transaction must hold `lock`. `at` tells after a failure which value did
-/// not encode.
+/// Looks for rows to move, under the active snapshot. The transaction must hold `lock`. `at` tells after a failure
+/// which value did not encode.
 pub fn find(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Result<Found> {
     let started = Instant::now();
     // SAFETY: the caller has one.
@@ -101,8 +102,8 @@ pub fn find(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Res
     })
 }
 
-/// Moves what was found, in the same transaction, which must be SERIALIZABLE by now (F29). A row that changed since the scan
-/// stays hot, as one that somebody holds.
+/// Moves what was found, in the same transaction, which must be SERIALIZABLE by now (F29). A row that changed since the
+/// scan stays hot, as one that somebody holds.
 ///
 /// With the outcome come the rows on which the filter failed.
 pub fn run(order: &Order, progress: &Progress, mut found: Found) -> Result<(Outcome, Failures)> {
@@ -186,8 +187,8 @@ fn stretched(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Stretc
     catalog::tables::by_relation(relation, snapshot)?.ok_or_else(|| not_stretched(relation))
 }
 
-/// Locks the row of `stretched_table` against a second migrator and against commands that change it (step 0). What the scan knew
-/// of the table must still hold.
+/// Locks the row of `stretched_table` against a second migrator and against commands that change it (step 0). What the
+/// scan knew of the table must still hold.
 fn claim_row(scanned: &StretchedTable) -> Result<()> {
     spi::execute(
         "SELECT 1 FROM stretch.stretched_table WHERE table_id = $1 FOR NO KEY UPDATE NOWAIT",

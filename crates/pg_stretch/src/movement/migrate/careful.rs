@@ -1,5 +1,5 @@
-//! Filters that fail on some rows (`100 / (q - 10) > 5`): the filter is asked block by block, and row by row where a block fails, each time
-//! in a subtransaction. Rows on which it fails stay hot; all others move.
+//! Filters that fail on some rows (`100 / (q - 10) > 5`): the filter is asked block by block, and row by row where a
+//! block fails, each time in a subtransaction. Rows on which it fails stay hot; all others move.
 
 use super::statement;
 use crate::catalog::rows::StretchedTable;
@@ -88,7 +88,8 @@ impl<'a> Careful<'a> {
         Ok(selected)
     }
 
-    /// Identities from `within.0` (inclusive) to `within.1` (exclusive), of all rows or of those that the filter selects.
+    /// Identities from `within.0` (inclusive) to `within.1` (exclusive), of all rows or of those that the filter
+    /// selects.
     fn ask(&self, within: &(String, String), filtered: bool) -> Result<HashSet<(u32, u16)>> {
         let sql = statement::statement(self.table, &[], Some(within), filtered)?;
         attempt(|| {

@@ -119,8 +119,8 @@ impl Encoder {
             return Err(Error::internal("a type has no functions to write and read its values"));
         };
         let typmod = self.plan.typmod;
-        // SAFETY: the functions belong to the type; results live until the row's memory context is reset, which is after the
-        // bytes were copied into the buffer.
+        // SAFETY: the functions belong to the type; results live until the row's memory context is reset, which is
+        // after the bytes were copied into the buffer.
         let (bytes, back) = unsafe {
             match self.plan.form {
                 Form::Output => {

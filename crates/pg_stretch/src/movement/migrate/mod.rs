@@ -199,7 +199,8 @@ impl Mover {
 }
 
 impl Progress {
-    /// What the next batch may take, and whether the table is *strict* now; one that is not stretched is noticed by the batch.
+    /// What the next batch may take, and whether the table is *strict* now; one that is not stretched is noticed by the
+    /// batch.
     fn order(&self, relation: pg_sys::Oid, max_rows: Option<u64>, demand: Demand) -> Result<(bool, batch::Order)> {
         txn::run(|| {
             // SAFETY: inside a transaction with an active snapshot.
@@ -261,7 +262,8 @@ pub fn batch_here(relation: pg_sys::Oid) -> Result<u64> {
 }
 
 /// What to do about bytes that are uploaded and kept.
-const KEPT: &str = "Run stretch.purge_staged, which drops them now, shorten the time with stretch.set_rpo, or raise stretch.max_kept_bytes.";
+const KEPT: &str = "Run stretch.purge_staged, which drops them now, shorten the time with stretch.set_rpo, or raise \
+stretch.max_kept_bytes.";
 
 /// Bytes that the next batch may stage under the settings.
 fn room(staged: Staged) -> std::result::Result<u64, Full> {

@@ -77,9 +77,8 @@ struct Sink<'a> {
     at: &'a std::cell::Cell<Option<Unfit>>,
 }
 
-/// Runs the scan as the table's owner in a security-restricted operation (F3), under settings that neither the filter's text nor
-/// values can mistake. After an ERROR or an `Err` of a type's
-/// function `at` names the column and the row.
+/// Runs the scan as the table's owner in a security-restricted operation (F3), under settings that neither the filter's
+/// text nor values can mistake. After an ERROR or an `Err` of a type's function `at` names the column and the row.
 pub fn run(
     request: &ScanRequest<'_>,
     keys: Keys,
@@ -292,8 +291,8 @@ impl Sink<'_> {
     }
 }
 
-/// True when a session waits for a lock on the relation that conflicts with ours. `LockHasWaiters` would be the call for
-/// this, but it crashes on locks taken through the fast path (PostgreSQL 15.20), as ours is.
+/// True when a session waits for a lock on the relation that conflicts with ours. `LockHasWaiters` would be the call
+/// for this, but it crashes on locks taken through the fast path (PostgreSQL 15.20), as ours is.
 fn is_waited_for(relation: pg_sys::Oid) -> bool {
     // SAFETY: a palloc'd copy of the lock table; freed with the memory context.
     unsafe {

@@ -1,10 +1,11 @@
 //! Uploads of staged segments: idempotent copies that happen after the migration committed, one at a time.
 //!
 //! Overview: pick the oldest segment without object, send it under a name never used before, read it back, record it.
-//! Consistency: the catalog names an object only after its bytes were read back and hashed (I-2, I-5).
-//! Retries: a failed upload rests, doubling up to five minutes; the name of the next try may be another attempt (F26).
-//! Cancellation: the job runs on the I/O thread; the worker never waits for it, so migration goes on.
-//! Crash consistency: a crash leaves an object that no catalog row names; the next upload finds the same bytes or takes the next name.
+//! Consistency: the catalog names an object only after its bytes were read back and hashed (I-2, I-5). Retries: a
+//! failed upload rests, doubling up to five minutes; the name of the next try may be another attempt (F26).
+//! Cancellation: the job runs on the I/O thread; the worker never waits for it, so migration goes on. Crash
+//! consistency: a crash leaves an object that no catalog row names; the next upload finds the same bytes or takes the
+//! next name.
 
 mod claim;
 mod purge;
@@ -34,8 +35,8 @@ struct Job {
 #[derive(Default)]
 pub struct Uploader {
     job: Option<Job>,
-    /// An upload that is done but not recorded: a session that deletes many rows of the segment holds a lock on its catalog row. The next
-    /// step records it.
+    /// An upload that is done but not recorded: a session that deletes many rows of the segment holds a lock on its
+    /// catalog row. The next step records it.
     unrecorded: Option<(Job, Done)>,
     failures: u32,
     rest_until: Option<Instant>,

@@ -1,4 +1,5 @@
-//! Purge of staging: drops staged bytes whose object was verified by this claim at least RPO ago and is still listed (F15).
+//! Purge of staging: drops staged bytes whose object was verified by this claim at least RPO ago and is still listed
+//! (F15).
 
 use super::claim::{Claim, claim};
 use crate::catalog;
@@ -110,13 +111,25 @@ fn candidates(table: Option<[u8; 16]>, generation: u64, waive_rpo: bool) -> Resu
         let candidates = spi::rows(
             "SELECT segment_id, object_key, byte_size,
                     extract(epoch FROM pg_catalog.clock_timestamp() - uploaded_at)::float8,
-                    CASE WHEN verified_generation = $1 THEN extract(epoch FROM pg_catalog.clock_timestamp() - verified_at)::float8 END
+                    CASE WHEN verified_generation = $1 THEN extract(epoch
+                        FROM pg_catalog.clock_timestamp() - verified_at)::float8 END
                FROM stretch.segment
               WHERE staged AND NOT retired AND object_key IS NOT NULL AND ($2 IS NULL OR table_id = $2)
                 AND ($3 OR verified_at <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $4))",
-            &[(generation as i64).into(), table.map(pgrx::Uuid::from_bytes).into(), waive_rpo.into(), (database.rpo_seconds as f64).into()],
+            &[
+                (generation as i64).into(),
+                table.map(pgrx::Uuid::from_bytes).into(),
+                waive_rpo.into(),
+                (database.rpo_seconds as f64).into(),
+            ],
             |row| {
-                Ok((row.get::<pgrx::Uuid>(1)?, row.get::<Text>(2)?.map(String::from), row.get::<i64>(3)?, row.get::<f64>(4)?, row.get::<f64>(5)?))
+                Ok((
+                    row.get::<pgrx::Uuid>(1)?,
+                    row.get::<Text>(2)?.map(String::from),
+                    row.get::<i64>(3)?,
+                    row.get::<f64>(4)?,
+                    row.get::<f64>(5)?,
+                ))
             },
         )?;
         let candidates: Vec<Candidate> = candidates
@@ -161,7 +174,8 @@ async fn list(endpoint: Arc<Endpoint>, candidates: Vec<Candidate>) -> Listed {
 fn drop_staging(candidate: &Candidate, generation: u64) -> Result<u64> {
     txn::run(|| {
         let still = spi::execute(
-            "UPDATE stretch.segment SET staged = false WHERE segment_id = $1 AND staged AND object_key = $2 AND verified_generation = $3 RETURNING 1",
+            "UPDATE stretch.segment SET staged = false WHERE segment_id = $1 AND staged AND object_key = $2 AND
+                verified_generation = $3 RETURNING 1",
             &[
                 uuid_arg(&candidate.segment_id),
                 candidate.key.as_str().into(),

@@ -168,7 +168,8 @@ pub fn record(task: &Task, claim: Claim, done: &Done, took: Duration) -> Result<
             }
             Done::Verified => {
                 spi::execute(
-                    "UPDATE stretch.segment SET verified_at = pg_catalog.clock_timestamp(), verified_generation = $2 WHERE segment_id = $1",
+                    "UPDATE stretch.segment SET verified_at = pg_catalog.clock_timestamp(), verified_generation = $2
+                        WHERE segment_id = $1",
                     &[id(), generation.into()],
                 )?;
             }
@@ -178,7 +179,8 @@ pub fn record(task: &Task, claim: Claim, done: &Done, took: Duration) -> Result<
                     task.segment_id
                 ));
                 spi::execute(
-                    "UPDATE stretch.segment SET object_key = NULL, etag = NULL, uploaded_at = NULL, verified_at = NULL, verified_generation = NULL
+                    "UPDATE stretch.segment SET object_key = NULL, etag = NULL, uploaded_at = NULL, verified_at = NULL,
+                        verified_generation = NULL
                       WHERE segment_id = $1 AND staged",
                     &[id()],
                 )?;

@@ -1,12 +1,13 @@
 //! An ERROR of the server that passes Rust frames which own something: caught whole, and thrown on as it was.
 //!
-//! pgrx turns an ERROR into a panic where it reaches Rust frames, so that they can drop what they own. Where the panic reaches C
-//! again, pgrx raises a new error of code, message, detail and hint: a code that it does not know becomes XX000, and
-//! names of constraints, columns and tables, context and positions are gone. Nobody may notice that a library is loaded, so here
-//! the error that comes out is the one that went in. The linker puts the three functions below in front of those of the server
-//! for calls from this library alone (see `build.rs`):
+//! pgrx turns an ERROR into a panic where it reaches Rust frames, so that they can drop what they own. Where the panic
+//! reaches C again, pgrx raises a new error of code, message, detail and hint: a code that it does not know becomes
+//! XX000, and names of constraints, columns and tables, context and positions are gone. Nobody may notice that a
+//! library is loaded, so here the error that comes out is the one that went in. The linker puts the three functions
+//! below in front of those of the server for calls from this library alone (see `build.rs`):
 //!
-//! * `CopyErrorData`, by which pgrx catches: hides a complete copy of the report in its text domain, which pgrx carries along unread;
+//! * `CopyErrorData`, by which pgrx catches: hides a complete copy of the report in its text domain, which pgrx carries
+//!   along unread;
 //! * `errstart` and `errfinish`, by which pgrx raises the new error: throw the copy on in its place.
 //!
 //! The two ends stand in `pg_guard_ffi_boundary` and `do_ereport` of pgrx 0.18.1; another version must be read first.
@@ -137,7 +138,8 @@ impl Caught {
         })
     }
 
-    /// The report again. Its texts lie in the server's memory for errors, which is emptied when the error has been dealt with.
+    /// The report again. Its texts lie in the server's memory for errors, which is emptied when the error has been
+    /// dealt with.
     unsafe fn to_report(&self) -> pg_sys::ErrorData {
         let mut data = pg_sys::ErrorData::default();
         let mut all = self.0.numbers.iter().copied();
@@ -239,7 +241,8 @@ pub unsafe extern "C-unwind" fn __wrap_errfinish(file: *const c_char, line: c_in
     }
 }
 
-/// The report in a domain that pgrx began one with, whose memory is freed: pgrx never gets to it, as its frame is jumped over.
+/// The report in a domain that pgrx began one with, whose memory is freed: pgrx never gets to it, as its frame is
+/// jumped over.
 unsafe fn report_in(domain: *mut c_char) -> Option<pg_sys::ErrorData> {
     if domain.is_null() {
         return None;

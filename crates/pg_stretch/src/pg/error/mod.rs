@@ -1,4 +1,5 @@
-//! Errors on their way to PostgreSQL: a definition of the error table plus message, detail and hint, raised as an ereport.
+//! Errors on their way to PostgreSQL: a definition of the error table plus message, detail and hint, raised as an
+//! ereport.
 
 pub mod caught;
 pub mod sqlstate;

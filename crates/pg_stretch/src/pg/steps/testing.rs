@@ -1,4 +1,5 @@
-//! Stops at durable steps: dies there when a file of the data directory says so, waits there when a setting of the session does.
+//! Stops at durable steps: dies there when a file of the data directory says so, waits there when a setting of the
+//! session does.
 
 use crate::pg::names;
 use pgrx::pg_sys;
@@ -6,7 +7,8 @@ use std::ffi::CStr;
 use std::path::Path;
 use stretch_core::steps::Step;
 
-/// Names a step and who dies at it: `self`, or `postmaster` with this process. Removed before the kill, so that it happens once.
+/// Names a step and who dies at it: `self`, or `postmaster` with this process. Removed before the kill, so that it
+/// happens once.
 const KILL_FILE: &str = "pg_stretch.kill";
 /// The advisory lock for which a session waits at the step that `stretch_test.pause_at` names.
 const PAUSE_KEY: i64 = 4711;

@@ -1,4 +1,5 @@
-//! Statements that change cold rows are handed to `cold_write`; those that lock them are an error at the first one (F42).
+//! Statements that change cold rows are handed to `cold_write`; those that lock them are an error at the first one
+//! (F42).
 
 use super::{ColdWrite, Traits};
 use crate::catalog::{stretched, tables};
@@ -10,8 +11,8 @@ use pgrx::prelude::*;
 use stretch_core::errors;
 use stretch_core::state::QueryMode;
 
-/// `AddForeignUpdateTargets`: the same row identity as the heap's, so that parent and child share one junk column; and the old
-/// content where a DELETE returns it or shows it to triggers. For an UPDATE the server asks for it itself.
+/// `AddForeignUpdateTargets`: the same row identity as the heap's, so that parent and child share one junk column; and
+/// the old content where a DELETE returns it or shows it to triggers. For an UPDATE the server asks for it itself.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn add_targets(
     root: *mut pg_sys::PlannerInfo,
@@ -226,7 +227,8 @@ pub unsafe extern "C-unwind" fn refetch(
         format!("SELECT FOR UPDATE or FOR SHARE reaches a cold row of table {table}"),
     )
     .hint(format!(
-        "Run an UPDATE of {table} with the same condition first, which may set a column to itself: it makes the rows hot, and in the \
+        "Run an UPDATE of {table} with the same condition first, which may set a column to itself: it makes the rows \
+        hot, and in the \
          same transaction they stay hot."
     ))
     .raise()

@@ -25,8 +25,8 @@ impl Heap {
     /// # Safety
     /// The statement of `node` runs and holds its locks on both relations.
     pub unsafe fn open(node: *mut pg_sys::ModifyTableState, child: pg_sys::Oid, heap: pg_sys::Oid) -> Self {
-        // SAFETY: the caller's promise. The range table entry of the statement's target carries the set of updated columns,
-        // which decides about column triggers and row locks.
+        // SAFETY: the caller's promise. The range table entry of the statement's target carries the set of updated
+        // columns, which decides about column triggers and row locks.
         unsafe {
             let statement = (*node).ps.state;
             let plan = (*node).ps.plan.cast::<pg_sys::ModifyTable>();
@@ -120,7 +120,8 @@ impl Heap {
         }
     }
 
-    /// Puts the new version, which triggers may have changed, back into the statement's slot, for policies and RETURNING.
+    /// Puts the new version, which triggers may have changed, back into the statement's slot, for policies and
+    /// RETURNING.
     ///
     /// # Safety
     /// The slots are those of `new_version`.
@@ -156,8 +157,8 @@ impl Heap {
         }
     }
 
-    /// Fires BEFORE UPDATE row triggers, which may change the new version, and computes generated columns; false when one
-    /// of the triggers skips the row.
+    /// Fires BEFORE UPDATE row triggers, which may change the new version, and computes generated columns; false when
+    /// one of the triggers skips the row.
     ///
     /// # Safety
     /// Tuple and slot have the stretched table's layout.

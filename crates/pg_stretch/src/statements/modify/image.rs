@@ -1,12 +1,12 @@
-//! The image of an old version for AFTER triggers, which name rows by where they lie in the heap: written and deleted in one
-//! go, so that no snapshot ever shows it; VACUUM takes it away.
+//! The image of an old version for AFTER triggers, which name rows by where they lie in the heap: written and deleted
+//! in one go, so that no snapshot ever shows it; VACUUM takes it away.
 
 use pgrx::pg_sys;
 
 /// Writes the image and returns where it lies.
 ///
-/// It is inserted under the statement's command id and deleted under the next one, and the command id moves on once more: the
-/// statement's own snapshot does not see the insert yet, every later one sees the delete.
+/// It is inserted under the statement's command id and deleted under the next one, and the command id moves on once
+/// more: the statement's own snapshot does not see the insert yet, every later one sees the delete.
 ///
 /// # Safety
 /// `target` is an open result relation of the running statement, `old` has its layout.

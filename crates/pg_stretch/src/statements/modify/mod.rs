@@ -1,5 +1,5 @@
-//! UPDATE and DELETE of cold rows: a tombstone kills the old version, and a new one goes into the heap through its constraints,
-//! indexes and triggers (design §8). Row triggers of the stretched table fire as for hot rows.
+//! UPDATE and DELETE of cold rows: a tombstone kills the old version, and a new one goes into the heap through its
+//! constraints, indexes and triggers (design §8). Row triggers of the stretched table fire as for hot rows.
 
 pub mod callbacks;
 mod heap;
@@ -69,8 +69,8 @@ impl ColdWrite {
         }
     }
 
-    /// Deletes the cold row that the plan found; its old content in `slot` when the statement returns it. NULL when there is
-    /// nothing to do: a trigger said so, or the statement met the row before.
+    /// Deletes the cold row that the plan found; its old content in `slot` when the statement returns it. NULL when
+    /// there is nothing to do: a trigger said so, or the statement met the row before.
     ///
     /// # Safety
     /// Called by `ExecForeignDelete` with what it got.
@@ -111,8 +111,8 @@ impl ColdWrite {
         }
     }
 
-    /// Replaces the cold row that the plan found by the new version in `slot`, which goes into the heap. The answer is NULL when there is nothing
-    /// to do: a trigger said so, or the statement met the row before.
+    /// Replaces the cold row that the plan found by the new version in `slot`, which goes into the heap. The answer is
+    /// NULL when there is nothing to do: a trigger said so, or the statement met the row before.
     ///
     /// # Safety
     /// Called by `ExecForeignUpdate` with what it got.

@@ -1,6 +1,7 @@
-//! What one statement kills on the cold side of one table. A DELETE without row triggers and volatile functions keeps its
-//! tombstones until it has seen all rows, so that a bitmap can stand for many (F53). Others write each at once: code that runs in
-//! between must see it, and an UPDATE must have won the row before its new version meets the unique indexes.
+//! What one statement kills on the cold side of one table. A DELETE without row triggers and volatile functions keeps
+//! its tombstones until it has seen all rows, so that a bitmap can stand for many (F53). Others write each at once:
+//! code that runs in between must see it, and an UPDATE must have won the row before its new version meets the unique
+//! indexes.
 
 use crate::catalog::rows::Segment;
 use crate::catalog::tables;
@@ -27,7 +28,8 @@ thread_local! {
 pub enum Kill {
     /// It was alive.
     Now,
-    /// This statement has killed it before: a join, for example, can find a row twice. Nothing is left to do, as for hot rows.
+    /// This statement has killed it before: a join, for example, can find a row twice. Nothing is left to do, as for
+    /// hot rows.
     Before,
 }
 

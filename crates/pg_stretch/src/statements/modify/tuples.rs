@@ -68,7 +68,8 @@ unsafe fn attribute(slot: *mut pg_sys::TupleTableSlot, number: i16) -> Option<pg
 /// # Safety
 /// The datum is a composite value.
 pub unsafe fn from_datum(row: pg_sys::Datum) -> pg_sys::HeapTuple {
-    // SAFETY: a composite datum is a tuple's header followed by its data; palloc gives what the server would free itself.
+    // SAFETY: a composite datum is a tuple's header followed by its data; palloc gives what the server would free
+    // itself.
     unsafe {
         let header = pg_sys::pg_detoast_datum(row.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
         let tuple = pg_sys::palloc0(size_of::<pg_sys::HeapTupleData>()).cast::<pg_sys::HeapTupleData>();

@@ -1,5 +1,5 @@
-//! WHERE CURRENT OF: hot rows under a cursor are found by the heap's own scan; the cold side only says whether the cursor stands on
-//! one of its rows, which cannot be named across statements and is refused.
+//! WHERE CURRENT OF: hot rows under a cursor are found by the heap's own scan; the cold side only says whether the
+//! cursor stands on one of its rows, which cannot be named across statements and is refused.
 
 use crate::pg::error::{Error, Result};
 use crate::pg::{list, names};

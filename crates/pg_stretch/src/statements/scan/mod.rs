@@ -1,7 +1,8 @@
 //! The foreign data wrapper through which the executor reads the cold side of a stretched table.
 //!
-//! `plan` finds the columns and the conditions that may prune (`quals`) and leaves a `note` of them in the plan (F12). `executor` holds the
-//! callbacks of a running scan: it evaluates the `conditions`, asks the read engine, and shows `rows` in the executor's slot.
+//! `plan` finds the columns and the conditions that may prune (`quals`) and leaves a `note` of them in the plan (F12).
+//! `executor` holds the callbacks of a running scan: it evaluates the `conditions`, asks the read engine, and shows
+//! `rows` in the executor's slot.
 
 pub mod conditions;
 mod current;

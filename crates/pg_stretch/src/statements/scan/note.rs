@@ -1,5 +1,5 @@
-//! What the planner notes for the executor. A plan is copied, kept and sent to parallel workers as lists of integers, so the note becomes
-//! some and is read back from them.
+//! What the planner notes for the executor. A plan is copied, kept and sent to parallel workers as lists of integers,
+//! so the note becomes some and is read back from them.
 
 #[cfg(test)]
 mod tests;

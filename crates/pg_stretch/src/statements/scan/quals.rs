@@ -1,7 +1,7 @@
 //! Conditions that can prune: recognised when planning, evaluated when executing, always rechecked by the server.
 //!
-//! Which comparisons count is decided by `stretch_columns::exact`, the one table of types and collations whose order is that of the
-//! statistics (F13).
+//! Which comparisons count is decided by `stretch_columns::exact`, the one table of types and collations whose order is
+//! that of the statistics (F13).
 
 use crate::cold::collation;
 use crate::pg::list;

@@ -19,8 +19,8 @@ pub struct Group {
 }
 
 impl Group {
-    /// A batch whose rows are all to come: its columns go to the attributes of `targets`, in a table of `owner`. What the makers of values
-    /// look up lives in `context`.
+    /// A batch whose rows are all to come: its columns go to the attributes of `targets`, in a table of `owner`. What
+    /// the makers of values look up lives in `context`.
     pub fn new(batch: Batch, targets: &[Target], owner: pg_sys::Oid, context: Context) -> Self {
         Self {
             datums: Datums::new(&batch, targets, owner, context),

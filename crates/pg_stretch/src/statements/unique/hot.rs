@@ -1,5 +1,5 @@
-//! The look for a hot row with a key, as it is now: what a deferred check begins with. The text is made under the pinned search path of a
-//! session, so that names which it does not find are qualified.
+//! The look for a hot row with a key, as it is now: what a deferred check begins with. The text is made under the
+//! pinned search path of a session, so that names which it does not find are qualified.
 
 use super::search::Session;
 use crate::catalog::keys::{Key, Part};
@@ -34,7 +34,8 @@ pub fn has(session: &Session, key: &Key, value: impl Fn(i16) -> Option<pg_sys::D
 fn found(sql: &str, types: &mut [pg_sys::Oid], values: &mut [pg_sys::Datum]) -> Result<bool> {
     let text = text::to_server(sql)?;
     let latest = Latest::take();
-    // SAFETY: connects and finishes in order, and an ERROR between ends SPI with the transaction; the arrays outlive the calls.
+    // SAFETY: connects and finishes in order, and an ERROR between ends SPI with the transaction; the arrays outlive
+    // the calls.
     unsafe {
         pg_sys::SPI_connect();
         let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as i32, types.as_mut_ptr());

@@ -31,7 +31,8 @@ impl NewRows {
     /// Stands before the first row.
     ///
     /// # Safety
-    /// `data` is that of a trigger with a transition table of new rows, of which columns up to `last` are looked at; it outlives this.
+    /// `data` is that of a trigger with a transition table of new rows, of which columns up to `last` are looked at; it
+    /// outlives this.
     pub unsafe fn open(data: &pg_sys::TriggerData, last: i16) -> Self {
         // SAFETY: the caller's promise; the slot has the layout of the table's rows.
         unsafe {
@@ -49,13 +50,14 @@ impl NewRows {
         }
     }
 
-    /// Calls `f` with each row from here on, or until it returns false: then the next call goes on behind that row. True at the end.
+    /// Calls `f` with each row from here on, or until it returns false: then the next call goes on behind that row.
+    /// True at the end.
     ///
     /// # Safety
     /// `f` may call functions of [`raw`], and then must own nothing that is to be dropped.
     pub unsafe fn each(&mut self, mut f: impl FnMut(&NewRow) -> bool) -> bool {
-        // SAFETY: reads through a place of its own. The slot belongs to the table; its arrays are filled up to `last`. The loop owns
-        // nothing.
+        // SAFETY: reads through a place of its own. The slot belongs to the table; its arrays are filled up to `last`.
+        // The loop owns nothing.
         unsafe {
             pg_sys::tuplestore_select_read_pointer(self.store, self.place);
             let ended = raw::guarded(|| {

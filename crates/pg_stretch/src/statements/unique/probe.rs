@@ -1,5 +1,5 @@
-//! The look for new keys on the cold side: as the table's owner, with a snapshot taken now, narrowed to the range of the
-//! new keys so that zone maps answer the usual case without any I/O.
+//! The look for new keys on the cold side: as the table's owner, with a snapshot taken now, narrowed to the range of
+//! the new keys so that zone maps answer the usual case without any I/O.
 
 use super::narrow::{self, ColdSide, Look};
 use super::search::{Search, Session, Then};
@@ -41,8 +41,8 @@ pub unsafe fn run(data: &mut pg_sys::TriggerData) -> Result<()> {
     }
 }
 
-/// The keys that this trigger looks after. A constraint trigger names the columns of its key; the others look after the keys that are not
-/// deferrable.
+/// The keys that this trigger looks after. A constraint trigger names the columns of its key; the others look after the
+/// keys that are not deferrable.
 unsafe fn looked_after(data: &pg_sys::TriggerData) -> Result<Vec<Key>> {
     // SAFETY: relation and trigger of a trigger call.
     let (mut keys, columns) = unsafe { (keys::of(data.tg_relation)?, triggers::arguments(&*data.tg_trigger)) };
@@ -63,8 +63,8 @@ unsafe fn rows(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide) -> Res
     let mut session = None;
     for (at, key) in keys.iter().enumerate() {
         let hasher = Hasher::new(key, &cold.info.columns);
-        // If even the first new key falls into the range of the cold ones, the range of all new keys cannot exclude anything: go on to
-        // the hashes, without a pass over the rows for their range.
+        // If even the first new key falls into the range of the cold ones, the range of all new keys cannot exclude
+        // anything: go on to the hashes, without a pass over the rows for their range.
         let scattered = hasher.is_some() && cold.may_hold(key, &first[at])?;
         if !scattered && !cold.may_hold(key, all(at))? {
             continue;
@@ -177,8 +177,8 @@ unsafe fn deform(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Ro
     }
 }
 
-/// 23505 when the query finds a cold row. An ON CONFLICT clause cannot act on it: ST015 when the row was cold before the
-/// statement began, 40001 when it became cold meanwhile, so that running it again finds it cold or hot (F28).
+/// 23505 when the query finds a cold row. An ON CONFLICT clause cannot act on it: ST015 when the row was cold before
+/// the statement began, 40001 when it became cold meanwhile, so that running it again finds it cold or hot (F28).
 fn judge(search: &mut Search, key: &Key) -> Result<()> {
     if !search.finds(Then::Refuse)? {
         return Ok(());
@@ -204,7 +204,8 @@ fn judge(search: &mut Search, key: &Key) -> Result<()> {
         )
         .detail(format!("The key of \"{}\" belongs to a cold row.", key.name))
         .hint(format!(
-            "Run an UPDATE of {table} for that key first, which may set a column to itself: it makes the row hot, and in the same \
+            "Run an UPDATE of {table} for that key first, which may set a column to itself: it makes the row hot, \
+            and in the same \
              transaction it stays hot."
         )));
     }

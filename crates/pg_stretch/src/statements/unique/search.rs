@@ -1,5 +1,5 @@
-//! Looks for a cold row with one of the keys that are wanted, as it is now. A transaction that deletes the row found is waited for, as
-//! an index of the heap waits (F28).
+//! Looks for a cold row with one of the keys that are wanted, as it is now. A transaction that deletes the row found is
+//! waited for, as an index of the heap waits (F28).
 
 use super::wanted::Wanted;
 use crate::catalog::keys::Key;
@@ -50,7 +50,8 @@ impl Session {
     /// `relation` is the table, open as long as the session lives.
     pub unsafe fn begin(info: &Arc<stretched::Info>, relation: pg_sys::Relation) -> Self {
         let owner = user::relation_owner(info.relation);
-        // SAFETY: waits for nobody but who drops the cold side, and such a command waits for the lock on the table first.
+        // SAFETY: waits for nobody but who drops the cold side, and such a command waits for the lock on the table
+        // first.
         unsafe { pg_sys::LockRelationOid(info.child, pg_sys::AccessShareLock as i32) };
         Self {
             info: info.clone(),

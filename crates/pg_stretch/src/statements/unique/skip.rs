@@ -1,7 +1,8 @@
-//! INSERT … ON CONFLICT DO NOTHING leaves out rows whose key is cold: they are taken out of what the statement is about to insert.
+//! INSERT … ON CONFLICT DO NOTHING leaves out rows whose key is cold: they are taken out of what the statement is about
+//! to insert.
 //!
-//! The heap's indexes judge hot rows afterwards. What a BEFORE trigger gives another key is met by the AFTER trigger instead,
-//! and is an error there.
+//! The heap's indexes judge hot rows afterwards. What a BEFORE trigger gives another key is met by the AFTER trigger
+//! instead, and is an error there.
 
 use super::narrow::{self, ColdSide, Look};
 use super::search::{Search, Session, Then};
@@ -110,7 +111,8 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
             return Err(Error::new(
                 &errors::UNSUPPORTED,
                 format!(
-                    "INSERT ... ON CONFLICT DO NOTHING is not supported on stretched table {} with a BEFORE INSERT row trigger",
+                    "INSERT ... ON CONFLICT DO NOTHING is not supported on stretched table {} with a BEFORE INSERT \
+                    row trigger",
                     names::relation((*table).rd_id)
                 ),
             )
@@ -182,8 +184,8 @@ unsafe extern "C-unwind" fn next_row(node: *mut pg_sys::PlanState) -> *mut pg_sy
     }
 }
 
-/// Whether a cold row has one of the keys. One that became cold behind the statement's snapshot is 40001 from REPEATABLE READ on,
-/// as for hot rows.
+/// Whether a cold row has one of the keys. One that became cold behind the statement's snapshot is 40001 from
+/// REPEATABLE READ on, as for hot rows.
 unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<bool> {
     // SAFETY: the caller's promise; the values live as long as the slot is not touched.
     unsafe {

@@ -97,7 +97,8 @@ impl<'a> Portions<'a> {
         unsafe { memory.reset() };
         let rows = &mut self.rows;
         let inside = memory.enter();
-        // SAFETY: the values are of the key's columns and are copied before the next row; what grows is owned outside of the loop.
+        // SAFETY: the values are of the key's columns and are copied before the next row; what grows is owned outside
+        // of the loop.
         self.is_done = unsafe {
             rows.each(|row| {
                 if !key.nulls_not_distinct && key.parts.iter().any(|part| row.get(part.column).is_none()) {
