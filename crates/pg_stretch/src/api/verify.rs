@@ -1,19 +1,17 @@
 //! `stretch.verify`: reads every live segment in full and compares it with the catalog.
 
 use crate::catalog::rows::{Segment, StretchedTable};
-use crate::catalog::staged::{self, Staged};
 use crate::catalog::stretched::not_stretched;
 use crate::catalog::tables;
-use crate::cold::damage::damaged;
-use crate::cold::segments;
-use crate::endpoint::{identity, open};
+use crate::cold::reader::Reader;
+use crate::cold::whole::Content;
 use crate::pg::error::{OrRaise, Result};
+use crate::pg::relation::OpenRelation;
 use crate::pg::text::Text;
-use crate::pg::{io, names, spi, user};
-use bytes::Bytes;
+use crate::pg::{spi, user};
 use pgrx::prelude::*;
-use sha2::{Digest, Sha256};
-use stretch_endpoint::EndpointError;
+use sha2::Digest;
+use stretch_core::purpose::Purpose;
 
 /// What was found of one table.
 #[derive(Default)]
@@ -112,7 +110,10 @@ fn is_granted() -> Result<bool> {
 fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<Findings> {
     let mut findings = Findings::default();
     let mut silent = 0;
-    for segment in segments::segments(&table.table_id, table.relation, snapshot)?.iter() {
+    let relation = OpenRelation::to_read(table.relation)?;
+    // SAFETY: the relation is open as long as the reader lives, and the caller holds the snapshot.
+    let reader = unsafe { Reader::open(table.clone(), relation.as_ptr(), snapshot, Purpose::Verify)? };
+    for segment in reader.segments()?.iter() {
         pgrx::check_for_interrupts!();
         findings.segments += 1;
         let content = match silent >= SILENCE {
@@ -120,7 +121,7 @@ fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<
                 why: "the endpoint did not answer for the segments before".into(),
                 silent: true,
             },
-            false => content(segment, snapshot)?,
+            false => reader.whole(segment)?,
         };
         silent = match content {
             Content::Unreadable { silent: true, .. } => silent + 1,
@@ -129,7 +130,7 @@ fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<
         match content {
             Content::Bytes(bytes) => {
                 findings.bytes_read += bytes.len() as i64;
-                if let Some(why) = damage_of(table, segment, &bytes, snapshot)? {
+                if let Some(why) = reader.damage_in(segment, &bytes)? {
                     findings.corrupt += 1;
                     findings.bad(segment, why);
                 }
@@ -149,76 +150,4 @@ fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<
         }
     }
     Ok(findings)
-}
-
-enum Content {
-    Bytes(Bytes),
-    Short,
-    Missing,
-    Unreadable {
-        why: String,
-        /// The endpoint does not answer.
-        silent: bool,
-    },
-}
-
-fn content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
-    let Some(key) = segments::current(segment, snapshot)?.object_key else {
-        return staged_content(segment, snapshot);
-    };
-    identity::require_read()?;
-    let endpoint = open::bound(crate::catalog::snapshot::LATEST)?;
-    match io::run(async move { endpoint.get(&key).await })? {
-        Ok(bytes) => Ok(Content::Bytes(bytes)),
-        Err(EndpointError::NotFound { .. }) => Ok(Content::Missing),
-        Err(EndpointError::Corrupt { .. }) => Ok(Content::Short),
-        Err(other) => {
-            let silent = matches!(other, EndpointError::Unreachable { .. });
-            let why = open::map_error(&other).message;
-            Ok(Content::Unreadable { why, silent })
-        }
-    }
-}
-
-fn staged_content(segment: &Segment, snapshot: pg_sys::Snapshot) -> Result<Content> {
-    let size = segment.byte_size as u64;
-    Ok(match staged::bytes(&segment.segment_id, size, snapshot)? {
-        Staged::Lacks(0) => Content::Missing,
-        Staged::Lacks(_) => Content::Short,
-        Staged::Whole(bytes) if (bytes.len() as u64) < size => Content::Short,
-        Staged::Whole(bytes) => Content::Bytes(bytes.into()),
-    })
-}
-
-/// What is wrong with the bytes of a segment; the part that fails is named where one can be.
-fn damage_of(
-    table: &StretchedTable,
-    segment: &Segment,
-    bytes: &Bytes,
-    snapshot: pg_sys::Snapshot,
-) -> Result<Option<String>> {
-    let reader = segments::reader(segment, snapshot)?;
-    let columns: Vec<usize> = (0..reader.detail().columns.len()).collect();
-    for (row_group, group) in reader.row_groups().iter().enumerate() {
-        pgrx::check_for_interrupts!();
-        let chunks: Vec<Bytes> = group
-            .chunks
-            .iter()
-            .map(|chunk| part(bytes, chunk.offset, chunk.len))
-            .collect();
-        if let Err(error) = reader.decode_row_group(row_group, &columns, &chunks) {
-            let name = names::relation(table.relation);
-            return Ok(damaged(&error, segment, &reader, row_group, &name).detail);
-        }
-    }
-    let sha256: [u8; 32] = Sha256::digest(bytes).into();
-    Ok((sha256 != segment.sha256 || bytes.len() as i64 != segment.byte_size)
-        .then(|| "The object's SHA-256 or size differs from the catalog's, outside of the columns' chunks.".into()))
-}
-
-/// A range of the object, as far as there is one.
-fn part(bytes: &Bytes, offset: u64, length: u64) -> Bytes {
-    let start = (offset as usize).min(bytes.len());
-    let end = (offset.saturating_add(length) as usize).min(bytes.len());
-    bytes.slice(start..end)
 }

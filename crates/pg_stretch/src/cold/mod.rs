@@ -18,3 +18,4 @@ pub mod reader;
 pub mod segments;
 pub mod tombstone;
 pub mod values;
+pub mod whole;

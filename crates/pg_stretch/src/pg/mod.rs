@@ -16,6 +16,7 @@ pub mod ours;
 pub mod plan;
 pub mod random;
 pub mod raw;
+pub mod relation;
 pub mod request;
 pub mod scratch;
 pub mod shmem;

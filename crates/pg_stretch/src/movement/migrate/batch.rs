@@ -12,6 +12,7 @@ use crate::catalog::stretched::not_stretched;
 use crate::catalog::{self, record};
 use crate::cold::tombstone::write;
 use crate::pg::error::{self, Error, Result};
+use crate::pg::relation::OpenRelation;
 use crate::pg::{names, spi, steps};
 use pgrx::prelude::*;
 use std::cell::Cell;
@@ -80,9 +81,9 @@ pub fn find(order: &Order, progress: &Progress, at: &Cell<Option<Unfit>>) -> Res
     let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
     let table = stretched(order.relation, snapshot)?;
     allowed::check(&table)?;
-    let relation = OpenRelation::open(order.relation)?;
+    let relation = OpenRelation::locked(order.relation)?;
     let encoders = encoders(&table, &relation, progress)?;
-    let keys = Keys::of(&table, relation.0)?;
+    let keys = Keys::of(&table, relation.as_ptr())?;
     let request = scan::ScanRequest {
         table: &table,
         encoders: &encoders,
@@ -161,7 +162,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
         None,
     )?;
     steps::reached(steps::BatchRecorded);
-    let stayed = delete::delete(relation.0, &scanned.tids, snapshot);
+    let stayed = delete::delete(relation.as_ptr(), &scanned.tids, snapshot);
     let moved = rows - stayed.len() as u64;
     if !batch::is_worth_keeping(rows, moved) {
         return Err(Error::new(
@@ -205,35 +206,12 @@ fn claim_row(scanned: &StretchedTable) -> Result<()> {
     ))
 }
 
-/// An open relation that is closed on the way out, its lock kept until the transaction ends.
-struct OpenRelation(pg_sys::Relation);
-
-impl OpenRelation {
-    fn open(relation: pg_sys::Oid) -> Result<Self> {
-        // SAFETY: we hold the lock; NULL when the relation is gone.
-        let open = unsafe { pg_sys::try_relation_open(relation, pg_sys::NoLock as i32) };
-        if open.is_null() {
-            return Err(Error::new(&errors::NOT_FOUND, "the table was dropped"));
-        }
-        Ok(Self(open))
-    }
-}
-
-impl Drop for OpenRelation {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: opened by `open`.
-            unsafe { pg_sys::relation_close(self.0, pg_sys::NoLock as i32) };
-        }
-    }
-}
-
 /// One encoder per live column, in the table's order; a column without field id stops the batch.
 fn encoders(table: &StretchedTable, relation: &OpenRelation, progress: &Progress) -> Result<Vec<Encoder>> {
     let mut list = Vec::new();
     // SAFETY: the relation is open; its descriptor has `natts` attributes.
     unsafe {
-        let desc = (*relation.0).rd_att;
+        let desc = (*relation.as_ptr()).rd_att;
         for attribute in (*desc).attrs.as_slice((*desc).natts as usize) {
             if attribute.attisdropped {
                 continue;
@@ -258,7 +236,7 @@ fn encoders(table: &StretchedTable, relation: &OpenRelation, progress: &Progress
 pub fn encoder_at(table: &StretchedTable, progress: &Progress, index: usize) -> Result<(i32, bool)> {
     // SAFETY: a plain lock and look; released with the transaction.
     unsafe { pg_sys::LockRelationOid(table.relation, pg_sys::AccessShareLock as i32) };
-    let relation = OpenRelation::open(table.relation)?;
+    let relation = OpenRelation::locked(table.relation)?;
     let encoders = encoders(table, &relation, progress)?;
     let encoder = encoders
         .get(index)
