@@ -10,7 +10,6 @@ use crate::pg::relation::OpenRelation;
 use crate::pg::text::Text;
 use crate::pg::{spi, user};
 use pgrx::prelude::*;
-use sha2::Digest;
 use stretch_core::purpose::Purpose;
 
 /// What was found of one table.

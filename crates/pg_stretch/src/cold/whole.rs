@@ -61,8 +61,8 @@ impl Reader {
         })
     }
 
-    /// What is wrong with the bytes of a segment: each chunk's checksum, each value, the SHA-256 of all. The part that fails is named
-    /// where one can be.
+    /// What is wrong with the bytes of a segment: each chunk's checksum, each value, the SHA-256 of all. The part that
+    /// fails is named where one can be.
     pub fn damage_in(&self, segment: &Segment, bytes: &Bytes) -> Result<Option<String>> {
         let reader = segments::reader(segment, self.snapshot)?;
         let columns: Vec<usize> = (0..reader.detail().columns.len()).collect();
