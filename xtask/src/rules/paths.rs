@@ -1,9 +1,12 @@
 //! A path that the documentation names in backticks is one that a reader can open.
 
+use super::EXTENSION;
+use super::rooms::ROOMS;
 use super::tree::{Tree, is_under};
 
 const PAGES: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"];
-/// Where a path of the repository begins; others may be of a server or an endpoint.
+/// Where a path of the repository begins; others may be of a server or an endpoint. A path that begins with a room is
+/// one of the extension's sources.
 const BEGINNINGS: [&str; 3] = ["crates/", "docs/", "xtask/"];
 /// Decisions are cited by their numbers alone, too.
 const DECISIONS: &str = "docs/decisions/";
@@ -30,6 +33,13 @@ pub fn check(tree: &Tree) -> Vec<String> {
 
 /// The path that a quotation begins with, once for each alternative in `{a,b}`.
 fn paths(quoted: &str) -> Vec<String> {
+    let in_room = ROOMS.iter().any(|room| {
+        let rest = quoted.strip_prefix(room).and_then(|rest| rest.strip_prefix('/'));
+        rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+    });
+    if in_room {
+        return paths(&format!("{EXTENSION}/{quoted}"));
+    }
     if BEGINNINGS.iter().all(|beginning| !quoted.starts_with(beginning)) {
         return Vec::new();
     }

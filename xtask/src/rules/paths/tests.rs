@@ -9,6 +9,7 @@ fn found(text: &str) -> Vec<String> {
         ("crates/a/src/b.rs", ""),
         ("crates/a/tests/f29-one.patch", ""),
         ("crates/a/data.bin", "\0"),
+        ("crates/pg_stretch/src/cold/reader.rs", ""),
     ]))
 }
 
@@ -26,6 +27,9 @@ fn paths_that_are_there() {
         "crates/a/tests/f29-…",
         "crates/a/data.bin",
         "docs/decisions/0015",
+        "cold/reader.rs",
+        "cold/",
+        "pg/…",
         "/etc/crates/x",
         "other/x",
     ] {
@@ -39,6 +43,7 @@ fn paths_that_are_not() {
     for path in [
         "crates/a/src/c.rs",
         "crates/a/sr",
+        "cold/none.rs",
         "crates/a/{src,none}",
         "crates/a/tests/f30-*",
         "docs/decisions/0016",

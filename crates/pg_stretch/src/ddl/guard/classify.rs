@@ -1,4 +1,5 @@
-//! Utility statements as aims: which of our objects a statement is aimed at, and what it would do to each.
+//! What a utility statement would do: which of our objects it is aimed at, and which command of the allow list it is
+//! for each.
 
 use super::targets::{Aim, Facts, relation_named, schema_named, table_of_index};
 use super::{alter_table, row_types};

@@ -1,4 +1,4 @@
-//! Statements that change cold rows are handed to `cold_write`; those that lock them are an error at the first one
+//! The executor's callbacks for statements that change cold rows, or lock them: a lock is an error at the first row
 //! (F42).
 
 use super::{ColdWrite, Traits};

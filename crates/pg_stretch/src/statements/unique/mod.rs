@@ -1,4 +1,4 @@
-//! Keeps unique keys unique against cold rows: a trigger's function that looks for new keys in the foreign child (F28).
+//! Keeps unique keys unique against cold rows: a trigger's function that looks for new keys on the cold side (F28).
 //!
 //! The heap's own index has judged the hot rows before; a row that is moving made the writer wait there. So what is
 //! left is to look at the cold side with a snapshot taken now.
