@@ -29,7 +29,9 @@ fn databases_beyond_the_limit_take_turns() {
             enable_database(&db, &endpoint.url());
             db.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 100)");
             enable_table(&db, "t", "id <= 1000");
-            assert_eq!(drain(&db, "t"), 100, "{name}");
+            // The worker may have moved them before it was asked.
+            drain(&db, "t");
+            assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 0, "{name}");
             db
         })
         .collect();
