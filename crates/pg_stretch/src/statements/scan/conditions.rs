@@ -51,31 +51,31 @@ unsafe fn compared(qual: &Qual, value: Option<pg_sys::Datum>, equal: &mut Vec<Eq
     let Some(value) = value else {
         return Some(Test::Unknown);
     };
-    // SAFETY: the caller's promise; of an array these are the elements.
-    unsafe {
-        let (op, values, or_null) = match qual.kind {
-            Kind::In => {
-                let (values, or_null) = elements(value, qual.value_type)?;
-                (None, values, or_null)
-            }
-            _ => (Some(exact::compare_op(qual.strategy)?), vec![value], false),
-        };
-        let bounds: Option<Vec<Bound>> = values.iter().map(|value| bound(*value, qual.value_type)).collect();
-        if op.is_none_or(|op| op == CompareOp::Eq) {
-            equal.push(Equal {
-                attribute: qual.attribute,
-                value_type: qual.value_type,
-                values,
-            });
+    // SAFETY: the caller's promise.
+    let (op, values, or_null) = match qual.kind {
+        Kind::In => {
+            let (values, or_null) = unsafe { elements(value, qual.value_type)? };
+            (None, values, or_null)
         }
-        let mut bounds = bounds?;
-        match op {
-            Some(op) => bounds.pop().map(|bound| Test::Compare(op, bound)),
-            None => Some(Test::In {
-                values: bounds,
-                or_null,
-            }),
-        }
+        _ => (Some(exact::compare_op(qual.strategy)?), vec![value], false),
+    };
+    // SAFETY: values of that type; of an array these are the elements.
+    let of_type = |value: &pg_sys::Datum| unsafe { bound(*value, qual.value_type) };
+    let bounds: Option<Vec<Bound>> = values.iter().map(of_type).collect();
+    if op.is_none_or(|op| op == CompareOp::Eq) {
+        equal.push(Equal {
+            attribute: qual.attribute,
+            value_type: qual.value_type,
+            values,
+        });
+    }
+    let mut bounds = bounds?;
+    match op {
+        Some(op) => bounds.pop().map(|bound| Test::Compare(op, bound)),
+        None => Some(Test::In {
+            values: bounds,
+            or_null,
+        }),
     }
 }
 

@@ -10,8 +10,8 @@ use super::wanted::Wanted;
 use crate::catalog::keys::{self, Key};
 use crate::catalog::stretched;
 use crate::cold::key_filter::Hasher;
+use crate::pg::context::Context;
 use crate::pg::error::{Error, OrRaise, Result};
-use crate::pg::scratch::Scratch;
 use crate::pg::{hook, list, names};
 use pgrx::prelude::*;
 use std::cell::RefCell;
@@ -22,15 +22,18 @@ use stretch_core::errors;
 
 static mut PREVIOUS: pg_sys::ExecutorStart_hook_type = None;
 
+type Next = unsafe extern "C-unwind" fn(*mut pg_sys::PlanState) -> *mut pg_sys::TupleTableSlot;
+
 /// The source of rows of one INSERT.
 struct Source {
-    next: unsafe extern "C-unwind" fn(*mut pg_sys::PlanState) -> *mut pg_sys::TupleTableSlot,
+    next: Next,
     info: Arc<stretched::Info>,
     /// The target of the INSERT, open until the statement ends.
     table: pg_sys::Relation,
     /// The keys whose conflicts the statement skips.
     keys: RefCell<Vec<(Key, Option<Hasher>)>>,
-    scratch: Scratch,
+    /// For what hashing takes.
+    memory: Context,
 }
 
 thread_local! {
@@ -90,70 +93,82 @@ unsafe fn has_before_triggers(table: pg_sys::Relation) -> bool {
 
 /// Puts the filter in front of the rows of an INSERT … ON CONFLICT DO NOTHING into a stretched table.
 unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState) -> Result<()> {
-    // SAFETY: an initialized node with its plan, targets and source of rows.
-    unsafe {
-        let plan = &*node.ps.plan.cast::<pg_sys::ModifyTable>();
+    let source = node.ps.lefttree;
+    // SAFETY: an initialized node has a target that is open until the statement ends.
+    let (table, info) = unsafe {
         let table = (*node.resultRelInfo).ri_RelationDesc;
-        let source = node.ps.lefttree;
-        let Some(info) = stretched::lookup((*table).rd_id)? else {
-            return Ok(());
-        };
-        if source.is_null() {
-            return Ok(());
-        }
-        let mut keys = keys::of(table)?;
-        let arbiters = list::oids(plan.arbiterIndexes);
-        keys.retain(|key| arbiters.is_empty() || arbiters.contains(&key.index));
-        let Some(next) = (*source).ExecProcNodeReal else {
-            return Ok(());
-        };
-        if !keys.is_empty() && has_before_triggers(table) {
-            return Err(Error::new(
-                &errors::UNSUPPORTED,
-                format!(
-                    "INSERT ... ON CONFLICT DO NOTHING is not supported on stretched table {} with a BEFORE INSERT \
-                    row trigger",
-                    names::relation((*table).rd_id)
-                ),
-            )
-            .detail("The trigger may change the key after cold rows were asked for it.")
-            .hint("Use INSERT ... SELECT ... WHERE NOT EXISTS (SELECT FROM the table WHERE the key is the same)."));
-        }
-        let place = source as usize;
-        let keys = keys.into_iter().map(|key| {
-            let hasher = Hasher::new(&key, &info.columns);
-            (key, hasher)
-        });
-        let keys = RefCell::new(keys.collect());
-        let outer = pg_sys::MemoryContextSwitchTo((*estate).es_query_cxt);
-        let scratch = Scratch::new(c"pg_stretch new keys");
-        pg_sys::MemoryContextSwitchTo(outer);
-        SOURCES.with_borrow_mut(|sources| {
-            sources.insert(
-                place,
-                Rc::new(Source {
-                    next,
-                    info,
-                    table,
-                    keys,
-                    scratch,
-                }),
-            )
-        });
-        let callback =
-            pg_sys::MemoryContextAllocZero((*estate).es_query_cxt, size_of::<pg_sys::MemoryContextCallback>())
-                .cast::<pg_sys::MemoryContextCallback>();
+        (table, stretched::lookup((*table).rd_id)?)
+    };
+    // SAFETY: the source of rows is null for a statement without one, else an initialized node.
+    let next = unsafe { source.as_ref() }.and_then(|source| source.ExecProcNodeReal);
+    let (Some(info), Some(next)) = (info, next) else {
+        return Ok(());
+    };
+    // SAFETY: the node's plan is the one that it was made of; the table is open.
+    let keys = unsafe { skipped(&*node.ps.plan.cast(), table)? };
+    // SAFETY: the statement's memory lives as long as the statement.
+    let context = unsafe { (*estate).es_query_cxt };
+    let with_hasher = |key: Key| {
+        let hasher = Hasher::new(&key, &info.columns);
+        (key, hasher)
+    };
+    let watched = Source {
+        next,
+        table,
+        keys: RefCell::new(keys.into_iter().map(with_hasher).collect()),
+        // SAFETY: goes with the statement's memory, as the source itself does.
+        memory: unsafe { Context::under(context, c"pg_stretch new keys") },
+        info,
+    };
+    SOURCES.with_borrow_mut(|sources| sources.insert(source as usize, Rc::new(watched)));
+    // SAFETY: the source lives in that memory.
+    unsafe {
+        forget_with(context, source);
+        put_in_front(&mut *source, next);
+    }
+    Ok(())
+}
+
+/// The keys whose conflicts the statement skips; an error where a trigger may change them after they were looked for.
+unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation) -> Result<Vec<Key>> {
+    // SAFETY: an open table, and the plan of a statement on it.
+    let (mut keys, arbiters) = unsafe { (keys::of(table)?, list::oids(plan.arbiterIndexes)) };
+    keys.retain(|key| arbiters.is_empty() || arbiters.contains(&key.index));
+    // SAFETY: as above.
+    let (has_triggers, relation) = unsafe { (has_before_triggers(table), (*table).rd_id) };
+    if keys.is_empty() || !has_triggers {
+        return Ok(keys);
+    }
+    Err(Error::new(
+        &errors::UNSUPPORTED,
+        format!(
+            "INSERT ... ON CONFLICT DO NOTHING is not supported on stretched table {} with a BEFORE INSERT \
+            row trigger",
+            names::relation(relation)
+        ),
+    )
+    .detail("The trigger may change the key after cold rows were asked for it.")
+    .hint("Use INSERT ... SELECT ... WHERE NOT EXISTS (SELECT FROM the table WHERE the key is the same)."))
+}
+
+/// Forgets the source when the memory goes in which it lies.
+unsafe fn forget_with(context: pg_sys::MemoryContext, source: *mut pg_sys::PlanState) {
+    // SAFETY: the callback lies in the context that calls it.
+    unsafe {
+        let callback = pg_sys::MemoryContextAllocZero(context, size_of::<pg_sys::MemoryContextCallback>())
+            .cast::<pg_sys::MemoryContextCallback>();
         (*callback).func = Some(forget);
         (*callback).arg = source.cast();
-        pg_sys::MemoryContextRegisterResetCallback((*estate).es_query_cxt, callback);
-        (*source).ExecProcNodeReal = Some(next_row);
-        if (*source)
-            .ExecProcNode
-            .is_some_and(|now| std::ptr::fn_addr_eq(now, next))
-        {
-            (*source).ExecProcNode = Some(next_row);
-        }
-        Ok(())
+        pg_sys::MemoryContextRegisterResetCallback(context, callback);
+    }
+}
+
+/// The executor asks our function for the next row, which asks the one that was there.
+fn put_in_front(source: &mut pg_sys::PlanState, next: Next) {
+    source.ExecProcNodeReal = Some(next_row);
+    // At its first row a node calls a wrapper, which then puts the real function in its own place.
+    if source.ExecProcNode.is_some_and(|now| std::ptr::fn_addr_eq(now, next)) {
+        source.ExecProcNode = Some(next_row);
     }
 }
 
@@ -172,8 +187,8 @@ unsafe extern "C-unwind" fn next_row(node: *mut pg_sys::PlanState) -> *mut pg_sy
     loop {
         // SAFETY: calls what the executor would have called; a slot or null.
         let slot = unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| (source.next)(node)) };
-        // SAFETY: as above; TTS_FLAG_EMPTY is 2.
-        if slot.is_null() || unsafe { (*slot).tts_flags } & 2 != 0 {
+        // SAFETY: as above.
+        if slot.is_null() || unsafe { (*slot).tts_flags } & pg_sys::TTS_FLAG_EMPTY as u16 != 0 {
             return slot;
         }
         // SAFETY: a filled slot with the columns of the table.
@@ -184,47 +199,68 @@ unsafe extern "C-unwind" fn next_row(node: *mut pg_sys::PlanState) -> *mut pg_sy
     }
 }
 
-/// Whether a cold row has one of the keys. One that became cold behind the statement's snapshot is 40001 from
-/// REPEATABLE READ on, as for hot rows.
+/// Whether a cold row has one of the keys. One that became cold behind the statement's snapshot is 40001 from REPEATABLE
+/// READ on, as for hot rows.
 unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<bool> {
-    // SAFETY: the caller's promise; the values live as long as the slot is not touched.
+    // SAFETY: the caller's promise.
+    let width = unsafe { taken_apart(slot) };
+    let value = |column: i16| {
+        let at = column as usize - 1;
+        // SAFETY: the slot's arrays have `width` places; the values live as long as the slot is not touched.
+        unsafe { (at < width && !*(*slot).tts_isnull.add(at)).then(|| *(*slot).tts_values.add(at)) }
+    };
+    let Some(cold) = ColdSide::now(&source.info)? else {
+        return Ok(false);
+    };
+    for (key, hasher) in source.keys.borrow_mut().iter_mut() {
+        // SAFETY: values of the key's columns; nothing of the look lies in that memory afterwards.
+        let look = unsafe {
+            source.memory.reset();
+            let _inside = source.memory.enter();
+            cold.by_value(hasher.as_mut(), value)?
+        };
+        let (Look::Among(segments), Some(wanted)) = (look, Wanted::one(key, value)) else {
+            continue;
+        };
+        // SAFETY: the table is open until the statement ends.
+        let session = unsafe { Session::begin(&source.info, source.table) };
+        let mut search = Search::new(&session, key, wanted, narrow::equal(key, value), segments);
+        if search.finds(Then::Skip)? {
+            return is_visible(&mut search).map(|()| true);
+        }
+    }
+    Ok(false)
+}
+
+/// The number of the slot's columns, all of which are in its arrays.
+unsafe fn taken_apart(slot: *mut pg_sys::TupleTableSlot) -> usize {
+    // SAFETY: a filled slot of the caller's.
     unsafe {
         let width = (*(*slot).tts_tupleDescriptor).natts;
         if i32::from((*slot).tts_nvalid) < width {
             pg_sys::slot_getsomeattrs_int(slot, width);
         }
-        let value = |column: i16| {
-            let at = column as usize - 1;
-            (at < width as usize && !*(*slot).tts_isnull.add(at)).then(|| *(*slot).tts_values.add(at))
-        };
-        let Some(cold) = ColdSide::now(&source.info)? else {
-            return Ok(false);
-        };
-        for (key, hasher) in source.keys.borrow_mut().iter_mut() {
-            let look = source.scratch.run(|| cold.by_value(hasher.as_mut(), value))?;
-            let Look::Among(segments) = look else {
-                continue;
-            };
-            let Some(wanted) = Wanted::one(key, value) else {
-                continue;
-            };
-            let session = Session::begin(&source.info, source.table);
-            let mut search = Search::new(&session, key, wanted, narrow::equal(key, value), segments);
-            if !search.finds(Then::Skip)? {
-                continue;
-            }
-            let fixed = pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32;
-            if fixed && !search.finds_under(pg_sys::GetActiveSnapshot())? {
-                return Err(Error::new(
-                    &errors::MOVED,
-                    format!(
-                        "could not serialize access: a key of table {} became that of a cold row",
-                        names::relation(source.info.relation)
-                    ),
-                ));
-            }
-            return Ok(true);
-        }
-        Ok(false)
+        width as usize
     }
+}
+
+/// 40001 where the snapshot is kept and does not show the row that was found.
+fn is_visible(search: &mut Search) -> Result<()> {
+    // SAFETY: plain globals of a running statement.
+    let (is_kept, snapshot) = unsafe {
+        (
+            pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32,
+            pg_sys::GetActiveSnapshot(),
+        )
+    };
+    if !is_kept || search.finds_under(snapshot)? {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::MOVED,
+        format!(
+            "could not serialize access: a key of table {} became that of a cold row",
+            names::relation(search.info().relation)
+        ),
+    ))
 }
