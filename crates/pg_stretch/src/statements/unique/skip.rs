@@ -199,8 +199,8 @@ unsafe extern "C-unwind" fn next_row(node: *mut pg_sys::PlanState) -> *mut pg_sy
     }
 }
 
-/// Whether a cold row has one of the keys. One that became cold behind the statement's snapshot is 40001 from REPEATABLE
-/// READ on, as for hot rows.
+/// Whether a cold row has one of the keys. One that became cold behind the statement's snapshot is 40001 from
+/// REPEATABLE READ on, as for hot rows.
 unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<bool> {
     // SAFETY: the caller's promise.
     let width = unsafe { taken_apart(slot) };
