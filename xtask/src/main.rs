@@ -7,7 +7,6 @@ mod docs;
 mod install;
 mod mutants;
 mod prepare;
-mod regress_source;
 mod rules;
 mod sh;
 mod suite;

@@ -2,17 +2,18 @@
 
 mod apt;
 mod headers;
+mod regress_source;
+mod say;
 
-pub use apt::{apt, update_lists};
-pub use headers::package_version;
+pub use headers::PG_CONFIG;
 
-use crate::{regress_source, sh};
+use crate::sh;
+use apt::apt;
+use say::say;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The server that the private test clusters are made from.
-pub const PG_CONFIG: &str = "/usr/lib/postgresql/15/bin/pg_config";
 const MOTO: &str = "moto[server]==5.2.5";
 const FREE_GB: u64 = 5;
 
@@ -124,11 +125,6 @@ fn moto() -> Result<(), String> {
     sh::output(Command::new(venv.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", MOTO]))?;
     let stamp = venv.join("prepared");
     fs::write(&stamp, MOTO).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
-}
-
-/// Tells what is done, since it may take a while.
-pub fn say(what: &str) {
-    println!("prepare: {what}");
 }
 
 /// A build that dies of a full disk after ten minutes is a poor greeting, so ask before.

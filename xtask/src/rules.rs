@@ -12,24 +12,12 @@ mod numbers;
 mod paths;
 mod purity;
 mod rooms;
+mod terms;
 mod tokens;
 mod tree;
 
+use terms::Breaches;
 use tree::Tree;
-
-/// Crates that take no part in input or output, and read neither clocks nor randomness.
-const PURE: [&str; 5] = [
-    "stretch-core",
-    "stretch-segment",
-    "stretch-columns",
-    "stretch-vault",
-    "stretch-tsql",
-];
-/// Where the extension's sources lie.
-const EXTENSION: &str = "crates/pg_stretch/src";
-
-/// What a rule returns: its breaches, or why it could not look.
-type Breaches = Result<Vec<String>, String>;
 
 struct Rule {
     name: &'static str,
@@ -61,7 +49,7 @@ const RULES: [Rule; 10] = [
     },
     Rule {
         name: "circles",
-        says: "no files of the extension import each other in a circle",
+        says: "no files of a crate import each other in a circle",
         check: |tree| Ok(circles::check(tree)),
     },
     Rule {

@@ -5,27 +5,17 @@
 //! what the type and the way of storing it allow is decided here. Nothing here raises an error, so it may run before a
 //! policy.
 
+mod column;
 mod kernels;
 mod truth;
 
+pub use column::Column;
 pub use truth::Truths;
 
 use crate::conditions::{Condition, Test};
 use crate::exact;
-use crate::stored::Reading;
 use arrow_array::Array;
 use arrow_buffer::BooleanBuffer;
-
-/// A column of a batch.
-#[derive(Clone, Copy)]
-pub struct Column<'a> {
-    /// Its type below all domains.
-    pub base_type: u32,
-    pub reading: Reading,
-    /// Stored text has the bytes that conditions have ([`exact::text_comparable`]).
-    pub text_comparable: bool,
-    pub array: &'a dyn Array,
-}
 
 /// Where the values of an attribute are.
 #[derive(Clone, Copy)]

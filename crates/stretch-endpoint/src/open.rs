@@ -4,7 +4,7 @@ use crate::credential::Credential;
 use crate::error::EndpointError;
 use crate::http::{GuardedConnector, NO_CLIENT};
 use crate::refusal::Operation;
-use crate::url::{DEFAULT_REGION, EndpointUrl, Inner, check_account};
+use crate::url::{DEFAULT_REGION, EndpointUrl, GCS_BASE_URL, Inner, check_account};
 use object_store::aws::{AmazonS3Builder, AwsCredential, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureAccessKey, AzureCredential, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
@@ -13,9 +13,6 @@ use object_store::{BackoffConfig, ObjectStore, RetryConfig, StaticCredentialProv
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The only address that `gs://` talks to for objects.
-pub(crate) const GCS_BASE_URL: &str = "https://storage.googleapis.com";
 
 /// Time limits and the retry budget of one endpoint.
 #[derive(Debug, Clone)]

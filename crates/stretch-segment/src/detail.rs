@@ -70,19 +70,6 @@ impl SegmentDetail {
         self.row_groups.iter().map(|g| u64::from(g.rows)).sum()
     }
 
-    /// The binary form, see `codec`. Ends with a checksum of itself.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        codec::to_bytes(self)
-    }
-
-    /// Reads the binary form. Never panics and never allocates more than a small multiple of the input.
-    /// Errors: [`SegmentError::UnknownVersion`], [`SegmentError::CorruptDetail`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SegmentError> {
-        let detail = codec::from_bytes(bytes)?;
-        detail.check()?;
-        Ok(detail)
-    }
-
     /// Does the detail agree with itself and with the limits?
     pub(crate) fn check(&self) -> Result<(), SegmentError> {
         let ensure = |ok: bool, what| {

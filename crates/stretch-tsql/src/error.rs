@@ -60,6 +60,11 @@ impl Error {
     }
 }
 
+/// 14853: nothing that can be a filter.
+pub(crate) fn unfit(at: Position, message: impl Into<String>) -> Error {
+    Error::new(Kind::Filter, number::FILTER_UNFIT, at, message)
+}
+
 /// Microsoft's numbers, by what they mean (stretch-behaviour §6.3 for those of Stretch Database).
 pub(crate) mod number {
     pub const SYNTAX: u32 = 102;

@@ -9,21 +9,21 @@
 //! them.
 
 mod ast;
+mod cursor;
 mod error;
 mod filter;
 mod lexer;
+mod names;
 mod parser;
 mod position;
 mod procedures;
 mod values;
 mod variables;
 
-pub use ast::{
-    Argument, Body, Declaration, Exec, Expression, FilterOption, Name, ObjectName, Operand, Secret, Statement,
-    TableChange,
-};
+pub use ast::{Argument, Body, Declaration, Exec, Expression, FilterOption, Operand, Statement, TableChange};
 pub use error::{Error, Kind};
 pub use filter::{FilterFunction, may_replace};
+pub use names::{Name, ObjectName, Secret};
 pub use parser::{MAX_BATCH_BYTES, SUPPORTED, parse, parse_object_name};
 pub use position::Position;
 pub use procedures::{MIN_RPO_HOURS, Parameter, ParameterKind, Procedure, check_rpo_hours};

@@ -1,6 +1,7 @@
 //! Dumps, base backups and restores, with the tools that people use for them.
 
 use crate::cluster::{Cluster, Stop};
+use crate::endpoint::dir_size;
 use crate::os;
 use crate::wait::{PATIENCE, wait_until};
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ pub struct BaseBackup {
 impl BaseBackup {
     /// Bytes of all its files.
     pub fn size(&self) -> u64 {
-        crate::dir_size(&self.path)
+        dir_size(&self.path)
     }
 }
 

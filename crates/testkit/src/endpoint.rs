@@ -75,7 +75,7 @@ impl Endpoint {
 
     /// Bytes of all objects.
     pub fn size(&self) -> u64 {
-        crate::dir_size(&self.path)
+        dir_size(&self.path)
     }
 
     /// Moves the folder out of reach, as an unmounted disk would; [`Endpoint::put_back`] undoes it. The folder around
@@ -138,4 +138,13 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Bytes of all regular files below a folder, as their lengths say.
+pub fn dir_size(dir: &Path) -> u64 {
+    files(dir)
+        .iter()
+        .filter_map(|file| file.metadata().ok())
+        .map(|meta| meta.len())
+        .sum()
 }

@@ -61,22 +61,11 @@ pub mod wait;
 pub use backup::{BaseBackup, Target};
 pub use client::{Canceller, Client, Notice, SqlError};
 pub use cluster::{Builder, Cluster, Stop};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, dir_size};
 pub use faulty::{Faulty, Mode};
 pub use moto::Moto;
 pub use s3::S3Server;
 pub use wait::{PATIENCE, wait_for, wait_until};
-
-use std::path::Path;
-
-/// Bytes of all regular files below a folder, as their lengths say.
-pub fn dir_size(dir: &Path) -> u64 {
-    endpoint::files(dir)
-        .iter()
-        .filter_map(|file| file.metadata().ok())
-        .map(|meta| meta.len())
-        .sum()
-}
 
 /// Says that something happened `count` times; `cargo xtask torture` adds such lines up.
 pub fn tally(what: &str, count: u64) {

@@ -1,6 +1,6 @@
 //! Packages of Debian are installed as root, or through `sudo` where that asks no password.
 
-use super::say;
+use super::say::say;
 use crate::sh;
 use std::process::Command;
 

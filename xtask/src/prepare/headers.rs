@@ -1,11 +1,15 @@
 //! The headers of PostgreSQL must be of the very version of the server, or the extension would be built for another
 //! minor release than the one it is loaded into.
 
-use super::{PG_CONFIG, apt, say};
+use super::apt::apt;
+use super::say::say;
 use crate::sh;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The server that the private test clusters are made from.
+pub const PG_CONFIG: &str = "/usr/lib/postgresql/15/bin/pg_config";
 
 /// Installs them where they are missing or of another version. Installing headers alone with apt silently upgrades the
 /// server as well, so the version is named.

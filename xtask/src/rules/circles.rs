@@ -1,7 +1,6 @@
-//! No files of the extension import each other in a circle: each can be read and tested after those it stands on.
+//! No files of a crate import each other in a circle: each can be read and tested after those it stands on.
 
-use super::EXTENSION;
-use super::modules::{Modules, Target};
+use super::modules::{Modules, Target, crates};
 use super::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -14,8 +13,12 @@ type Graph<'a> = BTreeMap<&'a str, BTreeMap<&'a str, BTreeSet<String>>>;
 
 /// One breach for each group of files that are all in circles with each other.
 pub fn check(tree: &Tree) -> Vec<String> {
-    let graph = graph(&Modules::read(tree, EXTENSION));
-    groups(&graph).iter().map(|group| describe(&graph, group)).collect()
+    let mut breaches = Vec::new();
+    for root in crates(tree) {
+        let graph = graph(&Modules::read(tree, root));
+        breaches.extend(groups(&graph).iter().map(|group| describe(&graph, group, root)));
+    }
+    breaches
 }
 
 fn graph<'a>(modules: &Modules<'a>) -> Graph<'a> {
@@ -77,16 +80,17 @@ fn reachable<'a>(graph: &Graph<'a>, from: &str) -> BTreeSet<&'a str> {
     found
 }
 
-/// Says how many files there are and shows short circles until each of them was in one.
-fn describe(graph: &Graph<'_>, group: &BTreeSet<&str>) -> String {
-    let mut text = format!("circle of {} files", group.len());
+/// Says how many files of which crate there are and shows short circles until each of them was in one.
+fn describe(graph: &Graph<'_>, group: &BTreeSet<&str>, root: &str) -> String {
+    let short = |file: &str| file.strip_prefix(root).map_or(file, |rest| &rest[1..]).to_owned();
+    let mut text = format!("{root}: circle of {} files", group.len());
     let mut shown = BTreeSet::new();
     for file in group {
         if shown.contains(file) {
             continue;
         }
         let circle = shortest(graph, group, file);
-        let mut line = short(file).to_owned();
+        let mut line = short(file);
         for (from, to) in circle.iter().zip(circle.iter().skip(1)) {
             let names: Vec<&str> = graph[from][to].iter().map(String::as_str).collect();
             line.push_str(&format!(" -> {} ({})", short(to), names.join(", ")));
@@ -95,10 +99,6 @@ fn describe(graph: &Graph<'_>, group: &BTreeSet<&str>) -> String {
         shown.extend(circle);
     }
     text
-}
-
-fn short(file: &str) -> &str {
-    file.strip_prefix(EXTENSION).map_or(file, |rest| &rest[1..])
 }
 
 /// The shortest way from a file back to it; both ends are in it.

@@ -1,6 +1,6 @@
 //! Arrows point from the skin to the core: PostgreSQL only in one crate, I/O in none of the pure ones.
 
-use super::{Breaches, PURE};
+use super::terms::{Breaches, PURE};
 use crate::{cargo, sh};
 use std::fs;
 

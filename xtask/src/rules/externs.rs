@@ -1,7 +1,7 @@
 //! C functions and variables are declared where PostgreSQL is made safe, and each once: a new release changes one
 //! place.
 
-use super::EXTENSION;
+use super::terms::EXTENSION;
 use super::tokens::{Kind, Token, tokens};
 use super::tree::{Tree, is_under};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Every dependency has a licence that `deny.toml` allows: what `cargo deny check licenses` asks, without installing
 //! it.
 
-use super::Breaches;
+use super::terms::Breaches;
 use super::tree::Tree;
 use crate::{cargo, sh};
 use std::collections::BTreeSet;

@@ -2,10 +2,30 @@
 
 use super::imports::{self, Source};
 use super::tree::{Tree, is_under};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Re-exports of re-exports end somewhere; a circle of globs would not.
 const MAX_HOPS: usize = 8;
+
+/// The files that a crate begins with, below its folder.
+const ROOTS: [&str; 2] = ["/lib.rs", "/main.rs"];
+
+/// The folders of all crates: each `src`, and each program of several files below `src/bin`.
+pub fn crates(tree: &Tree) -> BTreeSet<&str> {
+    let folders = tree
+        .rust()
+        .filter_map(|file| ROOTS.iter().find_map(|root| file.path.strip_suffix(root)));
+    folders
+        .filter(|folder| folder.ends_with("/src") || is_program(folder))
+        .collect()
+}
+
+/// Whether a folder is that of a program of its own, `…/src/bin/<name>`.
+fn is_program(folder: &str) -> bool {
+    folder
+        .rsplit_once('/')
+        .is_some_and(|(bin, _)| bin.ends_with("/src/bin"))
+}
 
 /// All source files of a crate.
 pub struct Modules<'a> {
@@ -25,13 +45,15 @@ pub enum Target<'a> {
 }
 
 impl<'a> Modules<'a> {
-    /// Reads the sources below a folder such as `crates/a/src`.
+    /// Reads the sources below a folder such as `crates/a/src`, without those of programs below its `bin`.
     pub fn read(tree: &'a Tree, folder: &str) -> Self {
         let mut modules = Self {
             files: BTreeMap::new(),
             by_module: HashMap::new(),
         };
-        for file in tree.rust().filter(|file| is_under(&file.path, folder)) {
+        let bin = format!("{folder}/bin");
+        let sources = tree.rust().filter(|file| is_under(&file.path, folder));
+        for file in sources.filter(|file| !is_under(&file.path, &bin)) {
             let module = module_of(&file.path[folder.len() + 1..]);
             let source = imports::read(&file.text, &module);
             for inline in &source.inline {

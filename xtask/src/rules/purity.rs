@@ -1,8 +1,8 @@
 //! Pure crates are given the time and random numbers, so that a test can give them others and see the same again.
 
+use super::terms::PURE;
 use super::tokens::{Kind, Token, tokens};
-use super::tree::{Tree, is_under};
-use super::{PURE, tree::Text};
+use super::tree::{Text, Tree, is_under};
 use std::collections::BTreeSet;
 
 /// Words and paths by which a clock or a source of randomness is reached.

@@ -1,8 +1,8 @@
 //! The rooms of the extension have an order, and a room imports only itself and rooms below it.
 
-use super::EXTENSION;
 use super::imports::{self, Source};
 use super::modules::Modules;
+use super::terms::EXTENSION;
 use super::tree::Tree;
 use std::collections::BTreeSet;
 

@@ -3,7 +3,8 @@
 //! Values without a bound of their own kind are not compared at all. NULLs hold some value of the array's type, which
 //! is compared too and whose result is dropped.
 
-use super::{Column, Truths};
+use super::column::Column;
+use super::truth::Truths;
 use crate::conditions::Test;
 use crate::stored::Reading;
 use arrow_array::cast::AsArray;

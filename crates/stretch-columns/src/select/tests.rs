@@ -5,6 +5,7 @@ mod plain;
 use super::*;
 use crate::exact::oid;
 use crate::seeded::runner;
+use crate::stored::Reading;
 use arrow_array::{ArrayRef, BinaryArray, Int32Array, StringArray};
 use plain::{KINDS, Kind, Value, holds};
 use proptest::collection::vec;

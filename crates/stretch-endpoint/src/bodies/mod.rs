@@ -1,17 +1,20 @@
-//! The content of the small objects, as JSON: what they hold, how they are read and created.
+//! The content of the small objects, as JSON; how they are created and read is in `stored`.
 //!
 //! Unknown fields are ignored, so that a newer version may add some; a raised `format` says that an older version
 //! must not go on. LSNs are plain 64-bit numbers.
 
 use crate::error::EndpointError;
-use crate::store::{Endpoint, PutNew};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+mod stored;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use stored::create_or_read;
+pub use stored::{create_branch, create_database, open_database, read_branch};
 
 /// The format that this version writes and the highest that it reads.
 pub const FORMAT: u32 = 1;
@@ -135,101 +138,6 @@ pub(crate) fn encode<T: Serialize>(body: &T) -> Result<Bytes, EndpointError> {
     serde_json::to_vec(body)
         .map(Bytes::from)
         .map_err(|_| EndpointError::Other)
-}
-
-/// Creates an object with exactly these bytes, whatever became of earlier tries. `None`: they stand there now,
-/// `Some`: the other bytes that were there first.
-pub(crate) async fn create_or_read(
-    endpoint: &Endpoint,
-    key: &str,
-    bytes: &Bytes,
-) -> Result<Option<Bytes>, EndpointError> {
-    let created = match endpoint.put_new(key, bytes).await? {
-        PutNew::Created { .. } => true,
-        PutNew::Exists => false,
-    };
-    // Read back in both cases: a store that says "created" to two writers has room for one of them only.
-    let there = match endpoint.get(key).await {
-        Err(EndpointError::NotFound { .. }) => {
-            return Err(EndpointError::BrokenPromise {
-                which: if created {
-                    "an object just created is not there"
-                } else {
-                    "an object is said to exist but is not there"
-                },
-            });
-        }
-        other => other?,
-    };
-    Ok((there != *bytes).then_some(there))
-}
-
-/// Creates `stretch.json`, if the place is free or already this database's.
-///
-/// # Errors
-/// `Foreign` if the object names another database, `NewerFormat`, `Corrupt`, and the store's own.
-pub async fn create_database(endpoint: &Endpoint, db: &Uuid, created_at: &str) -> Result<StretchJson, EndpointError> {
-    let body = StretchJson {
-        format: FORMAT,
-        db_id: *db,
-        created_at: created_at.to_owned(),
-    };
-    let key = crate::keys::Key::Stretch.path(db);
-    match create_or_read(endpoint, &key, &encode(&body)?).await? {
-        None => Ok(body),
-        Some(other) => check_owner(&key, &other, db),
-    }
-}
-
-/// Reads `stretch.json` of the database.
-///
-/// # Errors
-/// `NotFound` if this endpoint does not hold the database; `Foreign`, `NewerFormat`, `Corrupt`, the store's own.
-pub async fn open_database(endpoint: &Endpoint, db: &Uuid) -> Result<StretchJson, EndpointError> {
-    let key = crate::keys::Key::Stretch.path(db);
-    let bytes = endpoint.get(&key).await?;
-    check_owner(&key, &bytes, db)
-}
-
-fn check_owner(key: &str, bytes: &[u8], db: &Uuid) -> Result<StretchJson, EndpointError> {
-    let found: StretchJson = decode(key, bytes)?;
-    if found.db_id == *db {
-        Ok(found)
-    } else {
-        Err(EndpointError::Foreign { found: found.db_id })
-    }
-}
-
-/// Creates `branch.json`. Repeating it with the same body is success.
-///
-/// # Errors
-/// `Corrupt` if the branch exists with another origin; the store's own.
-pub async fn create_branch(endpoint: &Endpoint, db: &Uuid, body: &BranchJson) -> Result<(), EndpointError> {
-    let key = crate::keys::Key::Branch { branch: body.branch_id }.path(db);
-    match create_or_read(endpoint, &key, &encode(body)?).await? {
-        None => Ok(()),
-        Some(other) => {
-            let found: BranchJson = decode(&key, &other)?;
-            let same = found.branch_id == body.branch_id && found.parent == body.parent;
-            if same {
-                Ok(())
-            } else {
-                Err(EndpointError::Corrupt {
-                    key,
-                    what: "the branch exists with another origin",
-                })
-            }
-        }
-    }
-}
-
-/// Reads `branch.json`.
-///
-/// # Errors
-/// `NotFound`, `NewerFormat`, `Corrupt`, the store's own.
-pub async fn read_branch(endpoint: &Endpoint, db: &Uuid, branch: &Uuid) -> Result<BranchJson, EndpointError> {
-    let key = crate::keys::Key::Branch { branch: *branch }.path(db);
-    decode(&key, &endpoint.get(&key).await?)
 }
 
 /// UUIDs as text in JSON.

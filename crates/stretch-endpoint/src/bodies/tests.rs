@@ -1,6 +1,7 @@
 //! Tests of the small objects: formats, owners, idempotence.
 
 use super::*;
+use crate::Endpoint;
 use crate::faults::{Fault, FaultyStore};
 use crate::keys::Key;
 use crate::testing::{id, memory, run, text};

@@ -3,16 +3,13 @@
 
 use crate::bodies::LeaseBody;
 use crate::keys::Key;
-use crate::store::{Endpoint, within};
-use futures::future::join_all;
-use std::time::Duration;
 use uuid::Uuid;
 
+mod dispose;
 #[cfg(test)]
 mod tests;
 
-/// How long deleting may hold up whoever does it: it is tidiness and no more.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) use dispose::{PATIENCE, dispose};
 
 /// Heartbeats of a claim that are kept, the newest included.
 const KEPT: u64 = 2;
@@ -53,13 +50,4 @@ impl Disposable {
 /// Where a probe writes. No id of a database is `probe`, so no other object lies there.
 pub(crate) fn probe_folder(scratch_name: &str) -> String {
     format!("probe/{scratch_name}")
-}
-
-/// Deletes what can be deleted within `limit`. A failure leaves an object behind that harms nobody, so none is told.
-pub(crate) async fn dispose(endpoint: &Endpoint, objects: &[Disposable], limit: Duration) {
-    let all = async {
-        join_all(objects.iter().map(|object| endpoint.delete(object))).await;
-        Ok(())
-    };
-    let _ = within(limit, all).await;
 }

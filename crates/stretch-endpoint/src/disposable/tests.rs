@@ -1,11 +1,13 @@
 //! What may be deleted, and that failures to do so are nobody's trouble.
 
 use super::*;
-use crate::bodies::FORMAT;
+use crate::bodies::{FORMAT, LeaseBody};
 use crate::error::EndpointError;
 use crate::faults::{Fault, FaultyStore};
+use crate::keys::Key;
 use crate::testing::{CannedServer, id, response, run, text};
-use crate::{Credential, EndpointUrl, OpenOptions};
+use crate::{Credential, Endpoint, EndpointUrl, OpenOptions};
+use std::time::Duration;
 
 fn written(generation: u64, sequence: u64) -> LeaseBody {
     LeaseBody {

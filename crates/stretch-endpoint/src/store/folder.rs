@@ -3,6 +3,7 @@
 //! A share that hangs holds whoever touches it, so everything here touches it on tokio's blocking threads; the caller
 //! waits no longer than the request timeout and leaves the thread behind.
 
+use super::limit::within;
 use super::links::{Checked, Found};
 use crate::error::{EndpointError, Reply, Unreachable};
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ impl LocalFolder {
         &self,
         operation: impl Future<Output = Result<T, EndpointError>>,
     ) -> Result<T, EndpointError> {
-        super::within(self.limit, operation).await
+        within(self.limit, operation).await
     }
 
     /// `key` is about to be read or created: it is a regular file or not there. Opening a FIFO or a device would hang

@@ -18,6 +18,7 @@ use std::sync::Arc;
 mod folder;
 #[cfg(test)]
 mod folder_tests;
+mod limit;
 mod links;
 #[cfg(test)]
 mod reply_tests;
@@ -25,6 +26,8 @@ mod reply_tests;
 mod tests;
 #[cfg(test)]
 mod wire_tests;
+
+pub use limit::within;
 
 /// How many range requests of one call run at a time.
 const CONCURRENT_RANGES: usize = 4;
@@ -348,19 +351,5 @@ fn short(key: &str) -> EndpointError {
     EndpointError::Corrupt {
         key: key.to_owned(),
         what: "it is shorter than expected",
-    }
-}
-
-/// Bounds a whole operation of several requests in time.
-///
-/// # Errors
-/// What `operation` returns, or `Unreachable` (timeout).
-pub async fn within<T>(
-    limit: std::time::Duration,
-    operation: impl Future<Output = Result<T, EndpointError>>,
-) -> Result<T, EndpointError> {
-    match tokio::time::timeout(limit, operation).await {
-        Ok(result) => result,
-        Err(_) => Err(EndpointError::timeout()),
     }
 }

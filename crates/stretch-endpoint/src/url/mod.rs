@@ -4,13 +4,16 @@
 //! every parameter outside a short list are refused, and error texts never repeat a value (F5).
 
 use crate::error::EndpointError;
+use parts::HTTP_11;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 mod parts;
-pub(crate) use parts::check_account;
 #[cfg(test)]
 mod tests;
+
+pub use parts::HttpVersions;
+pub(crate) use parts::{Inner, check_account};
 
 /// The kind of store behind an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,56 +40,17 @@ impl Scheme {
     }
 }
 
-/// Which versions of HTTP a store is spoken to with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum HttpVersions {
-    /// The best that both sides know.
-    #[default]
-    Any,
-    /// HTTP/1.1 only (`http=1.1`), for stores or proxies that reject signed requests over HTTP/2.
-    Http11,
-}
-
 /// A checked endpoint URL without secrets. Equal URLs display equally.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointUrl {
     pub(crate) inner: Inner,
 }
 
-/// What each scheme carries. `prefix` has neither leading nor trailing slash and may be empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Inner {
-    File {
-        path: PathBuf,
-    },
-    S3 {
-        bucket: String,
-        prefix: String,
-        region: Option<String>,
-        /// `http(s)://host[:port]`, without a trailing slash.
-        endpoint: Option<String>,
-        path_style: bool,
-        http: HttpVersions,
-    },
-    Az {
-        container: String,
-        prefix: String,
-        account: Option<String>,
-        /// `http(s)://host[:port][/path]`, without a trailing slash.
-        endpoint: Option<String>,
-        http: HttpVersions,
-    },
-    Gs {
-        bucket: String,
-        prefix: String,
-    },
-}
-
 /// The region that is used when an `s3://` URL names none.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
-/// The only value of the parameter `http`.
-const HTTP_11: &str = "1.1";
+/// The only address that `gs://` talks to for objects.
+pub(crate) const GCS_BASE_URL: &str = "https://storage.googleapis.com";
 
 impl EndpointUrl {
     /// Parses and checks `text`. Parameters: `s3`: `region`, `endpoint`, `path_style` (`true`, the default, or
@@ -155,7 +119,7 @@ impl EndpointUrl {
                 (None, Some(account)) => Some(format!("https://{account}.blob.core.windows.net")),
                 (None, None) => None,
             },
-            Inner::Gs { .. } => Some(crate::open::GCS_BASE_URL.to_owned()),
+            Inner::Gs { .. } => Some(GCS_BASE_URL.to_owned()),
         }
     }
 

@@ -1,7 +1,48 @@
-//! Takes an endpoint URL apart and checks each part; errors are reasons without values.
+//! The parts of an endpoint URL. Takes one apart and checks each; errors are reasons without values.
 
-use super::{HTTP_11, HttpVersions, Inner};
 use std::path::PathBuf;
+
+/// Which versions of HTTP a store is spoken to with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum HttpVersions {
+    /// The best that both sides know.
+    #[default]
+    Any,
+    /// HTTP/1.1 only (`http=1.1`), for stores or proxies that reject signed requests over HTTP/2.
+    Http11,
+}
+
+/// What each scheme carries. `prefix` has neither leading nor trailing slash and may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Inner {
+    File {
+        path: PathBuf,
+    },
+    S3 {
+        bucket: String,
+        prefix: String,
+        region: Option<String>,
+        /// `http(s)://host[:port]`, without a trailing slash.
+        endpoint: Option<String>,
+        path_style: bool,
+        http: HttpVersions,
+    },
+    Az {
+        container: String,
+        prefix: String,
+        account: Option<String>,
+        /// `http(s)://host[:port][/path]`, without a trailing slash.
+        endpoint: Option<String>,
+        http: HttpVersions,
+    },
+    Gs {
+        bucket: String,
+        prefix: String,
+    },
+}
+
+/// The only value of the parameter `http`.
+pub(super) const HTTP_11: &str = "1.1";
 
 /// Why a URL is refused.
 type Reason = String;

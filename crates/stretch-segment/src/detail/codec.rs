@@ -26,7 +26,22 @@ use crate::types::{StoredType, ValueForm};
 const MAGIC: &[u8; 4] = b"PGSD";
 const TOO_SHORT: SegmentError = SegmentError::CorruptDetail("it ends too early");
 
-pub(super) fn to_bytes(detail: &SegmentDetail) -> Vec<u8> {
+impl SegmentDetail {
+    /// The binary form. Ends with a checksum of itself.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        write(self)
+    }
+
+    /// Reads the binary form. Never panics and never allocates more than a small multiple of the input.
+    /// Errors: [`SegmentError::UnknownVersion`], [`SegmentError::CorruptDetail`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SegmentError> {
+        let detail = read(bytes)?;
+        detail.check()?;
+        Ok(detail)
+    }
+}
+
+fn write(detail: &SegmentDetail) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024 + detail.footer.len());
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&SegmentDetail::FORMAT_VERSION.to_le_bytes());
@@ -116,7 +131,7 @@ fn put_stats(stats: &ColumnStats, out: &mut Vec<u8>) {
     }
 }
 
-pub(super) fn from_bytes(bytes: &[u8]) -> Result<SegmentDetail, SegmentError> {
+fn read(bytes: &[u8]) -> Result<SegmentDetail, SegmentError> {
     let mut head = Input { rest: bytes };
     if head.array::<4>()? != *MAGIC {
         return Err(SegmentError::CorruptDetail("it does not begin as one"));

@@ -1,110 +1,27 @@
-//! Deterministic functions of constants: CAST, CONVERT, some of arithmetic and some of dates.
+//! What deterministic functions make of constants: CAST, CONVERT, some of arithmetic and some of dates.
 
-use super::constant::{Constant, constant};
+use super::constant::Constant;
 use super::moment::{self, Moment};
 use super::number::Number;
-use super::types::{FilterType, filter_type};
-use super::unfit;
-use crate::error::{Error, Kind, number as numbers};
-use crate::lexer::TokenKind;
-use crate::parser::cursor::Cursor;
+use super::types::FilterType;
+use crate::error::{Error, Kind, number as numbers, unfit};
 use crate::position::Position;
 
-const FUNCTIONS: &str = "Constants may hold CAST, CONVERT, ABS, CEILING, FLOOR, POWER, SIGN, SQRT, SQUARE, DATEADD and \
-    DATEFROMPARTS.";
-
-/// A call; the cursor stands on the name, a parenthesis follows.
-pub(super) fn call(cursor: &mut Cursor<'_>, depth: usize) -> Result<Constant, Error> {
-    let at = cursor.at();
-    let name = cursor.word().unwrap_or_default().to_ascii_uppercase();
-    cursor.advance();
-    cursor.expect_symbol("(")?;
-    let value = match name.as_str() {
-        "CAST" => {
-            let value = constant(cursor, depth)?;
-            cursor.expect_word("AS")?;
-            let target = filter_type(cursor)?;
-            convert(value, target, None, at)?
-        }
-        "CONVERT" => {
-            let target = filter_type(cursor)?;
-            cursor.expect_symbol(",")?;
-            let value = constant(cursor, depth)?;
-            let style = if cursor.take_symbol(",") {
-                Some(whole(constant(cursor, depth)?, at)?)
-            } else {
-                None
-            };
-            convert(value, target, style, at)?
-        }
-        "DATEADD" => {
-            let part = cursor.word().unwrap_or_default().to_ascii_lowercase();
-            cursor.name("a part of a date")?;
-            cursor.expect_symbol(",")?;
-            let count = whole(constant(cursor, depth)?, at)?;
-            cursor.expect_symbol(",")?;
-            let start = match constant(cursor, depth)? {
-                Constant::Moment(moment) => moment,
-                Constant::Text(text) => moment::neutral(&text, at)?,
-                Constant::Number(_) => return Err(unfit(at, "DATEADD needs a date")),
-            };
-            Constant::Moment(date_add(&part, count, start, at)?)
-        }
-        "DATEFROMPARTS" => {
-            let mut parts = [0i64; 3];
-            for (index, part) in parts.iter_mut().enumerate() {
-                if index > 0 {
-                    cursor.expect_symbol(",")?;
-                }
-                *part = whole(constant(cursor, depth)?, at)?;
-            }
-            let [year, month, day] = parts;
-            // Anything out of range becomes month 0, which no date has.
-            let small = |n: i64| u32::try_from(n).unwrap_or(0);
-            Constant::Moment(Moment::day(
-                i32::try_from(year).unwrap_or(0),
-                small(month),
-                small(day),
-                at,
-            )?)
-        }
-        "ABS" | "CEILING" | "FLOOR" | "POWER" | "SIGN" | "SQRT" | "SQUARE" => {
-            // A parameter in a call is the mistake to name, before anything else is said about the call.
-            let first = number(constant(cursor, depth)?, at)?;
-            let second = if name == "POWER" {
-                cursor.expect_symbol(",")?;
-                Some(number(constant(cursor, depth)?, at)?)
-            } else {
-                None
-            };
-            Constant::Number(arithmetic(&name, first, second, at)?)
-        }
-        _ => {
-            if matches!(cursor.kind(), TokenKind::Variable(_)) {
-                return Err(super::constant::not_bare(cursor.at()));
-            }
-            return Err(unfit(at, "this function is not known to be deterministic").supported(FUNCTIONS));
-        }
-    };
-    cursor.expect_symbol(")")?;
-    Ok(value)
-}
-
-fn number(value: Constant, at: Position) -> Result<Number, Error> {
+pub(super) fn number(value: Constant, at: Position) -> Result<Number, Error> {
     match value {
         Constant::Number(n) => Ok(n),
         _ => Err(unfit(at, "this function needs a number")),
     }
 }
 
-fn whole(value: Constant, at: Position) -> Result<i64, Error> {
+pub(super) fn whole(value: Constant, at: Position) -> Result<i64, Error> {
     match value {
         Constant::Number(Number::Int(int)) => Ok(int),
         _ => Err(unfit(at, "a whole number is needed here")),
     }
 }
 
-fn arithmetic(name: &str, first: Number, second: Option<Number>, at: Position) -> Result<Number, Error> {
+pub(super) fn arithmetic(name: &str, first: Number, second: Option<Number>, at: Position) -> Result<Number, Error> {
     let float = first.to_f64();
     let is_negative = float < 0.0;
     match (name, first) {
@@ -129,7 +46,7 @@ fn arithmetic(name: &str, first: Number, second: Option<Number>, at: Position) -
     }
 }
 
-fn date_add(part: &str, count: i64, start: Moment, at: Position) -> Result<Moment, Error> {
+pub(super) fn date_add(part: &str, count: i64, start: Moment, at: Position) -> Result<Moment, Error> {
     let months = match part {
         "year" | "yy" | "yyyy" => Some(12),
         "quarter" | "qq" | "q" => Some(3),
@@ -158,7 +75,7 @@ fn date_add(part: &str, count: i64, start: Moment, at: Position) -> Result<Momen
 }
 
 /// CAST and CONVERT of a constant.
-fn convert(value: Constant, target: FilterType, style: Option<i64>, at: Position) -> Result<Constant, Error> {
+pub(super) fn cast(value: Constant, target: FilterType, style: Option<i64>, at: Position) -> Result<Constant, Error> {
     match (value, target) {
         (Constant::Text(text), kind) if kind.is_moment() => {
             let moment = style.map(|style| moment::by_style(&text, style, at));

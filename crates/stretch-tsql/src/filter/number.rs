@@ -1,7 +1,6 @@
 //! Exact arithmetic of constants: integers, decimals, floats, with T-SQL's rules where they are certain.
 
-use super::unfit;
-use crate::error::{Error, Kind, number};
+use crate::error::{Error, Kind, number, unfit};
 use crate::position::Position;
 use std::cmp::Ordering;
 

@@ -1,14 +1,15 @@
 //! The WHERE clause of a filter function: a conjunction of disjunctions of tests of one column (stretch-behaviour
 //! §2.2).
 
-use super::constant::{Constant, MAX_DEPTH, constant, not_bare, subquery, too_deep};
+use super::constant::Constant;
+use super::expression::{MAX_DEPTH, constant, not_bare, subquery, too_deep};
+use super::function::{Check, Condition, FilterParameter, Operator, Test};
 use super::moment::neutral;
 use super::number::Number;
 use super::types::FilterType;
-use super::{Check, Condition, FilterParameter, Operator, Test, unfit};
-use crate::error::{Error, Kind, number};
+use crate::cursor::Cursor;
+use crate::error::{Error, Kind, number, unfit};
 use crate::lexer::TokenKind;
-use crate::parser::cursor::Cursor;
 use crate::position::Position;
 
 /// A predicate as written, BETWEEN already expanded.

@@ -4,13 +4,31 @@
 //! of day is typed, because a column of type date would drop it.
 
 use super::constant::Constant;
+use super::function::{Check, FilterFunction, Operator, Test};
 use super::moment::Moment;
 use super::number::Number;
 use super::types::FilterType;
-use super::{Check, FilterFunction, Operator, Test};
+use crate::error::{Error, Kind, number as numbers};
+use crate::position::Position;
+
+impl FilterFunction {
+    /// The filter as text of PostgreSQL over these columns, each the column's name as in the catalog. `at` is where
+    /// the function is used.
+    pub fn bind(&self, columns: &[&str], at: Position) -> Result<String, Error> {
+        if columns.len() != self.parameters.len() {
+            let message = format!(
+                "the filter function takes {} columns, {} are given",
+                self.parameters.len(),
+                columns.len()
+            );
+            return Err(Error::new(Kind::Filter, numbers::FILTER_ARGUMENTS, at, message));
+        }
+        Ok(filter(self, columns))
+    }
+}
 
 /// The whole filter over columns with these names.
-pub(super) fn filter(function: &FilterFunction, columns: &[&str]) -> String {
+fn filter(function: &FilterFunction, columns: &[&str]) -> String {
     let several = function.conditions.len() > 1;
     let conditions: Vec<String> = function
         .conditions

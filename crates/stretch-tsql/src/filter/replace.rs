@@ -2,7 +2,7 @@
 //! order comparisons change, and only so that more rows match.
 
 use super::constant::Constant;
-use super::{Check, FilterFunction, Operator, Test};
+use super::function::{Check, FilterFunction, Operator, Test};
 use crate::error::{Error, Kind, number};
 use crate::position::Position;
 use std::cmp::Ordering;

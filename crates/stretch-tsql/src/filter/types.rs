@@ -1,9 +1,8 @@
 //! Types of parameters of filter functions and of CAST and CONVERT.
 
-use super::unfit;
-use crate::error::{Error, Kind, number};
+use crate::cursor::Cursor;
+use crate::error::{Error, Kind, number, unfit};
 use crate::lexer::TokenKind;
-use crate::parser::cursor::Cursor;
 
 /// A type, as far as constants depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

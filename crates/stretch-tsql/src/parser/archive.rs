@@ -1,9 +1,10 @@
 //! ALTER DATABASE and ALTER TABLE with REMOTE_DATA_ARCHIVE (stretch-behaviour §1.2 to §1.6).
 
-use super::cursor::Cursor;
-use crate::ast::{Body, FilterOption, Name, TableChange};
+use crate::ast::{Body, FilterOption, TableChange};
+use crate::cursor::Cursor;
 use crate::error::{Error, Kind, number};
 use crate::lexer::TokenKind;
+use crate::names::Name;
 use crate::position::Position;
 use stretch_core::state::MigrationState;
 

@@ -1,8 +1,8 @@
 //! EXEC: the procedure, its arguments by position and by name, checked against its parameters.
 
-use super::cursor::{Cursor, is_reserved};
 use super::variables::operand;
 use crate::ast::{Argument, Body, Exec, Operand};
+use crate::cursor::{Cursor, is_reserved};
 use crate::error::{Error, Kind, number};
 use crate::lexer::TokenKind;
 use crate::position::Position;

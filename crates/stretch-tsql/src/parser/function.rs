@@ -1,11 +1,11 @@
 //! CREATE FUNCTION of the one shape that can be a filter (stretch-behaviour §2.1).
 
-use super::cursor::Cursor;
 use crate::ast::Body;
-use crate::error::{Error, Kind, number};
+use crate::cursor::Cursor;
+use crate::error::{Error, Kind, number, unfit};
 use crate::filter::predicate::predicate;
 use crate::filter::types::filter_type;
-use crate::filter::{FilterFunction, FilterParameter, unfit};
+use crate::filter::{FilterFunction, FilterParameter};
 use crate::lexer::TokenKind;
 use crate::position::Position;
 

@@ -1,17 +1,17 @@
 //! Tokens to statements. One function per statement; whatever is not on the list is refused with the list.
 
 mod archive;
-pub(crate) mod cursor;
 mod exec;
 mod function;
 mod secrets;
 mod variables;
 
 use crate::ast::{Body, Statement};
+use crate::cursor::Cursor;
 use crate::error::{Error, Kind, number};
 use crate::lexer;
+use crate::names::ObjectName;
 use crate::position::Position;
-use cursor::Cursor;
 
 /// A longer batch is refused, so that no text can exhaust memory.
 pub const MAX_BATCH_BYTES: usize = 1 << 20;
@@ -133,7 +133,7 @@ fn refused(cursor: &Cursor<'_>, at: Position) -> Error {
 }
 
 /// Reads a name of up to three parts that is given as a string, for example `[dbo].[T]` in `@objname`.
-pub fn parse_object_name(text: &str) -> Result<crate::ast::ObjectName, Error> {
+pub fn parse_object_name(text: &str) -> Result<ObjectName, Error> {
     let tokens = lexer::tokens(text)?;
     let mut cursor = Cursor::new(text, &tokens);
     let name = cursor.object_name("the name of an object", 3)?;

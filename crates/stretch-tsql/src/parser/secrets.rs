@@ -1,9 +1,10 @@
 //! CREATE MASTER KEY and CREATE DATABASE SCOPED CREDENTIAL.
 
-use super::cursor::Cursor;
-use crate::ast::{Body, Secret};
+use crate::ast::Body;
+use crate::cursor::Cursor;
 use crate::error::Error;
 use crate::lexer::TokenKind;
+use crate::names::Secret;
 
 /// Behind `CREATE MASTER KEY`.
 pub(super) fn master_key(cursor: &mut Cursor<'_>) -> Result<Body, Error> {

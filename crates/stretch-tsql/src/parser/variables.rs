@@ -1,7 +1,7 @@
 //! DECLARE, SET and the values of SET, DECLARE and PRINT.
 
-use super::cursor::Cursor;
 use crate::ast::{Body, Declaration, Expression, Operand};
+use crate::cursor::Cursor;
 use crate::error::{Error, Kind, number};
 use crate::lexer::TokenKind;
 use crate::values::{Length, SYSNAME, Type, Value};

@@ -2,8 +2,21 @@
 
 use super::*;
 
+/// A circle of two files.
+const CIRCLE: [(&str, &str); 2] = [
+    ("a.rs", "use crate::b::B;\npub struct A;"),
+    ("b.rs", "use crate::a::A;\npub struct B;"),
+];
+
 fn found(files: &[(&str, &str)]) -> Vec<String> {
-    let paths: Vec<String> = files.iter().map(|(path, _)| format!("{EXTENSION}/{path}")).collect();
+    found_in("crates/some/src", "lib.rs", files)
+}
+
+/// Of a crate with these files besides its root.
+fn found_in(folder: &str, root: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let root = (root, "//! The root.");
+    let files: Vec<_> = [&root].into_iter().chain(files).collect();
+    let paths: Vec<String> = files.iter().map(|(path, _)| format!("{folder}/{path}")).collect();
     let files: Vec<(&str, &str)> = paths.iter().zip(files).map(|(p, (_, t))| (p.as_str(), *t)).collect();
     check(&Tree::of(&files))
 }
@@ -18,7 +31,7 @@ fn a_circle_is_described() {
     ]);
     assert_eq!(
         circles,
-        ["circle of 3 files\n      a.rs -> b.rs (B) -> c.rs (run) -> a.rs (A)"]
+        ["crates/some/src: circle of 3 files\n      a.rs -> b.rs (B) -> c.rs (run) -> a.rs (A)"]
     );
 }
 
@@ -50,4 +63,22 @@ fn a_name_that_is_passed_on_and_used_counts() {
         ("room/one.rs", "pub struct One;\nfn f() { super::own(One) }"),
     ];
     assert_eq!(found(&files).len(), usize::from(CHILDREN_STAND_ON_PARENTS));
+}
+
+#[test]
+fn every_crate_is_looked_at_and_named() {
+    for (folder, root) in [
+        ("crates/pg_stretch/src", "lib.rs"),
+        ("crates/other/src", "lib.rs"),
+        ("crates/other/src/bin/program", "main.rs"),
+        ("xtask/src", "main.rs"),
+    ] {
+        let expected = format!("{folder}: circle of 2 files\n      a.rs -> b.rs (B) -> a.rs (A)");
+        assert_eq!(found_in(folder, root, &CIRCLE), [expected]);
+    }
+    // Without a root it is no crate.
+    assert_eq!(
+        found_in("crates/other/src/folder", "lib.rs", &CIRCLE),
+        Vec::<String>::new()
+    );
 }

@@ -38,3 +38,27 @@ fn names_lead_to_their_files() {
     let written = modules.absolute("crates/a/src/other.rs", &parts("other"), &parts("room::own"));
     assert_eq!(written, Some(parts("room::own")));
 }
+
+#[test]
+fn crates_are_found_by_their_roots() {
+    let tree = Tree::of(&[
+        ("crates/a/src/lib.rs", ""),
+        ("crates/a/src/room/lib.rs", ""),
+        ("crates/a/src/bin/one/main.rs", ""),
+        ("crates/a/src/bin/one/part.rs", ""),
+        ("crates/a/src/bin/two.rs", ""),
+        ("crates/a/tests/main.rs", ""),
+        ("x/src/main.rs", ""),
+    ]);
+    let found: Vec<&str> = crates(&tree).into_iter().collect();
+    assert_eq!(found, ["crates/a/src", "crates/a/src/bin/one", "x/src"]);
+    let files = |folder| Modules::read(&tree, folder).files.into_keys().collect::<Vec<_>>();
+    assert_eq!(
+        files("crates/a/src"),
+        ["crates/a/src/lib.rs", "crates/a/src/room/lib.rs"]
+    );
+    assert_eq!(
+        files("crates/a/src/bin/one"),
+        ["crates/a/src/bin/one/main.rs", "crates/a/src/bin/one/part.rs"]
+    );
+}

@@ -1,6 +1,6 @@
 //! How many SERIALIZABLE transactions on hot rows have to be run again while batches move other rows of their table.
 
-use crate::{BATCH_ROWS, median};
+use crate::measure::{BATCH_ROWS, median};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -3,7 +3,7 @@
 //! A third table is plain but for a statement trigger that gets the new rows as a transition table and does nothing:
 //! the part of the cost that PostgreSQL asks of any check of all new rows.
 
-use crate::median;
+use crate::measure::{BATCH_ROWS, median};
 use std::time::{Duration, Instant};
 use testkit::Client;
 use testkit::setup::{drain, enable_table};
@@ -15,7 +15,7 @@ const ROUNDS: usize = 61;
 
 /// INSERT and COPY into a table with a primary key, against plain ones of the same rows.
 pub fn run(db: &Client, name: &str, key: &str) {
-    let rows = SEGMENTS * crate::BATCH_ROWS;
+    let rows = SEGMENTS * BATCH_ROWS;
     let value = |n: &str| match key {
         "uuid" => format!("md5({n}::text)::uuid"),
         _ => format!("{n}::bigint"),

@@ -2,13 +2,12 @@
 
 mod conflicts;
 mod keys;
+mod measure;
 mod unseen;
 
+use measure::BATCH_ROWS;
 use testkit::setup::enable_database;
 use testkit::{Cluster, Endpoint};
-
-/// Rows of a batch, and so of a segment.
-const BATCH_ROWS: u32 = 50;
 
 /// Words choose parts; without any, all run.
 fn main() {
@@ -42,9 +41,4 @@ fn stretched(conflicts: bool, keys: bool) {
             keys::run(&db, name, key);
         }
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -1,7 +1,7 @@
 //! What a server pays that loads the library and has no stretched table: pgbench with and without it, in turn, and on a
 //! third server like the second, which tells how much two equal servers differ.
 
-use crate::median;
+use crate::measure::median;
 use testkit::{Cluster, os};
 
 /// Runs of each kind on each server, and how long each goes on.

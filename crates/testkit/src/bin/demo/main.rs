@@ -5,6 +5,7 @@
 mod answers;
 mod restore;
 mod show;
+mod sizes;
 mod stretch;
 mod tongue;
 

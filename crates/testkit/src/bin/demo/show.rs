@@ -1,7 +1,7 @@
 //! How the demo speaks: progress bars on a terminal, plain lines anywhere else, a table at the end.
 
 use crate::answers::Comparisons;
-use crate::stretch::Sizes;
+use crate::sizes::Sizes;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@
 
 use crate::answers::{Answers, Comparisons, whole};
 use crate::show::{Show, bytes};
+use crate::sizes::Sizes;
 use crate::tongue::Tongue;
 use indicatif::ProgressBar;
 use std::fs;
@@ -12,16 +13,6 @@ use testkit::{BaseBackup, Client, Cluster, Endpoint, data, wait_until};
 const LIMIT: Duration = Duration::from_secs(600);
 /// Bytes of the flights as text, for the progress bar.
 const CSV_BYTES: u64 = 31_053_850;
-
-/// Bytes of backups before and after.
-#[derive(Default)]
-pub struct Sizes {
-    pub dump_before: u64,
-    pub dump_after: u64,
-    pub base_before: u64,
-    pub base_after: u64,
-    pub remote: u64,
-}
 
 /// The moment to which the database is restored.
 pub struct Moment {

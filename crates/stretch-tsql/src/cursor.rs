@@ -1,8 +1,8 @@
 //! Walking over tokens: looking, taking, and saying what was expected.
 
-use crate::ast::{Name, ObjectName, Secret};
 use crate::error::{Error, Kind, number};
 use crate::lexer::{Token, TokenKind};
+use crate::names::{Name, ObjectName, Secret};
 use crate::position::Position;
 use crate::values::Type;
 

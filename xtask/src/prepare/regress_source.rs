@@ -1,7 +1,10 @@
 //! PostgreSQL's own regression suite, from Debian's source package of the server that is installed. It is kept beside
 //! what cargo builds and never in the repository.
 
-use crate::{prepare, sh};
+use super::apt::{apt as install, update_lists};
+use super::headers::package_version;
+use super::say::say;
+use crate::sh;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,11 +16,11 @@ const SUITE: &str = "src/test/regress";
 pub fn bring() -> Result<(), String> {
     let place = place();
     let stamp = place.join("prepared");
-    let version = prepare::package_version()?;
+    let version = package_version()?;
     if is_there(&version) {
         return Ok(());
     }
-    prepare::say(&format!(
+    say(&format!(
         "download the source of postgresql-15 {version} for its regression suite"
     ));
     fs::remove_dir_all(&place).ok();
@@ -33,14 +36,14 @@ pub fn bring() -> Result<(), String> {
 
 /// Says that it is missing, where it is.
 pub fn missing() -> Option<String> {
-    let version = prepare::package_version().unwrap_or_else(|_| "of the server".to_owned());
-    let say = || {
+    let version = package_version().unwrap_or_else(|_| "of the server".to_owned());
+    let text = || {
         format!(
             "PostgreSQL's regression suite: of the source package postgresql-15 {version}, in {}",
             place().display()
         )
     };
-    (!is_there(&version)).then(say)
+    (!is_there(&version)).then(text)
 }
 
 fn place() -> PathBuf {
@@ -65,7 +68,7 @@ fn archives() -> Result<String, String> {
     };
     let mut lines = known()?;
     if lines.trim().is_empty() {
-        prepare::update_lists()?;
+        update_lists()?;
         lines = known()?;
     }
     let mut lines: Vec<&str> = lines.lines().collect();
@@ -112,7 +115,7 @@ fn unpack(apt: &Path, place: &Path) -> Result<(), String> {
         .find(|path| path.to_string_lossy().ends_with(".orig.tar.bz2"))
         .ok_or("the source package of postgresql-15 holds no .orig.tar.bz2")?;
     if !sh::on_path("bzip2") {
-        prepare::apt("bzip2, for the source of PostgreSQL", &["bzip2"])?;
+        install("bzip2, for the source of PostgreSQL", &["bzip2"])?;
     }
     // GNU tar: the first folder has the version in its name, which a wildcard stands for.
     sh::output(
