@@ -44,6 +44,11 @@ pub fn build_without_server() -> Result<Vec<TestProgram>, String> {
     build(&WITHOUT_SERVER)
 }
 
+/// Builds one crate with its tests; only for those that depend on little.
+pub fn build_one(package: &str) -> Result<Vec<TestProgram>, String> {
+    build(&["--package", package])
+}
+
 fn build(selection: &[&str]) -> Result<Vec<TestProgram>, String> {
     let build = |more: &[&str]| {
         let mut build = cargo();
