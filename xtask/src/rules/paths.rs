@@ -1,7 +1,7 @@
 //! A path that the documentation names in backticks is one that a reader can open.
 
-use super::EXTENSION;
 use super::rooms::ROOMS;
+use super::terms::EXTENSION;
 use super::tree::{Tree, is_under};
 
 const PAGES: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"];
