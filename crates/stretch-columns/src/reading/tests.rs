@@ -155,6 +155,9 @@ fn the_window_reads_ahead_as_far_as_it_may() {
     // Then two fit, the one that is read included.
     assert_eq!(get(&mut window, &wants, 1, 100, true), Some(1));
     assert_eq!((window.next(1), window.bytes()), (3, 40));
+    // Row group 2 is passed over: it is forgotten, and 3 is asked for as the first.
+    assert!(!window.advance(3));
+    assert_eq!(window.bytes(), 0);
     // A jump forgets what was on its way behind and before.
     assert_eq!(get(&mut window, &wants, 5, 100, true), Some(5));
     assert_eq!((window.next(5), window.bytes()), (6, 0));
@@ -162,6 +165,12 @@ fn the_window_reads_ahead_as_far_as_it_may() {
     assert_eq!(window.bytes(), 40);
     window.clear();
     assert_eq!(window.bytes(), 0);
+    // One that was passed over does not keep those behind it from being used.
+    window.started(0, &wants[0], 0);
+    window.started(1, &wants[1], 1);
+    window.started(2, &wants[2], 2);
+    assert!(window.advance(2));
+    assert_eq!((window.take(), window.take()), (Some(2), None));
     assert!(!window.admits(&[], 100) && !window.admits(std::slice::from_ref(&(3..3)), 100));
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::exact::oid;
 use crate::seeded::runner;
 use crate::stored::Reading;
-use arrow_array::{ArrayRef, BinaryArray, Int32Array, StringArray};
+use arrow_array::{ArrayRef, BinaryArray, Decimal128Array, Int32Array, StringArray};
 use plain::{KINDS, Kind, Value, holds};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -214,6 +214,24 @@ fn what_is_not_exact_has_no_answer() {
         decide(numeric, &Test::Compare(CompareOp::Gt, Bound::Decimal(1, 0))),
         None
     );
+}
+
+#[test]
+fn values_beyond_128_bits_are_beyond_every_decimal() {
+    // No decimal of 38 digits gets to the ends of 128 bits; a damaged one is still ordered rightly.
+    let ends = Decimal128Array::from(vec![i128::MIN, 0, i128::MAX]);
+    let ends: ArrayRef = Arc::new(ends.with_precision_and_scale(38, 2).unwrap());
+    let column = Column {
+        base_type: oid::NUMERIC,
+        reading: Reading::Decimal(2),
+        text_comparable: true,
+        array: ends.as_ref(),
+    };
+    for (value, is_less) in [(i128::MAX, true), (-i128::MAX, false)] {
+        let test = Test::Compare(CompareOp::Lt, Bound::Decimal(value, 0));
+        let found = truths(3, &condition(1, test), Source::Decoded(column)).unwrap();
+        assert_eq!([0, 1, 2].map(|row| found.get(row)), [Some(is_less); 3]);
+    }
 }
 
 #[test]
