@@ -51,9 +51,9 @@ unsafe fn compared(qual: &Qual, value: Option<pg_sys::Datum>, equal: &mut Vec<Eq
     let Some(value) = value else {
         return Some(Test::Unknown);
     };
-    // SAFETY: the caller's promise.
     let (op, values, or_null) = match qual.kind {
         Kind::In => {
+            // SAFETY: the caller's promise; the planner saw an array.
             let (values, or_null) = unsafe { elements(value, qual.value_type)? };
             (None, values, or_null)
         }
