@@ -13,7 +13,7 @@ pub struct Limits {
     pub rows: u64,
     /// `stretch.batch_bytes`, or less when staging has less room.
     pub bytes: u64,
-    /// How long one batch may scan and encode (Appendix 1 of the findings, step 1).
+    /// How long one batch may scan and encode (Appendix 1 of the design, step 1).
     pub time: Duration,
     /// `stretch.max_batch_age`: how long an eligible row may wait for others.
     pub age: Duration,

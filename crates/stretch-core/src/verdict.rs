@@ -1,6 +1,6 @@
 //! The verdict: whether this incarnation of a database may go on using its branch of the endpoint (design §9).
 //!
-//! [`judge`] is Appendix 2 of the findings as a pure function. The rules are tried in order, the first that matches
+//! [`judge`] is Appendix 2 of the design as a pure function. The rules are tried in order, the first that matches
 //! decides, the default is *disconnected*.
 
 mod facts;

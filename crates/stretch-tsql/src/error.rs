@@ -65,7 +65,7 @@ pub(crate) fn unfit(at: Position, message: impl Into<String>) -> Error {
     Error::new(Kind::Filter, number::FILTER_UNFIT, at, message)
 }
 
-/// Microsoft's numbers, by what they mean (stretch-behaviour §6.3 for those of Stretch Database).
+/// Microsoft's numbers, by what they mean; SQL Server 2016 gives them for the same faults.
 pub(crate) mod number {
     pub const SYNTAX: u32 = 102;
     pub const NAME_TOO_LONG: u32 = 103;

@@ -1,4 +1,4 @@
-//! The procedures that `EXEC` knows, with SQL Server's parameter names (stretch-behaviour §4.2, §5).
+//! The procedures that `EXEC` knows, with SQL Server's parameter names.
 
 use crate::error::{Error, Kind, number};
 use crate::position::Position;

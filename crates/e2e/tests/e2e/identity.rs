@@ -1,4 +1,4 @@
-//! Who a database is on its endpoint: enabling, restarts, copies and restores (design §9, Appendix 2 of the findings).
+//! Who a database is on its endpoint: enabling, restarts, copies and restores (design §9, Appendix 2).
 
 use testkit::{Client, Cluster, Endpoint, PATIENCE, Stop, Target, wait_until};
 

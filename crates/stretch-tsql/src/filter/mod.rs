@@ -1,5 +1,5 @@
 //! Filter functions: inline table-valued functions of the one shape that SQL Server takes as a filter, and the boolean
-//! expression of PostgreSQL that each becomes (stretch-behaviour §2).
+//! expression of PostgreSQL that each becomes.
 
 mod constant;
 mod convert;

@@ -1,5 +1,5 @@
-//! The WHERE clause of a filter function: a conjunction of disjunctions of tests of one column (stretch-behaviour
-//! §2.2).
+//! The WHERE clause of a filter function: a conjunction of disjunctions of tests of one column,
+//! as SQL Server asks for it.
 
 use super::constant::Constant;
 use super::expression::{MAX_DEPTH, constant, not_bare, subquery, too_deep};

@@ -1,4 +1,4 @@
-//! Which filter may replace another (stretch-behaviour §2.4): the same tests in the same order, where only constants of
+//! Which filter may replace another, by SQL Server's rule: the same tests in the same order, where only constants of
 //! order comparisons change, and only so that more rows match.
 
 use super::constant::Constant;

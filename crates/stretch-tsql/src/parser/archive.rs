@@ -1,4 +1,4 @@
-//! ALTER DATABASE and ALTER TABLE with REMOTE_DATA_ARCHIVE (stretch-behaviour §1.2 to §1.6).
+//! ALTER DATABASE and ALTER TABLE with REMOTE_DATA_ARCHIVE.
 
 use crate::ast::{Body, FilterOption, TableChange};
 use crate::cursor::Cursor;

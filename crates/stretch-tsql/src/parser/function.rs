@@ -1,4 +1,4 @@
-//! CREATE FUNCTION of the one shape that can be a filter (stretch-behaviour §2.1).
+//! CREATE FUNCTION of the one shape that can be a filter.
 
 use crate::ast::Body;
 use crate::cursor::Cursor;

@@ -3,7 +3,7 @@
 use super::values as v;
 use rand::rngs::StdRng;
 
-/// How the extension is to keep a type (design, "Types" of the first issue).
+/// How the extension is to keep a type (design §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeping {
     /// As a native column of Parquet.

@@ -1,4 +1,4 @@
-//! One migration batch: Appendix 1 of the findings, step by step, in one local transaction without network.
+//! One migration batch: Appendix 1 of the design, step by step, in one local transaction without network.
 
 use super::careful::Failures;
 use super::encode::{Encoder, Unfit};
