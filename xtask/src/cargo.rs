@@ -30,7 +30,22 @@ pub fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(sh::root());
+    // `cargo run` tells us of our own package. Build scripts such as ring's are run again when these variables differ,
+    // and with them all that depends on ring: an xtask and a plain `cargo build` in turns would build for minutes each
+    // time.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_of_our_package) {
+            command.env_remove(name);
+        }
+    }
     command
+}
+
+/// Variables that `cargo run` sets for the program that it runs.
+fn is_of_our_package(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 /// Builds libraries, programs and tests. Always of the whole workspace: choosing packages
