@@ -172,3 +172,41 @@ fn errors_keep_their_fields() {
         }
     }
 }
+
+/// An operator class of a user may call values equal that PostgreSQL does not; statistics and hashes then say nothing.
+#[test]
+fn keys_are_equal_as_an_operator_class_of_a_user_says() {
+    let (_cluster, _endpoint, db) = stretched("tables-opclass");
+    db.sql(
+        "CREATE FUNCTION ci_cmp(text, text) RETURNS int LANGUAGE sql IMMUTABLE AS
+             $$ SELECT bttextcmp(lower($1), lower($2)) $$;
+         CREATE FUNCTION ci_eq(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT ci_cmp($1, $2) = 0 $$;
+         CREATE FUNCTION ci_lt(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT ci_cmp($1, $2) < 0 $$;
+         CREATE FUNCTION ci_le(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT ci_cmp($1, $2) <= 0 $$;
+         CREATE FUNCTION ci_ge(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT ci_cmp($1, $2) >= 0 $$;
+         CREATE FUNCTION ci_gt(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT ci_cmp($1, $2) > 0 $$;
+         CREATE OPERATOR ~=~~ (FUNCTION = ci_eq, LEFTARG = text, RIGHTARG = text, COMMUTATOR = ~=~~);
+         CREATE OPERATOR ~<~~ (FUNCTION = ci_lt, LEFTARG = text, RIGHTARG = text);
+         CREATE OPERATOR ~<=~~ (FUNCTION = ci_le, LEFTARG = text, RIGHTARG = text);
+         CREATE OPERATOR ~>=~~ (FUNCTION = ci_ge, LEFTARG = text, RIGHTARG = text);
+         CREATE OPERATOR ~>~~ (FUNCTION = ci_gt, LEFTARG = text, RIGHTARG = text);
+         CREATE OPERATOR CLASS ci_ops FOR TYPE text USING btree AS
+             OPERATOR 1 ~<~~, OPERATOR 2 ~<=~~, OPERATOR 3 ~=~~, OPERATOR 4 ~>=~~, OPERATOR 5 ~>~~,
+             FUNCTION 1 ci_cmp(text, text);
+         CREATE TABLE people (id int, name text COLLATE \"C\" NOT NULL);
+         CREATE UNIQUE INDEX ON people (name ci_ops);
+         INSERT INTO people VALUES (1, 'Bob'), (2, 'Eve'), (900, 'Zoe')",
+    );
+    db.sql("SELECT stretch.enable_table('people', 'id < 100')");
+    assert_eq!(drain(&db, "people"), 2);
+    for duplicate in [
+        "UPDATE people SET name = 'BOB' WHERE id = 900",
+        "INSERT INTO people VALUES (901, 'bob')",
+        "INSERT INTO people VALUES (901, 'aaa'), (902, 'eVE')",
+    ] {
+        db.fails(duplicate, "23505");
+    }
+    db.sql("INSERT INTO people VALUES (901, 'bobby')");
+    db.sql("INSERT INTO people VALUES (902, 'BOB') ON CONFLICT DO NOTHING");
+    assert_eq!(db.int("SELECT count(*) FROM people"), 4);
+}

@@ -46,6 +46,41 @@ fn ten_million_rows_move_in_little_memory() {
     assert_eq!(db.lines(sums), before);
 }
 
+/// Each look for a key reads staged pieces of a megabyte; what it takes of the server's memory goes with it.
+#[test]
+fn many_looks_for_cold_keys_need_little_memory() {
+    const ROWS: i64 = 3_000;
+    let (_cluster, _endpoint, db) = server("limits-looks", &[("stretch.naptime", "1h")]);
+    // An enum has no hash that filters could hold, so that every look reads the key column.
+    db.sql(&format!(
+        "CREATE TYPE kind AS ENUM ('a', 'b');
+         CREATE TABLE t (kind kind, id int, note text, PRIMARY KEY (kind, id));
+         INSERT INTO t SELECT 'a', g, repeat(md5(g::text), 40) FROM generate_series(1, {ROWS}) g"
+    ));
+    enable_table(&db, "t", "id > 0");
+    db.sql("SELECT stretch.migrate('t')");
+    assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 0);
+    db.sql("INSERT INTO t SELECT kind, id, 'again' FROM t ON CONFLICT DO NOTHING");
+    assert_eq!(db.int("SELECT count(*) FROM t"), ROWS);
+    // The same by the trigger of an INSERT, in portions of work_mem: the last portion has the duplicate.
+    db.sql("SET work_mem = '64kB'");
+    let error = db.fails(
+        "INSERT INTO t SELECT 'b', g, 'new' FROM generate_series(1, 20000) g UNION ALL SELECT 'a', 7, 'twice'",
+        "23505",
+    );
+    assert!(
+        error.detail.contains("A cold row of table public.t has this key"),
+        "{error}"
+    );
+    db.sql("INSERT INTO t SELECT 'b', g, 'new' FROM generate_series(1, 20000) g");
+    let peak = peak_memory_kb(db.int("SELECT pg_backend_pid()"));
+    println!(
+        "limits: {ROWS} looks for cold keys, peak memory of the session {} MB",
+        peak / 1024
+    );
+    assert!(peak < 400 * 1024, "the session used {peak} kB");
+}
+
 /// While nothing can be uploaded, migration stops at the limit and says so; afterwards it goes on.
 #[test]
 fn staging_keeps_its_limit() {

@@ -6,7 +6,6 @@ use crate::catalog::tables;
 use crate::cold::reader::Reader;
 use crate::cold::whole::Content;
 use crate::pg::error::{OrRaise, Result};
-use crate::pg::relation::OpenRelation;
 use crate::pg::text::Text;
 use crate::pg::{spi, user};
 use pgrx::prelude::*;
@@ -109,9 +108,8 @@ fn is_granted() -> Result<bool> {
 fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<Findings> {
     let mut findings = Findings::default();
     let mut silent = 0;
-    let relation = OpenRelation::to_read(table.relation)?;
-    // SAFETY: the relation is open as long as the reader lives, and the caller holds the snapshot.
-    let reader = unsafe { Reader::open(table.clone(), relation.as_ptr(), snapshot, Purpose::Verify)? };
+    // SAFETY: the caller holds the snapshot.
+    let reader = unsafe { Reader::open(table.clone(), Vec::new(), snapshot, Purpose::Verify)? };
     for segment in reader.segments()?.iter() {
         pgrx::check_for_interrupts!();
         findings.segments += 1;

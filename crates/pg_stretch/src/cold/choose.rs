@@ -109,7 +109,7 @@ impl Reader {
         let mut chosen = Vec::new();
         for (number, segment) in segments.iter().enumerate() {
             pgrx::check_for_interrupts!();
-            if ask.only.is_some_and(|only| !only.contains(&segment.segment_id)) {
+            if ask.except.is_some_and(|except| except.contains(&segment.segment_id)) {
                 continue;
             }
             let reader = segments::reader(segment, self.snapshot)?;

@@ -1,6 +1,6 @@
 //! The engine's face: the cold rows of one table, for one purpose, under one snapshot.
 
-use super::columns::{self, Target};
+use super::columns::Target;
 use super::conditions::Conditions;
 use crate::catalog::rows::StretchedTable;
 use crate::pg::error::{Error, Result};
@@ -28,24 +28,24 @@ pub struct Ask<'a> {
     pub columns: &'a [Target],
     /// What rows must satisfy to be of use. Batches bring others too: who asks checks the conditions again.
     pub conditions: &'a Conditions,
-    /// These segments alone, where the caller knows that the others hold nothing for him.
-    pub only: Option<&'a HashSet<SegmentId>>,
+    /// Not these segments, of which the caller knows that they hold nothing for him. It says which are left out, not
+    /// which are read: a segment that came after the caller looked is read.
+    pub except: Option<&'a HashSet<SegmentId>>,
 }
 
 impl Reader {
-    /// A reader of `table` through an open `relation` that has its columns, by name. ST020 when queries are disabled.
+    /// A reader of `table`. Its columns are those of the relation through which it is read
+    /// ([`super::columns::targets`]); none for who wants segments as a whole. ST020 when queries are disabled.
     ///
     /// # Safety
-    /// The relation is open; the snapshot is held as long as the reader lives.
+    /// The snapshot is held as long as the reader lives.
     pub unsafe fn open(
         table: StretchedTable,
-        relation: pg_sys::Relation,
+        columns: Vec<Target>,
         snapshot: pg_sys::Snapshot,
         purpose: Purpose,
     ) -> Result<Self> {
         refuse_disabled(purpose, table.relation)?;
-        // SAFETY: the caller's promise.
-        let columns = unsafe { columns::targets(relation, &table)? };
         Ok(Self {
             table,
             columns,

@@ -79,6 +79,35 @@ impl Context {
     }
 }
 
+/// A context that is deleted, with all below it, when this is dropped.
+pub struct OwnContext(Context);
+
+impl OwnContext {
+    /// A child of the current context.
+    ///
+    /// # Safety
+    /// As for [`Context::new`]; what lies in it is not looked at after this is dropped.
+    pub unsafe fn new(name: &'static CStr) -> Self {
+        // SAFETY: the caller's promise.
+        Self(unsafe { Context::new(name) })
+    }
+
+    /// The context.
+    pub fn get(&self) -> Context {
+        self.0
+    }
+}
+
+impl Drop for OwnContext {
+    fn drop(&mut self) {
+        // After an ERROR the error's own data may lie in it; then it goes with its parent.
+        if !std::thread::panicking() {
+            // SAFETY: it lives, is not the current one any more, and nobody looks at its content.
+            unsafe { pg_sys::MemoryContextDelete(self.0.0) };
+        }
+    }
+}
+
 /// Switches back to the context that was current before.
 pub struct Inside(pg_sys::MemoryContext);
 

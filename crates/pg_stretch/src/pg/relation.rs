@@ -10,17 +10,8 @@ pub struct OpenRelation(pg_sys::Relation);
 impl OpenRelation {
     /// Opens a relation on which this transaction holds a lock; 42704 when it is gone.
     pub fn locked(relation: pg_sys::Oid) -> Result<Self> {
-        Self::lock(relation, pg_sys::NoLock)
-    }
-
-    /// Locks a relation against changes of its definition and opens it; 42704 when it is gone.
-    pub fn to_read(relation: pg_sys::Oid) -> Result<Self> {
-        Self::lock(relation, pg_sys::AccessShareLock)
-    }
-
-    fn lock(relation: pg_sys::Oid, mode: u32) -> Result<Self> {
         // SAFETY: inside a transaction; NULL when the relation is gone.
-        let open = unsafe { pg_sys::try_relation_open(relation, mode as i32) };
+        let open = unsafe { pg_sys::try_relation_open(relation, pg_sys::NoLock as i32) };
         match open.is_null() {
             true => Err(Error::new(&errors::NOT_FOUND, "the table was dropped")),
             false => Ok(Self(open)),
@@ -36,7 +27,7 @@ impl OpenRelation {
 impl Drop for OpenRelation {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            // SAFETY: opened by `lock`; after an ERROR the transaction closes it.
+            // SAFETY: opened by `locked`; after an ERROR the transaction closes it.
             unsafe { pg_sys::relation_close(self.0, pg_sys::NoLock as i32) };
         }
     }

@@ -5,7 +5,7 @@ use super::{ColdWrite, Traits};
 use crate::catalog::{stretched, tables};
 use crate::cold::mode;
 use crate::pg::error::{Error, OrRaise, Result};
-use crate::pg::{list, names, shmem};
+use crate::pg::{list, names};
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use stretch_core::errors;
@@ -109,8 +109,6 @@ pub unsafe extern "C-unwind" fn begin(
     if flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as i32 != 0 {
         return;
     }
-    // Tombstones are written by a hook at the end of the statement, which is there only in a preloaded library.
-    shmem::require().or_raise();
     // SAFETY: the executor hands over valid states.
     let (snapshot, child) = unsafe { ((*(*node).ps.state).es_snapshot, (*(*target).ri_RelationDesc).rd_id) };
     if mode::query_mode(snapshot).or_raise() == QueryMode::LocalOnly {

@@ -12,7 +12,7 @@ use crate::cold::segments;
 use crate::pg::context::{Context, Inside};
 use crate::pg::error::{Error, Result};
 use crate::pg::gucs::{COLD_WRITES, ColdWrites};
-use crate::pg::names;
+use crate::pg::{names, shmem};
 use heap::Heap;
 use pending::{Kill, Pending};
 use pgrx::pg_sys;
@@ -174,6 +174,8 @@ impl ColdWrite {
             let snapshot = (*self.statement).es_snapshot;
             let table = segments::registered(self.child, snapshot)?
                 .ok_or_else(|| Error::internal("a cold row of a table that was not stretched"))?;
+            // Tombstones are written by a hook at the end of the statement, which only a preloaded library has.
+            shmem::require()?;
             if self.traits.returns_system_columns {
                 return Err(super::scan::executor::system_columns_refused(table.relation));
             }

@@ -7,7 +7,7 @@ use super::rows::Group;
 use super::{conditions, current};
 use crate::catalog::rows::StretchedTable;
 use crate::cold::batches::Batches;
-use crate::cold::columns::Target;
+use crate::cold::columns::{self, Target};
 use crate::cold::counters::Counters;
 use crate::cold::mode::query_mode;
 use crate::cold::reader::{Ask, Reader, refuse_disabled};
@@ -54,8 +54,6 @@ pub unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState, flags
     if flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as i32 != 0 {
         return;
     }
-    // What refuses statements that would miss cold rows are hooks, which are there only in a preloaded library.
-    shmem::require().or_raise();
     // SAFETY: the executor hands over a node in the making: plan, relation and state are valid. The scan is freed with
     // the query's memory, also after an ERROR.
     unsafe {
@@ -78,7 +76,13 @@ unsafe fn prepare(node: *mut pg_sys::ForeignScanState) -> Result<ColdScan> {
             .ok_or_else(|| Error::internal("the plan of a scan of cold rows carries no note"))?;
         let purpose = Purpose::Query(query_mode(snapshot)?);
         let reader = match table {
-            Some(table) => Some(Rc::new(Reader::open(table, relation, snapshot, purpose)?)),
+            Some(table) => {
+                // What refuses statements that would miss cold rows are hooks, which a library has only when it is
+                // preloaded.
+                shmem::require()?;
+                let columns = columns::targets(relation, &table)?;
+                Some(Rc::new(Reader::open(table, columns, snapshot, purpose)?))
+            }
             None => refuse_disabled(purpose, child).map(|()| None)?,
         };
         if note.named_directly {
@@ -220,7 +224,7 @@ impl ColdScan {
             columns: &self.projected,
             // SAFETY: expressions and context belong to this node.
             conditions: &unsafe { conditions::evaluate(&self.quals, self.expressions, expressions) },
-            only: None,
+            except: None,
         };
         // SAFETY: the conditions' values live until the context is reset.
         let choice = unsafe { reader.choose(&ask, &mut self.counters)? };

@@ -10,7 +10,7 @@ pub mod executor;
 mod explain;
 mod note;
 mod plan;
-mod quals;
+pub mod quals;
 mod rows;
 
 use super::modify::callbacks;

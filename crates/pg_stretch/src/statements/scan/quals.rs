@@ -191,10 +191,7 @@ unsafe fn ordered(operator: pg_sys::Oid, base: pg_sys::Oid, collation: pg_sys::O
     }
     // SAFETY: syscache look-ups of an existing operator.
     let operator = unsafe {
-        let (family, strategy) = exact::FAMILIES
-            .iter()
-            .map(|family| (*family, pg_sys::get_op_opfamily_strategy(operator, (*family).into())))
-            .find(|(_, strategy)| *strategy != 0)?;
+        let (family, strategy) = family(operator)?;
         let (mut left, mut right) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
         pg_sys::op_input_types(operator, &mut left, &mut right);
         exact::Operator {
@@ -216,4 +213,17 @@ unsafe fn is_value(node: *mut pg_sys::Node) -> bool {
             && !pg_sys::contain_subplans(node)
             && !pg_sys::contain_volatile_functions(node)
     }
+}
+
+/// The family, of those that order their types as statistics do, to which an operator belongs, and its strategy there.
+pub fn family(operator: pg_sys::Oid) -> Option<(u32, i32)> {
+    let in_family = |family: &u32| {
+        // SAFETY: a cached look-up that tolerates operators which are in no family.
+        let strategy = unsafe { pg_sys::get_op_opfamily_strategy(operator, (*family).into()) };
+        (*family, strategy)
+    };
+    exact::FAMILIES
+        .iter()
+        .map(in_family)
+        .find(|(_, strategy)| *strategy != 0)
 }

@@ -7,7 +7,7 @@ use crate::catalog::stretched;
 use crate::cold::key_filter::{self, Hasher};
 use crate::cold::{collation, segments};
 use crate::pg::error::Result;
-use crate::statements::scan::conditions;
+use crate::statements::scan::{conditions, quals};
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -58,7 +58,8 @@ impl<'a> ColdSide<'a> {
         if left.is_empty() {
             return Ok(Look::Nowhere);
         }
-        Ok(Look::Among(Some(left)))
+        let ids = self.segments.iter().map(|segment| segment.segment_id);
+        Ok(Look::Except(ids.filter(|id| !left.contains(id)).collect()))
     }
 
     /// What is known of one key. `hasher` is that of the key, if there is one.
@@ -71,7 +72,7 @@ impl<'a> ColdSide<'a> {
         value: impl Fn(i16) -> Option<pg_sys::Datum>,
     ) -> Result<Look> {
         let Some(hasher) = hasher else {
-            return Ok(Look::Among(None));
+            return Ok(Look::Except(HashSet::new()));
         };
         // SAFETY: the caller's promise.
         match unsafe { hasher.hash(value) } {
@@ -85,8 +86,8 @@ impl<'a> ColdSide<'a> {
 pub enum Look {
     /// No cold row has it.
     Nowhere,
-    /// By reading these segments, or all.
-    Among(Option<HashSet<SegmentId>>),
+    /// By reading all segments but these.
+    Except(HashSet<SegmentId>),
 }
 
 /// What statistics are asked for keys with their columns in these ranges; `None` when no cold row can be equal to any.
@@ -120,14 +121,15 @@ pub fn equal(key: &Key, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Vec<Con
     key.parts.iter().filter_map(part).collect()
 }
 
-/// The condition as statistics are asked for it; `None` where they say nothing of such values (F13).
+/// The condition as statistics are asked for it; `None` where they say nothing of such values (F13), or where the key's
+/// equality is not that of its type but one that an operator class of a user gives it.
 unsafe fn condition(part: &Part, op: CompareOp, value: pg_sys::Datum) -> Option<Condition> {
     let (operand, collation) = (part.operand.to_u32(), collation::of(part.collation));
     let is_exact = match op {
         CompareOp::Eq => exact::key_value(operand, collation),
         _ => exact::key_range(operand, collation),
     };
-    if !is_exact {
+    if !is_exact || quals::family(part.equal).is_none() {
         return None;
     }
     Some(Condition {

@@ -20,9 +20,9 @@ pub enum Order {
 impl Order {
     /// The order of a column of a key.
     pub fn of(part: &Part) -> Self {
-        match part.operand {
-            pg_sys::INT4OID | pg_sys::DATEOID => Self::Int4,
-            pg_sys::INT8OID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID => Self::Int8,
+        match part.compare.to_u32() {
+            pg_sys::F_BTINT4CMP | pg_sys::F_DATE_CMP => Self::Int4,
+            pg_sys::F_BTINT8CMP | pg_sys::F_TIMESTAMP_CMP | pg_sys::F_TIMESTAMPTZ_CMP => Self::Int8,
             _ => {
                 let mut function = Box::<pg_sys::FmgrInfo>::default();
                 // SAFETY: the function that orders the values of an existing index.

@@ -15,6 +15,7 @@ use crate::pg::scratch::Scratch;
 use crate::statements::hooks;
 use pgrx::prelude::*;
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use stretch_core::errors;
 
 /// Looks for the new keys of one trigger call.
@@ -72,9 +73,12 @@ unsafe fn rows(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide) -> Res
         let look = match hasher {
             // SAFETY: as above.
             Some(hasher) => cold.by_hashes(&hasher.id.clone(), &mut unsafe { hashes(data, key, hasher) })?,
-            None => Look::Among(None),
+            None => Look::Except(HashSet::new()),
         };
-        let (Look::Among(segments), Some(conditions)) = (look, narrow::between(key, all(at))) else {
+        let Look::Except(segments) = look else {
+            continue;
+        };
+        let Some(conditions) = narrow::between(key, all(at)) else {
             continue;
         };
         // SAFETY: the relation is open for the whole call.
@@ -137,7 +141,10 @@ unsafe fn new_key(relation: pg_sys::Relation, key: &Key, row: &Row, cold: &ColdS
     let mut hasher = Hasher::new(key, &cold.info.columns);
     // SAFETY: the values are of the columns' types.
     let look = unsafe { cold.by_value(hasher.as_mut(), value)? };
-    let (Look::Among(segments), Some(wanted)) = (look, Wanted::one(key, value)) else {
+    let Look::Except(segments) = look else {
+        return Ok(());
+    };
+    let Some(wanted) = Wanted::one(key, value) else {
         return Ok(());
     };
     // SAFETY: the caller's promise.

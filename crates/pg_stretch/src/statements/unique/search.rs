@@ -5,14 +5,14 @@ use super::wanted::Wanted;
 use crate::catalog::keys::Key;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::{stretched, tables};
-use crate::cold::columns::Target;
+use crate::cold::columns::{self, Target};
 use crate::cold::conditions::Conditions;
 use crate::cold::counters::Counters;
 use crate::cold::datums::Datums;
 use crate::cold::reader::{Ask, Reader};
 use crate::cold::segments;
 use crate::cold::tombstone::lock::{Strength, lock};
-use crate::pg::context::Context;
+use crate::pg::context::{Context, OwnContext};
 use crate::pg::error::{Error, Result};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::user;
@@ -74,18 +74,18 @@ pub struct Search<'a> {
     key: &'a Key,
     wanted: Wanted,
     conditions: Conditions,
-    /// The segments that can hold one of them; `None` for all.
-    among: Option<HashSet<SegmentId>>,
+    /// Segments that hold none of them.
+    except: HashSet<SegmentId>,
 }
 
 impl<'a> Search<'a> {
-    /// Looks for the keys `wanted`, which satisfy the conditions, among these segments.
+    /// Looks for the keys `wanted`, which satisfy the conditions, in all segments but these.
     pub fn new(
         session: &'a Session,
         key: &'a Key,
         wanted: Wanted,
         conditions: Vec<Condition>,
-        among: Option<HashSet<SegmentId>>,
+        except: HashSet<SegmentId>,
     ) -> Self {
         let conditions = Conditions {
             tests: conditions,
@@ -96,7 +96,7 @@ impl<'a> Search<'a> {
             key,
             wanted,
             conditions,
-            among,
+            except,
         }
     }
 
@@ -132,33 +132,51 @@ impl<'a> Search<'a> {
     }
 
     /// Segment and number of the first row found under `snapshot`.
+    ///
+    /// All that the look takes of the server's memory goes at its end, and most of it with each row group: an INSERT
+    /// may look for many rows, and each look may read much.
     fn first(&mut self, snapshot: pg_sys::Snapshot) -> Result<Option<(SegmentId, u32)>> {
+        // SAFETY: the contexts end with this function, and nothing that it returns lies in them. The others are
+        // children of the first.
+        let whole = unsafe { OwnContext::new(c"pg_stretch look for keys") };
+        let _whole = whole.get().enter();
+        // SAFETY: as above.
+        let (makers, values, group) = unsafe {
+            (
+                Context::new(c"makers of values"),
+                Context::new(c"keys of a slice"),
+                Context::new(c"reading of a row group"),
+            )
+        };
         let Some(table) = segments::registered(self.session.info.child, snapshot)? else {
             return Ok(None);
         };
         // SAFETY: the session's table is open, and the snapshot is the caller's.
-        let reader = Rc::new(unsafe { Reader::open(table, self.session.relation, snapshot, Purpose::Keys)? });
+        let reader = Rc::new(unsafe {
+            let columns = columns::targets(self.session.relation, &table)?;
+            Reader::open(table, columns, snapshot, Purpose::Keys)?
+        });
         let columns = self.columns(&reader)?;
         let ask = Ask {
             columns: &columns,
             conditions: &self.conditions,
-            only: self.among.as_ref(),
+            except: Some(&self.except),
         };
         let mut counters = Counters::default();
         // SAFETY: no values of the executor are among the conditions.
         let choice = unsafe { reader.choose(&ask, &mut counters)? };
         let mut batches = reader.batches(&ask, choice);
-        // SAFETY: children of the current context, which outlives the look.
-        let (memory, values) = unsafe {
-            (
-                Context::new(c"pg_stretch keys of a row group"),
-                Context::new(c"pg_stretch keys of a slice"),
-            )
-        };
-        while let Some(batch) = batches.next(&mut counters)? {
-            // SAFETY: the makers of the row group before are gone.
-            unsafe { memory.reset() };
-            let mut datums = Datums::new(&batch, &columns, self.session.owner, memory);
+        loop {
+            // SAFETY: what was read for the row group before is no longer looked at, nor are the makers of its values.
+            unsafe {
+                group.reset();
+                makers.reset();
+            }
+            let _group = group.enter();
+            let Some(batch) = batches.next(&mut counters)? else {
+                return Ok(None);
+            };
+            let mut datums = Datums::new(&batch, &columns, self.session.owner, makers);
             for row in (0..batch.rows).filter(|row| !batch.is_dead(*row)) {
                 if row >= datums.slice().end {
                     // SAFETY: the context is for these datums alone.
@@ -170,7 +188,6 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        Ok(None)
     }
 
     /// The columns of the key.

@@ -32,7 +32,7 @@ struct Source {
     table: pg_sys::Relation,
     /// The keys whose conflicts the statement skips.
     keys: RefCell<Vec<(Key, Option<Hasher>)>>,
-    /// For what hashing takes.
+    /// For what the look at one row takes.
     memory: Context,
 }
 
@@ -209,17 +209,19 @@ unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<
         // SAFETY: the slot's arrays have `width` places; the values live as long as the slot is not touched.
         unsafe { (at < width && !*(*slot).tts_isnull.add(at)).then(|| *(*slot).tts_values.add(at)) }
     };
+    // SAFETY: nothing of the look at the row before is left there.
+    unsafe { source.memory.reset() };
+    let _inside = source.memory.enter();
     let Some(cold) = ColdSide::now(&source.info)? else {
         return Ok(false);
     };
     for (key, hasher) in source.keys.borrow_mut().iter_mut() {
-        // SAFETY: values of the key's columns; nothing of the look lies in that memory afterwards.
-        let look = unsafe {
-            source.memory.reset();
-            let _inside = source.memory.enter();
-            cold.by_value(hasher.as_mut(), value)?
+        // SAFETY: values of the key's columns.
+        let look = unsafe { cold.by_value(hasher.as_mut(), value)? };
+        let Look::Except(segments) = look else {
+            continue;
         };
-        let (Look::Among(segments), Some(wanted)) = (look, Wanted::one(key, value)) else {
+        let Some(wanted) = Wanted::one(key, value) else {
             continue;
         };
         // SAFETY: the table is open until the statement ends.
