@@ -65,7 +65,8 @@ fn many_looks_for_cold_keys_need_little_memory() {
     // The same by the trigger of an INSERT, in portions of work_mem: the last portion has the duplicate.
     db.sql("SET work_mem = '64kB'");
     let error = db.fails(
-        "INSERT INTO t SELECT 'b', g, 'new' FROM generate_series(1, 20000) g UNION ALL SELECT 'a', 7, 'twice'",
+        "INSERT INTO t SELECT kind::kind, id, 'new'
+         FROM (SELECT 'b' AS kind, generate_series(1, 20000) AS id UNION ALL SELECT 'a', 7) x",
         "23505",
     );
     assert!(
