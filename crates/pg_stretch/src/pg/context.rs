@@ -62,6 +62,20 @@ impl Context {
         unsafe { raw::MemoryContextMemAllocated(self.0, true) }
     }
 
+    /// Runs `f` in it, in a loop inside a guard: an ERROR jumps to the guard, which puts the context back.
+    ///
+    /// # Safety
+    /// See [`raw`]: `f` owns nothing that must be dropped.
+    pub unsafe fn within_unguarded<T>(self, f: impl FnOnce() -> T) -> T {
+        // SAFETY: both contexts live.
+        unsafe {
+            let outer = pg_sys::MemoryContextSwitchTo(self.0);
+            let result = f();
+            pg_sys::MemoryContextSwitchTo(outer);
+            result
+        }
+    }
+
     /// Runs `f` in it and empties it, in a loop inside a guard: an ERROR jumps to the guard, which puts the context
     /// back.
     ///

@@ -96,9 +96,9 @@ impl<'a> Portions<'a> {
         // SAFETY: the portion before is gone.
         unsafe { memory.reset() };
         let rows = &mut self.rows;
-        let inside = memory.enter();
-        // SAFETY: the values are of the key's columns and are copied before the next row; what grows is owned outside
-        // of the loop.
+        // Only the copies lie in the portion's memory: a row that was read from a file belongs to the slot, which frees
+        // it when the next one comes, and that may be in the next portion. SAFETY: the values are of the key's columns
+        // and are copied before the next row; what grows is owned outside of the loop.
         self.is_done = unsafe {
             rows.each(|row| {
                 if !key.nulls_not_distinct && key.parts.iter().any(|part| row.get(part.column).is_none()) {
@@ -107,13 +107,12 @@ impl<'a> Portions<'a> {
                 for (part, (length, by_value)) in key.parts.iter().zip(types) {
                     values.push(row.get(part.column).map(|value| match by_value {
                         true => value,
-                        false => raw::datumCopy(value, false, i32::from(*length)),
+                        false => memory.within_unguarded(|| raw::datumCopy(value, false, i32::from(*length))),
                     }));
                 }
                 memory.size() + values.len() * VALUE < limit
             })
         };
-        drop(inside);
         (!values.is_empty()).then(|| Wanted::sorted(key, values))
     }
 }
