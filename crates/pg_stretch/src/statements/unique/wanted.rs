@@ -95,10 +95,11 @@ impl<'a> Portions<'a> {
         let mut values: Vec<Option<pg_sys::Datum>> = Vec::new();
         // SAFETY: the portion before is gone.
         unsafe { memory.reset() };
-        let rows = &mut self.rows;
         // Only the copies lie in the portion's memory: a row that was read from a file belongs to the slot, which frees
-        // it when the next one comes, and that may be in the next portion. SAFETY: the values are of the key's columns
-        // and are copied before the next row; what grows is owned outside of the loop.
+        // it when the next one comes, and that may be in the next portion.
+        let rows = &mut self.rows;
+        // SAFETY: the values are of the key's columns and are copied before the next row; what grows is owned outside
+        // of the loop.
         self.is_done = unsafe {
             rows.each(|row| {
                 if !key.nulls_not_distinct && key.parts.iter().any(|part| row.get(part.column).is_none()) {
