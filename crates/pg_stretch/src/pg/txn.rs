@@ -67,7 +67,8 @@ fn transaction<R>(level: u32, f: impl FnOnce() -> Result<R>) -> Result<R> {
         unsafe { pg_sys::AbortCurrentTransaction() };
     }
     // A worker commits for days, and nobody else reports what it did: without this autovacuum would never hear of the
-    // rows that left. SAFETY: outside of any transaction.
+    // rows that left.
+    // SAFETY: outside of any transaction.
     unsafe { pg_sys::pgstat_report_stat(true) };
     outcome
 }
