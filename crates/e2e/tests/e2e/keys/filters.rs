@@ -12,7 +12,9 @@ fn far_away(db: &Client) {
          INSERT INTO t SELECT md5(g::text)::uuid, g <= 1000, g FROM generate_series(1, 1010) g",
     );
     enable_table(db, "t", "cold");
-    assert_eq!(drain(db, "t"), 1000);
+    // The worker may move some before it is asked.
+    drain(db, "t");
+    assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 10);
     assert!(db.int("SELECT stretch.purge_staged('t')") > 0);
     assert_eq!(db.int("SELECT count(*) FROM stretch.segments"), 10);
 }
