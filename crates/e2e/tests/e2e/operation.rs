@@ -293,9 +293,7 @@ fn test_connection_is_the_probe_of_enable_database() {
     db.sql(&format!("SELECT stretch.enable_database('{}', 'cred')", endpoint.url()));
     let own = "SELECT link_state FROM stretch.test_connection()";
     assert_eq!(db.int(own), 0);
-    for object in endpoint.objects() {
-        endpoint.remove(&object);
-    }
+    endpoint.remove_all();
     assert_ne!(db.int(own), 0);
 }
 
