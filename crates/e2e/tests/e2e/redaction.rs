@@ -190,7 +190,7 @@ fn a_statement_with_a_secret_shows_nowhere() {
     });
     wait_until("the session to wait", Duration::from_secs(30), || {
         waiting.bool(&format!(
-            "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = {pid}"
+            "SELECT coalesce(wait_event_type = 'Lock', false) FROM pg_stat_activity WHERE pid = {pid}"
         ))
     });
     let shown = waiting.text(&format!("SELECT query FROM pg_stat_activity WHERE pid = {pid}"));
