@@ -10,26 +10,10 @@ pub use window::Window;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::ops::Range;
+use stretch_core::ranges::coalesce;
 
 /// Bytes of one staged piece of an object; the last one of an object is shorter.
 pub const PIECE_BYTES: u64 = 1024 * 1024;
-
-/// What one request may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Ranges with a gap up to this many bytes travel in one request: the gap costs less than a request.
-    pub gap: u64,
-    /// Bytes of one request, at least 1.
-    pub length: u64,
-}
-
-impl Limits {
-    /// What an endpoint does: neighbours up to 256 KiB apart travel together, however long that gets.
-    pub const ENDPOINT: Self = Self {
-        gap: 256 * 1024,
-        length: u64::MAX,
-    };
-}
 
 fn piece_of(offset: u64) -> i32 {
     (offset / PIECE_BYTES) as i32
@@ -74,35 +58,9 @@ pub fn cut(held: &HashMap<i32, Bytes>, range: &Range<u64>) -> Bytes {
     }
 }
 
-/// The requests that bring these ranges: sorted, disjoint, each no longer than the limit. What a gap holds travels
-/// along unasked for. Ranges may overlap; empty ones need nothing.
-pub fn requests(wanted: &[Range<u64>], limits: Limits) -> Vec<Range<u64>> {
-    let mut sorted: Vec<&Range<u64>> = wanted.iter().filter(|range| range.start < range.end).collect();
-    sorted.sort_by_key(|range| range.start);
-    let longest = limits.length.max(1);
-    let mut requests: Vec<Range<u64>> = Vec::new();
-    for range in sorted {
-        let mut start = range.start;
-        if let Some(last) = requests.last_mut() {
-            // No longer than the limit, and a gap is worth bridging only where something of the range comes with it.
-            let reach = last.start.saturating_add(longest);
-            if start <= last.end.saturating_add(limits.gap) && start < reach {
-                last.end = last.end.max(range.end.min(reach));
-            }
-            start = start.max(last.end);
-        }
-        while start < range.end {
-            let end = range.end.min(start.saturating_add(longest));
-            requests.push(start..end);
-            start = end;
-        }
-    }
-    requests
-}
-
 /// Number of requests and bytes that fetching these ranges from an endpoint costs.
 pub fn travelling(wanted: &[Range<u64>]) -> (u64, u64) {
-    let requests = requests(wanted, Limits::ENDPOINT);
+    let requests = coalesce(wanted);
     let bytes = requests.iter().map(|range| range.end - range.start).sum();
     (requests.len() as u64, bytes)
 }

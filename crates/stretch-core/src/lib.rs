@@ -14,6 +14,7 @@ pub mod ids;
 pub mod manifest;
 pub mod order_by;
 pub mod purpose;
+pub mod ranges;
 pub mod reconcile;
 #[cfg(test)]
 mod seeded;

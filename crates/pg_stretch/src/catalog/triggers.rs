@@ -1,4 +1,4 @@
-//! Triggers as the guard sees them, from a statement or from pg_trigger.
+//! Triggers of stretched tables: which are ours, and what a statement or pg_trigger says of others.
 
 use crate::pg::error::Result;
 use crate::pg::local_settings::LocalSettings;

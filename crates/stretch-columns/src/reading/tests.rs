@@ -65,21 +65,9 @@ fn requests_are_counted_as_they_travel() {
     assert_eq!(travelling(&[0..10, 10..20]), (1, 20));
     assert_eq!(travelling(&[MIB..MIB + 5, 0..10]), (2, 15));
     assert_eq!(travelling(&[0..10, 5..8, 100..110]), (1, 110));
-    let gap = Limits::ENDPOINT.gap;
+    let gap = stretch_core::ranges::MAX_GAP;
     assert_eq!(travelling(&[0..10, gap + 10..gap + 20]), (1, gap + 20));
     assert_eq!(travelling(&[0..10, gap + 11..gap + 20]), (2, 19));
-}
-
-#[test]
-fn long_ranges_are_cut_into_requests() {
-    let limits = Limits { gap: 5, length: 100 };
-    assert_eq!(
-        requests(std::slice::from_ref(&(0..250)), limits),
-        [0..100, 100..200, 200..250]
-    );
-    assert_eq!(requests(&[0..98, 102..110], limits), [0..98, 102..110]);
-    assert_eq!(requests(&[0..90, 95..110], limits), [0..100, 100..110]);
-    assert_eq!(requests(&[0..300, 10..20], limits), [0..100, 100..200, 200..300]);
 }
 
 fn ranges() -> impl Strategy<Value = Vec<Range<u64>>> {
@@ -89,45 +77,6 @@ fn ranges() -> impl Strategy<Value = Vec<Range<u64>>> {
             .map(|(start, length)| start..start + length)
             .collect()
     })
-}
-
-#[test]
-fn each_wanted_byte_is_asked_for_once() {
-    let limits = (0u64..100, prop_oneof![1u64..300, Just(u64::MAX)]);
-    let counts = std::cell::Cell::new((0, 0));
-    runner(1000)
-        .run(&(ranges(), limits), |(wanted, (gap, length))| {
-            let found = requests(&wanted, Limits { gap, length });
-            let is_wanted = |byte: u64| wanted.iter().any(|range| range.contains(&byte));
-            for byte in 0..2200 {
-                let times = found.iter().filter(|range| range.contains(&byte)).count();
-                prop_assert!(times == 1 || !is_wanted(byte) && times == 0, "byte {byte}: {times}");
-            }
-            for range in &found {
-                prop_assert!(range.start < range.end && range.end - range.start <= length);
-                prop_assert!(is_wanted(range.start) && is_wanted(range.end - 1));
-                let mut unasked = 0;
-                for byte in range.clone() {
-                    unasked = if is_wanted(byte) { 0 } else { unasked + 1 };
-                    prop_assert!(unasked <= gap);
-                }
-            }
-            let joined: u64 = found.iter().map(|range| range.end - range.start).sum();
-            let asked = (0..2200).filter(|byte| is_wanted(*byte)).count() as u64;
-            let (bridged, cut) = counts.get();
-            counts.set((
-                bridged + u32::from(joined > asked),
-                cut + u32::from(found.windows(2).any(|pair| pair[0].end == pair[1].start)),
-            ));
-            // Without a limit to the length no two requests are near enough to be one.
-            if length == u64::MAX {
-                prop_assert!(found.windows(2).all(|pair| pair[1].start - pair[0].end > gap));
-            }
-            Ok(())
-        })
-        .unwrap();
-    let (bridged, cut) = counts.get();
-    assert!(bridged > 50 && cut > 50, "{bridged} {cut}");
 }
 
 /// What the fetcher of the extension does with the window, for row groups that are all remote.

@@ -157,7 +157,7 @@ impl Endpoint {
             if wanted.iter().any(|range| range.start > range.end) {
                 return Err(short(key));
             }
-            let merged = ranges::coalesce(wanted);
+            let merged = stretch_core::ranges::coalesce(wanted);
             let fetched: Vec<Bytes> = futures::stream::iter(merged.iter().cloned())
                 .map(|range| self.get_one_range(&path, key, range))
                 .buffered(CONCURRENT_RANGES)

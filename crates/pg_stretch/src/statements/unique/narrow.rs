@@ -4,6 +4,7 @@ use super::range::Range;
 use crate::catalog::keys::{Key, Part};
 use crate::catalog::snapshot::Latest;
 use crate::catalog::stretched;
+use crate::cold::conditions::{Conditions, may_match_any};
 use crate::cold::key_filter::{self, Hasher};
 use crate::cold::{collation, segments};
 use crate::pg::error::Result;
@@ -44,11 +45,7 @@ impl<'a> ColdSide<'a> {
             let column = self.info.columns.iter().find(|column| column.name == part.name)?;
             Some(column.field_id)
         };
-        Ok(crate::cold::conditions::may_match_any(
-            &overview,
-            &conditions,
-            &field_of,
-        ))
+        Ok(may_match_any(&overview, &conditions.tests, &field_of))
     }
 
     /// What the hashes of keys leave.
@@ -91,7 +88,7 @@ pub enum Look {
 }
 
 /// What statistics are asked for keys with their columns in these ranges; `None` when no cold row can be equal to any.
-pub fn between(key: &Key, ranges: &[Range]) -> Option<Vec<Condition>> {
+pub fn between(key: &Key, ranges: &[Range]) -> Option<Conditions> {
     let mut conditions = Vec::new();
     for (part, range) in key.parts.iter().zip(ranges) {
         if key.nulls_not_distinct && range.has_null {
@@ -104,11 +101,11 @@ pub fn between(key: &Key, ranges: &[Range]) -> Option<Vec<Condition>> {
             conditions.extend(unsafe { condition(part, op, value) });
         }
     }
-    Some(conditions)
+    Some(tests(conditions))
 }
 
 /// What statistics are asked for one key; `value` gives `None` for NULL.
-pub fn equal(key: &Key, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Vec<Condition> {
+pub fn equal(key: &Key, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Conditions {
     let part = |part: &Part| match value(part.column) {
         // SAFETY: as above.
         Some(value) => unsafe { condition(part, CompareOp::Eq, value) },
@@ -118,7 +115,15 @@ pub fn equal(key: &Key, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Vec<Con
             test: Test::IsNull,
         }),
     };
-    key.parts.iter().filter_map(part).collect()
+    tests(key.parts.iter().filter_map(part).collect())
+}
+
+/// Hashes are asked by [`ColdSide::by_hashes`].
+fn tests(tests: Vec<Condition>) -> Conditions {
+    Conditions {
+        tests,
+        equal: Vec::new(),
+    }
 }
 
 /// The condition as statistics are asked for it; `None` where they say nothing of such values (F13), or where the key's

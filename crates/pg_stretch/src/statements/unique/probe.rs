@@ -86,7 +86,7 @@ unsafe fn rows(data: &pg_sys::TriggerData, keys: &[Key], cold: &ColdSide) -> Res
         // SAFETY: as above.
         let mut portions = unsafe { Portions::of(data, key) };
         while let Some(wanted) = portions.next() {
-            let mut search = Search::new(session, key, wanted, conditions.clone(), segments.clone());
+            let mut search = Search::new(session, key, wanted, &conditions, &segments);
             judge(&mut search, key)?;
         }
     }
@@ -154,7 +154,7 @@ unsafe fn new_key(relation: pg_sys::Relation, key: &Key, row: &Row, cold: &ColdS
         return Ok(());
     }
     let conditions = narrow::equal(key, value);
-    judge(&mut Search::new(&session, key, wanted, conditions, segments), key)
+    judge(&mut Search::new(&session, key, wanted, &conditions, &segments), key)
 }
 
 /// Values of a row, with true where they are NULL.

@@ -20,7 +20,6 @@ use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
-use stretch_columns::conditions::Condition;
 use stretch_core::ids::SegmentId;
 use stretch_core::purpose::Purpose;
 
@@ -73,9 +72,9 @@ pub struct Search<'a> {
     session: &'a Session,
     key: &'a Key,
     wanted: Wanted,
-    conditions: Conditions,
+    conditions: &'a Conditions,
     /// Segments that hold none of them.
-    except: HashSet<SegmentId>,
+    except: &'a HashSet<SegmentId>,
 }
 
 impl<'a> Search<'a> {
@@ -84,13 +83,9 @@ impl<'a> Search<'a> {
         session: &'a Session,
         key: &'a Key,
         wanted: Wanted,
-        conditions: Vec<Condition>,
-        except: HashSet<SegmentId>,
+        conditions: &'a Conditions,
+        except: &'a HashSet<SegmentId>,
     ) -> Self {
-        let conditions = Conditions {
-            tests: conditions,
-            equal: Vec::new(),
-        };
         Self {
             session,
             key,
@@ -159,8 +154,8 @@ impl<'a> Search<'a> {
         let columns = self.columns(&reader)?;
         let ask = Ask {
             columns: &columns,
-            conditions: &self.conditions,
-            except: Some(&self.except),
+            conditions: self.conditions,
+            except: Some(self.except),
         };
         let mut counters = Counters::default();
         // SAFETY: no values of the executor are among the conditions.

@@ -226,7 +226,8 @@ unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<
         };
         // SAFETY: the table is open until the statement ends.
         let session = unsafe { Session::begin(&source.info, source.table) };
-        let mut search = Search::new(&session, key, wanted, narrow::equal(key, value), segments);
+        let conditions = narrow::equal(key, value);
+        let mut search = Search::new(&session, key, wanted, &conditions, &segments);
         if search.finds(Then::Skip)? {
             return is_visible(&mut search).map(|()| true);
         }
