@@ -193,6 +193,13 @@ CREATE FOREIGN DATA WRAPPER pg_stretch HANDLER stretch.fdw_handler;
 CREATE SERVER stretch FOREIGN DATA WRAPPER pg_stretch;
 COMMENT ON SERVER stretch IS 'Serves the cold sides of stretched tables; foreign tables made by hand are refused';
 
+CREATE FUNCTION stretch.table_am_handler(internal) RETURNS table_am_handler
+    LANGUAGE c PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stretch_table_am_handler';
+COMMENT ON FUNCTION stretch.table_am_handler(internal) IS 'Callbacks of the access method stretch';
+REVOKE EXECUTE ON FUNCTION stretch.table_am_handler(internal) FROM PUBLIC;
+CREATE ACCESS METHOD stretch TYPE TABLE HANDLER stretch.table_am_handler;
+COMMENT ON ACCESS METHOD stretch IS 'Heap, with cold rows on an endpoint: stretch.enable_table gives it to a table';
+
 -- ---------------------------------------------------------------------------------------------------------------
 -- Functions. Every function: parallel unsafe, volatile, EXECUTE revoked from PUBLIC and granted to
 -- pg_database_owner; to PUBLIC where it says [any] and for table-level ones, which check the table's owner.

@@ -42,6 +42,13 @@ impl From<StretchedTable> for Info {
     }
 }
 
+impl Info {
+    /// Whether the cold rows are rows of the table itself, by its access method.
+    pub fn is_one_table(&self) -> bool {
+        self.relation == self.child
+    }
+}
+
 type Known = Option<Arc<Info>>;
 
 thread_local! {
@@ -59,7 +66,7 @@ pub fn lookup(relation: pg_sys::Oid) -> Result<Option<Arc<Info>>> {
 
 /// The stretched table whose cold side this foreign table is.
 pub fn of_child(child: pg_sys::Oid) -> Result<Option<Arc<Info>>> {
-    Ok(entry(child)?.filter(|info| info.child == child))
+    Ok(entry(child)?.filter(|info| info.child == child && !info.is_one_table()))
 }
 
 /// True when this is the cold side of a stretched table.

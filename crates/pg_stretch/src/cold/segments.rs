@@ -94,6 +94,9 @@ pub fn registered(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Opti
         .detail("The catalog of pg_stretch does not name it, as after a restore of a part of a dump.")
         .hint("Restore the whole database, or drop the foreign table if its cold rows are not wanted."));
     };
+    if table.relation == table.child {
+        return Ok(under_snapshot);
+    }
     let same_owner = user::relation_owner(table.relation) == user::relation_owner(child);
     if !same_owner || !stretched::inherits(table.relation, child) {
         return Err(Error::new(

@@ -5,4 +5,5 @@ pub mod hooks;
 pub mod modify;
 pub mod planner;
 pub mod scan;
+mod table_am;
 pub mod unique;

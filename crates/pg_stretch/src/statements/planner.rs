@@ -93,7 +93,7 @@ unsafe fn check_query(query: *mut pg_sys::Query) -> Result<()> {
             return Ok(());
         }
         let target = list::nth::<pg_sys::RangeTblEntry>((*query).rtable, (*query).resultRelation - 1);
-        if !(*target).inh || stretched::lookup((*target).relid)?.is_none() {
+        if !(*target).inh || stretched::lookup((*target).relid)?.is_none_or(|info| info.is_one_table()) {
             return Ok(());
         }
         Err(Error::new(
@@ -126,7 +126,7 @@ unsafe fn check_entry(entry: *mut pg_sys::RangeTblEntry) -> Result<()> {
     if sample {
         return Err(sample_refused(relid));
     }
-    if !stretched::inherits(relid, info.child) {
+    if !info.is_one_table() && !stretched::inherits(relid, info.child) {
         return Err(Error::new(
             &errors::TABLE_NOT_ENABLED,
             format!("the cold side of stretched table {} is missing", names::relation(relid)),

@@ -4,7 +4,7 @@ use super::{child, lock, rights, way_back};
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::stretched::{self, Info, none_stretched};
-use crate::catalog::tables;
+use crate::catalog::{method, tables};
 use crate::pg::error::{Error, Result, notice};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::{names, request, shmem, spi, user};
@@ -48,7 +48,10 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
         child::drop_triggers(relation)?;
         let table = Info::from(table);
         retire(&table)?;
-        child::utility(&format!("DROP FOREIGN TABLE {}", names::relation(table.child)))?;
+        match table.is_one_table() {
+            true => method::set(relation, method::HEAP)?,
+            false => child::utility(&format!("DROP FOREIGN TABLE {}", names::relation(table.child)))?,
+        }
     }
     if left > 0 {
         notice(&format!(

@@ -10,9 +10,10 @@ pub mod way_back;
 
 use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::snapshot::Latest;
-use crate::catalog::{stretched, tables, types};
+use crate::catalog::{method, stretched, tables, types};
 use crate::pg::attempt::attempt;
 use crate::pg::error::{Error, Result, notice};
+use crate::pg::gucs::ONE_TABLE;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::text::{self, Text};
 use crate::pg::{names, plan, request, shmem, spi, type_io, user};
@@ -157,7 +158,9 @@ pub fn set_filter(relation: pg_sys::Oid, wish: Option<&str>) -> Result<()> {
     }
     {
         let _us = user::ActAs::extension_owner();
-        child::replace_filter(table.child, new.as_deref())?;
+        if table.child != relation {
+            child::replace_filter(table.child, new.as_deref())?;
+        }
         spi::execute(
             "UPDATE stretch.stretched_table SET filter = $2 WHERE relation = $1",
             &[relation.into(), new.into()],
@@ -315,7 +318,13 @@ fn register(
     let manifest = ManifestId::from_bytes(crate::pg::random::random()?);
     let columns = columns(relation)?;
     let keys = crate::catalog::keys::unique_keys(relation)?;
-    let child = child::create(relation, table, filter)?;
+    let child = match ONE_TABLE.get() {
+        true => {
+            method::set(relation, method::STRETCH)?;
+            relation
+        }
+        false => child::create(relation, table, filter)?,
+    };
     let json = |value: serde_json::Result<String>| value.map_err(|error| Error::internal(error.to_string()));
     spi::execute(
         "INSERT INTO stretch.stretched_table
@@ -346,7 +355,9 @@ fn register(
             empty.digest.to_vec().into(),
         ],
     )?;
-    child::create_triggers(relation, &keys)?;
+    if child != relation {
+        child::create_triggers(relation, &keys)?;
+    }
     close_content(relation)?;
     // SAFETY: plans and cached facts made without the rows above are now old, in every session.
     unsafe {
