@@ -4,6 +4,7 @@
 //! `executor` holds the callbacks of a running scan: it evaluates the `conditions`, asks the read engine, and shows
 //! `rows` in the executor's slot.
 
+mod cold;
 pub mod conditions;
 mod current;
 pub mod executor;
