@@ -3,7 +3,9 @@
 //! A hot row costs one look at a flag on top of the heap's scan. The cold side (`cold_side.rs`) is opened when the heap
 //! has no more rows and nothing says that no cold one is wanted.
 
+use super::cold::emptied;
 use super::cold_side::ColdSide;
+use super::merge::{SortKey, Sorted};
 use crate::pg::error::OrRaise;
 use crate::pg::{hook, list, raw};
 use crate::statements::table_am::heap;
@@ -33,11 +35,25 @@ pub struct Combiner {
     own_slot: *mut pg_sys::TupleTableSlot,
     /// NULL until the first need.
     cold: *mut ColdSide,
+    /// For rows in an order; NULL where hot rows come first. Made at the first need.
+    merged: *mut Merged,
     phase: Phase,
+    /// Hot and cold rows are merged into one order.
+    ordered: bool,
     /// At most one row is selected, hot or cold.
     one_row: bool,
     /// The heap's scan was begun.
     begun: bool,
+}
+
+/// Where a merge is.
+struct Merged {
+    sorted: Sorted,
+    /// The hot row that comes next, empty at the end.
+    hot: *mut pg_sys::TupleTableSlot,
+    /// The node's own slot holds the cold row that comes next.
+    cold_waits: bool,
+    showed_hot: bool,
 }
 
 struct Methods<T>(T);
@@ -98,6 +114,7 @@ unsafe extern "C-unwind" fn begin(node: *mut pg_sys::CustomScanState, state: *mu
         (*this).hot = pg_sys::ExecInitNode(below, state, flags & !not_below);
         (*this).own_slot = (*node).ss.ss_ScanTupleSlot;
         (*this).one_row = list::integers(list::nth((*plan).custom_private, 1)).first() == Some(&1);
+        (*this).ordered = list::length(list::nth((*plan).custom_private, 2)) > 0;
         (*this).phase = Phase::Hot;
         (*node).custom_ps = pg_sys::lappend(std::ptr::null_mut(), (*this).hot.cast());
         // Hot rows come in the slots of the heap's scan, cold ones in one of ours: who is above must expect any kind.
@@ -132,6 +149,9 @@ unsafe extern "C-unwind" fn next(node: *mut pg_sys::CustomScanState) -> *mut pg_
         if is_rechecked(node) {
             return raw::ExecProcNode((*this).hot);
         }
+        if (*this).ordered {
+            return hook::own_part(|| merged_row(this));
+        }
         if (*this).phase == Phase::Hot {
             if !(*this).begun {
                 begin_heap(this);
@@ -141,8 +161,7 @@ unsafe extern "C-unwind" fn next(node: *mut pg_sys::CustomScanState) -> *mut pg_
                 if (*this).one_row {
                     (*this).phase = Phase::Done;
                 }
-                // WHERE CURRENT OF looks here.
-                (*node).ss.ss_ScanTupleSlot = (*(*this).hot.cast::<pg_sys::ScanState>()).ss_ScanTupleSlot;
+                show_hot(this);
                 return slot;
             }
         }
@@ -198,34 +217,130 @@ unsafe fn begin_heap(this: *mut Combiner) {
     }
 }
 
-/// The next cold row, projected; NULL at the end.
-unsafe fn cold_row(this: *mut Combiner) -> *mut pg_sys::TupleTableSlot {
+/// WHERE CURRENT OF looks at the slot of the row that was shown last.
+unsafe fn show_hot(this: *mut Combiner) {
+    // SAFETY: the heap's node is a scan.
+    unsafe {
+        (*this).node.ss.ss_ScanTupleSlot = (*(*this).hot.cast::<pg_sys::ScanState>()).ss_ScanTupleSlot;
+    }
+}
+
+/// The cold side, and whether it has rows now.
+unsafe fn start_cold<'a>(this: *mut Combiner) -> (&'a mut ColdSide, bool) {
     // SAFETY: the node is one of ours.
     unsafe {
         let node = &raw mut (*this).node;
-        (*node).ss.ss_ScanTupleSlot = (*this).own_slot;
         if (*this).cold.is_null() {
             let side = ColdSide::of_plan(node).or_raise();
             let memory = (*(*node).ss.ps.state).es_query_cxt;
             (*this).cold = PgMemoryContexts::For(memory).leak_and_drop_on_delete(side);
         }
         let cold = &mut *(*this).cold;
-        if (*this).phase == Phase::Hot {
-            (*this).phase = match cold.start(node, (*this).own_slot).or_raise() {
-                true => Phase::Cold,
-                false => Phase::Done,
-            };
-        }
-        if (*this).phase == Phase::Done || !cold.next(node, (*this).own_slot).or_raise() {
+        let has_rows = (*this).phase == Phase::Cold || cold.start(node, (*this).own_slot).or_raise();
+        (cold, has_rows)
+    }
+}
+
+/// The next cold row, projected; NULL at the end.
+unsafe fn cold_row(this: *mut Combiner) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: the node is one of ours.
+    unsafe {
+        let (cold, has_rows) = start_cold(this);
+        (*this).phase = Phase::Cold;
+        if !has_rows || !cold.next(&raw mut (*this).node, (*this).own_slot).or_raise() {
             (*this).phase = Phase::Done;
+            (*this).node.ss.ss_ScanTupleSlot = (*this).own_slot;
             return std::ptr::null_mut();
         }
+        projected(this)
+    }
+}
+
+/// The row in our own slot, as the plan wants it.
+unsafe fn projected(this: *mut Combiner) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: the node is one of ours; a projection may raise an ERROR, and nothing is owned.
+    unsafe {
+        let node = &raw mut (*this).node;
+        (*node).ss.ss_ScanTupleSlot = (*this).own_slot;
         let projection = (*node).ss.ps.ps_ProjInfo;
         if projection.is_null() {
             return (*this).own_slot;
         }
         (*(*node).ss.ps.ps_ExprContext).ecxt_scantuple = (*this).own_slot;
         raw::guarded(|| raw::ExecProject(projection))
+    }
+}
+
+/// The next row in the order of both sides; NULL at the end.
+unsafe fn merged_row(this: *mut Combiner) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: the node is one of ours.
+    unsafe {
+        let (node, own) = (&raw mut (*this).node, (*this).own_slot);
+        if (*this).phase == Phase::Done {
+            return std::ptr::null_mut();
+        }
+        if (*this).phase == Phase::Hot {
+            begin_merge(this);
+            (*this).phase = Phase::Cold;
+        } else {
+            let merged = &mut *(*this).merged;
+            match merged.showed_hot {
+                true => merged.hot = raw::guarded(|| raw::ExecProcNode((*this).hot)),
+                false => {
+                    emptied(own);
+                    merged.cold_waits = merged.sorted.next(node, own);
+                }
+            }
+        }
+        let merged = &mut *(*this).merged;
+        let has_hot = !is_empty(merged.hot);
+        merged.showed_hot = has_hot && (!merged.cold_waits || merged.sorted.hot_first(merged.hot, own));
+        if merged.showed_hot {
+            show_hot(this);
+            return merged.hot;
+        }
+        if merged.cold_waits {
+            return projected(this);
+        }
+        (*this).phase = Phase::Done;
+        (*node).ss.ss_ScanTupleSlot = own;
+        std::ptr::null_mut()
+    }
+}
+
+/// Brings the first row of either side.
+unsafe fn begin_merge(this: *mut Combiner) {
+    // SAFETY: the node is one of ours; what the merge takes lives as long as the query.
+    unsafe {
+        let (node, own) = (&raw mut (*this).node, (*this).own_slot);
+        if (*this).merged.is_null() {
+            let memory = (*(*node).ss.ps.state).es_query_cxt;
+            let outer = pg_sys::MemoryContextSwitchTo(memory);
+            let plan = (*node).ss.ps.plan.cast::<pg_sys::CustomScan>();
+            let keys = SortKey::from_list(list::nth((*plan).custom_private, 2)).or_raise();
+            let merged = Merged {
+                sorted: Sorted::new(node, keys),
+                hot: std::ptr::null_mut(),
+                cold_waits: false,
+                showed_hot: false,
+            };
+            (*this).merged = PgMemoryContexts::For(memory).leak_and_drop_on_delete(merged);
+            pg_sys::MemoryContextSwitchTo(outer);
+        }
+        let (cold, has_rows) = start_cold(this);
+        let merged = &mut *(*this).merged;
+        merged.cold_waits = false;
+        if has_rows {
+            merged.sorted.fill(node, cold, own).or_raise();
+            emptied(own);
+            merged.cold_waits = merged.sorted.next(node, own);
+        }
+        merged.hot = raw::guarded(|| {
+            if !(*this).begun {
+                begin_heap(this);
+            }
+            raw::ExecProcNode((*this).hot)
+        });
     }
 }
 
@@ -237,6 +352,9 @@ unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::CustomScanState) {
         let this = node.cast::<Combiner>();
         (*node).ss.ss_ScanTupleSlot = (*this).own_slot;
         (*this).phase = Phase::Hot;
+        if let Some(merged) = (*this).merged.as_mut() {
+            merged.sorted.end();
+        }
         if !(*node).ss.ps.chgParam.is_null() {
             pg_sys::UpdateChangedParamSet((*this).hot, (*node).ss.ps.chgParam);
         }
@@ -257,6 +375,9 @@ unsafe extern "C-unwind" fn end(node: *mut pg_sys::CustomScanState) {
         pg_sys::ExecEndNode((*this).hot);
         if let Some(cold) = (*this).cold.as_mut() {
             cold.end();
+        }
+        if let Some(merged) = (*this).merged.as_mut() {
+            merged.sorted.end();
         }
     }
 }
