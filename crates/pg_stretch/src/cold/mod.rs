@@ -17,5 +17,6 @@ pub mod mode;
 pub mod reader;
 pub mod segments;
 pub mod tombstone;
+mod turns;
 pub mod values;
 pub mod whole;

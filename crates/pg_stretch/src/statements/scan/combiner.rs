@@ -11,7 +11,8 @@ use crate::pg::{hook, list, raw};
 use crate::statements::table_am::heap;
 use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
+use std::sync::atomic::AtomicU64;
 
 /// What EXPLAIN calls the node.
 pub const NAME: &CStr = c"Stretch";
@@ -37,6 +38,8 @@ pub struct Combiner {
     cold: *mut ColdSide,
     /// For rows in an order; NULL where hot rows come first. Made at the first need.
     merged: *mut Merged,
+    /// In shared memory, where processes of a parallel query count the segments that they took; else NULL.
+    shared: *const AtomicU64,
     phase: Phase,
     /// Hot and cold rows are merged into one order.
     ordered: bool,
@@ -74,10 +77,10 @@ static EXECUTION: Methods<pg_sys::CustomExecMethods> = Methods(pg_sys::CustomExe
     ReScanCustomScan: Some(rescan),
     MarkPosCustomScan: None,
     RestrPosCustomScan: None,
-    EstimateDSMCustomScan: None,
-    InitializeDSMCustomScan: None,
-    ReInitializeDSMCustomScan: None,
-    InitializeWorkerCustomScan: None,
+    EstimateDSMCustomScan: Some(parallel::size),
+    InitializeDSMCustomScan: Some(parallel::begin),
+    ReInitializeDSMCustomScan: Some(parallel::begin),
+    InitializeWorkerCustomScan: Some(parallel::join),
     ShutdownCustomScan: None,
     ExplainCustomScan: Some(explain),
 });
@@ -236,7 +239,10 @@ unsafe fn start_cold<'a>(this: *mut Combiner) -> (&'a mut ColdSide, bool) {
             (*this).cold = PgMemoryContexts::For(memory).leak_and_drop_on_delete(side);
         }
         let cold = &mut *(*this).cold;
-        let has_rows = (*this).phase == Phase::Cold || cold.start(node, (*this).own_slot).or_raise();
+        let has_rows = (*this).phase == Phase::Cold || {
+            let shared = (!(*this).shared.is_null()).then_some((*this).shared);
+            cold.start(node, (*this).own_slot, shared).or_raise()
+        };
         (cold, has_rows)
     }
 }
@@ -397,5 +403,41 @@ unsafe extern "C-unwind" fn explain(
         {
             super::explain::show(&counters, es);
         }
+    }
+}
+
+/// A parallel query: each process scans its part of the heap, and takes its part of the segments.
+mod parallel {
+    use super::*;
+
+    /// `EstimateDSMCustomScan`.
+    pub unsafe extern "C-unwind" fn size(
+        _node: *mut pg_sys::CustomScanState,
+        _context: *mut pg_sys::ParallelContext,
+    ) -> pg_sys::Size {
+        size_of::<AtomicU64>()
+    }
+
+    /// `InitializeDSMCustomScan` and `ReInitializeDSMCustomScan`.
+    pub unsafe extern "C-unwind" fn begin(
+        node: *mut pg_sys::CustomScanState,
+        _context: *mut pg_sys::ParallelContext,
+        place: *mut c_void,
+    ) {
+        // SAFETY: the server gives as much shared memory as `size` asked for, aligned; no other process looks yet.
+        unsafe {
+            place.cast::<AtomicU64>().write(AtomicU64::new(0));
+            (*node.cast::<Combiner>()).shared = place.cast();
+        }
+    }
+
+    /// `InitializeWorkerCustomScan`.
+    pub unsafe extern "C-unwind" fn join(
+        node: *mut pg_sys::CustomScanState,
+        _contents: *mut pg_sys::shm_toc,
+        place: *mut c_void,
+    ) {
+        // SAFETY: the place is what `begin` wrote.
+        unsafe { (*node.cast::<Combiner>()).shared = place.cast() };
     }
 }

@@ -82,11 +82,18 @@ unsafe fn combine(
         }
         let cold = Cold::of(&info, rel)?;
         let paths = list::pointers::<pg_sys::Path>((*rel).pathlist);
+        let parts = list::pointers::<pg_sys::Path>((*rel).partial_pathlist);
         ((*rel).pathlist, (*rel).partial_pathlist) = (std::ptr::null_mut(), std::ptr::null_mut());
         for path in paths {
             pg_sys::add_path(rel, cold.beside(root, rel, path));
             if let Some(ordered) = cold.merged(rel, path) {
                 pg_sys::add_path(rel, ordered);
+            }
+        }
+        for path in parts {
+            pg_sys::add_partial_path(rel, cold.beside(root, rel, path));
+            if let Some(ordered) = cold.merged(rel, path) {
+                pg_sys::add_partial_path(rel, ordered);
             }
         }
         Ok(())
@@ -170,11 +177,12 @@ impl Cold {
     /// filters.
     unsafe fn cost(&self, path: *mut pg_sys::Path, one_row: bool) -> f64 {
         // SAFETY: a path of the planner.
-        let (matches, has_parameter) = unsafe { ((*path).rows, !(*path).param_info.is_null()) };
+        let (path, has_parameter) = unsafe { (&*path, !(*path).param_info.is_null()) };
+        let rows = self.rows / f64::from(path.parallel_workers + 1);
         match (one_row, has_parameter) {
             (true, _) => 0.001,
-            (false, true) => 1.0 + self.per_row * self.rows.min(matches * ROWS_PER_MATCH),
-            (false, false) => OPEN + self.per_row * self.rows,
+            (false, true) => 1.0 + self.per_row * rows.min(path.rows * ROWS_PER_MATCH),
+            (false, false) => OPEN + self.per_row * rows,
         }
     }
 }
@@ -189,7 +197,8 @@ unsafe fn owning(path: *mut pg_sys::Path, one_row: bool, keys: &[SortKey]) -> *m
         (*custom).path = pg_sys::Path {
             type_: pg_sys::NodeTag::T_CustomPath,
             pathtype: pg_sys::NodeTag::T_CustomScan,
-            parallel_aware: false,
+            // Processes that share the heap's rows share the segments.
+            parallel_aware: (*path).parallel_workers > 0,
             ..*path
         };
         (*custom).custom_paths = pg_sys::lappend(nil, path.cast());
