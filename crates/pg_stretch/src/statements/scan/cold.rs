@@ -75,8 +75,8 @@ impl ColdRows {
     /// not read are NULL from here on. `shared` is where processes of a parallel query count what they took.
     ///
     /// # Safety
-    /// The values of the conditions are alive; the slot is that which [`fill`](Self::fill) gets. The counter lives until
-    /// the next start, or the end.
+    /// The values of the conditions are alive; the slot is that which [`fill`](Self::fill) gets. The counter lives
+    /// until the next start, or the end.
     pub unsafe fn start(
         &mut self,
         conditions: &Conditions,
