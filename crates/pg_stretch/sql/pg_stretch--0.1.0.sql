@@ -58,14 +58,16 @@ CREATE TABLE stretch.stretched_table (
 COMMENT ON TABLE stretch.stretched_table IS 'One row per stretched table; columns maps column names to field ids of the segments';
 
 CREATE TABLE stretch.manifest (
-    table_id    uuid   PRIMARY KEY,
-    manifest_id uuid   NOT NULL,
-    segments    bigint NOT NULL DEFAULT 0,
-    row_total   bigint NOT NULL DEFAULT 0,
-    digest      bytea  NOT NULL DEFAULT '\x',
-    summary     bytea
+    table_id            uuid    PRIMARY KEY,
+    manifest_id         uuid    NOT NULL,
+    segments            bigint  NOT NULL DEFAULT 0,
+    row_total           bigint  NOT NULL DEFAULT 0,
+    digest              bytea   NOT NULL DEFAULT '\x',
+    summary             bytea,
+    next_segment_number integer NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE stretch.manifest IS 'One row per stretched table: a random id per change, and number, rows and digest of its live segments';
+COMMENT ON COLUMN stretch.manifest.next_segment_number IS 'Number of the segment that comes next; it only goes up, so that no number is given twice';
 
 CREATE TABLE stretch.segment (
     segment_id          uuid        PRIMARY KEY,
@@ -85,10 +87,13 @@ CREATE TABLE stretch.segment (
     verified_generation bigint,
     retired_at          timestamptz,
     retired_lsn         pg_lsn,
-    retired             boolean     NOT NULL DEFAULT false
+    retired             boolean     NOT NULL DEFAULT false,
+    -- Without a default, as nothing could be right for a segment: no release has been without the column.
+    number              integer     NOT NULL
 );
-CREATE INDEX segment_table ON stretch.segment (table_id);
+CREATE UNIQUE INDEX segment_number ON stretch.segment (table_id, number);
 COMMENT ON TABLE stretch.segment IS 'One row per live or retired segment: an immutable Parquet object of cold rows';
+COMMENT ON COLUMN stretch.segment.number IS 'Permanent number in its table, from 0: with a row''s number in the segment it is the row''s identity';
 
 CREATE TABLE stretch.segment_detail (
     segment_id  uuid  PRIMARY KEY,

@@ -104,6 +104,7 @@ pub mod segment {
     pub const SERVER_ENCODING: Column = Column::new("segment", "server_encoding", 10);
     pub const MIGRATED_AT: Column = Column::new("segment", "migrated_at", 12);
     pub const RETIRED: Column = Column::new("segment", "retired", 18);
+    pub const NUMBER: Column = Column::new("segment", "number", 19);
 }
 
 /// `stretch.segment_detail`: what a segment holds and where in it.
@@ -199,6 +200,7 @@ pub static ALL: &[Column] = &[
     segment::SERVER_ENCODING,
     segment::MIGRATED_AT,
     segment::RETIRED,
+    segment::NUMBER,
     segment_detail::SEGMENT_ID,
     segment_detail::DETAIL,
     segment_detail::KEY_FILTERS,

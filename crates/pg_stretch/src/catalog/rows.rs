@@ -92,6 +92,8 @@ impl Manifest {
 /// `stretch.segment`.
 #[derive(Clone, Debug)]
 pub struct Segment {
+    /// Its number in its table, for good: no other segment ever has it.
+    pub number: u32,
     /// The last comparison with the endpoint found no object with the right bytes.
     pub lost: bool,
     pub segment_id: SegmentId,

@@ -223,11 +223,11 @@ pub fn manifest(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Option<Ma
     )
 }
 
-/// The segments of a table that are not retired.
+/// The segments of a table that are not retired, in the order of their numbers.
 pub fn live_segments(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Vec<Segment>> {
     let mut list = all(
         c"segment",
-        c"segment_table",
+        c"segment_number",
         &[Key {
             column: segment::TABLE_ID,
             value: KeyValue::Uuid(*table.as_bytes()),
@@ -236,9 +236,8 @@ pub fn live_segments(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Vec<
         segment,
     )?;
     list.retain(|segment| !segment.retired);
-    // Scan and statement number the segments alike; updates of their rows change the order in which an index gives
-    // them.
-    list.sort_unstable_by_key(|segment| *segment.segment_id.as_bytes());
+    // Whoever looks for a number relies on the order, and a damaged index or one that is not used gives another.
+    list.sort_unstable_by_key(|segment| segment.number);
     Ok(list)
 }
 
@@ -278,6 +277,10 @@ fn segment(row: &Row) -> Result<Segment> {
         segment_id: SegmentId::from_uuid(uuid::Uuid::from_bytes(
             row.uuid(segment::SEGMENT_ID).ok_or_else(|| missing("segment_id"))?,
         )),
+        number: row
+            .get::<i32>(segment::NUMBER)
+            .and_then(|number| u32::try_from(number).ok())
+            .ok_or_else(|| missing("number"))?,
         lost: row.get(segment::LOST).unwrap_or(false),
         row_count: row.get(segment::ROW_COUNT).ok_or_else(|| missing("row_count"))?,
         byte_size: row.get(segment::BYTE_SIZE).ok_or_else(|| missing("byte_size"))?,
