@@ -386,19 +386,43 @@ pub fn bitmap(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<
     )
 }
 
-/// The transaction that wrote the tombstone of one row, if there is one.
-pub fn tombstone_writer(
-    segment: &SegmentId,
-    row: u32,
-    snapshot: pg_sys::Snapshot,
-) -> Result<Option<pg_sys::TransactionId>> {
+/// The tombstone of one row; `None` when a bitmap has it, or nothing has.
+pub fn tombstone(segment: &SegmentId, row: u32, snapshot: pg_sys::Snapshot) -> Result<Option<Tombstone>> {
     one(
         c"tombstone",
         c"tombstone_pkey",
         &tombstone_key(segment, row as i32),
         snapshot,
-        |row| Ok(row.xmin()),
+        |row| {
+            Ok(Tombstone {
+                writer: row.xmin(),
+                command: row.command(),
+                home: row.get(tombstone::HOME),
+            })
+        },
     )
+}
+
+/// The bitmap of a segment's dead rows, and who wrote it last.
+pub fn written_bitmap(
+    segment: &SegmentId,
+    snapshot: pg_sys::Snapshot,
+) -> Result<Option<(DeadRows, pg_sys::TransactionId)>> {
+    one(
+        c"tombstone",
+        c"tombstone_pkey",
+        &tombstone_key(segment, BITMAP_ROW),
+        snapshot,
+        |row| Ok((bitmap_of(segment, row)?, row.xmin())),
+    )
+}
+
+/// Whether a row of a segment is dead.
+pub fn is_dead(segment: &SegmentId, row: u32, snapshot: pg_sys::Snapshot) -> Result<bool> {
+    if tombstone(segment, row, snapshot)?.is_some() {
+        return Ok(true);
+    }
+    Ok(bitmap(segment, snapshot)?.is_some_and(|(bitmap, _)| bitmap.contains(row)))
 }
 
 /// The single tombstones of a segment with the transactions that wrote them.

@@ -21,12 +21,13 @@ pub fn read(tid: pg_sys::ItemPointerData) -> Result<(u32, u32)> {
     identity::cold_row(pointer(&tid)).map_err(|error| Error::internal(error.to_string()))
 }
 
-/// Whether a row's place is that of a cold one. Only cold sides give identities yet, so that tests alone have to ask.
-#[cfg(feature = "testing")]
+/// Whether a row's place is that of a cold one.
+#[inline]
 pub fn is_cold(tid: &pg_sys::ItemPointerData) -> bool {
     identity::is_cold(pointer(tid))
 }
 
+#[inline]
 fn pointer(tid: &pg_sys::ItemPointerData) -> ItemPointer {
     ItemPointer::from_words(tid.ip_blkid.bi_hi, tid.ip_blkid.bi_lo, tid.ip_posid)
 }
