@@ -31,8 +31,6 @@ pub enum Killer {
 pub enum Fate<T> {
     Alive,
     Dead(Killer, Home<T>),
-    /// The segment is no longer one of the table: the row is somewhere else.
-    Gone,
 }
 
 /// What a statement is told.
@@ -58,7 +56,6 @@ pub enum Answer<T> {
 pub fn answer<T>(fate: Fate<T>, command: u32) -> Answer<T> {
     match fate {
         Fate::Alive => Answer::Ok,
-        Fate::Gone => Answer::Conflict,
         Fate::Dead(Killer::Own(killer), _) if killer >= command => Answer::SelfModified(killer),
         Fate::Dead(Killer::Own(_), _) => Answer::Invisible,
         Fate::Dead(Killer::Other, home) => match home {

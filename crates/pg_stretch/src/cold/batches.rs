@@ -201,7 +201,8 @@ impl Batches {
     }
 }
 
-fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {
+/// Where the chunk of a column of a row group lies in the object.
+pub(super) fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {
     let chunk = reader.chunk(row_group, column);
     chunk.offset..chunk.offset + chunk.len
 }

@@ -8,7 +8,6 @@ fn answers_are_those_of_heap() {
     let own = |command, home| Fate::Dead(Killer::Own(command), home);
     let table = [
         (Fate::Alive, Answer::Ok),
-        (Fate::Gone, Answer::Conflict),
         (other(Home::None), Answer::Deleted),
         (other(Home::At('h')), Answer::Updated('h')),
         (other(Home::Elsewhere), Answer::Moved),
