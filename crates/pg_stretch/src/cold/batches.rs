@@ -6,7 +6,7 @@ use super::counters::Counters;
 use super::damage::damaged;
 use super::fetch::{Fetcher, Want};
 use super::reader::{Ask, Reader};
-use super::tombstone::conflicts;
+use super::tombstone::{conflicts, kept};
 use crate::catalog::rows::Segment;
 use crate::catalog::tables;
 use crate::pg::error::{Error, Result};
@@ -173,6 +173,8 @@ impl Batches {
         if self.reader.purpose.marks_reads() {
             conflicts::reads(self.reader.table.child, &id, self.reader.snapshot);
         }
+        // SAFETY: whoever opened the reader holds the snapshot.
+        unsafe { kept::show(self.reader.snapshot)? };
         let dead = tables::dead_rows(&id, self.reader.snapshot)?;
         counters.tombstones += dead.len();
         self.open[index].dead = Some(dead);

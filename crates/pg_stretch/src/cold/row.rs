@@ -9,7 +9,7 @@ use super::identity;
 use super::reader::{Reader, refuse_disabled};
 use super::segments;
 use super::side::Side;
-use super::tombstone::conflicts;
+use super::tombstone::{conflicts, kept};
 use super::values::Maker;
 use crate::catalog::rows::Segment;
 use crate::catalog::snapshot::Latest;
@@ -78,12 +78,16 @@ impl ColdRow {
         };
         let id = found.segment()?.segment_id;
         conflicts::reads(found.side.table.child, &id, snapshot);
+        // SAFETY: the caller's promise.
+        unsafe { kept::show(snapshot)? };
         Ok((!tables::is_dead(&id, found.row, snapshot)?).then_some(found))
     }
 
     fn of(side: Rc<Side>, tid: pg_sys::ItemPointerData) -> Result<Option<Self>> {
         let (number, row) = identity::read(tid)?;
-        let has = side.segment(number).is_some_and(|segment| i64::from(row) < segment.row_count);
+        let has = side
+            .segment(number)
+            .is_some_and(|segment| i64::from(row) < segment.row_count);
         Ok(has.then_some(Self { side, tid, number, row }))
     }
 
@@ -117,7 +121,9 @@ impl ColdRow {
     ) -> Result<bool> {
         refuse_disabled(purpose, self.side.table.relation)?;
         let latest = snapshot.is_none().then(Latest::take);
-        let snapshot = snapshot.or(latest.as_ref().map(Latest::get)).unwrap_or(std::ptr::null_mut());
+        let snapshot = snapshot
+            .or(latest.as_ref().map(Latest::get))
+            .unwrap_or(std::ptr::null_mut());
         let segment = self.segment()?;
         if !purpose.may_ask_endpoint() && !tables::is_staged(&segment.segment_id, snapshot)? {
             return Ok(false);
@@ -134,13 +140,7 @@ impl ColdRow {
         Ok(true)
     }
 
-    fn read(
-        &self,
-        reader: &SegmentReader,
-        at: usize,
-        snapshot: pg_sys::Snapshot,
-        purpose: Purpose,
-    ) -> Result<Group> {
+    fn read(&self, reader: &SegmentReader, at: usize, snapshot: pg_sys::Snapshot, purpose: Purpose) -> Result<Group> {
         let (segment, table) = (self.segment()?, &self.side.table);
         // SAFETY: the snapshot outlives this function, and so the engine.
         let engine = Rc::new(unsafe { Reader::open(table.clone(), Vec::new(), snapshot, purpose)? });

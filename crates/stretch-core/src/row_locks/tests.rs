@@ -11,14 +11,7 @@ fn conflicts(a: Mode, b: Mode) -> bool {
         RowExclusive => &[Share, Exclusive, AccessExclusive],
         Share => &[RowExclusive, Exclusive, AccessExclusive],
         Exclusive => &[RowShare, RowExclusive, Share, Exclusive, AccessExclusive],
-        AccessExclusive => &[
-            AccessShare,
-            RowShare,
-            RowExclusive,
-            Share,
-            Exclusive,
-            AccessExclusive,
-        ],
+        AccessExclusive => &[AccessShare, RowShare, RowExclusive, Share, Exclusive, AccessExclusive],
     };
     with.contains(&b)
 }
@@ -76,7 +69,10 @@ fn what_covers_a_row_conflicts_with_all_that_the_row_lock_does() {
             }
         }
     }
-    assert_eq!(Strength::Update.covered_by().collect::<Vec<_>>(), [Mode::AccessExclusive]);
+    assert_eq!(
+        Strength::Update.covered_by().collect::<Vec<_>>(),
+        [Mode::AccessExclusive]
+    );
     assert!(!Strength::NoKeyUpdate.covered_by().any(|mode| mode == Mode::Share));
 }
 

@@ -170,7 +170,13 @@ pub fn bitmap(segment: &SegmentId, all: &DeadRows, before: Option<pg_sys::ItemPo
     // SAFETY: opens, writes one row and closes; an ERROR releases all with the transaction.
     unsafe {
         let table = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
-        let tuple = tuple(table, segment, BITMAP_ROW, all.len() as i64, Kind::Bitmap(all.to_bytes()));
+        let tuple = tuple(
+            table,
+            segment,
+            BITMAP_ROW,
+            all.len() as i64,
+            Kind::Bitmap(all.to_bytes()),
+        );
         match before {
             Some(mut tid) => pg_sys::CatalogTupleUpdate(table, &mut tid, tuple),
             None => pg_sys::CatalogTupleInsert(table, tuple),

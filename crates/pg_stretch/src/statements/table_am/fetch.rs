@@ -5,7 +5,7 @@ use super::heap::{self, of_heap};
 use crate::catalog::tables;
 use crate::cold::identity;
 use crate::cold::row::ColdRow;
-use crate::cold::tombstone::fate;
+use crate::cold::tombstone::{fate, kept};
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 use pgrx::pg_sys::SnapshotType;
@@ -55,6 +55,8 @@ unsafe fn is_seen(row: &ColdRow, snapshot: pg_sys::Snapshot) -> Result<bool> {
         SnapshotType::SNAPSHOT_ANY => Ok(true),
         _ => {
             let newest = &raw mut pg_sys::SnapshotSelfData;
+            // SAFETY: a snapshot of the server's own.
+            unsafe { kept::show(newest)? };
             Ok(!tables::is_dead(&row.segment()?.segment_id, row.number(), newest)?)
         }
     }

@@ -75,7 +75,7 @@ impl Ask {
             if !known::is_live(&id, self.command)? {
                 return Err(write::lost());
             }
-            let found = fate::of(self.relation, &id, row.number(), None)?;
+            let found = fate::of(self.relation, &id, row.number(), self.command)?;
             let told = cold::tell(&found, *self.tid, self.command)?;
             told.put(self.failure);
             match told.result {

@@ -4,7 +4,6 @@ use super::cold::{self, Change};
 use super::heap::{self, of_heap};
 use crate::cold::identity;
 use crate::cold::row::ColdRow;
-use crate::cold::tombstone::{conflicts, write};
 use crate::pg::error::Result;
 use crate::pg::missing::datum_image_eq;
 use pgrx::pg_sys;
@@ -69,23 +68,21 @@ unsafe fn update(
     // SAFETY: what the server handed over; the relation is open and locked.
     unsafe {
         let row = change.row()?;
-        let strength = match changes_key(change.relation, &row, slot)? {
-            true => Strength::Update,
-            false => Strength::NoKeyUpdate,
+        // How strongly the server locks the new version of a row that another transaction updated.
+        *mode = match changes_key(change.relation, &row, slot)? {
+            true => LockTupleMode::LockTupleExclusive,
+            false => LockTupleMode::LockTupleNoKeyExclusive,
         };
-        *mode = match strength {
-            Strength::Update => LockTupleMode::LockTupleExclusive,
-            _ => LockTupleMode::LockTupleNoKeyExclusive,
-        };
-        let told = change.win(&row, strength)?;
+        // In a heap, a lock FOR KEY SHARE lets an UPDATE of other columns pass, and is handed on to the new version.
+        // Ours stays with the cold row; so nobody may have one while the row leaves, or a foreign key would be left
+        // without the row that it refers to when the new version is deleted.
+        let told = change.win(&row, Strength::Update)?;
         if told.result != TM_Result::TM_Ok {
             told.put(failure);
             return Ok(told.result);
         }
         let home = insert(change, slot);
-        let segment = row.segment()?;
-        write::single(&segment.segment_id, row.number(), Some(home), change.command)?;
-        conflicts::kills(row.side().table.child, &segment.segment_id);
+        change.kill(&row, Some(home))?;
         Ok(TM_Result::TM_Ok)
     }
 }
@@ -141,7 +138,9 @@ unsafe fn differs(
 ) -> bool {
     // SAFETY: both slots are deformed; an ERROR of detoasting becomes an unwind.
     unsafe {
-        let attribute = &(*(*relation).rd_att).attrs.as_slice((*(*relation).rd_att).natts as usize)[at];
+        let attribute = &(*(*relation).rd_att)
+            .attrs
+            .as_slice((*(*relation).rd_att).natts as usize)[at];
         let (was_null, is_null) = (*(*old).tts_isnull.add(at), *(*new).tts_isnull.add(at));
         if was_null || is_null {
             return was_null != is_null;
