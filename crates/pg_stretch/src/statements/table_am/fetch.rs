@@ -2,6 +2,7 @@
 
 use super::cold;
 use super::heap::{self, of_heap};
+use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
 use crate::cold::identity;
 use crate::cold::row::ColdRow;
@@ -37,12 +38,12 @@ unsafe fn fetch(
     unsafe {
         if (*snapshot).snapshot_type == SnapshotType::SNAPSHOT_MVCC {
             return match ColdRow::visible(relation, tid, snapshot)? {
-                Some(row) => row.store(relation, Some(snapshot), Purpose::Query(row.side().mode), slot),
+                Some(row) => row.store(relation, snapshot, Purpose::Query(row.side().mode), slot),
                 None => Ok(false),
             };
         }
         match ColdRow::any(relation, tid)? {
-            Some(row) if is_seen(&row, snapshot)? => row.store(relation, None, Purpose::RowLock, slot),
+            Some(row) if is_seen(&row, snapshot)? => row.store(relation, LATEST, Purpose::RowLock, slot),
             _ => Ok(false),
         }
     }

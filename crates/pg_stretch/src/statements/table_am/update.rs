@@ -2,6 +2,7 @@
 
 use super::cold::{self, Change};
 use super::heap::{self, of_heap};
+use crate::catalog::snapshot::LATEST;
 use crate::cold::identity;
 use crate::cold::row::ColdRow;
 use crate::pg::error::Result;
@@ -107,7 +108,7 @@ unsafe fn changes_key(relation: pg_sys::Relation, row: &ColdRow, new: *mut pg_sy
             return Ok(false);
         }
         let old = pg_sys::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsHeapTuple);
-        row.store(relation, None, Purpose::RowLock, old)?;
+        row.store(relation, LATEST, Purpose::RowLock, old)?;
         let width = (*(*relation).rd_att).natts;
         for slot in [old, new] {
             if i32::from((*slot).tts_nvalid) < width {
