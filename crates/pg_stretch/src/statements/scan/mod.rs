@@ -4,11 +4,23 @@
 //! `executor` holds the callbacks of a running scan: it evaluates the `conditions`, asks the read engine, and shows
 //! `rows` in the executor's slot.
 
+mod cold;
+mod cold_side;
+mod combined_plan;
+mod combiner;
 pub mod conditions;
 mod current;
 pub mod executor;
 mod explain;
+mod filter;
+mod hot_rows;
+mod merge;
+mod merged;
+mod node;
 mod note;
+mod order;
+mod parallel;
+pub mod paths;
 mod plan;
 pub mod quals;
 mod rows;
