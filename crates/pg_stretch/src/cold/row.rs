@@ -147,7 +147,7 @@ impl ColdRow {
             ranges: columns.iter().map(|column| range(reader, at, *column)).collect(),
         };
         let mut fetcher = Fetcher::new(engine, vec![segment.clone()], vec![want]);
-        let chunks = fetcher.get(0, &mut Counters::default())?;
+        let chunks = fetcher.get(0, 1, &mut Counters::default())?;
         let arrays = reader
             .decode_row_group(at, &columns, &chunks)
             .map_err(|error| damaged(&error, segment, reader, at, &names::relation(table.relation)))?;
