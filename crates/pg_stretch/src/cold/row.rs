@@ -110,8 +110,8 @@ impl ColdRow {
     /// bytes are on the endpoint alone, which may not be asked.
     ///
     /// # Safety
-    /// The slot has the relation's columns; the caller holds the snapshot under which the catalog is read, or gives null
-    /// for the newest state.
+    /// The slot has the relation's columns; the caller holds the snapshot under which the catalog is read, or gives
+    /// null for the newest state.
     pub unsafe fn store(
         &self,
         relation: pg_sys::Relation,
