@@ -88,6 +88,17 @@ pub fn identity(number: u32, row: u32) -> Result<ItemPointer, OutOfRange> {
     })
 }
 
+/// What stands for all rows of the segment with this number, where rows are locked: no row has the offset.
+pub fn whole_segment(number: u32) -> Result<ItemPointer, OutOfRange> {
+    if number >= MAX_SEGMENTS {
+        return Err(OutOfRange::Segment(number));
+    }
+    Ok(ItemPointer {
+        block: FIRST_BLOCK + number,
+        offset: 1,
+    })
+}
+
 /// Whether an item pointer stands for a cold row, which its block alone says.
 #[inline]
 pub fn is_cold(pointer: ItemPointer) -> bool {

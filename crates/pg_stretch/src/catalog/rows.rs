@@ -2,6 +2,7 @@
 
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
+use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
 use stretch_core::manifest::{ManifestError, Totals};
 use stretch_core::state::{MigrationState, QueryMode};
@@ -94,6 +95,26 @@ impl Manifest {
     pub fn totals(&self) -> Result<Totals, ManifestError> {
         Totals::stored(self.segments, self.row_total, &self.digest)
     }
+}
+
+/// A row of `stretch.tombstone` that stands for one dead row.
+#[derive(Clone, Copy, Debug)]
+pub struct Tombstone {
+    /// The transaction that wrote it; FrozenTransactionId for one that is long over.
+    pub writer: pg_sys::TransactionId,
+    /// The command of that transaction; only the transaction itself may ask.
+    pub command: pg_sys::CommandId,
+    /// Where the new version of an updated row went.
+    pub home: Option<pg_sys::ItemPointerData>,
+}
+
+/// A row of `stretch.tombstone` that stands for many dead rows.
+pub struct Bitmap {
+    pub rows: DeadRows,
+    /// The transaction that wrote this version of it.
+    pub writer: pg_sys::TransactionId,
+    /// Where this version lies.
+    pub place: (u32, u16),
 }
 
 /// `stretch.segment`.

@@ -2,8 +2,10 @@
 
 use super::rows::*;
 use super::scan::{Key, KeyValue, Row, scan};
+use super::snapshot::LATEST;
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;
+use std::rc::Rc;
 use std::str::FromStr;
 use stretch_core::columns::{
     Column, awaited, binding, database, manifest, segment, segment_detail, staged_chunk, stretched_table, tombstone,
@@ -386,19 +388,51 @@ pub fn bitmap(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<
     )
 }
 
-/// The transaction that wrote the tombstone of one row, if there is one.
-pub fn tombstone_writer(
-    segment: &SegmentId,
-    row: u32,
-    snapshot: pg_sys::Snapshot,
-) -> Result<Option<pg_sys::TransactionId>> {
+/// The tombstone of one row; `None` when a bitmap has it, or nothing has.
+pub fn tombstone(segment: &SegmentId, row: u32, snapshot: pg_sys::Snapshot) -> Result<Option<Tombstone>> {
     one(
         c"tombstone",
         c"tombstone_pkey",
         &tombstone_key(segment, row as i32),
         snapshot,
-        |row| Ok(row.xmin()),
+        |row| {
+            Ok(Tombstone {
+                writer: row.xmin(),
+                command: row.command(),
+                home: row.get(tombstone::HOME),
+            })
+        },
     )
+}
+
+/// The bitmap of a segment's dead rows and its version; `known` again where that is still the version.
+pub fn newer_bitmap(segment: &SegmentId, known: Option<&Rc<Bitmap>>) -> Result<Option<Rc<Bitmap>>> {
+    one(
+        c"tombstone",
+        c"tombstone_pkey",
+        &tombstone_key(segment, BITMAP_ROW),
+        LATEST,
+        |row| {
+            let (block, offset) = pgrx::itemptr::item_pointer_get_both(row.tid());
+            let (writer, place) = (row.xmin(), (block, offset));
+            match known.filter(|known| (known.writer, known.place) == (writer, place)) {
+                Some(known) => Ok(known.clone()),
+                None => Ok(Rc::new(Bitmap {
+                    rows: bitmap_of(segment, row)?,
+                    writer,
+                    place,
+                })),
+            }
+        },
+    )
+}
+
+/// Whether a row of a segment is dead.
+pub fn is_dead(segment: &SegmentId, row: u32, snapshot: pg_sys::Snapshot) -> Result<bool> {
+    if tombstone(segment, row, snapshot)?.is_some() {
+        return Ok(true);
+    }
+    Ok(bitmap(segment, snapshot)?.is_some_and(|(bitmap, _)| bitmap.contains(row)))
 }
 
 /// The single tombstones of a segment with the transactions that wrote them.

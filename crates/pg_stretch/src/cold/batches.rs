@@ -6,7 +6,7 @@ use super::counters::Counters;
 use super::damage::damaged;
 use super::fetch::{Fetcher, Want};
 use super::reader::{Ask, Reader};
-use super::tombstone::conflicts;
+use super::tombstone::{conflicts, kept};
 use super::turns::Turns;
 use crate::catalog::rows::Segment;
 use crate::catalog::tables;
@@ -206,6 +206,8 @@ impl Batches {
         if self.reader.purpose.marks_reads() {
             conflicts::reads(self.reader.table.child, &id, self.reader.snapshot);
         }
+        // SAFETY: whoever opened the reader holds the snapshot.
+        unsafe { kept::show(self.reader.snapshot)? };
         let dead = tables::dead_rows(&id, self.reader.snapshot)?;
         counters.tombstones += dead.len();
         self.open[index].dead = Some(dead);
@@ -234,7 +236,8 @@ impl Batches {
     }
 }
 
-fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {
+/// Where the chunk of a column of a row group lies in the object.
+pub(super) fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {
     let chunk = reader.chunk(row_group, column);
     chunk.offset..chunk.offset + chunk.len
 }

@@ -16,17 +16,24 @@ pub fn of(number: u32, row: u32) -> Result<pg_sys::ItemPointerData> {
     })
 }
 
+/// What stands for all rows of the table's segment with this permanent number, where rows are locked.
+pub fn whole_segment(number: u32) -> Result<ItemPointer> {
+    identity::whole_segment(number).map_err(|error| Error::internal(error.to_string()))
+}
+
 /// The permanent number of the segment, and the row, that an identity stands for.
 pub fn read(tid: pg_sys::ItemPointerData) -> Result<(u32, u32)> {
     identity::cold_row(pointer(&tid)).map_err(|error| Error::internal(error.to_string()))
 }
 
-/// Whether a row's place is that of a cold one. Only cold sides give identities yet, so that tests alone have to ask.
-#[cfg(feature = "testing")]
+/// Whether a row's place is that of a cold one.
+#[inline]
 pub fn is_cold(tid: &pg_sys::ItemPointerData) -> bool {
     identity::is_cold(pointer(tid))
 }
 
-fn pointer(tid: &pg_sys::ItemPointerData) -> ItemPointer {
+/// The identity as block and offset.
+#[inline]
+pub fn pointer(tid: &pg_sys::ItemPointerData) -> ItemPointer {
     ItemPointer::from_words(tid.ip_blkid.bi_hi, tid.ip_blkid.bi_lo, tid.ip_posid)
 }

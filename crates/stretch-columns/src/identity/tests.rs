@@ -104,6 +104,17 @@ fn every_row_comes_back_and_every_pointer_means_one_row() {
 }
 
 #[test]
+fn a_whole_segment_is_no_row() {
+    let mut seen = HashSet::new();
+    for number in [0, 1, 2, 8_000_000, MAX_SEGMENTS - 1] {
+        let pointer = whole_segment(number).unwrap();
+        assert!(is_cold(pointer) && seen.insert(pointer));
+        assert_eq!(cold_row(pointer), Err(NotCold::Unknown(pointer)));
+    }
+    assert_eq!(whole_segment(MAX_SEGMENTS), Err(OutOfRange::Segment(MAX_SEGMENTS)));
+}
+
+#[test]
 fn identities_sort_as_their_rows_do() {
     let row = || prop_oneof![0..MAX_ROWS, 0..3u32, MAX_ROWS - 3..MAX_ROWS];
     let number = || prop_oneof![0..MAX_SEGMENTS, 0..3u32];

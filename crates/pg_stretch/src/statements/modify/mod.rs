@@ -218,6 +218,18 @@ impl Met {
     }
 }
 
+/// Under LOCAL_ONLY a statement could overlook rows that it should meet (F36).
+pub fn refused_locally(relation: pg_sys::Oid) -> Error {
+    Error::new(
+        &errors::COLD_ROWS_REFUSED,
+        format!(
+            "UPDATE and DELETE of table {} are refused in query mode LOCAL_ONLY",
+            names::relation(relation)
+        ),
+    )
+    .hint("Use ONLY to change hot rows alone, or run stretch.set_query_mode('LOCAL_AND_REMOTE').")
+}
+
 /// SQL Server's behaviour, asked for by `stretch.cold_writes`.
 pub fn refused(what: &str, relation: pg_sys::Oid) -> Error {
     Error::new(

@@ -1,11 +1,26 @@
 //! Heap's own callbacks, for hot rows.
 
+use crate::pg::error::Error;
 use pgrx::pg_sys;
+use std::sync::OnceLock;
 
-/// Heap's table of callbacks.
+/// Heap's table of callbacks. Each call for a hot row looks here first, so the server is asked once in each process.
+#[inline]
 pub fn routine() -> &'static pg_sys::TableAmRoutine {
-    // SAFETY: a constant of the server.
-    unsafe { &*pg_sys::GetHeapamTableAmRoutine() }
+    static ROUTINE: OnceLock<&'static pg_sys::TableAmRoutine> = OnceLock::new();
+    ROUTINE.get_or_init(|| {
+        // SAFETY: a constant of the server.
+        unsafe { &*pg_sys::GetHeapamTableAmRoutine() }
+    })
+}
+
+/// A callback that heap has; its table is complete.
+#[inline]
+pub fn of_heap<T>(callback: Option<T>) -> T {
+    match callback {
+        Some(callback) => callback,
+        None => Error::internal("heap lacks a callback of a table access method").raise(),
+    }
 }
 
 /// Runs a callback of heap's which insists on a relation that names heap (heap_getnext of heapam.c): the relation names

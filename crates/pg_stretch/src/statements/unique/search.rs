@@ -11,6 +11,7 @@ use crate::cold::counters::Counters;
 use crate::cold::datums::Datums;
 use crate::cold::reader::{Ask, Reader};
 use crate::cold::segments;
+use crate::cold::tombstone::kept;
 use crate::cold::tombstone::lock::{Strength, lock};
 use crate::pg::context::{Context, OwnContext};
 use crate::pg::error::{Error, Result};
@@ -201,7 +202,9 @@ fn wait_for_deleter(segment: &SegmentId, row: u32) -> Result<bool> {
         snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY,
         ..pg_sys::SnapshotData::default()
     };
-    let Some(writer) = tables::tombstone_writer(segment, row, &mut dirty)? else {
+    // SAFETY: the newest state is asked for.
+    unsafe { kept::show(std::ptr::null_mut())? };
+    let Some(writer) = tables::tombstone(segment, row, &mut dirty)?.map(|tombstone| tombstone.writer) else {
         return Ok(false);
     };
     // SAFETY: a transaction id of a tuple; the wait obeys cancel and timeouts.
