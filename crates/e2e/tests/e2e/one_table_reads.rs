@@ -1,5 +1,5 @@
-//! Tables stretched by the access method: a scan that owns the heap's shows each row once, hot or cold, by every kind of
-//! plan; and what contradicts the filter, or needs one row, does not open the cold side.
+//! Tables stretched by the access method: a scan that owns the heap's shows each row once, hot or cold, by every kind
+//! of plan; and what contradicts the filter, or needs one row, does not open the cold side.
 
 use testkit::setup::{drain, enable_database, enable_table, purge};
 use testkit::{Client, Cluster, Endpoint};
@@ -26,7 +26,8 @@ fn numbers(db: &Client) {
              FROM generate_series(1, 6000) g;
          CREATE INDEX t_d ON t (d); CREATE INDEX t_k_s ON t (k, s DESC); CREATE INDEX t_even ON t (k) WHERE id % 2 = 0;
          CREATE TABLE plain (LIKE t INCLUDING ALL); INSERT INTO plain SELECT * FROM t;
-         CREATE TABLE small (id int PRIMARY KEY, of int); INSERT INTO small SELECT g, g * 37 FROM generate_series(1, 200) g",
+         CREATE TABLE small (id int PRIMARY KEY, of int);
+         INSERT INTO small SELECT g, g * 37 FROM generate_series(1, 200) g",
     );
     enable_table(db, "t", "id <= 4000");
     for _ in 0..4 {
