@@ -133,7 +133,7 @@ fn every_plan_shows_each_row_once() {
         }
     }
     // Each kind of plan was one of ours.
-    db.sql("SET enable_seqscan = off; SET enable_bitmapscan = off");
+    db.sql("SET enable_sort = off");
     let ordered = explain(&db, "SELECT id FROM t ORDER BY id");
     assert!(
         ordered.contains("Custom Scan (Stretch)") && !ordered.contains("Sort"),
