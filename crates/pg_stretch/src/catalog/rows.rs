@@ -73,6 +73,13 @@ pub struct StretchedTable {
     pub unique_keys: Vec<UniqueKey>,
 }
 
+impl StretchedTable {
+    /// Whether the cold rows are rows of the table itself, by its access method.
+    pub fn is_one_table(&self) -> bool {
+        self.relation == self.child
+    }
+}
+
 /// `stretch.manifest`.
 #[derive(Clone, Debug)]
 pub struct Manifest {

@@ -100,7 +100,7 @@ unsafe fn hashes(data: &pg_sys::TriggerData, key: &Key, mut hasher: Hasher) -> V
     // SAFETY: the values of the key's columns; the loop owns nothing.
     unsafe {
         new_rows::each(data, keys::last_column(std::slice::from_ref(key)), |row| {
-            hashes.extend(scratch.run_unguarded(|| hasher.hash_unguarded(|column| row.get(column))));
+            hashes.extend(scratch.run_unguarded(|| hasher.hash_unguarded(|place| row.get(key.parts[place].column))));
             true
         });
     }
@@ -140,7 +140,7 @@ unsafe fn new_key(relation: pg_sys::Relation, key: &Key, row: &Row, cold: &ColdS
     };
     let mut hasher = Hasher::new(key, &cold.info.columns);
     // SAFETY: the values are of the columns' types.
-    let look = unsafe { cold.by_value(hasher.as_mut(), value)? };
+    let look = unsafe { cold.by_value(key, hasher.as_mut(), value)? };
     let Look::Except(segments) = look else {
         return Ok(());
     };
@@ -153,7 +153,7 @@ unsafe fn new_key(relation: pg_sys::Relation, key: &Key, row: &Row, cold: &ColdS
     if key.deferrable && !hot::has(&session, key, value)? {
         return Ok(());
     }
-    let conditions = narrow::equal(key, value);
+    let conditions = narrow::equal(key, |place| value(key.parts[place].column));
     judge(&mut Search::new(&session, key, wanted, &conditions, &segments), key)
 }
 

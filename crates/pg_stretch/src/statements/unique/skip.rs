@@ -217,7 +217,7 @@ unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<
     };
     for (key, hasher) in source.keys.borrow_mut().iter_mut() {
         // SAFETY: values of the key's columns.
-        let look = unsafe { cold.by_value(hasher.as_mut(), value)? };
+        let look = unsafe { cold.by_value(key, hasher.as_mut(), value)? };
         let Look::Except(segments) = look else {
             continue;
         };
@@ -226,7 +226,7 @@ unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<
         };
         // SAFETY: the table is open until the statement ends.
         let session = unsafe { Session::begin(&source.info, source.table) };
-        let conditions = narrow::equal(key, value);
+        let conditions = narrow::equal(key, |place| value(key.parts[place].column));
         let mut search = Search::new(&session, key, wanted, &conditions, &segments);
         if search.finds(Then::Skip)? {
             return is_visible(&mut search).map(|()| true);
