@@ -40,6 +40,8 @@ mod limits;
 mod migration;
 #[path = "e2e/neighbours.rs"]
 mod neighbours;
+#[path = "e2e/one_table_keys.rs"]
+mod one_table_keys;
 #[path = "e2e/operation.rs"]
 mod operation;
 #[path = "e2e/pitr.rs"]

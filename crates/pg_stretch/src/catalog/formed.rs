@@ -56,8 +56,8 @@ impl Former {
         &self.columns
     }
 
-    /// The key of the row in a slot, with `None` for NULL; `None` when the predicate leaves the row out. Its values live
-    /// until [`forget`](Self::forget).
+    /// The key of the row in a slot, with `None` for NULL; `None` when the predicate leaves the row out. Its values
+    /// live until [`forget`](Self::forget).
     ///
     /// # Safety
     /// The slot holds a row of the table.

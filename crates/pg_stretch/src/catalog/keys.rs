@@ -159,7 +159,10 @@ unsafe fn definition(table: pg_sys::Relation, index: pg_sys::Relation, parts: &[
             });
         }
         let columns = words.join(", ");
-        let predicate: Vec<String> = list::pointers::<pg_sys::Node>(predicate).into_iter().map(text).collect();
+        let predicate: Vec<String> = list::pointers::<pg_sys::Node>(predicate)
+            .into_iter()
+            .map(text)
+            .collect();
         Some(format!("({columns}) WHERE {}", predicate.join(" AND ")))
     }
 }

@@ -22,8 +22,8 @@ impl Latest {
         }
     }
 
-    /// The same, and whatever this transaction has done by now, also in the command that is under way: as the check of a
-    /// unique index of the heap sees it.
+    /// The same, and whatever this transaction has done by now, also in the command that is under way: as the check of
+    /// a unique index of the heap sees it.
     pub fn with_own_changes() -> Self {
         let latest = Self::take();
         // SAFETY: what is registered is a copy that nobody else has.

@@ -8,8 +8,8 @@ use crate::catalog::rows;
 use crate::cold::collation;
 use crate::pg::raw;
 use pgrx::pg_sys;
-use stretch_columns::exact;
 use sha2::{Digest, Sha256};
+use stretch_columns::exact;
 use stretch_segment::key_filter::KeyId;
 
 /// What hashes depend on besides the keys: filters that were made in another environment are of no use.

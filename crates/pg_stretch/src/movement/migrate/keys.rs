@@ -63,8 +63,8 @@ impl Keys {
             (!nulls[place]).then_some(values[place])
         };
         for key in &mut self.keys {
-            // SAFETY: the caller's promise; a key with a NULL that nothing equals is in no filter, nor is a row that the
-            // index's predicate leaves out.
+            // SAFETY: the caller's promise; a key with a NULL that nothing equals is in no filter, nor is a row that
+            // the index's predicate leaves out.
             unsafe {
                 key.found.extend(match &mut key.former {
                     None => key.hasher.hash(|place| value(key.columns[place])),

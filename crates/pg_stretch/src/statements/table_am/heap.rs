@@ -1,11 +1,23 @@
 //! Heap's own callbacks, for hot rows.
 
 use pgrx::pg_sys;
+use std::sync::OnceLock;
 
 /// Heap's table of callbacks.
+#[inline]
 pub fn routine() -> &'static pg_sys::TableAmRoutine {
+    static ROUTINE: OnceLock<&pg_sys::TableAmRoutine> = OnceLock::new();
     // SAFETY: a constant of the server.
-    unsafe { &*pg_sys::GetHeapamTableAmRoutine() }
+    ROUTINE.get_or_init(|| unsafe { &*pg_sys::GetHeapamTableAmRoutine() })
+}
+
+/// A callback that heap has; its table is complete.
+#[inline]
+pub fn of_heap<T>(callback: Option<T>) -> T {
+    match callback {
+        Some(callback) => callback,
+        None => crate::pg::error::Error::internal("heap lacks a callback of a table access method").raise(),
+    }
 }
 
 /// Runs a callback of heap's which insists on a relation that names heap (heap_getnext of heapam.c): the relation names

@@ -1,9 +1,12 @@
 //! The table access method `stretch`: heap, with callbacks of our own where a table may have cold rows.
 //!
 //! A stretched table names it in `pg_class.relam`. Its file is a heap, and all that heap does for hot rows is done by
-//! heap's own functions (`heap.rs`). What builds or copies the file as a whole (`upkeep.rs`) sees hot rows alone.
+//! heap's own functions (`heap.rs`). New rows are kept from cold rows' unique keys (`insert.rs`, `index_fetch.rs`).
+//! What builds or copies the file as a whole (`upkeep.rs`) sees hot rows alone.
 
 pub mod heap;
+mod index_fetch;
+mod insert;
 mod upkeep;
 
 use crate::pg::error::OrRaise;
@@ -31,6 +34,12 @@ pub extern "C-unwind" fn stretch_table_am_handler(_call: pg_sys::FunctionCallInf
 pub fn routine() -> &'static pg_sys::TableAmRoutine {
     static ROUTINE: OnceLock<pg_sys::TableAmRoutine> = OnceLock::new();
     ROUTINE.get_or_init(|| pg_sys::TableAmRoutine {
+        index_fetch_tuple: Some(index_fetch::index_fetch_tuple),
+        tuple_insert: Some(insert::tuple_insert),
+        tuple_insert_speculative: Some(insert::tuple_insert_speculative),
+        tuple_complete_speculative: Some(insert::tuple_complete_speculative),
+        multi_insert: Some(insert::multi_insert),
+        tuple_update: Some(insert::tuple_update),
         index_build_range_scan: Some(upkeep::index_build_range_scan),
         index_validate_scan: Some(upkeep::index_validate_scan),
         relation_copy_for_cluster: Some(upkeep::copy_for_cluster),

@@ -1,15 +1,7 @@
 //! What builds or copies the file of a table: indexes hold hot rows alone, and cold ones are not in the file.
 
-use super::heap::{self, as_heap};
+use super::heap::{self, as_heap, of_heap};
 use pgrx::prelude::*;
-
-/// A callback that heap has; its table is complete.
-fn of_heap<T>(callback: Option<T>) -> T {
-    match callback {
-        Some(callback) => callback,
-        None => crate::pg::error::Error::internal("heap lacks a callback of a table access method").raise(),
-    }
-}
 
 /// `index_build_range_scan`.
 #[pg_guard]

@@ -4,17 +4,29 @@
 //! left is to look at the cold side with a snapshot taken now.
 
 mod hot;
+mod known;
+mod look;
 mod narrow;
 mod new_rows;
 mod order;
 mod probe;
 mod range;
 mod search;
+mod since;
 mod skip;
 mod wanted;
 
+pub use known::forget_sight;
+pub use look::{look, look_after_update, look_for_many, look_speculatively};
+
 use crate::pg::error::{OrRaise, Result};
 use pgrx::prelude::*;
+
+/// Whether a row of the table became cold by a transaction that committed after the running command's last look at its
+/// cold side.
+pub fn is_before(relation: pg_sys::Oid, transaction: pg_sys::TransactionId) -> bool {
+    known::last_sight(relation).is_some_and(|sight| sight.seen.is_before(transaction))
+}
 
 /// Puts the hooks of this module in place; in the postmaster only.
 pub fn install() {

@@ -36,16 +36,8 @@ impl<'a> ColdSide<'a> {
 
     /// Whether the statistics of all segments together leave room for a key with its columns in these ranges.
     pub fn may_hold(&self, key: &Key, ranges: &[Range]) -> Result<bool> {
-        let Some(conditions) = between(key, ranges) else {
-            return Ok(false);
-        };
         let overview = segments::overview(&self.info.table_id, &self.segments, self.latest.get())?;
-        let field_of = |attribute: i16| {
-            let part = key.parts.iter().find(|part| part.column == attribute)?;
-            let column = self.info.columns.iter().find(|column| column.name == part.name)?;
-            Some(column.field_id)
-        };
-        Ok(may_match_any(&overview, &conditions.tests, &field_of))
+        Ok(may_hold(self.info, &overview, key, ranges))
     }
 
     /// What the hashes of keys leave.
@@ -78,6 +70,19 @@ impl<'a> ColdSide<'a> {
             None => Ok(Look::Nowhere),
         }
     }
+}
+
+/// Whether the statistics of all segments together leave room for a key with its columns in these ranges.
+pub fn may_hold(info: &stretched::Info, overview: &segments::Overview, key: &Key, ranges: &[Range]) -> bool {
+    let Some(conditions) = between(key, ranges) else {
+        return false;
+    };
+    let field_of = |attribute: i16| {
+        let part = key.parts.iter().find(|part| part.column == attribute)?;
+        let column = info.columns.iter().find(|column| column.name == part.name)?;
+        Some(column.field_id)
+    };
+    may_match_any(overview, &conditions.tests, &field_of)
 }
 
 /// How a look for one key goes on.

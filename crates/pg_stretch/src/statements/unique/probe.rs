@@ -190,8 +190,8 @@ fn judge(search: &mut Search, key: &Key) -> Result<()> {
     if !search.finds(Then::Refuse)? {
         return Ok(());
     }
-    let table = names::relation(search.info().relation);
     if !hooks::on_conflict() {
+        let table = names::relation(search.info().relation);
         return Err(Error::new(
             &errors::KEY_IS_COLD,
             format!("duplicate key value violates unique constraint \"{}\"", key.name),
@@ -203,9 +203,16 @@ fn judge(search: &mut Search, key: &Key) -> Result<()> {
             &key.name,
         ));
     }
-    // SAFETY: a trigger runs under an active snapshot.
-    if search.finds_under(unsafe { pg_sys::GetActiveSnapshot() })? {
-        return Err(Error::new(
+    Err(unfit_for_on_conflict(search, key))
+}
+
+/// What an INSERT … ON CONFLICT is told of a cold row with its key.
+pub fn unfit_for_on_conflict(search: &mut Search, key: &Key) -> Error {
+    let table = names::relation(search.info().relation);
+    // SAFETY: a statement runs under an active snapshot.
+    match search.finds_under(unsafe { pg_sys::GetActiveSnapshot() }) {
+        Err(error) => error,
+        Ok(true) => Error::new(
             &errors::COLD_ROWS_REFUSED,
             format!("INSERT ... ON CONFLICT meets a cold row of table {table}"),
         )
@@ -214,11 +221,11 @@ fn judge(search: &mut Search, key: &Key) -> Result<()> {
             "Run an UPDATE of {table} for that key first, which may set a column to itself: it makes the row hot, \
             and in the same \
              transaction it stays hot."
-        )));
+        )),
+        Ok(false) => Error::new(
+            &errors::MOVED,
+            format!("could not serialize access: a row of table {table} became cold meanwhile"),
+        )
+        .detail(format!("The key of \"{}\" belongs to it.", key.name)),
     }
-    Err(Error::new(
-        &errors::MOVED,
-        format!("could not serialize access: a row of table {table} became cold meanwhile"),
-    )
-    .detail(format!("The key of \"{}\" belongs to it.", key.name)))
 }

@@ -161,7 +161,8 @@ impl<'a> Search<'a> {
             Reader::open(table, columns, snapshot, Purpose::Keys)?
         });
         // SAFETY: it lies in the first context; the session's table is open.
-        let mut former = (self.key.definition.as_ref()).map(|_| unsafe { Former::new(self.session.relation, self.key) });
+        let mut former =
+            (self.key.definition.as_ref()).map(|_| unsafe { Former::new(self.session.relation, self.key) });
         let columns = self.columns(&reader, former.as_ref())?;
         let ask = Ask {
             columns: &columns,
@@ -211,8 +212,7 @@ impl<'a> Search<'a> {
             None => self.key.parts.iter().map(|part| of(part.column)).collect(),
             Some(former) => former.columns().iter().map(|column| of(*column)).collect(),
         };
-        found
-            .ok_or_else(|| Error::internal("a column of a key is not among the table's columns"))
+        found.ok_or_else(|| Error::internal("a column of a key is not among the table's columns"))
     }
 }
 

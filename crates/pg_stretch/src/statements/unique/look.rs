@@ -1,0 +1,346 @@
+//! The look for the keys of new rows among the cold rows of the same table, before the heap's indexes judge them
+//! against hot ones. First come facts that cost nothing to know; a cold row is read only where they leave a doubt.
+
+use super::known::{self, Cold, Keyed, Table};
+use super::narrow;
+use super::order::Order;
+use super::probe::unfit_for_on_conflict;
+use super::range::Range;
+use super::search::{Search, Session, Then};
+use super::wanted::Wanted;
+use crate::catalog::keys::Key;
+use crate::pg::error::{Error, Result};
+use crate::pg::missing::datumIsEqual;
+use crate::pg::{names, raw};
+use crate::statements::table_am::heap;
+use pgrx::pg_sys;
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use stretch_core::errors;
+use stretch_core::ids::SegmentId;
+
+/// A key's values, in the order of its columns; `None` for NULL.
+type Values = Vec<Option<pg_sys::Datum>>;
+
+/// 23505 when a cold row of the table has a unique key of the new row in `slot`. `old` is the version before, whose
+/// keys the new one may keep. A row that this transaction deleted counts as gone, and one that another deletes is
+/// waited for.
+///
+/// # Safety
+/// The relation is open and locked for writing, the slots hold rows of it, and the command's snapshot is active.
+pub unsafe fn look(
+    relation: pg_sys::Relation,
+    slot: *mut pg_sys::TupleTableSlot,
+    old: Option<*mut pg_sys::TupleTableSlot>,
+) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe { look_for(relation, &[slot], OnHit::Duplicate, || Ok(old)) }
+}
+
+/// The same for the new rows of one call.
+///
+/// # Safety
+/// As for [`look`].
+pub unsafe fn look_for_many(relation: pg_sys::Relation, slots: &[*mut pg_sys::TupleTableSlot]) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe { look_for(relation, slots, OnHit::Duplicate, || Ok(None)) }
+}
+
+/// The same for INSERT … ON CONFLICT, which asks the heap's indexes first and cannot act on a cold row: ST015 when the
+/// row was cold before the statement began, 40001 when it became cold meanwhile, so that running it again finds it cold
+/// or hot.
+///
+/// # Safety
+/// As for [`look`].
+pub unsafe fn look_speculatively(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe { look_for(relation, &[slot], OnHit::OnConflict, || Ok(None)) }
+}
+
+/// The same for a hot row that heap has just updated: the version before lies at `before`.
+///
+/// # Safety
+/// As for [`look`].
+pub unsafe fn look_after_update(
+    relation: pg_sys::Relation,
+    before: pg_sys::ItemPointer,
+    slot: *mut pg_sys::TupleTableSlot,
+) -> Result<()> {
+    let mut old = None;
+    // SAFETY: the caller's promise; the version before stays where it is as long as this transaction runs.
+    unsafe {
+        look_for(relation, &[slot], OnHit::Duplicate, || {
+            let old = old.get_or_insert_with(|| Version::fetch(relation, before));
+            Ok(Some(old.0))
+        })
+    }
+}
+
+/// A version of a row in a slot of its own.
+struct Version(*mut pg_sys::TupleTableSlot);
+
+impl Version {
+    unsafe fn fetch(relation: pg_sys::Relation, tid: pg_sys::ItemPointer) -> Self {
+        // SAFETY: an open relation and a place in it.
+        unsafe {
+            let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
+            let fetch = heap::of_heap(heap::routine().tuple_fetch_row_version);
+            let any = &raw mut pg_sys::SnapshotAnyData;
+            raw::guarded(|| fetch(relation, tid, any, slot));
+            Self(slot)
+        }
+    }
+}
+
+impl Drop for Version {
+    fn drop(&mut self) {
+        // After an ERROR the transaction's end lets go of the page.
+        if !std::thread::panicking() {
+            // SAFETY: made by `fetch`.
+            unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.0) };
+        }
+    }
+}
+
+/// What a key of a cold row is to the statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnHit {
+    Duplicate,
+    /// A conflict that the statement would act on, were the row hot.
+    OnConflict,
+}
+
+unsafe fn look_for(
+    relation: pg_sys::Relation,
+    slots: &[*mut pg_sys::TupleTableSlot],
+    on_hit: OnHit,
+    mut old: impl FnMut() -> Result<Option<*mut pg_sys::TupleTableSlot>>,
+) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let Some(table) = (unsafe { known::table(relation)? }) else {
+        return Ok(());
+    };
+    let sight = table.sight()?;
+    if let Some(cold) = &sight.cold {
+        let mut keys = table.keys.borrow_mut();
+        let memory = table.scratch.get();
+        // SAFETY: nothing of the look before is left there.
+        unsafe { memory.reset() };
+        let _inside = memory.enter();
+        for (number, keyed) in keys.iter_mut().enumerate() {
+            // SAFETY: rows of the table.
+            let doubt = unsafe { doubtful(&table, cold, number, keyed, slots)? };
+            let Some((values, except)) = doubt else {
+                continue;
+            };
+            // SAFETY: as above.
+            if let Some(old) = old()?
+                && unsafe { has(&table, keyed, old, &values) }
+            {
+                continue;
+            }
+            // SAFETY: the caller's promise.
+            unsafe { judge(relation, &table, keyed, values, &except, on_hit)? };
+        }
+    }
+    Ok(())
+}
+
+/// The keys that a cold row may have, by what is known without reading one, and the segments where none of them is;
+/// `None` when no cold row can have any.
+unsafe fn doubtful(
+    table: &Table,
+    cold: &Cold,
+    number: usize,
+    keyed: &mut Keyed,
+    slots: &[*mut pg_sys::TupleTableSlot],
+) -> Result<Option<(Values, HashSet<SegmentId>)>> {
+    let Keyed { key, former, hasher } = keyed;
+    if let Some(former) = former {
+        // SAFETY: keys of calls before are not looked at any more.
+        unsafe { former.forget() };
+    }
+    let filter = cold.filters[number].as_ref();
+    let mut values = Values::new();
+    let mut left = HashSet::new();
+    for slot in slots {
+        // SAFETY: a row of the table.
+        let formed = match former {
+            Some(former) => match unsafe { former.of_slot(*slot) } {
+                Some(formed) => Some(formed),
+                None => continue,
+            },
+            None => None,
+        };
+        let plain = unsafe { taken_apart(*slot, table.last_column) };
+        let value = |place: usize| match formed {
+            Some(formed) => formed[place],
+            None => plain(key.parts[place].column),
+        };
+        if let (Some(filter), Some(hasher)) = (filter, &mut *hasher) {
+            // SAFETY: values of the key.
+            let Some(hash) = (unsafe { hasher.hash(value) }) else {
+                continue;
+            };
+            let found = filter.find(&mut [hash]);
+            if found.is_empty() {
+                continue;
+            }
+            left.extend(found);
+        } else if !key.nulls_not_distinct && (0..key.parts.len()).any(|place| value(place).is_none()) {
+            continue;
+        }
+        values.extend((0..key.parts.len()).map(value));
+    }
+    if values.is_empty() {
+        return Ok(None);
+    }
+    if filter.is_none() {
+        let may_hold = narrow::may_hold(&table.info, &cold.overview, key, &ranges(key, &values));
+        return Ok(may_hold.then(|| (values, HashSet::new())));
+    }
+    let ids = cold.segments.iter().map(|segment| segment.segment_id);
+    Ok(Some((values, ids.filter(|id| !left.contains(id)).collect())))
+}
+
+/// Whether the row has the key, bit for bit.
+unsafe fn has(
+    table: &Table,
+    keyed: &mut Keyed,
+    row: *mut pg_sys::TupleTableSlot,
+    values: &[Option<pg_sys::Datum>],
+) -> bool {
+    let Keyed { key, former, .. } = keyed;
+    // SAFETY: a row of the table, and values of the key.
+    unsafe {
+        let formed = match former {
+            Some(former) => match former.of_slot(row) {
+                Some(formed) => Some(formed),
+                None => return false,
+            },
+            None => None,
+        };
+        let plain = taken_apart(row, table.last_column);
+        key.parts.iter().enumerate().all(|(place, part)| {
+            let before = match formed {
+                Some(formed) => formed[place],
+                None => plain(part.column),
+            };
+            match (before, values[place]) {
+                (Some(before), Some(now)) => {
+                    let (mut length, mut by_value) = (0, false);
+                    pg_sys::get_typlenbyval(part.type_id, &mut length, &mut by_value);
+                    datumIsEqual(before, now, by_value, i32::from(length))
+                }
+                (before, now) => before.is_none() && now.is_none(),
+            }
+        })
+    }
+}
+
+/// The values of a row's columns up to `last`, by their numbers.
+unsafe fn taken_apart(slot: *mut pg_sys::TupleTableSlot, last: i16) -> impl Fn(i16) -> Option<pg_sys::Datum> {
+    // SAFETY: a filled slot of the caller's; its arrays live as long, and hold the values up to `last`.
+    unsafe {
+        if (*slot).tts_nvalid < last {
+            pg_sys::slot_getsomeattrs_int(slot, last.into());
+        }
+        let (values, nulls) = ((*slot).tts_values, (*slot).tts_isnull);
+        move |column| {
+            let at = column as usize - 1;
+            (!*nulls.add(at)).then(|| *values.add(at))
+        }
+    }
+}
+
+/// Least and greatest value of each column among the keys.
+fn ranges(key: &Key, values: &[Option<pg_sys::Datum>]) -> Vec<Range> {
+    let width = key.parts.len();
+    let range = |place: usize| {
+        let mut order = Order::of(&key.parts[place]);
+        let mut range = Range {
+            bounds: None,
+            has_null: false,
+        };
+        for value in values.iter().skip(place).step_by(width) {
+            let Some(value) = *value else {
+                range.has_null = true;
+                continue;
+            };
+            // SAFETY: values of that column of the key.
+            let mut is_less = |a, b| unsafe { order.compare(a, b) == Ordering::Less };
+            range.bounds = Some(match range.bounds {
+                None => (value, value),
+                Some((low, high)) => (
+                    if is_less(value, low) { value } else { low },
+                    if is_less(high, value) { value } else { high },
+                ),
+            });
+        }
+        range
+    };
+    (0..width).map(range).collect()
+}
+
+/// 23505 when a cold row has one of the keys.
+unsafe fn judge(
+    relation: pg_sys::Relation,
+    table: &Table,
+    keyed: &Keyed,
+    values: Values,
+    except: &HashSet<SegmentId>,
+    on_hit: OnHit,
+) -> Result<()> {
+    let key = &keyed.key;
+    let Some(conditions) = narrow::between(key, &ranges(key, &values)) else {
+        return Ok(());
+    };
+    let found = {
+        // SAFETY: the relation is open for the whole command.
+        let session = unsafe { Session::begin(&table.info, relation) };
+        let mut search = Search::new(&session, key, Wanted::many(key, values), &conditions, except);
+        if !search.finds(Then::Refuse)? {
+            return Ok(());
+        }
+        if on_hit == OnHit::OnConflict {
+            return Err(unfit_for_on_conflict(&mut search, key));
+        }
+        search.found().to_vec()
+    };
+    // SAFETY: values of the key, in the role of whoever writes.
+    let detail = match unsafe { described(key, &found) } {
+        Some(described) => format!("Key {described} already exists."),
+        None => format!(
+            "A cold row of table {} has this key.",
+            names::relation(table.info.relation)
+        ),
+    };
+    // SAFETY: a look-up by OID.
+    let name = names::text(unsafe { pg_sys::get_rel_name(key.index) });
+    Err(Error::new(
+        &errors::KEY_IS_COLD,
+        format!("duplicate key value violates unique constraint \"{name}\""),
+    )
+    .detail(detail)
+    .constraint(
+        names::schema(table.info.relation),
+        names::bare_relation(table.info.relation),
+        &name,
+    ))
+}
+
+/// A key as the server words it; `None` for a user who may not see it.
+unsafe fn described(key: &Key, values: &[Option<pg_sys::Datum>]) -> Option<String> {
+    let mut nulls: Vec<bool> = values.iter().map(Option::is_none).collect();
+    let mut values: Vec<pg_sys::Datum> = values
+        .iter()
+        .map(|value| value.unwrap_or(pg_sys::Datum::from(0)))
+        .collect();
+    // SAFETY: the index is opened and closed with one lock; the arrays are as long as its key.
+    unsafe {
+        let index = pg_sys::index_open(key.index, pg_sys::AccessShareLock as i32);
+        let text = pg_sys::BuildIndexValueDescription(index, values.as_mut_ptr(), nulls.as_mut_ptr());
+        pg_sys::index_close(index, pg_sys::AccessShareLock as i32);
+        (!text.is_null()).then(|| names::text(text))
+    }
+}
