@@ -3,6 +3,8 @@
 //! The conditions of a scan all hold together. Who makes one answers for its meaning: that the comparison is exact for
 //! the type is decided by [`crate::exact`] when the plan is made.
 
+pub mod contradict;
+
 use stretch_segment::{Bound, ColumnStats, CompareOp, Predicate, SegmentDetail, Summary, may_match};
 
 /// A condition with its value.

@@ -27,6 +27,8 @@ pub struct Info {
     pub relation: pg_sys::Oid,
     /// The foreign table that is its cold side.
     pub child: pg_sys::Oid,
+    /// Which rows are cold or may become so; `None` for all.
+    pub filter: Option<String>,
     /// Its columns by name.
     pub columns: Vec<Column>,
 }
@@ -37,6 +39,7 @@ impl From<StretchedTable> for Info {
             table_id: table.table_id,
             relation: table.relation,
             child: table.child,
+            filter: table.filter,
             columns: table.columns,
         }
     }

@@ -1,11 +1,12 @@
 //! Filters: parsing, the rules of what one may hold (F3, F13), the text that is stored, and which replacement is
 //! looser.
 
+use crate::catalog::filter::{parse, prepared};
 use crate::pg::error::{self, Error, Result};
 use crate::pg::missing::expression_tree_walker;
 use crate::pg::{list, names, text, type_io, user};
 use pgrx::pg_sys;
-use std::ffi::{CStr, c_void};
+use std::ffi::c_void;
 use stretch_core::errors;
 
 /// OIDs of the collations "C" and "POSIX".
@@ -48,102 +49,8 @@ pub fn is_looser(relation: pg_sys::Oid, old: Option<&str>, new: Option<&str>) ->
     Ok(unsafe { pg_sys::predicate_implied_by(new, old, false) })
 }
 
-/// The form in which the planner compares predicates.
-fn prepared(node: *mut pg_sys::Node) -> *mut pg_sys::List {
-    // SAFETY: folds a checked expression, which holds functions of pg_catalog only.
-    unsafe {
-        let folded = pg_sys::eval_const_expressions(std::ptr::null_mut(), node);
-        pg_sys::make_ands_implicit(pg_sys::canonicalize_qual(folded.cast(), false))
-    }
-}
-
 fn unfit(message: impl Into<String>) -> Error {
     Error::new(&errors::FILTER_UNFIT, message)
-}
-
-/// Text to a transformed, unfolded boolean expression.
-fn parse(relation: pg_sys::Oid, filter: &str) -> Result<*mut pg_sys::Node> {
-    let text = text::to_server(filter)?;
-    // SAFETY: raw_parser gives a list of RawStmt in the current memory context, and the text outlives the parsing.
-    unsafe {
-        let statements = list::pointers::<pg_sys::RawStmt>(pg_sys::raw_parser(
-            text.as_ptr(),
-            pg_sys::RawParseMode::RAW_PARSE_PLPGSQL_EXPR,
-        ));
-        let raw = statements
-            .first()
-            .and_then(|statement| only_expression((**statement).stmt))
-            .ok_or_else(|| unfit("the filter is not one boolean expression"))?;
-        Ok(transform(relation, raw, &text))
-    }
-}
-
-/// What the server makes of an expression of the raw parser over the columns of a table.
-unsafe fn transform(relation: pg_sys::Oid, raw: *mut pg_sys::Node, text: &CStr) -> *mut pg_sys::Node {
-    // SAFETY: the caller holds a lock on the table, which is closed again as it was opened; the text outlives the parse
-    // state.
-    unsafe {
-        let table = pg_sys::table_open(relation, pg_sys::NoLock as i32);
-        let state = pg_sys::make_parsestate(std::ptr::null_mut());
-        (*state).p_sourcetext = text.as_ptr();
-        let item = pg_sys::addRangeTableEntryForRelation(
-            state,
-            table,
-            pg_sys::AccessShareLock as i32,
-            std::ptr::null_mut(),
-            false,
-            true,
-        );
-        pg_sys::addNSItemToQuery(state, item, true, true, true);
-        // The kind of CHECK constraints: no subqueries, aggregates, window or set-returning functions.
-        let mut node = pg_sys::transformExpr(state, raw, pg_sys::ParseExprKind::EXPR_KIND_CHECK_CONSTRAINT);
-        node = pg_sys::coerce_to_boolean(state, node, c"filter".as_ptr());
-        pg_sys::assign_expr_collations(state, node);
-        pg_sys::free_parsestate(state);
-        pg_sys::table_close(table, pg_sys::NoLock as i32);
-        node
-    }
-}
-
-/// The expression of `SELECT expression` and nothing else.
-unsafe fn only_expression(statement: *mut pg_sys::Node) -> Option<*mut pg_sys::Node> {
-    // SAFETY: the caller passes a node of the raw parser; its tag is looked at before the cast.
-    unsafe {
-        if (*statement).type_ != pg_sys::NodeTag::T_SelectStmt {
-            return None;
-        }
-        let select = &*statement.cast::<pg_sys::SelectStmt>();
-        let targets = list::pointers::<pg_sys::ResTarget>(select.targetList);
-        if !is_plain(select) || targets.len() != 1 {
-            return None;
-        }
-        let target = *targets.first()?;
-        (*target).name.is_null().then_some((*target).val)
-    }
-}
-
-/// Whether a SELECT has nothing but what it selects.
-fn is_plain(select: &pg_sys::SelectStmt) -> bool {
-    let lists = [
-        select.distinctClause,
-        select.fromClause,
-        select.groupClause,
-        select.windowClause,
-        select.valuesLists,
-        select.sortClause,
-        select.lockingClause,
-    ];
-    let nodes = [
-        select.whereClause,
-        select.havingClause,
-        select.limitOffset,
-        select.limitCount,
-    ];
-    lists.iter().all(|list| list.is_null())
-        && nodes.iter().all(|node| node.is_null())
-        && select.intoClause.is_null()
-        && select.withClause.is_null()
-        && select.op == pg_sys::SetOperation::SETOP_NONE
 }
 
 /// What can be wrong with a part of a filter.

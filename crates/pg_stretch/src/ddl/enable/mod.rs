@@ -260,7 +260,7 @@ pub fn eligible_rows(relation: pg_sys::Oid) -> Result<Option<i64>> {
 /// Rows and bytes that the filter selects by the planner's estimate, made as the table's owner.
 fn estimate(relation: pg_sys::Oid, filter: Option<&str>) -> Result<(i64, i64)> {
     let sql = text::to_server(&format!(
-        "SELECT FROM ONLY {} WHERE {}",
+        "SELECT FROM ONLY {} WHERE ({}) AND ctid < '(2147483648,0)'::pg_catalog.tid",
         names::relation(relation),
         filter.unwrap_or("true")
     ))?;

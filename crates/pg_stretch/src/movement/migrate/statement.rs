@@ -109,14 +109,12 @@ pub fn statement(
     if let Some(filter) = table.filter.as_ref().filter(|_| filtered) {
         conditions.push(format!("({filter})"));
     }
-    if let Some((from, to)) = window {
-        conditions.push(format!(
-            "ctid >= '{from}'::pg_catalog.tid AND ctid < '{to}'::pg_catalog.tid"
-        ));
-    }
-    if !conditions.is_empty() {
-        sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
-    }
+    conditions.push(match window {
+        Some((from, to)) => format!("ctid >= '{from}'::pg_catalog.tid AND ctid < '{to}'::pg_catalog.tid"),
+        // Identities of cold rows are greater.
+        None => "ctid < '(2147483648,0)'::pg_catalog.tid".into(),
+    });
+    sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
     crate::pg::text::to_server(&sql)
 }
 

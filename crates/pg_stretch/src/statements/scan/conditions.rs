@@ -20,28 +20,64 @@ pub unsafe fn evaluate(
 ) -> Conditions {
     let mut found = Conditions::default();
     for qual in quals {
-        let test = match qual.kind {
-            Kind::IsNull => Some(Test::IsNull),
-            Kind::IsNotNull => Some(Test::IsNotNull),
-            Kind::True => Some(Test::Compare(CompareOp::Eq, Bound::Int(1))),
-            Kind::False => Some(Test::Compare(CompareOp::Eq, Bound::Int(0))),
-            Kind::Compare | Kind::In => {
-                // SAFETY: as the caller promises.
-                let (value, is_null) = unsafe { value_of(expressions, qual.expression, context) };
-                // SAFETY: a value of the type that the planner saw.
-                unsafe { compared(qual, (!is_null).then_some(value), &mut found.equal) }
-            }
+        let value = || {
+            // SAFETY: as the caller promises.
+            let (value, is_null) = unsafe { value_of(expressions, qual.expression, context) };
+            Some((!is_null).then_some(value))
         };
-        let value_type = if matches!(qual.kind, Kind::Compare | Kind::In) {
-            qual.value_type
-        } else {
-            pg_sys::InvalidOid
-        };
-        found.tests.extend(test.map(|test| Condition {
-            attribute: qual.attribute,
-            text: value_type == pg_sys::TEXTOID,
-            test,
-        }));
+        // SAFETY: a value of the type that the planner saw.
+        let test = unsafe { test_of(qual, value, &mut found.equal) };
+        found.tests.extend(test.map(|test| condition(qual, test)));
+    }
+    found
+}
+
+/// The test of a condition. `value` gives that of a comparison, where `None` stands for NULL; nothing when it is not
+/// known yet.
+unsafe fn test_of(
+    qual: &Qual,
+    value: impl FnOnce() -> Option<Option<pg_sys::Datum>>,
+    equal: &mut Vec<Equal>,
+) -> Option<Test> {
+    match qual.kind {
+        Kind::IsNull => Some(Test::IsNull),
+        Kind::IsNotNull => Some(Test::IsNotNull),
+        Kind::True => Some(Test::Compare(CompareOp::Eq, Bound::Int(1))),
+        Kind::False => Some(Test::Compare(CompareOp::Eq, Bound::Int(0))),
+        // SAFETY: the caller's promise.
+        Kind::Compare | Kind::In => value().and_then(|value| unsafe { compared(qual, value, equal) }),
+    }
+}
+
+fn condition(qual: &Qual, test: Test) -> Condition {
+    let is_compared = matches!(qual.kind, Kind::Compare | Kind::In);
+    Condition {
+        attribute: qual.attribute,
+        text: is_compared && qual.value_type == pg_sys::TEXTOID,
+        test,
+    }
+}
+
+/// The conditions of which the value is a constant.
+///
+/// # Safety
+/// `expressions` holds the expressions of the planner to which the conditions refer.
+pub unsafe fn of_constants(quals: &[Qual], expressions: *mut pg_sys::List) -> Vec<Condition> {
+    let value = |qual: &Qual| {
+        // SAFETY: the caller's promise; the tag of a node tells its type.
+        unsafe {
+            let node = list::nth::<pg_sys::Node>(expressions, qual.expression);
+            ((*node).type_ == pg_sys::NodeTag::T_Const).then(|| {
+                let constant = &*node.cast::<pg_sys::Const>();
+                (!constant.constisnull).then_some(constant.constvalue)
+            })
+        }
+    };
+    let mut found = Vec::new();
+    for qual in quals {
+        // SAFETY: a value of the type that the planner saw.
+        let test = unsafe { test_of(qual, || value(qual), &mut Vec::new()) };
+        found.extend(test.map(|test| condition(qual, test)));
     }
     found
 }

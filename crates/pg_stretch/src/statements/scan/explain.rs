@@ -27,12 +27,20 @@ pub unsafe extern "C-unwind" fn explain(node: *mut pg_sys::ForeignScanState, es:
         if !(*es).analyze {
             return;
         }
-        let Some(counters) = executor::counters(node) else {
-            return;
-        };
-        for (label, unit, value) in rows(&counters) {
-            let unit = unit.map_or(std::ptr::null(), CStr::as_ptr);
-            pg_sys::ExplainPropertyInteger(label.as_ptr(), unit, value as i64, es);
+        if let Some(counters) = executor::counters(node) {
+            show(&counters, es);
         }
+    }
+}
+
+/// Shows the counters of a scan.
+///
+/// # Safety
+/// A state of EXPLAIN.
+pub unsafe fn show(counters: &Counters, es: *mut pg_sys::ExplainState) {
+    for (label, unit, value) in rows(counters) {
+        let unit = unit.map_or(std::ptr::null(), CStr::as_ptr);
+        // SAFETY: the caller's state of EXPLAIN; the strings are static.
+        unsafe { pg_sys::ExplainPropertyInteger(label.as_ptr(), unit, value as i64, es) };
     }
 }

@@ -4,11 +4,18 @@
 //! `executor` holds the callbacks of a running scan: it evaluates the `conditions`, asks the read engine, and shows
 //! `rows` in the executor's slot.
 
+mod cold;
+mod cold_side;
+mod combined_plan;
+mod combiner;
 pub mod conditions;
 mod current;
 pub mod executor;
 mod explain;
+mod filter;
+mod hot_rows;
 mod note;
+pub mod paths;
 mod plan;
 pub mod quals;
 mod rows;

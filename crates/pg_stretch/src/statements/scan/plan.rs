@@ -121,7 +121,10 @@ pub unsafe extern "C-unwind" fn plan(
 
 /// The conditions that may prune, and whether some are held back: how much is read must not tell a condition's outcome
 /// for rows that a policy hides, unless the server itself would check it before the policy (F32).
-unsafe fn safe_to_prune(rel: *mut pg_sys::RelOptInfo, clauses: *mut pg_sys::List) -> (*mut pg_sys::List, bool) {
+///
+/// # Safety
+/// `clauses` is a list of conditions of the planner about `rel`.
+pub unsafe fn safe_to_prune(rel: *mut pg_sys::RelOptInfo, clauses: *mut pg_sys::List) -> (*mut pg_sys::List, bool) {
     let mut safe = std::ptr::null_mut();
     let mut secured = false;
     // SAFETY: a scan's conditions are RestrictInfos.
@@ -167,7 +170,10 @@ pub unsafe extern "C-unwind" fn parallel_safe(
 const OFFSET: i32 = pg_sys::FirstLowInvalidHeapAttributeNumber;
 
 /// The columns of a set that `pull_varattnos` filled.
-unsafe fn columns_of(used: *mut pg_sys::Bitmapset) -> Columns {
+///
+/// # Safety
+/// The set is valid.
+pub unsafe fn columns_of(used: *mut pg_sys::Bitmapset) -> Columns {
     let mut columns = Vec::new();
     let mut member = -1;
     loop {
@@ -189,18 +195,26 @@ unsafe fn columns_of(used: *mut pg_sys::Bitmapset) -> Columns {
 unsafe fn shows_system(root: *mut pg_sys::PlannerInfo, used: *mut pg_sys::Bitmapset) -> bool {
     // SAFETY: `used` is a valid set, `root` is the level of this relation.
     unsafe {
-        let has = |attribute: i32| pg_sys::bms_is_member(attribute - OFFSET, used);
-        let meaningless = [
-            pg_sys::MinTransactionIdAttributeNumber,
-            pg_sys::MinCommandIdAttributeNumber,
-            pg_sys::MaxTransactionIdAttributeNumber,
-            pg_sys::MaxCommandIdAttributeNumber,
-        ];
-        if meaningless.iter().any(|attribute| has(*attribute)) {
-            return true;
-        }
-        has(pg_sys::SelfItemPointerAttributeNumber)
-            && (*(*root).parse).commandType == pg_sys::CmdType::CMD_SELECT
-            && (*root).rowMarks.is_null()
+        let ctid = pg_sys::SelfItemPointerAttributeNumber - OFFSET;
+        shows_versions(used)
+            || pg_sys::bms_is_member(ctid, used)
+                && (*(*root).parse).commandType == pg_sys::CmdType::CMD_SELECT
+                && (*root).rowMarks.is_null()
     }
+}
+
+/// True when a cold row would have to show who made and changed it: a segment does not keep that.
+///
+/// # Safety
+/// The set is one that `pull_varattnos` filled.
+pub unsafe fn shows_versions(used: *mut pg_sys::Bitmapset) -> bool {
+    let columns = [
+        pg_sys::MinTransactionIdAttributeNumber,
+        pg_sys::MinCommandIdAttributeNumber,
+        pg_sys::MaxTransactionIdAttributeNumber,
+        pg_sys::MaxCommandIdAttributeNumber,
+    ];
+    // SAFETY: the caller's promise.
+    let is_used = |attribute: &i32| unsafe { pg_sys::bms_is_member(attribute - OFFSET, used) };
+    columns.iter().any(is_used)
 }

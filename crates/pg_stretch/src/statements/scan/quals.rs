@@ -155,7 +155,7 @@ unsafe fn comparison(
     unsafe {
         let (attribute, base) = column(left, relid)?;
         let (strategy, value_type) = ordered(operator, base, collation)?;
-        is_value(right).then(|| {
+        is_value(right, relid).then(|| {
             let qual = Qual {
                 attribute,
                 kind: Kind::Compare,
@@ -205,13 +205,14 @@ unsafe fn ordered(operator: pg_sys::Oid, base: pg_sys::Oid, collation: pg_sys::O
     Some((operator.strategy, operator.right.into()))
 }
 
-/// True for an expression that has one value for the whole scan: no column, no subquery, nothing volatile.
-unsafe fn is_value(node: *mut pg_sys::Node) -> bool {
-    // SAFETY: walks an expression of the planner. Vars of other relations do not occur in an unparameterised path.
+/// True for an expression that has one value for the whole scan: no column of the relation, no subquery, nothing
+/// volatile. Columns of other relations become parameters of a nested loop.
+unsafe fn is_value(node: *mut pg_sys::Node, relid: u32) -> bool {
+    let mut columns = std::ptr::null_mut();
+    // SAFETY: walks an expression of the planner.
     unsafe {
-        !pg_sys::contain_var_clause(node)
-            && !pg_sys::contain_subplans(node)
-            && !pg_sys::contain_volatile_functions(node)
+        pg_sys::pull_varattnos(node, relid, &mut columns);
+        columns.is_null() && !pg_sys::contain_subplans(node) && !pg_sys::contain_volatile_functions(node)
     }
 }
 

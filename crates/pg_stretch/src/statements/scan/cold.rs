@@ -1,0 +1,184 @@
+//! The cold rows of one scan: chosen when the first is needed, then brought row group by row group, and shown one by
+//! one.
+
+use super::note::Columns;
+use super::rows::Group;
+use crate::catalog::rows::StretchedTable;
+use crate::cold::batches::Batches;
+use crate::cold::columns::{self, Target};
+use crate::cold::conditions::Conditions;
+use crate::cold::counters::Counters;
+use crate::cold::reader::{Ask, Reader};
+use crate::pg::context::Context;
+use crate::pg::error::{Result, report};
+use crate::pg::{names, user};
+use pgrx::pg_sys;
+use std::rc::Rc;
+use stretch_core::purpose::Purpose;
+
+/// The cold rows of a table under one snapshot, for a scan that may be run again and again.
+pub struct ColdRows {
+    reader: Rc<Reader>,
+    /// The columns that the query needs.
+    projected: Vec<Target>,
+    /// Owner of the stretched table.
+    owner: pg_sys::Oid,
+    /// For the datums of a slice, and for what their makers look up.
+    slice_context: Context,
+    group_context: Context,
+    warned: bool,
+    batches: Option<Batches>,
+    /// The batch that is shown.
+    group: Option<Group>,
+    pub counters: Counters,
+}
+
+impl ColdRows {
+    /// Those that are read through `relation`, of which the query needs `columns`. ST020 when queries are disabled.
+    ///
+    /// # Safety
+    /// The relation is open, snapshot and memory context live as long as this.
+    pub unsafe fn open(
+        relation: pg_sys::Relation,
+        table: StretchedTable,
+        columns: &Columns,
+        snapshot: pg_sys::Snapshot,
+        purpose: Purpose,
+        memory: pg_sys::MemoryContext,
+    ) -> Result<Self> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let owner = user::relation_owner(table.relation);
+            let all = columns::targets(relation, &table)?;
+            let is_wanted = |target: &&Target| columns.contain(target.attribute);
+            Ok(Self {
+                projected: all.iter().filter(is_wanted).copied().collect(),
+                reader: Rc::new(Reader::open(table, all, snapshot, purpose)?),
+                owner,
+                slice_context: Context::under(memory, c"pg_stretch rows"),
+                group_context: Context::under(memory, c"pg_stretch row group"),
+                warned: false,
+                batches: None,
+                group: None,
+                counters: Counters::default(),
+            })
+        }
+    }
+
+    /// The table.
+    pub fn table(&self) -> &StretchedTable {
+        self.reader.table()
+    }
+
+    /// Decides what to read: segments of the manifest, less what the conditions rule out. The slot's columns that are
+    /// not read are NULL from here on.
+    ///
+    /// # Safety
+    /// The values of the conditions are alive; the slot is that which [`fill`](Self::fill) gets.
+    pub unsafe fn start(&mut self, conditions: &Conditions, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
+        let ask = Ask {
+            columns: &self.projected,
+            conditions,
+            except: None,
+        };
+        // SAFETY: the caller's promise; the slot's arrays have a place for each attribute.
+        let choice = unsafe {
+            let width = (*(*slot).tts_tupleDescriptor).natts as usize;
+            std::slice::from_raw_parts_mut((*slot).tts_isnull, width).fill(true);
+            self.reader.choose(&ask, &mut self.counters)?
+        };
+        if choice.left_out > 0 && !std::mem::replace(&mut self.warned, true) {
+            warn_left_out(self.reader.table(), choice.left_out);
+        }
+        let batches = self.reader.batches(&ask, choice);
+        self.begin_again(batches);
+        Ok(())
+    }
+
+    /// Keeps the decoded rows when a rescan wants the one row group that is at hand.
+    fn begin_again(&mut self, batches: Batches) {
+        let at_hand = self.batches.as_ref().and_then(Batches::single);
+        if at_hand.is_some()
+            && at_hand == batches.single()
+            && let Some(group) = &mut self.group
+        {
+            group.rewind();
+            return;
+        }
+        self.batches = Some(batches);
+        self.group = None;
+    }
+
+    /// Puts the next row into `slot`; false at the end. The row's memory is this scan's, until the next row.
+    ///
+    /// # Safety
+    /// The slot is virtual, has the layout of the relation, and is the one that [`start`](Self::start) got.
+    pub unsafe fn fill(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<bool> {
+        loop {
+            if let Some(group) = &mut self.group {
+                // SAFETY: the caller's promise; the context is this scan's.
+                if unsafe { group.fill(slot, self.slice_context)? } {
+                    return Ok(true);
+                }
+            }
+            if !self.advance()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Brings the next batch; false at the end.
+    fn advance(&mut self) -> Result<bool> {
+        let Some(batches) = &mut self.batches else {
+            return Ok(false);
+        };
+        if batches.is_done() {
+            return Ok(false);
+        }
+        // The row group before goes first: two at a time would be twice the memory.
+        self.group = None;
+        // SAFETY: what lived there belonged to the row group before.
+        unsafe { self.group_context.reset() };
+        let Some(batch) = batches.next(&mut self.counters)? else {
+            return Ok(false);
+        };
+        self.group = Some(Group::new(batch, &self.projected, self.owner, self.group_context));
+        Ok(true)
+    }
+
+    /// Lets go of what was read; the next scan begins with [`start`](Self::start).
+    pub fn end(&mut self) {
+        (self.group, self.batches) = (None, None);
+    }
+}
+
+/// Makes a virtual slot empty before it is filled by hand.
+///
+/// # Safety
+/// The slot is virtual.
+pub unsafe fn emptied(slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // A parent node may have made a tuple of the last row; then only the slot's own method frees it.
+        if (*slot).tts_flags & pg_sys::TTS_FLAG_SHOULDFREE as u16 != 0
+            && let Some(clear) = (*(*slot).tts_ops).clear
+        {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| clear(slot));
+        }
+        (*slot).tts_flags |= pg_sys::TTS_FLAG_EMPTY as u16;
+        (*slot).tts_nvalid = 0;
+    }
+}
+
+fn warn_left_out(table: &StretchedTable, rows: i64) {
+    report(
+        pg_sys::WARNING as i32,
+        "01000",
+        &format!(
+            "up to {rows} cold rows of table {} are left out",
+            names::relation(table.relation)
+        ),
+        Some("The query mode is LOCAL_ONLY and these rows are only on the endpoint."),
+        Some("Run stretch.set_query_mode('LOCAL_AND_REMOTE') to read all rows."),
+    );
+}

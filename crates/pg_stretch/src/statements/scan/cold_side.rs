@@ -1,0 +1,150 @@
+//! The cold side of a scan of hot and cold rows: whether any cold row can be wanted, which are, and the conditions that
+//! each must satisfy.
+
+use super::cold::{ColdRows, emptied};
+use super::executor::system_columns_refused;
+use super::note::PlanNote;
+use super::{conditions, filter};
+use crate::catalog::stretched;
+use crate::cold::counters::Counters;
+use crate::cold::mode::query_mode;
+use crate::cold::segments;
+use crate::pg::error::{Error, Result};
+use crate::pg::{list, raw};
+use pgrx::pg_sys;
+use stretch_core::purpose::Purpose;
+
+/// The cold side of one node, opened at its first need.
+pub struct ColdSide {
+    note: PlanNote,
+    /// Values of the conditions that may prune.
+    values: *mut pg_sys::List,
+    /// All conditions; NULL for none.
+    conditions: *mut pg_sys::ExprState,
+    rows: Option<ColdRows>,
+}
+
+impl ColdSide {
+    /// Of a node's plan.
+    ///
+    /// # Safety
+    /// The node is one of ours, initialised.
+    pub unsafe fn of_plan(node: *mut pg_sys::CustomScanState) -> Result<Self> {
+        // SAFETY: the lists are those of `combined_plan`; expressions live as long as the query.
+        unsafe {
+            let plan = (*node).ss.ps.plan.cast::<pg_sys::CustomScan>();
+            let note = PlanNote::from_list(list::nth((*plan).custom_private, 0))
+                .ok_or_else(|| Error::internal("the plan of a scan of cold rows carries no note"))?;
+            let outer = pg_sys::MemoryContextSwitchTo((*(*node).ss.ps.state).es_query_cxt);
+            let parent = &raw mut (*node).ss.ps;
+            let side = Self {
+                note,
+                values: pg_sys::ExecInitExprList(list::nth((*plan).custom_exprs, 1), parent),
+                conditions: pg_sys::ExecInitQual(list::nth((*plan).custom_exprs, 0), parent),
+                rows: None,
+            };
+            pg_sys::MemoryContextSwitchTo(outer);
+            Ok(side)
+        }
+    }
+
+    /// Begins with the values that the conditions have now; false when no cold row can satisfy them. What contradicts
+    /// the filter is seen without a look at the catalog (I-11).
+    ///
+    /// # Safety
+    /// As for [`of_plan`](Self::of_plan); the slot is the node's own.
+    pub unsafe fn start(
+        &mut self,
+        node: *mut pg_sys::CustomScanState,
+        slot: *mut pg_sys::TupleTableSlot,
+    ) -> Result<bool> {
+        // SAFETY: expressions and context belong to this node.
+        unsafe {
+            let wanted = conditions::evaluate(&self.note.quals, self.values, (*node).ss.ps.ps_ExprContext);
+            let relation = (*node).ss.ss_currentRelation;
+            if let Some(info) = stretched::lookup((*relation).rd_id)?
+                && let Some(filter) = filter::of(&info)?
+                && filter.contradicts(&wanted.tests)
+            {
+                return Ok(false);
+            }
+            if self.rows.is_none() {
+                self.rows = self.open(node)?;
+            }
+            let Some(rows) = &mut self.rows else {
+                return Ok(false);
+            };
+            emptied(slot);
+            rows.start(&wanted, slot)?;
+            Ok(true)
+        }
+    }
+
+    /// `None` when the table was stretched after the query's snapshot was taken.
+    unsafe fn open(&self, node: *mut pg_sys::CustomScanState) -> Result<Option<ColdRows>> {
+        // SAFETY: the node's relation and snapshot live as long as the query.
+        unsafe {
+            let state = (*node).ss.ps.state;
+            let (relation, snapshot) = ((*node).ss.ss_currentRelation, (*state).es_snapshot);
+            let purpose = Purpose::Query(query_mode(snapshot)?);
+            let Some(table) = segments::registered((*relation).rd_id, snapshot)? else {
+                return Ok(None);
+            };
+            let columns = &self.note.columns;
+            ColdRows::open(relation, table, columns, snapshot, purpose, (*state).es_query_cxt).map(Some)
+        }
+    }
+
+    /// Puts the next row that satisfies the conditions into the slot; false at the end.
+    ///
+    /// # Safety
+    /// As for [`start`](Self::start), which began.
+    pub unsafe fn next(
+        &mut self,
+        node: *mut pg_sys::CustomScanState,
+        slot: *mut pg_sys::TupleTableSlot,
+    ) -> Result<bool> {
+        let Some(rows) = &mut self.rows else {
+            return Ok(false);
+        };
+        // SAFETY: the slot and the context belong to this node.
+        unsafe {
+            let context = (*node).ss.ps.ps_ExprContext;
+            let conditions = self.conditions;
+            loop {
+                emptied(slot);
+                if !rows.fill(slot)? {
+                    return Ok(false);
+                }
+                (*slot).tts_tableOid = (*(*node).ss.ss_currentRelation).rd_id;
+                (*context).ecxt_scantuple = slot;
+                // What the row before needed goes first.
+                let satisfies = raw::guarded(|| {
+                    raw::MemoryContextReset((*context).ecxt_per_tuple_memory);
+                    raw::check_for_interrupts();
+                    conditions.is_null() || raw::ExecQual(conditions, context)
+                });
+                if satisfies {
+                    break;
+                }
+            }
+            match self.note.shows_system {
+                true => Err(system_columns_refused(rows.table().relation)),
+                false => Ok(true),
+            }
+        }
+    }
+
+    /// What it did; none when a policy hides rows, of which the numbers would tell.
+    pub fn counters(&self) -> Option<Counters> {
+        let rows = self.rows.as_ref().filter(|_| !self.note.secured)?;
+        Some(rows.counters)
+    }
+
+    /// Lets go of what was read.
+    pub fn end(&mut self) {
+        if let Some(rows) = &mut self.rows {
+            rows.end();
+        }
+    }
+}

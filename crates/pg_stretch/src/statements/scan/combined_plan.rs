@@ -1,0 +1,79 @@
+//! The plan of a scan of hot and cold rows: the heap's plan below it, and a note of columns and conditions for the cold
+//! side, which decides nothing (F12).
+
+use super::note::PlanNote;
+use super::{combiner, plan, quals};
+use crate::pg::list;
+use pgrx::prelude::*;
+
+struct Methods(pg_sys::CustomPathMethods);
+
+// SAFETY: addresses of static functions and a static string.
+unsafe impl Sync for Methods {}
+
+static METHODS: Methods = Methods(pg_sys::CustomPathMethods {
+    CustomName: combiner::NAME.as_ptr(),
+    PlanCustomPath: Some(make),
+    ReparameterizeCustomPathByChild: None,
+});
+
+/// The methods of our paths.
+pub fn methods() -> *const pg_sys::CustomPathMethods {
+    &METHODS.0
+}
+
+/// `PlanCustomPath`.
+#[pg_guard]
+unsafe extern "C-unwind" fn make(
+    _root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    path: *mut pg_sys::CustomPath,
+    target: *mut pg_sys::List,
+    clauses: *mut pg_sys::List,
+    plans: *mut pg_sys::List,
+) -> *mut pg_sys::Plan {
+    let nil: *mut pg_sys::List = std::ptr::null_mut();
+    // SAFETY: planner structures are valid during the callback; lists are built in the planner's memory context.
+    unsafe {
+        let relid = (*rel).relid;
+        let (pruning, secured) = plan::safe_to_prune(rel, clauses);
+        let conditions = pg_sys::extract_actual_clauses(clauses, false);
+        let mut used = std::ptr::null_mut();
+        pg_sys::pull_varattnos((*(*rel).reltarget).exprs.cast(), relid, &mut used);
+        pg_sys::pull_varattnos(conditions.cast(), relid, &mut used);
+        let (quals, values) = quals::collect(pruning, relid);
+        let note = PlanNote {
+            columns: plan::columns_of(used),
+            quals,
+            shows_system: plan::shows_versions(used),
+            named_directly: false,
+            secured,
+            at_cursor: None,
+        };
+        let scan = pg_sys::palloc0(size_of::<pg_sys::CustomScan>()).cast::<pg_sys::CustomScan>();
+        (*scan).scan.plan.type_ = pg_sys::NodeTag::T_CustomScan;
+        (*scan).scan.plan.targetlist = target;
+        (*scan).scan.scanrelid = relid;
+        (*scan).flags = (*path).flags;
+        (*scan).custom_plans = pg_sys::lappend(nil, without_gate(list::nth(plans, 0)).cast());
+        (*scan).custom_exprs = pg_sys::lappend(pg_sys::lappend(nil, conditions.cast()), values.cast());
+        (*scan).custom_private = pg_sys::lappend(
+            pg_sys::lappend(nil, note.to_list().cast()),
+            (*path).custom_private.cast(),
+        );
+        (*scan).methods = combiner::methods();
+        scan.cast()
+    }
+}
+
+/// The scan below a gate. The planner puts a gate for conditions without columns above each scan, also above ours; the
+/// one below would hide the scan, which then would not be known as the combiner's own.
+unsafe fn without_gate(mut plan: *mut pg_sys::Plan) -> *mut pg_sys::Plan {
+    // SAFETY: the tag of a node tells its type.
+    unsafe {
+        while (*plan).type_ == pg_sys::NodeTag::T_Result && !(*plan).lefttree.is_null() {
+            plan = (*plan).lefttree;
+        }
+        plan
+    }
+}

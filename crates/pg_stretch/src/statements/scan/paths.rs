@@ -1,0 +1,197 @@
+//! Gives each path of a stretched table its cold side: a path of ours that owns the heap's (see `combiner.rs`).
+//!
+//! Nothing here depends on which segments exist (F12). Where the query contradicts the filter the paths stay as they
+//! are, and the plan is that of a plain table.
+
+use super::{combined_plan, combiner, filter, hot_rows};
+use crate::catalog::stretched::{self, Info};
+use crate::catalog::tables;
+use crate::pg::error::{OrRaise, Result};
+use crate::pg::{hook, list};
+use crate::statements::planner;
+use pgrx::pg_sys;
+
+/// Relations of the system have smaller OIDs (FirstNormalObjectId of transam.h).
+const FIRST_NORMAL_OBJECT: u32 = 16384;
+/// Cost of decoding one value, in units of `cpu_operator_cost`; a rough measure against a heap tuple's.
+const DECODE_OPERATORS: f64 = 2.0;
+/// Cost of opening the cold side: the manifest, and statistics of segments.
+const OPEN: f64 = 10.0;
+/// Rows that are decoded for one that a parameter selects.
+const ROWS_PER_MATCH: f64 = 100.0;
+
+static mut PREVIOUS: pg_sys::set_rel_pathlist_hook_type = None;
+
+/// Puts the hook behind those of other libraries; in the postmaster only.
+pub fn install() {
+    // SAFETY: hook chaining in the single-threaded postmaster; the methods are static.
+    unsafe {
+        PREVIOUS = pg_sys::set_rel_pathlist_hook;
+        pg_sys::set_rel_pathlist_hook = Some(paths);
+        pg_sys::RegisterCustomScanMethods(combiner::methods());
+    }
+}
+
+unsafe extern "C-unwind" fn paths(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    index: pg_sys::Index,
+    entry: *mut pg_sys::RangeTblEntry,
+) {
+    // SAFETY: the planner hands over valid structures; calls the hook that was there before us.
+    unsafe {
+        if let Some(previous) = PREVIOUS {
+            previous(root, rel, index, entry);
+        }
+        if (*entry).rtekind != pg_sys::RTEKind::RTE_RELATION
+            || (*entry).relkind as u8 != pg_sys::RELKIND_RELATION
+            || (*entry).inh
+            || (*entry).relid.to_u32() < FIRST_NORMAL_OBJECT
+        {
+            return;
+        }
+        hook::own_part(|| combine(root, rel, entry).or_raise());
+    }
+}
+
+unsafe fn combine(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    entry: *mut pg_sys::RangeTblEntry,
+) -> Result<()> {
+    // SAFETY: planner structures are valid during the callback; the planner holds a lock on the table.
+    unsafe {
+        let Some(info) = stretched::lookup((*entry).relid)?.filter(|info| info.is_one_table()) else {
+            return Ok(());
+        };
+        if pg_sys::is_dummy_rel(rel) {
+            return Ok(());
+        }
+        if !(*entry).tablesample.is_null() {
+            return Err(planner::sample_refused((*entry).relid));
+        }
+        let clauses = pg_sys::extract_actual_clauses((*rel).baserestrictinfo, false);
+        if hot_rows::only(clauses, (*rel).relid) {
+            return Ok(());
+        }
+        if let Some(filter) = filter::of(&info)?
+            && filter.is_refuted_by(clauses, (*rel).relid)
+        {
+            return Ok(());
+        }
+        let cold = Cold::of(&info, rel)?;
+        let paths = list::pointers::<pg_sys::Path>((*rel).pathlist);
+        ((*rel).pathlist, (*rel).partial_pathlist) = (std::ptr::null_mut(), std::ptr::null_mut());
+        for path in paths {
+            pg_sys::add_path(rel, cold.beside(root, rel, path));
+        }
+        Ok(())
+    }
+}
+
+/// What the cold side costs, for all that is known when planning.
+struct Cold {
+    rows: f64,
+    per_row: f64,
+}
+
+impl Cold {
+    unsafe fn of(info: &Info, rel: *mut pg_sys::RelOptInfo) -> Result<Self> {
+        let latest = std::ptr::null_mut();
+        let rows = tables::manifest(&info.table_id, latest)?.map_or(0, |manifest| manifest.row_total);
+        // SAFETY: globals of costs are plain numbers.
+        let per_row = unsafe {
+            let columns = list::length((*(*rel).reltarget).exprs) as f64 + 1.0;
+            pg_sys::cpu_tuple_cost
+                + pg_sys::cpu_operator_cost * DECODE_OPERATORS * columns
+                + (*rel).baserestrictcost.per_tuple
+        };
+        Ok(Self {
+            rows: rows as f64,
+            per_row,
+        })
+    }
+
+    /// A path of ours that owns a path of the heap.
+    unsafe fn beside(
+        &self,
+        root: *mut pg_sys::PlannerInfo,
+        rel: *mut pg_sys::RelOptInfo,
+        path: *mut pg_sys::Path,
+    ) -> *mut pg_sys::Path {
+        // SAFETY: makes a path in the planner's memory context.
+        unsafe {
+            // It fetches rows by their identities, those of cold rows among them.
+            if (*path).type_ == pg_sys::NodeTag::T_TidPath {
+                return path;
+            }
+            let one_row = is_one_row(root, rel, path);
+            let custom = pg_sys::palloc0(size_of::<pg_sys::CustomPath>()).cast::<pg_sys::CustomPath>();
+            (*custom).path = pg_sys::Path {
+                type_: pg_sys::NodeTag::T_CustomPath,
+                pathtype: pg_sys::NodeTag::T_CustomScan,
+                parallel_aware: false,
+                total_cost: (*path).total_cost + self.cost(path, one_row),
+                // One row is in any order.
+                pathkeys: if one_row {
+                    (*path).pathkeys
+                } else {
+                    std::ptr::null_mut()
+                },
+                ..*path
+            };
+            // What is above a gate is not the scan's own: see `combined_plan`.
+            if !(*root).hasPseudoConstantQuals && (*path).pathtype != pg_sys::NodeTag::T_IndexOnlyScan {
+                (*custom).flags = pg_sys::CUSTOMPATH_SUPPORT_PROJECTION;
+            }
+            (*custom).custom_paths = pg_sys::lappend(std::ptr::null_mut(), path.cast());
+            (*custom).custom_private = pg_sys::lappend_int(std::ptr::null_mut(), one_row.into());
+            (*custom).methods = combined_plan::methods();
+            custom.cast()
+        }
+    }
+
+    /// What comes on top of the heap's cost. A parameter, as a key has one, finds its rows by statistics and key
+    /// filters.
+    unsafe fn cost(&self, path: *mut pg_sys::Path, one_row: bool) -> f64 {
+        // SAFETY: a path of the planner.
+        let (matches, has_parameter) = unsafe { ((*path).rows, !(*path).param_info.is_null()) };
+        match (one_row, has_parameter) {
+            (true, _) => 0.001,
+            (false, true) => 1.0 + self.per_row * self.rows.min(matches * ROWS_PER_MATCH),
+            (false, false) => OPEN + self.per_row * self.rows,
+        }
+    }
+}
+
+/// Whether equalities on all columns of a unique index select at most one row of the table, hot or cold.
+unsafe fn is_one_row(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo, path: *mut pg_sys::Path) -> bool {
+    let null = std::ptr::null_mut();
+    // SAFETY: conditions of the planner about this relation.
+    unsafe {
+        let mut joins = null;
+        if let Some(parameters) = (*path).param_info.as_ref() {
+            for info in list::pointers::<pg_sys::RestrictInfo>(parameters.ppi_clauses) {
+                if (*info).can_join {
+                    // The side of this relation is the inner one, as for whoever asks about a join.
+                    (*info).outer_is_left = pg_sys::bms_is_subset((*info).right_relids, (*rel).relids);
+                }
+                if !(*info).mergeopfamilies.is_null() {
+                    joins = pg_sys::lappend(joins, info.cast());
+                }
+            }
+        }
+        let restrictions = list::pointers::<pg_sys::RestrictInfo>((*rel).baserestrictinfo);
+        let all = restrictions.into_iter().chain(list::pointers(joins));
+        // Under a collation that takes different texts for equal, a condition may select more than the index keeps
+        // apart.
+        let loose = |info: *mut pg_sys::RestrictInfo| {
+            let clause = (*info).clause;
+            (*clause).type_ == pg_sys::NodeTag::T_OpExpr && {
+                let collation = (*clause.cast::<pg_sys::OpExpr>()).inputcollid;
+                collation != pg_sys::InvalidOid && !pg_sys::get_collation_isdeterministic(collation)
+            }
+        };
+        !all.into_iter().any(loose) && pg_sys::relation_has_unique_index_for(root, rel, joins, null, null)
+    }
+}
