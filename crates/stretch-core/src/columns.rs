@@ -104,6 +104,7 @@ pub mod segment {
     pub const SERVER_ENCODING: Column = Column::new("segment", "server_encoding", 10);
     pub const MIGRATED_AT: Column = Column::new("segment", "migrated_at", 12);
     pub const RETIRED: Column = Column::new("segment", "retired", 18);
+    pub const NUMBER: Column = Column::new("segment", "number", 19);
 }
 
 /// `stretch.segment_detail`: what a segment holds and where in it.
@@ -132,8 +133,9 @@ pub mod tombstone {
     pub const ROW_NO: Column = Column::new("tombstone", "row_no", 2);
     pub const DEAD_ROWS: Column = Column::new("tombstone", "dead_rows", 3);
     pub const BITMAP: Column = Column::new("tombstone", "bitmap", 4);
+    pub const HOME: Column = Column::new("tombstone", "home", 5);
     /// All its columns: whoever writes a row gives each a value.
-    pub const ALL: [Column; 4] = [SEGMENT_ID, ROW_NO, DEAD_ROWS, BITMAP];
+    pub const ALL: [Column; 5] = [SEGMENT_ID, ROW_NO, DEAD_ROWS, BITMAP, HOME];
 }
 
 /// `stretch.master_key`: the sealed master key.
@@ -199,6 +201,7 @@ pub static ALL: &[Column] = &[
     segment::SERVER_ENCODING,
     segment::MIGRATED_AT,
     segment::RETIRED,
+    segment::NUMBER,
     segment_detail::SEGMENT_ID,
     segment_detail::DETAIL,
     segment_detail::KEY_FILTERS,
@@ -209,6 +212,7 @@ pub static ALL: &[Column] = &[
     tombstone::ROW_NO,
     tombstone::DEAD_ROWS,
     tombstone::BITMAP,
+    tombstone::HOME,
     master_key::KEY_ID,
     master_key::SEALED_PASSWORD,
     master_key::SEALED_SERVICE,

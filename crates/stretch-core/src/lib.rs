@@ -16,6 +16,8 @@ pub mod order_by;
 pub mod purpose;
 pub mod ranges;
 pub mod reconcile;
+pub mod row_fate;
+pub mod row_locks;
 #[cfg(test)]
 mod seeded;
 pub mod staging;

@@ -4,15 +4,20 @@ use super::rows::StretchedTable;
 use super::tables::CHUNK_BYTES;
 use crate::catalog;
 use crate::pg::error::{Error, Result};
+use crate::pg::names;
 use crate::pg::spi::{self, uuid_arg};
 use pgrx::pg_sys;
+use stretch_columns::identity::MAX_SEGMENTS;
+use stretch_core::errors;
 use stretch_core::ids::{ManifestId, SegmentId, TableId};
 use stretch_core::manifest::{LiveSegment, Totals};
 use stretch_segment::EncodedSegment;
 
-/// Writes an encoded segment with its staged bytes (step 2 of Appendix 1).
+/// Writes an encoded segment with its staged bytes (step 2 of Appendix 1), and adds it to the manifest. The manifest
+/// comes first: whoever meets another batch of the table fails there, before a number is used that is not his.
 pub fn segment(table: &StretchedTable, segment: &EncodedSegment, key_filters: Option<Vec<u8>>) -> Result<SegmentId> {
     let id = SegmentId::from_bytes(crate::pg::random::random()?);
+    let number = add_to_manifest(table, id, segment)?;
     for (number, piece) in segment.bytes.chunks(CHUNK_BYTES).enumerate() {
         let args = [uuid_arg(id.as_bytes()), (number as i32).into(), piece.to_vec().into()];
         spi::execute(
@@ -21,11 +26,13 @@ pub fn segment(table: &StretchedTable, segment: &EncodedSegment, key_filters: Op
         )?;
     }
     spi::execute(
-        "INSERT INTO stretch.segment (segment_id, table_id, row_count, byte_size, sha256, server_encoding, migrated_at)
-         VALUES ($1, $2, $3, $4, $5, pg_catalog.getdatabaseencoding(), pg_catalog.clock_timestamp())",
+        "INSERT INTO stretch.segment (segment_id, table_id, number, row_count, byte_size, sha256, server_encoding,
+            migrated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, pg_catalog.getdatabaseencoding(), pg_catalog.clock_timestamp())",
         &[
             uuid_arg(id.as_bytes()),
             uuid_arg(table.table_id.as_bytes()),
+            number.into(),
             i64::from(segment.row_count).into(),
             (segment.bytes.len() as i64).into(),
             segment.sha256.to_vec().into(),
@@ -42,12 +49,11 @@ pub fn segment(table: &StretchedTable, segment: &EncodedSegment, key_filters: Op
     Ok(id)
 }
 
-/// Adds a segment to the manifest under a new random id (F12).
-pub fn manifest(table: &TableId, segment_id: SegmentId, segment: &EncodedSegment) -> Result<()> {
+/// Adds a segment to the manifest under a new random id (F12). The answer is the segment's number in its table.
+fn add_to_manifest(table: &StretchedTable, segment_id: SegmentId, segment: &EncodedSegment) -> Result<i32> {
     // SAFETY: inside a transaction.
     let snapshot = unsafe { pg_sys::GetTransactionSnapshot() };
-    let before =
-        catalog::tables::manifest(table, snapshot)?.ok_or_else(|| Error::internal("the table has no manifest"))?;
+    let before = catalog::tables::manifest(&table.table_id, snapshot)?.ok_or_else(no_manifest)?;
     let added = LiveSegment {
         segment_id,
         row_count: segment.row_count.into(),
@@ -57,14 +63,33 @@ pub fn manifest(table: &TableId, segment_id: SegmentId, segment: &EncodedSegment
         .totals()
         .and_then(|totals| totals.add(&added))
         .map_err(|error| Error::internal(error.to_string()))?;
-    write_totals(table, &totals)
+    let number = write_totals(&table.table_id, &totals)?;
+    if u32::try_from(number).is_ok_and(|number| number < MAX_SEGMENTS) {
+        return Ok(number);
+    }
+    Err(Error::new(
+        &errors::NOT_NOW,
+        format!(
+            "migration of {} has ended: its segments have used all {MAX_SEGMENTS} numbers",
+            names::relation(table.relation)
+        ),
+    )
+    .detail("Rows stay hot from here on. A table that has its cold rows back and is stretched anew begins at 0 again."))
 }
 
-/// Writes new totals under a new random manifest id.
-fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
+fn no_manifest() -> Error {
+    Error::internal("the table has no manifest")
+}
+
+/// Writes the totals with one more segment under a new random manifest id, and takes the next number for that segment:
+/// in one UPDATE of the row that every batch updates, so that no two segments get the same, and none gets that of a
+/// segment that is gone.
+fn write_totals(table: &TableId, totals: &Totals) -> Result<i32> {
     let id = ManifestId::from_bytes(crate::pg::random::random()?);
-    spi::execute(
-        "UPDATE stretch.manifest SET manifest_id = $2, segments = $3, row_total = $4, digest = $5 WHERE table_id = $1",
+    let number = spi::get::<i32>(
+        "UPDATE stretch.manifest SET manifest_id = $2, segments = $3, row_total = $4, digest = $5,
+            next_segment_number = next_segment_number + 1
+         WHERE table_id = $1 RETURNING next_segment_number - 1",
         &[
             uuid_arg(table.as_bytes()),
             uuid_arg(id.as_bytes()),
@@ -73,7 +98,7 @@ fn write_totals(table: &TableId, totals: &Totals) -> Result<()> {
             totals.digest.to_vec().into(),
         ],
     )?;
-    Ok(())
+    number.ok_or_else(no_manifest)
 }
 
 /// Which way a line of `stretch.migration_status` says that rows or bytes went.

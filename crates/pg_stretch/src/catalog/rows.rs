@@ -96,9 +96,22 @@ impl Manifest {
     }
 }
 
+/// A row of `stretch.tombstone` that stands for one dead row.
+#[derive(Clone, Copy, Debug)]
+pub struct Tombstone {
+    /// The transaction that wrote it; FrozenTransactionId for one that is long over.
+    pub writer: pg_sys::TransactionId,
+    /// The command of that transaction; only the transaction itself may ask.
+    pub command: pg_sys::CommandId,
+    /// Where the new version of an updated row went.
+    pub home: Option<pg_sys::ItemPointerData>,
+}
+
 /// `stretch.segment`.
 #[derive(Clone, Debug)]
 pub struct Segment {
+    /// Its number in its table, for good: no other segment ever has it.
+    pub number: u32,
     /// The last comparison with the endpoint found no object with the right bytes.
     pub lost: bool,
     pub segment_id: SegmentId,

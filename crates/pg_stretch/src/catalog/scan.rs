@@ -29,6 +29,7 @@ pub struct Row {
     nulls: Vec<bool>,
     tid: pg_sys::ItemPointerData,
     xmin: pg_sys::TransactionId,
+    command: pg_sys::CommandId,
 }
 
 impl Row {
@@ -44,6 +45,7 @@ impl Row {
                 nulls,
                 tid: (*tuple).t_self,
                 xmin: xmin_of((*tuple).t_data),
+                command: (*(*tuple).t_data).t_choice.t_heap.t_field3.t_cid,
             }
         }
     }
@@ -56,6 +58,12 @@ impl Row {
     /// The transaction that wrote the row; FrozenTransactionId for one that is visible to everybody.
     pub fn xmin(&self) -> pg_sys::TransactionId {
         self.xmin
+    }
+
+    /// The command of the writing transaction that wrote the row, unless a later one of the same transaction deleted
+    /// it.
+    pub fn command(&self) -> pg_sys::CommandId {
+        self.command
     }
 
     /// Value of a column of the scanned table, or `None` for NULL.

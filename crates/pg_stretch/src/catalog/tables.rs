@@ -223,11 +223,11 @@ pub fn manifest(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Option<Ma
     )
 }
 
-/// The segments of a table that are not retired.
+/// The segments of a table that are not retired, in the order of their numbers.
 pub fn live_segments(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Vec<Segment>> {
     let mut list = all(
         c"segment",
-        c"segment_table",
+        c"segment_number",
         &[Key {
             column: segment::TABLE_ID,
             value: KeyValue::Uuid(*table.as_bytes()),
@@ -236,9 +236,8 @@ pub fn live_segments(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Vec<
         segment,
     )?;
     list.retain(|segment| !segment.retired);
-    // Scan and statement number the segments alike; updates of their rows change the order in which an index gives
-    // them.
-    list.sort_unstable_by_key(|segment| *segment.segment_id.as_bytes());
+    // Whoever looks for a number relies on the order, and a damaged index or one that is not used gives another.
+    list.sort_unstable_by_key(|segment| segment.number);
     Ok(list)
 }
 
@@ -278,6 +277,10 @@ fn segment(row: &Row) -> Result<Segment> {
         segment_id: SegmentId::from_uuid(uuid::Uuid::from_bytes(
             row.uuid(segment::SEGMENT_ID).ok_or_else(|| missing("segment_id"))?,
         )),
+        number: row
+            .get::<i32>(segment::NUMBER)
+            .and_then(|number| u32::try_from(number).ok())
+            .ok_or_else(|| missing("number"))?,
         lost: row.get(segment::LOST).unwrap_or(false),
         row_count: row.get(segment::ROW_COUNT).ok_or_else(|| missing("row_count"))?,
         byte_size: row.get(segment::BYTE_SIZE).ok_or_else(|| missing("byte_size"))?,
@@ -383,19 +386,43 @@ pub fn bitmap(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Option<
     )
 }
 
-/// The transaction that wrote the tombstone of one row, if there is one.
-pub fn tombstone_writer(
-    segment: &SegmentId,
-    row: u32,
-    snapshot: pg_sys::Snapshot,
-) -> Result<Option<pg_sys::TransactionId>> {
+/// The tombstone of one row; `None` when a bitmap has it, or nothing has.
+pub fn tombstone(segment: &SegmentId, row: u32, snapshot: pg_sys::Snapshot) -> Result<Option<Tombstone>> {
     one(
         c"tombstone",
         c"tombstone_pkey",
         &tombstone_key(segment, row as i32),
         snapshot,
-        |row| Ok(row.xmin()),
+        |row| {
+            Ok(Tombstone {
+                writer: row.xmin(),
+                command: row.command(),
+                home: row.get(tombstone::HOME),
+            })
+        },
     )
+}
+
+/// The bitmap of a segment's dead rows, and who wrote it last.
+pub fn written_bitmap(
+    segment: &SegmentId,
+    snapshot: pg_sys::Snapshot,
+) -> Result<Option<(DeadRows, pg_sys::TransactionId)>> {
+    one(
+        c"tombstone",
+        c"tombstone_pkey",
+        &tombstone_key(segment, BITMAP_ROW),
+        snapshot,
+        |row| Ok((bitmap_of(segment, row)?, row.xmin())),
+    )
+}
+
+/// Whether a row of a segment is dead.
+pub fn is_dead(segment: &SegmentId, row: u32, snapshot: pg_sys::Snapshot) -> Result<bool> {
+    if tombstone(segment, row, snapshot)?.is_some() {
+        return Ok(true);
+    }
+    Ok(bitmap(segment, snapshot)?.is_some_and(|(bitmap, _)| bitmap.contains(row)))
 }
 
 /// The single tombstones of a segment with the transactions that wrote them.

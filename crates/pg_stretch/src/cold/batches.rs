@@ -21,8 +21,8 @@ use stretch_segment::{SegmentError, SegmentReader};
 
 /// A decoded row group with the columns that were asked for.
 pub struct Batch {
-    /// Number of the segment in the manifest's list.
-    pub segment: usize,
+    /// Permanent number of the segment in its table.
+    pub segment: u32,
     pub segment_id: SegmentId,
     /// Number of the first row within the segment.
     pub first_row: u32,
@@ -49,7 +49,6 @@ impl Batch {
 
 /// A segment that is read.
 struct Open {
-    number: usize,
     reader: SegmentReader,
     /// Its columns that are needed, in the order in which they were asked for.
     needed: Vec<usize>,
@@ -89,7 +88,6 @@ impl Reader {
             }));
             segments.push(one.segment);
             open.push(Open {
-                number: one.number,
                 reader: one.reader,
                 needed,
                 dead: None,
@@ -155,7 +153,7 @@ impl Batches {
             .decode_row_group(row_group, &open.needed, &chunks)
             .map_err(|error| self.damaged(&error, segment, open, row_group))?;
         Ok(Some(Batch {
-            segment: open.number,
+            segment: segment.number,
             segment_id: segment.segment_id,
             first_row,
             rows: rows as usize,
@@ -203,7 +201,8 @@ impl Batches {
     }
 }
 
-fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {
+/// Where the chunk of a column of a row group lies in the object.
+pub(super) fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {
     let chunk = reader.chunk(row_group, column);
     chunk.offset..chunk.offset + chunk.len
 }

@@ -31,8 +31,6 @@ pub struct Choice {
 
 /// A segment that may hold matching rows.
 pub struct Chosen {
-    /// Number of the segment in the manifest's list.
-    pub number: usize,
     pub segment: Segment,
     pub reader: SegmentReader,
     /// Its row groups that may.
@@ -107,7 +105,7 @@ impl Reader {
     fn by_statistics(&self, segments: &[Segment], ask: &Ask, counters: &mut Counters) -> Result<Vec<Chosen>> {
         let encoding = conditions::database_encoding();
         let mut chosen = Vec::new();
-        for (number, segment) in segments.iter().enumerate() {
+        for segment in segments {
             pgrx::check_for_interrupts!();
             if ask.except.is_some_and(|except| except.contains(&segment.segment_id)) {
                 continue;
@@ -130,7 +128,6 @@ impl Reader {
             };
             counters.row_groups_pruned += all - row_groups.len() as u64;
             chosen.push(Chosen {
-                number,
                 segment: segment.clone(),
                 reader,
                 row_groups,

@@ -2,12 +2,12 @@
 
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;
-use stretch_columns::identity::{ItemPointer, cold_row, identity};
+use stretch_columns::identity::{self, ItemPointer};
 
-/// What stands for row `row` of the `segment`-th segment of the manifest's list.
+/// What stands for row `row` of the table's segment with this permanent number.
 #[inline]
-pub fn of(segment: usize, row: u32) -> Result<pg_sys::ItemPointerData> {
-    let (bi_hi, bi_lo, ip_posid) = identity(segment, row)
+pub fn of(number: u32, row: u32) -> Result<pg_sys::ItemPointerData> {
+    let (bi_hi, bi_lo, ip_posid) = identity::identity(number, row)
         .map_err(|error| Error::internal(error.to_string()))?
         .words();
     Ok(pg_sys::ItemPointerData {
@@ -16,8 +16,24 @@ pub fn of(segment: usize, row: u32) -> Result<pg_sys::ItemPointerData> {
     })
 }
 
-/// The segment, by its number in the manifest's list, and the row that an identity in a plan's row stands for.
-pub fn read(tid: pg_sys::ItemPointerData) -> Result<(usize, u32)> {
-    let pointer = ItemPointer::from_words(tid.ip_blkid.bi_hi, tid.ip_blkid.bi_lo, tid.ip_posid);
-    cold_row(pointer).map_err(|error| Error::internal(error.to_string()))
+/// What stands for all rows of the table's segment with this permanent number, where rows are locked.
+pub fn whole_segment(number: u32) -> Result<ItemPointer> {
+    identity::whole_segment(number).map_err(|error| Error::internal(error.to_string()))
+}
+
+/// The permanent number of the segment, and the row, that an identity stands for.
+pub fn read(tid: pg_sys::ItemPointerData) -> Result<(u32, u32)> {
+    identity::cold_row(pointer(&tid)).map_err(|error| Error::internal(error.to_string()))
+}
+
+/// Whether a row's place is that of a cold one.
+#[inline]
+pub fn is_cold(tid: &pg_sys::ItemPointerData) -> bool {
+    identity::is_cold(pointer(tid))
+}
+
+/// The identity as block and offset.
+#[inline]
+pub fn pointer(tid: &pg_sys::ItemPointerData) -> ItemPointer {
+    ItemPointer::from_words(tid.ip_blkid.bi_hi, tid.ip_blkid.bi_lo, tid.ip_posid)
 }

@@ -33,7 +33,7 @@ pub struct Version {
     totals: Totals,
 }
 
-/// The live segments of one version of a table, in the order by which scans and statements number them.
+/// The live segments of one version of a table, in the order of their numbers.
 pub struct List {
     version: Version,
     segments: Vec<Segment>,
@@ -43,6 +43,12 @@ impl List {
     /// The version that these are the segments of; what is made of them alone may be used again while it lasts.
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The segment with this permanent number; `None` when it is not live in this version.
+    pub fn by_number(&self, number: u32) -> Option<&Segment> {
+        let at = self.segments.binary_search_by_key(&number, |segment| segment.number);
+        self.segments.get(at.ok()?)
     }
 }
 

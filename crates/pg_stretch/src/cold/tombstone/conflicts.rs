@@ -1,7 +1,8 @@
 //! What PostgreSQL is told of cold rows, so that it finds conflicts between SERIALIZABLE transactions (F29): who reads
 //! a segment, and who kills rows of it.
 //!
-//! A predicate lock names a block of a relation. The foreign table has no blocks, so each stands for a segment there.
+//! A predicate lock names a block of a relation. The foreign table has no blocks, and a table of the access method has
+//! none with such high numbers, so each of these stands for a segment there.
 //! Cold rows never change but by dying, and what comes instead of one is a hot row; so a reader needs no lock on
 //! anything else of the cold side.
 
@@ -11,6 +12,8 @@ use stretch_core::ids::SegmentId;
 
 /// MaxBlockNumber of block.h.
 const MAX_BLOCK: pg_sys::BlockNumber = 0xFFFF_FFFE;
+/// Blocks from here on are none that a heap has: the relation may be one.
+const FIRST_BLOCK: pg_sys::BlockNumber = 0x8000_0000;
 
 /// Before the tombstones of a segment are read: whoever kills a row of it from now on finds this.
 pub fn reads(child: pg_sys::Oid, segment: &SegmentId, snapshot: pg_sys::Snapshot) {
@@ -48,5 +51,5 @@ fn with_open(child: pg_sys::Oid, f: impl FnOnce(pg_sys::Relation)) {
 /// more.
 fn block(segment: &SegmentId) -> pg_sys::BlockNumber {
     let [a, b, c, d, ..] = *segment.as_bytes();
-    u32::from_be_bytes([a, b, c, d]).min(MAX_BLOCK)
+    (FIRST_BLOCK | u32::from_be_bytes([a, b, c, d])).min(MAX_BLOCK)
 }

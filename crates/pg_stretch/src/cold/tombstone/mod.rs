@@ -5,6 +5,8 @@
 //! since a folded tombstone is no longer in that index. The loser of a race gets 40001.
 
 pub mod conflicts;
+pub mod fate;
+pub mod known;
 pub mod lock;
 pub mod write;
 

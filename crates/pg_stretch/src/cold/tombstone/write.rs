@@ -79,6 +79,26 @@ pub fn check(dead: Option<u32>) -> Result<()> {
 /// Inserts one tombstone per row; waits for another transaction that kills the same row, and gives 40001 when it
 /// commits.
 pub fn singles(segment: &SegmentId, rows: impl Iterator<Item = u32>, command: pg_sys::CommandId) -> Result<()> {
+    with_homes(segment, rows.map(|row| (row, None)), command)
+}
+
+/// As [`singles`], for one row and with the place of its new version, if it has one.
+pub fn single(
+    segment: &SegmentId,
+    row: u32,
+    home: Option<pg_sys::ItemPointerData>,
+    command: pg_sys::CommandId,
+) -> Result<()> {
+    with_homes(segment, std::iter::once((row, home)), command)?;
+    steps::reached(steps::TombstoneWritten);
+    Ok(())
+}
+
+fn with_homes(
+    segment: &SegmentId,
+    rows: impl Iterator<Item = (u32, Option<pg_sys::ItemPointerData>)>,
+    command: pg_sys::CommandId,
+) -> Result<()> {
     let (table, index) = (relation_oid(c"tombstone")?, relation_oid(c"tombstone_pkey")?);
     let insert_all = || {
         // SAFETY: opens, inserts and closes; an ERROR releases all with the transaction.
@@ -86,11 +106,11 @@ pub fn singles(segment: &SegmentId, rows: impl Iterator<Item = u32>, command: pg
             let table = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
             let index = pg_sys::index_open(index, pg_sys::RowExclusiveLock as i32);
             let info = pg_sys::BuildIndexInfo(index);
-            for (count, row) in rows.enumerate() {
+            for (count, (row, home)) in rows.enumerate() {
                 if count.is_multiple_of(1024) {
                     pgrx::check_for_interrupts!();
                 }
-                insert(table, index, info, segment, row, command);
+                insert(table, index, info, (segment, row), home, command);
             }
             pg_sys::index_close(index, pg_sys::NoLock as i32);
             pg_sys::table_close(table, pg_sys::NoLock as i32);
@@ -107,13 +127,13 @@ unsafe fn insert(
     table: pg_sys::Relation,
     index: pg_sys::Relation,
     info: *mut pg_sys::IndexInfo,
-    segment: &SegmentId,
-    row: u32,
+    (segment, row): (&SegmentId, u32),
+    home: Option<pg_sys::ItemPointerData>,
     command: pg_sys::CommandId,
 ) {
     // SAFETY: both relations are open; values and nulls are as long as their descriptors.
     unsafe {
-        let tuple = tuple(table, segment, row as i32, 1, None);
+        let tuple = tuple(table, segment, row as i32, 1, Kind::Single(home));
         pg_sys::heap_insert(table, tuple, command, 0, std::ptr::null_mut());
         let mut key = [uuid(segment), pg_sys::Datum::from(row as i32)];
         let mut nulls = [false; 2];
@@ -150,7 +170,13 @@ pub fn bitmap(segment: &SegmentId, all: &DeadRows, before: Option<pg_sys::ItemPo
     // SAFETY: opens, writes one row and closes; an ERROR releases all with the transaction.
     unsafe {
         let table = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
-        let tuple = tuple(table, segment, BITMAP_ROW, all.len() as i64, Some(all.to_bytes()));
+        let tuple = tuple(
+            table,
+            segment,
+            BITMAP_ROW,
+            all.len() as i64,
+            Kind::Bitmap(all.to_bytes()),
+        );
         match before {
             Some(mut tid) => pg_sys::CatalogTupleUpdate(table, &mut tid, tuple),
             None => pg_sys::CatalogTupleInsert(table, tuple),
@@ -160,20 +186,31 @@ pub fn bitmap(segment: &SegmentId, all: &DeadRows, before: Option<pg_sys::ItemPo
     Ok(())
 }
 
+/// What a tombstone says beyond which and how many rows are dead.
+enum Kind {
+    Single(Option<pg_sys::ItemPointerData>),
+    Bitmap(Vec<u8>),
+}
+
 unsafe fn tuple(
     table: pg_sys::Relation,
     segment: &SegmentId,
     number: i32,
     dead_rows: i64,
-    bitmap: Option<Vec<u8>>,
+    kind: Kind,
 ) -> pg_sys::HeapTuple {
+    let (bitmap, home) = match kind {
+        Kind::Single(home) => (None, home),
+        Kind::Bitmap(bitmap) => (Some(bitmap), None),
+    };
     // In the order of `tombstone::ALL`.
-    let mut nulls = [false, false, false, bitmap.is_none()];
+    let mut nulls = [false, false, false, bitmap.is_none(), home.is_none()];
     let mut values: [pg_sys::Datum; tombstone::ALL.len()] = [
         uuid(segment),
         pg_sys::Datum::from(number),
         pg_sys::Datum::from(dead_rows),
         bitmap.into_datum().unwrap_or(pg_sys::Datum::from(0)),
+        home.into_datum().unwrap_or(pg_sys::Datum::from(0)),
     ];
     // SAFETY: the arrays are as long as the table's descriptor.
     unsafe { pg_sys::heap_form_tuple((*table).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr()) }
@@ -185,6 +222,7 @@ fn uuid(segment: &SegmentId) -> pg_sys::Datum {
         .unwrap_or(pg_sys::Datum::from(0))
 }
 
-fn lost() -> crate::pg::error::Error {
+/// 40001 for the loser of a race.
+pub fn lost() -> crate::pg::error::Error {
     conflict("a cold row was updated or deleted").hint("Run the transaction again.")
 }

@@ -152,7 +152,6 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
         .finish(&keys, &EncodeOptions::default())
         .map_err(|error| Error::internal(error.to_string()))?;
     let segment_id = record::segment(&table, &segment, scanned.keys.filters()?)?;
-    record::manifest(&table.table_id, segment_id, &segment)?;
     record::attempt(
         &table.table_id,
         record::Direction::Outbound,

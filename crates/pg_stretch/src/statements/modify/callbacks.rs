@@ -112,15 +112,7 @@ pub unsafe extern "C-unwind" fn begin(
     // SAFETY: the executor hands over valid states.
     let (snapshot, child) = unsafe { ((*(*node).ps.state).es_snapshot, (*(*target).ri_RelationDesc).rd_id) };
     if mode::query_mode(snapshot).or_raise() == QueryMode::LocalOnly {
-        Error::new(
-            &errors::COLD_ROWS_REFUSED,
-            format!(
-                "UPDATE and DELETE of table {} are refused in query mode LOCAL_ONLY",
-                parent(child)
-            ),
-        )
-        .hint("Use ONLY to change hot rows alone, or run stretch.set_query_mode('LOCAL_AND_REMOTE').")
-        .raise();
+        super::refused_locally(parent(child)).raise();
     }
     // SAFETY: the list is that of `plan`; what is made is freed with the query's memory, also after an ERROR.
     unsafe {
@@ -232,8 +224,8 @@ pub unsafe extern "C-unwind" fn refetch(
     .raise()
 }
 
-/// Name of the stretched table; of the foreign table itself when it is not registered.
-fn parent(child: pg_sys::Oid) -> String {
+/// The stretched table; the foreign table itself when it is not registered.
+fn parent(child: pg_sys::Oid) -> pg_sys::Oid {
     let table = tables::by_child(child, crate::catalog::snapshot::LATEST).ok().flatten();
-    names::relation(table.map_or(child, |table| table.relation))
+    table.map_or(child, |table| table.relation)
 }

@@ -82,9 +82,8 @@ impl ColdWrite {
     ) -> Result<*mut pg_sys::TupleTableSlot> {
         // SAFETY: the caller's promise; tuples live in the row's context until the next row.
         unsafe {
-            let (segment, row) = self.junk.identity(plan_slot)?;
+            let identity = self.junk.identity(plan_slot)?;
             let old = self.junk.whole_row(plan_slot);
-            let junk_row = (segment, row);
             let met = self.meet("DELETE")?;
             let _context = met.begin_row();
             let before = match old {
@@ -96,7 +95,7 @@ impl ColdWrite {
             {
                 return Ok(std::ptr::null_mut());
             }
-            if met.kill(junk_row)? == Kill::Before {
+            if met.kill(identity)? == Kill::Before {
                 return Ok(std::ptr::null_mut());
             }
             if let Some(before) = before {
@@ -208,8 +207,8 @@ impl Met {
         self.row_context.enter()
     }
 
-    fn kill(&self, (segment, row): (usize, u32)) -> Result<Kill> {
-        let segment = self.segments.get(segment).ok_or_else(|| {
+    fn kill(&self, (number, row): (u32, u32)) -> Result<Kill> {
+        let segment = self.segments.by_number(number).ok_or_else(|| {
             Error::internal(format!(
                 "a cold row of table {} is in no segment",
                 names::relation(self.table.relation)
@@ -217,6 +216,18 @@ impl Met {
         })?;
         self.pending.borrow_mut().kill(segment, row)
     }
+}
+
+/// Under LOCAL_ONLY a statement could overlook rows that it should meet (F36).
+pub fn refused_locally(relation: pg_sys::Oid) -> Error {
+    Error::new(
+        &errors::COLD_ROWS_REFUSED,
+        format!(
+            "UPDATE and DELETE of table {} are refused in query mode LOCAL_ONLY",
+            names::relation(relation)
+        ),
+    )
+    .hint("Use ONLY to change hot rows alone, or run stretch.set_query_mode('LOCAL_AND_REMOTE').")
 }
 
 /// SQL Server's behaviour, asked for by `stretch.cold_writes`.

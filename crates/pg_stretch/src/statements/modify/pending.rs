@@ -154,7 +154,7 @@ impl Pending {
 /// 27000 when code that this statement called killed the row, as for hot rows.
 fn not_killed_by_us(segment: &SegmentId, row: u32) -> Result<()> {
     let any = &raw mut pg_sys::SnapshotSelfData;
-    let Some(writer) = tables::tombstone_writer(segment, row, any)? else {
+    let Some(writer) = tables::tombstone(segment, row, any)?.map(|tombstone| tombstone.writer) else {
         return Ok(());
     };
     // SAFETY: a transaction id of a tuple.

@@ -26,11 +26,11 @@ impl Junk {
         }
     }
 
-    /// The segment and row that the plan found.
+    /// The row that the plan found: the permanent number of its segment, and its own in there.
     ///
     /// # Safety
     /// The slot holds a row of the plan.
-    pub unsafe fn identity(&self, slot: *mut pg_sys::TupleTableSlot) -> Result<(usize, u32)> {
+    pub unsafe fn identity(&self, slot: *mut pg_sys::TupleTableSlot) -> Result<(u32, u32)> {
         // SAFETY: a ctid is an ItemPointerData.
         unsafe {
             let datum =

@@ -1,14 +1,17 @@
 //! Heap's own callbacks, for hot rows.
 
+use crate::pg::error::Error;
 use pgrx::pg_sys;
 use std::sync::OnceLock;
 
-/// Heap's table of callbacks.
+/// Heap's table of callbacks. Each call for a hot row looks here first, so the server is asked once in each process.
 #[inline]
 pub fn routine() -> &'static pg_sys::TableAmRoutine {
-    static ROUTINE: OnceLock<&pg_sys::TableAmRoutine> = OnceLock::new();
-    // SAFETY: a constant of the server.
-    ROUTINE.get_or_init(|| unsafe { &*pg_sys::GetHeapamTableAmRoutine() })
+    static ROUTINE: OnceLock<&'static pg_sys::TableAmRoutine> = OnceLock::new();
+    ROUTINE.get_or_init(|| {
+        // SAFETY: a constant of the server.
+        unsafe { &*pg_sys::GetHeapamTableAmRoutine() }
+    })
 }
 
 /// A callback that heap has; its table is complete.
@@ -16,7 +19,7 @@ pub fn routine() -> &'static pg_sys::TableAmRoutine {
 pub fn of_heap<T>(callback: Option<T>) -> T {
     match callback {
         Some(callback) => callback,
-        None => crate::pg::error::Error::internal("heap lacks a callback of a table access method").raise(),
+        None => Error::internal("heap lacks a callback of a table access method").raise(),
     }
 }
 

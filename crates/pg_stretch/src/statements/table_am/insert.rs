@@ -17,7 +17,7 @@ pub unsafe extern "C-unwind" fn tuple_insert(
 ) {
     // SAFETY: the server hands over an open table and a filled slot; nothing is owned when heap is called.
     unsafe {
-        hook::own_part(|| unique::look(table, slot, None).or_raise());
+        hook::own_part(|| unique::look(table, slot).or_raise());
         heap::of_heap(heap::routine().tuple_insert)(table, slot, command, options, bulk);
     }
 }
@@ -69,59 +69,5 @@ pub unsafe extern "C-unwind" fn tuple_complete_speculative(
     unsafe {
         hook::own_part(|| unique::forget_sight((*table).rd_id));
         heap::of_heap(heap::routine().tuple_complete_speculative)(table, slot, token, succeeded);
-    }
-}
-
-/// The new version of a hot row, after heap's `tuple_update` has written it and before the indexes hear of it.
-///
-/// # Safety
-/// What heap was called with, for a row that it updated.
-#[inline]
-pub unsafe fn updated(
-    table: pg_sys::Relation,
-    before: pg_sys::ItemPointer,
-    slot: *mut pg_sys::TupleTableSlot,
-    update_indexes: bool,
-) {
-    // A version that no index hears of has all indexed columns of the one before.
-    if update_indexes {
-        // SAFETY: the caller's promise.
-        unsafe { hook::own_part(|| unique::look_after_update(table, before, slot).or_raise()) };
-    }
-}
-
-/// `tuple_update`.
-pub unsafe extern "C-unwind" fn tuple_update(
-    table: pg_sys::Relation,
-    before: pg_sys::ItemPointer,
-    slot: *mut pg_sys::TupleTableSlot,
-    command: pg_sys::CommandId,
-    snapshot: pg_sys::Snapshot,
-    crosscheck: pg_sys::Snapshot,
-    wait: bool,
-    failure: *mut pg_sys::TM_FailureData,
-    mode: *mut pg_sys::LockTupleMode::Type,
-    update_indexes: *mut bool,
-) -> pg_sys::TM_Result::Type {
-    let update = heap::of_heap(heap::routine().tuple_update);
-    // SAFETY: as above. A row that another session changes is waited for before its new keys are looked for: heap may
-    // find that there is nothing to update.
-    unsafe {
-        let result = update(
-            table,
-            before,
-            slot,
-            command,
-            snapshot,
-            crosscheck,
-            wait,
-            failure,
-            mode,
-            update_indexes,
-        );
-        if result == pg_sys::TM_Result::TM_Ok {
-            updated(table, before, slot, *update_indexes);
-        }
-        result
     }
 }

@@ -3,10 +3,19 @@
 //! A stretched table names it in `pg_class.relam`. Its file is a heap, and all that heap does for hot rows is done by
 //! heap's own functions (`heap.rs`). New rows are kept from cold rows' unique keys (`insert.rs`, `index_fetch.rs`).
 //! What builds or copies the file as a whole (`upkeep.rs`) sees hot rows alone.
+//!
+//! A callback that is about one row looks at its tid: a cold row has one that no heap can have (`cold/identity.rs`).
+//! For a hot row it goes on to heap as the last thing that it does, so that an error of heap's passes as if there were
+//! nothing in between; what it does for a cold one is inside `cold::run`.
 
+mod cold;
+mod delete;
+mod fetch;
 pub mod heap;
 mod index_fetch;
 mod insert;
+mod lock;
+mod update;
 mod upkeep;
 
 use crate::pg::error::OrRaise;
@@ -39,11 +48,17 @@ pub fn routine() -> &'static pg_sys::TableAmRoutine {
         tuple_insert_speculative: Some(insert::tuple_insert_speculative),
         tuple_complete_speculative: Some(insert::tuple_complete_speculative),
         multi_insert: Some(insert::multi_insert),
-        tuple_update: Some(insert::tuple_update),
         index_build_range_scan: Some(upkeep::index_build_range_scan),
         index_validate_scan: Some(upkeep::index_validate_scan),
         relation_copy_for_cluster: Some(upkeep::copy_for_cluster),
         relation_toast_am: Some(upkeep::toast_method),
+        tuple_delete: Some(delete::tuple_delete),
+        tuple_fetch_row_version: Some(fetch::tuple_fetch_row_version),
+        tuple_get_latest_tid: Some(fetch::tuple_get_latest_tid),
+        tuple_lock: Some(lock::tuple_lock),
+        tuple_satisfies_snapshot: Some(fetch::tuple_satisfies_snapshot),
+        tuple_tid_valid: Some(fetch::tuple_tid_valid),
+        tuple_update: Some(update::tuple_update),
         ..*heap::routine()
     })
 }

@@ -9,6 +9,7 @@ use super::range::Range;
 use super::search::{Search, Session, Then};
 use super::wanted::Wanted;
 use crate::catalog::keys::Key;
+use crate::cold::row::ColdRow;
 use crate::pg::error::{Error, Result};
 use crate::pg::missing::datumIsEqual;
 use crate::pg::{names, raw};
@@ -18,23 +19,19 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use stretch_core::errors;
 use stretch_core::ids::SegmentId;
+use stretch_core::purpose::Purpose;
 
 /// A key's values, in the order of its columns; `None` for NULL.
 type Values = Vec<Option<pg_sys::Datum>>;
 
-/// 23505 when a cold row of the table has a unique key of the new row in `slot`. `old` is the version before, whose
-/// keys the new one may keep. A row that this transaction deleted counts as gone, and one that another deletes is
-/// waited for.
+/// 23505 when a cold row of the table has a unique key of the new row in `slot`. A row that this transaction deleted
+/// counts as gone, and one that another deletes is waited for.
 ///
 /// # Safety
 /// The relation is open and locked for writing, the slots hold rows of it, and the command's snapshot is active.
-pub unsafe fn look(
-    relation: pg_sys::Relation,
-    slot: *mut pg_sys::TupleTableSlot,
-    old: Option<*mut pg_sys::TupleTableSlot>,
-) -> Result<()> {
+pub unsafe fn look(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
     // SAFETY: the caller's promise.
-    unsafe { look_for(relation, &[slot], OnHit::Duplicate, || Ok(old)) }
+    unsafe { look_for(relation, &[slot], OnHit::Duplicate, || Ok(None)) }
 }
 
 /// The same for the new rows of one call.
@@ -66,21 +63,52 @@ pub unsafe fn look_after_update(
     before: pg_sys::ItemPointer,
     slot: *mut pg_sys::TupleTableSlot,
 ) -> Result<()> {
-    let mut old = None;
     // SAFETY: the caller's promise; the version before stays where it is as long as this transaction runs.
+    unsafe { look_changed(relation, slot, || Ok(Version::hot(relation, before))) }
+}
+
+/// The same for the new version of a row. `before` gives the one whose keys it may keep; it is asked for where that
+/// matters alone.
+///
+/// # Safety
+/// As for [`look`].
+pub unsafe fn look_changed(
+    relation: pg_sys::Relation,
+    slot: *mut pg_sys::TupleTableSlot,
+    before: impl Fn() -> Result<Version>,
+) -> Result<()> {
+    let mut old = None;
+    // SAFETY: the caller's promise.
     unsafe {
         look_for(relation, &[slot], OnHit::Duplicate, || {
-            let old = old.get_or_insert_with(|| Version::fetch(relation, before));
-            Ok(Some(old.0))
+            let version = match old.take() {
+                Some(version) => version,
+                None => before()?,
+            };
+            Ok(Some(old.insert(version).0))
         })
     }
 }
 
 /// A version of a row in a slot of its own.
-struct Version(*mut pg_sys::TupleTableSlot);
+pub struct Version(*mut pg_sys::TupleTableSlot);
 
 impl Version {
-    unsafe fn fetch(relation: pg_sys::Relation, tid: pg_sys::ItemPointer) -> Self {
+    /// A cold row.
+    ///
+    /// # Safety
+    /// The relation is its table, open and locked.
+    pub unsafe fn cold(relation: pg_sys::Relation, row: &ColdRow) -> Result<Self> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let slot = pg_sys::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsHeapTuple);
+            let version = Self(slot);
+            row.store(relation, None, Purpose::RowLock, slot)?;
+            Ok(version)
+        }
+    }
+
+    unsafe fn hot(relation: pg_sys::Relation, tid: pg_sys::ItemPointer) -> Self {
         // SAFETY: an open relation and a place in it.
         unsafe {
             let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
@@ -96,7 +124,7 @@ impl Drop for Version {
     fn drop(&mut self) {
         // After an ERROR the transaction's end lets go of the page.
         if !std::thread::panicking() {
-            // SAFETY: made by `fetch`.
+            // SAFETY: its own.
             unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.0) };
         }
     }

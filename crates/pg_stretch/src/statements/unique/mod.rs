@@ -17,7 +17,7 @@ mod skip;
 mod wanted;
 
 pub use known::forget_sight;
-pub use look::{look, look_after_update, look_for_many, look_speculatively};
+pub use look::{Version, look, look_after_update, look_changed, look_for_many, look_speculatively};
 
 use crate::pg::error::{OrRaise, Result};
 use pgrx::prelude::*;

@@ -237,7 +237,7 @@ fn wait_for_deleter(segment: &SegmentId, row: u32) -> Result<bool> {
         snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY,
         ..pg_sys::SnapshotData::default()
     };
-    let Some(writer) = tables::tombstone_writer(segment, row, &mut dirty)? else {
+    let Some(writer) = tables::tombstone(segment, row, &mut dirty)?.map(|tombstone| tombstone.writer) else {
         return Ok(false);
     };
     // SAFETY: a transaction id of a tuple; the wait obeys cancel and timeouts.

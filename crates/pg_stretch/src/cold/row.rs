@@ -1,0 +1,230 @@
+//! One cold row by its identity: found, seen to be alive, and put into a slot of the executor as if the heap had it.
+
+use super::batches::range;
+use super::columns::{find, reading};
+use super::counters::Counters;
+use super::damage::damaged;
+use super::fetch::{Fetcher, Want};
+use super::identity;
+use super::reader::{Reader, refuse_disabled};
+use super::segments;
+use super::side::Side;
+use super::tombstone::conflicts;
+use super::values::Maker;
+use crate::catalog::rows::Segment;
+use crate::catalog::snapshot::Latest;
+use crate::catalog::tables;
+use crate::pg::context::OwnContext;
+use crate::pg::error::{Error, Result};
+use crate::pg::names;
+use arrow_array::{Array, ArrayRef};
+use pgrx::pg_sys;
+use std::cell::RefCell;
+use std::rc::Rc;
+use stretch_core::bounded::Bounded;
+use stretch_core::ids::SegmentId;
+use stretch_core::purpose::Purpose;
+use stretch_segment::SegmentReader;
+
+/// Bytes of decoded row groups that one backend keeps, for the rows that come next.
+const MAX_BYTES: usize = 64 << 20;
+
+/// A decoded row group: all columns of the segment.
+type Group = Rc<Vec<ArrayRef>>;
+
+thread_local! {
+    static GROUPS: RefCell<Bounded<(SegmentId, usize), Group>> = RefCell::new(Bounded::new(MAX_BYTES));
+}
+
+/// A cold row of a table.
+pub struct ColdRow {
+    side: Rc<Side>,
+    tid: pg_sys::ItemPointerData,
+    number: u32,
+    row: u32,
+}
+
+impl ColdRow {
+    /// The row that the identity stands for, whether it is alive or not; `None` when no segment has it.
+    ///
+    /// # Safety
+    /// The relation is open and locked.
+    pub unsafe fn any(relation: pg_sys::Relation, tid: pg_sys::ItemPointerData) -> Result<Option<Self>> {
+        let (number, _) = identity::read(tid)?;
+        // SAFETY: the caller's promise.
+        match unsafe { Side::with(relation, number)? } {
+            Some(side) => Self::of(side, tid),
+            None => Ok(None),
+        }
+    }
+
+    /// The row, if an MVCC snapshot sees it.
+    ///
+    /// # Safety
+    /// The relation is open and locked, and the caller holds the snapshot.
+    pub unsafe fn visible(
+        relation: pg_sys::Relation,
+        tid: pg_sys::ItemPointerData,
+        snapshot: pg_sys::Snapshot,
+    ) -> Result<Option<Self>> {
+        // SAFETY: the caller's promise.
+        let side = unsafe { Side::under(relation, snapshot)? };
+        let found = match side {
+            Some(side) => Self::of(side, tid)?,
+            None => None,
+        };
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let id = found.segment()?.segment_id;
+        conflicts::reads(found.side.table.child, &id, snapshot);
+        Ok((!tables::is_dead(&id, found.row, snapshot)?).then_some(found))
+    }
+
+    fn of(side: Rc<Side>, tid: pg_sys::ItemPointerData) -> Result<Option<Self>> {
+        let (number, row) = identity::read(tid)?;
+        let has = side
+            .segment(number)
+            .is_some_and(|segment| i64::from(row) < segment.row_count);
+        Ok(has.then_some(Self { side, tid, number, row }))
+    }
+
+    /// Its table.
+    pub fn side(&self) -> &Side {
+        &self.side
+    }
+
+    /// Its segment.
+    pub fn segment(&self) -> Result<&Segment> {
+        let segment = self.side.segment(self.number);
+        segment.ok_or_else(|| Error::internal("a cold row lost its segment"))
+    }
+
+    /// Its number in the segment.
+    pub fn number(&self) -> u32 {
+        self.row
+    }
+
+    /// Puts the row into a slot, whose memory it then lies in. False when the purpose keeps it from the reader: its
+    /// bytes are on the endpoint alone, which may not be asked.
+    ///
+    /// # Safety
+    /// The slot has the relation's columns; the caller holds the snapshot, and asks for the newest state by none.
+    pub unsafe fn store(
+        &self,
+        relation: pg_sys::Relation,
+        snapshot: Option<pg_sys::Snapshot>,
+        purpose: Purpose,
+        slot: *mut pg_sys::TupleTableSlot,
+    ) -> Result<bool> {
+        refuse_disabled(purpose, self.side.table.relation)?;
+        let latest = snapshot.is_none().then(Latest::take);
+        let snapshot = snapshot
+            .or(latest.as_ref().map(Latest::get))
+            .unwrap_or(std::ptr::null_mut());
+        let segment = self.segment()?;
+        if !purpose.may_ask_endpoint() && !tables::is_staged(&segment.segment_id, snapshot)? {
+            return Ok(false);
+        }
+        let reader = segments::reader(segment, snapshot)?;
+        let at = group_of(&reader, self.row);
+        let group = match GROUPS.with_borrow_mut(|groups| groups.get(&(segment.segment_id, at)).cloned()) {
+            Some(group) => group,
+            None => self.read(&reader, at, snapshot, purpose)?,
+        };
+        let row = (self.row - reader.row_groups()[at].first_row) as usize;
+        // SAFETY: the caller's promise.
+        unsafe { self.fill(relation, &reader, &group, row, slot)? };
+        Ok(true)
+    }
+
+    fn read(&self, reader: &SegmentReader, at: usize, snapshot: pg_sys::Snapshot, purpose: Purpose) -> Result<Group> {
+        let (segment, table) = (self.segment()?, &self.side.table);
+        // SAFETY: the snapshot outlives this function, and so the engine.
+        let engine = Rc::new(unsafe { Reader::open(table.clone(), Vec::new(), snapshot, purpose)? });
+        let columns: Vec<usize> = (0..reader.detail().columns.len()).collect();
+        let want = Want {
+            segment: 0,
+            row_group: at,
+            ranges: columns.iter().map(|column| range(reader, at, *column)).collect(),
+        };
+        let mut fetcher = Fetcher::new(engine, vec![segment.clone()], vec![want]);
+        let chunks = fetcher.get(0, &mut Counters::default())?;
+        let arrays = reader
+            .decode_row_group(at, &columns, &chunks)
+            .map_err(|error| damaged(&error, segment, reader, at, &names::relation(table.relation)))?;
+        let bytes = arrays.iter().map(|array| array.get_array_memory_size()).sum();
+        let group = Rc::new(arrays);
+        if purpose.may_use_cache() {
+            GROUPS.with_borrow_mut(|groups| groups.insert((segment.segment_id, at), group.clone(), bytes));
+        }
+        Ok(group)
+    }
+
+    unsafe fn fill(
+        &self,
+        relation: pg_sys::Relation,
+        reader: &SegmentReader,
+        group: &[ArrayRef],
+        row: usize,
+        slot: *mut pg_sys::TupleTableSlot,
+    ) -> Result<()> {
+        // SAFETY: the arrays are as long as the relation's descriptor; the tuple is made in the slot's memory, and goes
+        // with the slot's content.
+        unsafe {
+            let descriptor = (*relation).rd_att;
+            let width = (*descriptor).natts as usize;
+            let (mut values, mut nulls) = (vec![pg_sys::Datum::from(0); width], vec![true; width]);
+            let context = OwnContext::new(c"pg_stretch row");
+            let inside = context.get().enter();
+            let encoding: Rc<str> = self.segment()?.server_encoding.as_str().into();
+            let mut made = Vec::with_capacity(1);
+            for target in &self.side.columns {
+                let Some(column) = find(reader.detail(), target.field_id) else {
+                    continue;
+                };
+                let array = &group[column];
+                if array.is_null(row) {
+                    continue;
+                }
+                let reading = reading(&reader.detail().columns[column], target)?;
+                let area = context.get().as_ptr();
+                let mut maker = Maker::new(reading, target.base_type, self.side.owner, encoding.clone(), area);
+                made.clear();
+                maker.make(array, row..row + 1, &mut made)?;
+                let place = target.attribute as usize - 1;
+                values[place] = made.first().copied().unwrap_or(pg_sys::Datum::from(0));
+                nulls[place] = false;
+            }
+            pg_sys::MemoryContextSwitchTo((*slot).tts_mcxt);
+            let tuple = pg_sys::heap_form_tuple(descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
+            self.mark(tuple);
+            pg_sys::ExecForceStoreHeapTuple(tuple, slot, true);
+            (*slot).tts_tid = self.tid;
+            (*slot).tts_tableOid = (*relation).rd_id;
+            drop(inside);
+        }
+        Ok(())
+    }
+
+    /// The header of a row that everybody may see, if he sees it at all: triggers and users may ask for its xmin.
+    unsafe fn mark(&self, tuple: pg_sys::HeapTuple) {
+        // SAFETY: a tuple that was just made, and is nobody else's.
+        unsafe {
+            (*tuple).t_self = self.tid;
+            (*tuple).t_tableOid = self.side.table.relation;
+            let header = (*tuple).t_data;
+            (*header).t_choice.t_heap.t_xmin = pg_sys::FrozenTransactionId;
+            (*header).t_choice.t_heap.t_xmax = pg_sys::InvalidTransactionId;
+            (*header).t_choice.t_heap.t_field3.t_cid = pg_sys::FirstCommandId;
+            (*header).t_ctid = self.tid;
+            (*header).t_infomask |= (pg_sys::HEAP_XMIN_FROZEN | pg_sys::HEAP_XMAX_INVALID) as u16;
+        }
+    }
+}
+
+/// The row group that holds a row.
+fn group_of(reader: &SegmentReader, row: u32) -> usize {
+    let after = reader.row_groups().partition_point(|group| group.first_row <= row);
+    after.saturating_sub(1)
+}

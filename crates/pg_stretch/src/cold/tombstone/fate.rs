@@ -1,0 +1,145 @@
+//! What became of a cold row in the newest state, for whoever holds its lock: nobody else is about to change it then.
+
+use crate::catalog::rows::Tombstone;
+use crate::catalog::snapshot::LATEST;
+use crate::catalog::tables;
+use crate::pg::error::Result;
+use pgrx::pg_sys;
+use stretch_core::dead_rows::DeadRows;
+use stretch_core::ids::SegmentId;
+use stretch_core::row_fate::{Fate, Home, Killer};
+
+/// MovedPartitionsBlockNumber and MovedPartitionsOffsetNumber of itemptr.h.
+const ELSEWHERE: pg_sys::ItemPointerData = pg_sys::ItemPointerData {
+    ip_blkid: pg_sys::BlockIdData {
+        bi_hi: u16::MAX,
+        bi_lo: u16::MAX,
+    },
+    ip_posid: 0xFFFD,
+};
+
+/// The home of a row that a change of its partition key moved to another partition.
+pub fn elsewhere() -> pg_sys::ItemPointerData {
+    ELSEWHERE
+}
+
+/// Whether a home is that of a row in another partition.
+pub fn is_elsewhere(home: pg_sys::ItemPointerData) -> bool {
+    same(home, ELSEWHERE)
+}
+
+/// A fate, and the transaction that made it so.
+pub struct Found {
+    pub fate: Fate<pg_sys::ItemPointerData>,
+    pub killer: pg_sys::TransactionId,
+}
+
+/// Looks for what killed a row of a live segment. The bitmap is `folded`, for who keeps others from changing it, or
+/// read as it is now. It is read after the single tombstones: the fold takes rows from these to that.
+///
+/// # Safety
+/// The relation is the row's table, open and locked.
+pub unsafe fn of(
+    relation: pg_sys::Relation,
+    segment: &SegmentId,
+    row: u32,
+    folded: Option<&DeadRows>,
+) -> Result<Found> {
+    // Own commands that are not finished are seen as well.
+    let newest = &raw mut pg_sys::SnapshotSelfData;
+    if let Some(tombstone) = tables::tombstone(segment, row, newest)? {
+        // SAFETY: the caller's promise.
+        return Ok(unsafe { single(relation, &tombstone) });
+    }
+    let alive = Found {
+        fate: Fate::Alive,
+        killer: pg_sys::InvalidTransactionId,
+    };
+    if folded.is_some_and(|folded| !folded.contains(row)) {
+        return Ok(alive);
+    }
+    Ok(match tables::written_bitmap(segment, LATEST)? {
+        Some((bitmap, killer)) if bitmap.contains(row) => Found {
+            // Only a DELETE of many rows writes a row into a bitmap that some snapshot still sees.
+            fate: Fate::Dead(Killer::Other, Home::None),
+            killer,
+        },
+        _ => alive,
+    })
+}
+
+unsafe fn single(relation: pg_sys::Relation, tombstone: &Tombstone) -> Found {
+    // SAFETY: a transaction id of a tuple; the caller's promise.
+    let (killer, home) = unsafe {
+        let home = match tombstone.home {
+            None => Home::None,
+            Some(place) if is_elsewhere(place) => Home::Elsewhere,
+            Some(place) if written_by(relation, place, tombstone.writer) => Home::At(place),
+            Some(_) => Home::Lost,
+        };
+        match pg_sys::TransactionIdIsCurrentTransactionId(tombstone.writer) {
+            true => (Killer::Own(tombstone.command), home),
+            false => (Killer::Other, home),
+        }
+    };
+    Found {
+        fate: Fate::Dead(killer, home),
+        killer: tombstone.writer,
+    }
+}
+
+/// Where the new version is of a row that a snapshot does not see any more; `None` when it has none in the heap.
+///
+/// # Safety
+/// As for [`of`].
+pub unsafe fn home(
+    relation: pg_sys::Relation,
+    segment: &SegmentId,
+    row: u32,
+    snapshot: pg_sys::Snapshot,
+) -> Result<Option<pg_sys::ItemPointerData>> {
+    let Some(tombstone) = tables::tombstone(segment, row, snapshot)? else {
+        return Ok(None);
+    };
+    // SAFETY: the caller's promise.
+    Ok(match unsafe { single(relation, &tombstone) }.fate {
+        Fate::Dead(_, Home::At(place)) => Some(place),
+        _ => None,
+    })
+}
+
+fn same(a: pg_sys::ItemPointerData, b: pg_sys::ItemPointerData) -> bool {
+    (a.ip_blkid.bi_hi, a.ip_blkid.bi_lo, a.ip_posid) == (b.ip_blkid.bi_hi, b.ip_blkid.bi_lo, b.ip_posid)
+}
+
+/// Whether what lies at the place in the heap was written by the transaction: places are used again.
+unsafe fn written_by(
+    relation: pg_sys::Relation,
+    place: pg_sys::ItemPointerData,
+    writer: pg_sys::TransactionId,
+) -> bool {
+    let block = (u32::from(place.ip_blkid.bi_hi) << 16) | u32::from(place.ip_blkid.bi_lo);
+    // SAFETY: the caller's promise; the buffer is released at once. A place that holds no tuple gives false.
+    unsafe {
+        if block >= pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM) {
+            return false;
+        }
+        let mut tuple = pg_sys::HeapTupleData {
+            t_self: place,
+            ..Default::default()
+        };
+        let mut buffer = pg_sys::InvalidBuffer as pg_sys::Buffer;
+        if !pg_sys::heap_fetch(
+            relation,
+            &raw mut pg_sys::SnapshotAnyData,
+            &mut tuple,
+            &mut buffer,
+            false,
+        ) {
+            return false;
+        }
+        let xmin = (*tuple.t_data).t_choice.t_heap.t_xmin;
+        pg_sys::ReleaseBuffer(buffer);
+        xmin == writer
+    }
+}

@@ -1,0 +1,75 @@
+//! What one command has found out about segments and need not ask again for each row: a lock that it holds keeps it so.
+
+use super::write;
+use crate::catalog::snapshot::LATEST;
+use crate::catalog::tables;
+use crate::pg::error::Result;
+use pgrx::pg_sys;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use stretch_core::dead_rows::DeadRows;
+use stretch_core::ids::SegmentId;
+
+/// Which command: numbers of commands are not used again within a transaction, but one that only locks rows shares its
+/// number with what follows, also after a savepoint was rolled back, and its locks with it.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Command {
+    transaction: pg_sys::LocalTransactionId,
+    savepoint: pg_sys::SubTransactionId,
+    number: pg_sys::CommandId,
+}
+
+#[derive(Default)]
+struct Known {
+    command: Command,
+    live: HashSet<SegmentId>,
+    folded: HashMap<SegmentId, Rc<DeadRows>>,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Known> = RefCell::default();
+}
+
+/// Locks the segment against being retired and against new bitmaps, for who kills a row of it: the bitmap as it stays,
+/// but for what the fold adds. 40001 when the segment is retired.
+pub fn guarded(segment: &SegmentId, command: pg_sys::CommandId) -> Result<Rc<DeadRows>> {
+    if let Some(folded) = with(command, |known| known.folded.get(segment).cloned()) {
+        return Ok(folded);
+    }
+    let folded = Rc::new(write::guard(segment)?);
+    with(command, |known| known.folded.insert(*segment, folded.clone()));
+    Ok(folded)
+}
+
+/// Whether the segment is still one of its table. Who has locked a row of it keeps it so.
+pub fn is_live(segment: &SegmentId, command: pg_sys::CommandId) -> Result<bool> {
+    if with(command, |known| known.live.contains(segment)) {
+        return Ok(true);
+    }
+    let live = tables::segment_by_id(segment, LATEST)?.is_some_and(|segment| !segment.retired);
+    if live {
+        with(command, |known| known.live.insert(*segment));
+    }
+    Ok(live)
+}
+
+fn with<R>(number: pg_sys::CommandId, f: impl FnOnce(&mut Known) -> R) -> R {
+    // SAFETY: getters, in a transaction.
+    let command = unsafe {
+        Command {
+            transaction: (*pg_sys::MyProc).lxid,
+            savepoint: pg_sys::GetCurrentSubTransactionId(),
+            number,
+        }
+    };
+    KNOWN.with_borrow_mut(|known| {
+        if known.command != command {
+            *known = Known {
+                command,
+                ..Known::default()
+            };
+        }
+        f(known)
+    })
+}

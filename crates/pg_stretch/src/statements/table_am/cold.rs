@@ -1,0 +1,171 @@
+//! What the callbacks for single cold rows have in common: memory and errors, what is refused, and how a row is won
+//! before it is changed.
+
+use crate::cold::row::ColdRow;
+use crate::cold::row_lock::{self, Wait};
+use crate::cold::tombstone::fate::{self, Found};
+use crate::cold::tombstone::{known, write};
+use crate::pg::context::OwnContext;
+use crate::pg::error::{Error, OrRaise, Result};
+use crate::pg::gucs::{COLD_WRITES, ColdWrites};
+use crate::pg::hook;
+use crate::statements::modify;
+use pgrx::pg_sys;
+use pgrx::pg_sys::TM_Result;
+use stretch_core::errors;
+use stretch_core::row_fate::{Answer, answer};
+use stretch_core::row_locks::Strength;
+use stretch_core::state::QueryMode;
+
+/// InvalidCommandId of c.h.
+const NO_COMMAND: pg_sys::CommandId = pg_sys::CommandId::MAX;
+
+/// Runs the part of a callback that is about a cold row, in memory of its own: statements call it for row after row.
+///
+/// # Safety
+/// The caller owns nothing which is to be dropped, and `f` returns nothing that lies in the current memory context.
+pub unsafe fn run<T>(f: impl FnOnce() -> Result<T>) -> T {
+    // SAFETY: the caller's promise.
+    unsafe {
+        hook::own_part(|| {
+            let context = OwnContext::new(c"pg_stretch cold row");
+            let inside = context.get().enter();
+            let result = f();
+            drop(inside);
+            drop(context);
+            result.or_raise()
+        })
+    }
+}
+
+/// The cold row that a statement locks or changes. 40001 when its segment is not one of the table any more.
+///
+/// # Safety
+/// The relation is open and locked, `tid` is the identity of a cold row.
+pub unsafe fn row(relation: pg_sys::Relation, tid: pg_sys::ItemPointerData) -> Result<ColdRow> {
+    // SAFETY: the caller's promise.
+    unsafe { ColdRow::any(relation, tid)? }.ok_or_else(write::lost)
+}
+
+/// What a statement is told of a row that it tried to lock or to change.
+pub struct Told {
+    pub result: TM_Result::Type,
+    /// Where to go on, for TM_Updated.
+    pub ctid: pg_sys::ItemPointerData,
+    xmax: pg_sys::TransactionId,
+    cmax: pg_sys::CommandId,
+}
+
+impl Told {
+    /// The row at `tid` is the statement's.
+    pub fn ok(tid: pg_sys::ItemPointerData) -> Self {
+        Self {
+            result: TM_Result::TM_Ok,
+            ctid: tid,
+            xmax: pg_sys::InvalidTransactionId,
+            cmax: NO_COMMAND,
+        }
+    }
+
+    /// Fills in what the server hands over for the case that it is not.
+    ///
+    /// # Safety
+    /// The pointer is that of the callback.
+    pub unsafe fn put(&self, failure: *mut pg_sys::TM_FailureData) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (*failure).ctid = self.ctid;
+            (*failure).xmax = self.xmax;
+            (*failure).cmax = self.cmax;
+        }
+    }
+
+    /// The same, with another outcome.
+    fn but(self, result: TM_Result::Type) -> Self {
+        Self { result, ..self }
+    }
+}
+
+/// What a command is told of the row at `tid`; 40001 when nobody can say what became of the row.
+pub fn tell(found: &Found, tid: pg_sys::ItemPointerData, command: pg_sys::CommandId) -> Result<Told> {
+    let told = Told {
+        xmax: found.killer,
+        ..Told::ok(tid)
+    };
+    Ok(match answer(found.fate, command) {
+        Answer::Ok => Told::ok(tid),
+        Answer::SelfModified(killer) => Told { cmax: killer, ..told }.but(TM_Result::TM_SelfModified),
+        Answer::Invisible => told.but(TM_Result::TM_Invisible),
+        Answer::Updated(home) => Told { ctid: home, ..told }.but(TM_Result::TM_Updated),
+        Answer::Moved => Told {
+            ctid: fate::elsewhere(),
+            ..told
+        }
+        .but(TM_Result::TM_Updated),
+        Answer::Deleted => told.but(TM_Result::TM_Deleted),
+        Answer::Conflict => return Err(write::lost()),
+    })
+}
+
+/// A statement that changes a cold row.
+pub struct Change {
+    pub relation: pg_sys::Relation,
+    pub tid: pg_sys::ItemPointerData,
+    pub command: pg_sys::CommandId,
+    /// What the row must be visible to as well, or null.
+    pub crosscheck: pg_sys::Snapshot,
+    /// Whether it waits for others who have the row.
+    pub wait: bool,
+    /// How users call it.
+    pub what: &'static str,
+}
+
+impl Change {
+    /// The row, unless cold rows may not be changed.
+    ///
+    /// # Safety
+    /// The relation is open and locked.
+    pub unsafe fn row(&self) -> Result<ColdRow> {
+        // SAFETY: the caller's promise.
+        let row = unsafe { row(self.relation, self.tid)? };
+        let table = row.side().table.relation;
+        if row.side().mode == QueryMode::LocalOnly {
+            return Err(modify::refused_locally(table));
+        }
+        if COLD_WRITES.get() == ColdWrites::Refuse {
+            return Err(modify::refused(self.what, table));
+        }
+        Ok(row)
+    }
+
+    /// Locks the row, and only then looks whether it is still alive. Whoever is told TM_Ok may kill it, and nobody else
+    /// can until the transaction ends.
+    ///
+    /// # Safety
+    /// As for [`Self::row`].
+    pub unsafe fn win(&self, row: &ColdRow, strength: Strength) -> Result<Told> {
+        let id = row.segment()?.segment_id;
+        let wait = if self.wait { Wait::Block } else { Wait::Skip };
+        // SAFETY: the caller's promise; the executor hands over a crosscheck that it holds.
+        unsafe {
+            if !row_lock::lock(self.relation, self.tid, strength, wait)? {
+                return Ok(Told::ok(self.tid).but(TM_Result::TM_BeingModified));
+            }
+            let folded = known::guarded(&id, self.command)?;
+            let found = fate::of(self.relation, &id, row.number(), Some(&folded))?;
+            let told = tell(&found, self.tid, self.command)?;
+            if told.result == TM_Result::TM_Invisible {
+                let message = format!("attempted to {} invisible tuple", self.what.to_lowercase());
+                return Err(Error::new(&errors::NOT_NOW, message).without_hint());
+            }
+            let is_ok = told.result == TM_Result::TM_Ok;
+            if is_ok
+                && !self.crosscheck.is_null()
+                && ColdRow::visible(self.relation, self.tid, self.crosscheck)?.is_none()
+            {
+                return Ok(told.but(TM_Result::TM_Updated));
+            }
+            Ok(told)
+        }
+    }
+}

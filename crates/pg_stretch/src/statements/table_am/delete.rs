@@ -1,0 +1,71 @@
+//! DELETE of one row: a cold one dies by a tombstone.
+
+use super::cold::{self, Change};
+use super::heap::{self, of_heap};
+use crate::cold::identity;
+use crate::cold::tombstone::{conflicts, fate, write};
+use crate::pg::error::Result;
+use pgrx::pg_sys;
+use pgrx::pg_sys::TM_Result;
+use stretch_core::row_locks::Strength;
+
+/// `tuple_delete`.
+pub unsafe extern "C-unwind" fn tuple_delete(
+    relation: pg_sys::Relation,
+    tid: pg_sys::ItemPointer,
+    command: pg_sys::CommandId,
+    snapshot: pg_sys::Snapshot,
+    crosscheck: pg_sys::Snapshot,
+    wait: bool,
+    failure: *mut pg_sys::TM_FailureData,
+    changing_partition: bool,
+) -> TM_Result::Type {
+    // SAFETY: what the server handed over.
+    unsafe {
+        if !identity::is_cold(&*tid) {
+            let delete = of_heap(heap::routine().tuple_delete);
+            return delete(
+                relation,
+                tid,
+                command,
+                snapshot,
+                crosscheck,
+                wait,
+                failure,
+                changing_partition,
+            );
+        }
+        cold::run(|| {
+            let change = Change {
+                relation,
+                tid: *tid,
+                command,
+                crosscheck,
+                wait,
+                what: if changing_partition { "UPDATE" } else { "DELETE" },
+            };
+            delete(&change, failure, changing_partition)
+        })
+    }
+}
+
+unsafe fn delete(
+    change: &Change,
+    failure: *mut pg_sys::TM_FailureData,
+    changing_partition: bool,
+) -> Result<TM_Result::Type> {
+    // SAFETY: what the server handed over; the relation is open and locked.
+    unsafe {
+        let row = change.row()?;
+        let told = change.win(&row, Strength::Update)?;
+        if told.result != TM_Result::TM_Ok {
+            told.put(failure);
+            return Ok(told.result);
+        }
+        let segment = row.segment()?;
+        let home = changing_partition.then(fate::elsewhere);
+        write::single(&segment.segment_id, row.number(), home, change.command)?;
+        conflicts::kills(row.side().table.child, &segment.segment_id);
+        Ok(TM_Result::TM_Ok)
+    }
+}
