@@ -1,6 +1,8 @@
 //! Unique keys of tables whose access method keeps them: every kind of key, by every way in which a new key comes; who
 //! deletes the cold row meanwhile; rows that become cold meanwhile (F28).
 
+#[path = "one_table_keys/home.rs"]
+mod home;
 #[path = "one_table_keys/races.rs"]
 mod races;
 
@@ -138,17 +140,15 @@ fn many_rows_at_once() {
         "SELECT n, 'b' || n, n <= 5000 FROM generate_series(1, 6000) n",
     );
     // Around the cold keys, and between them.
-    succeeds(
+    let insert = |rows: &str| format!("INSERT INTO {{t}} SELECT n, b || n, false FROM {rows}");
+    succeeds(&db, &insert("generate_series(-5000, 0) n, (VALUES ('c')) v(b)"));
+    fails(
         &db,
-        "INSERT INTO {t} SELECT n, 'c' || n, false FROM generate_series(-5000, 0) n",
+        &insert("(SELECT generate_series(-15000, -5001) UNION SELECT 4999) s(n), (VALUES ('d')) v(b)"),
     );
     fails(
         &db,
-        "INSERT INTO {t} SELECT n, 'd' || n, false FROM generate_series(-15000, -5001) n UNION ALL SELECT 4999, 'd', false",
-    );
-    fails(
-        &db,
-        "INSERT INTO {t} SELECT n + 10000, 'd' || n, false FROM generate_series(1, 2000) n UNION ALL SELECT 20000, 'b77', false",
+        &insert("generate_series(10001, 12000) n, (VALUES ('d')) v(b) UNION SELECT 20000, 'b77', false"),
     );
     let rows = |extra: &str| {
         let mut rows: String = (10_001..12_000).map(|n| format!("{n}\tnew{n}\tf\n")).collect();

@@ -7,8 +7,8 @@ use testkit::{Client, PATIENCE, wait_until};
 
 const LOCK: i64 = 77;
 
-/// A table whose writers can be made to stop between the look at the cold side and the check by the primary key's index:
-/// they evaluate an expression for another index in between.
+/// A table whose writers can be made to stop between the look at the cold side and the check by the primary key's
+/// index: they evaluate an expression for another index in between.
 fn with_a_stop(name: &str) -> (testkit::Cluster, testkit::Endpoint, Client) {
     let (cluster, endpoint, db) = isolation::server(name);
     make_twins(

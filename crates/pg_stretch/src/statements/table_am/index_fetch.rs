@@ -21,15 +21,20 @@ pub unsafe extern "C-unwind" fn index_fetch_tuple(
     all_dead: *mut bool,
 ) -> bool {
     let fetch = heap::of_heap(heap::routine().index_fetch_tuple);
-    // SAFETY: what the server handed over; nothing is owned. Only who judges keys asks with a dirty snapshot.
+    // SAFETY: what the server handed over; nothing is owned. Only who judges keys asks with a dirty snapshot, and only
+    // a deferred check for its row by the state that this transaction made.
     unsafe {
-        if (*snapshot).snapshot_type != pg_sys::SnapshotType::SNAPSHOT_DIRTY {
+        let kind = (*snapshot).snapshot_type;
+        if kind != pg_sys::SnapshotType::SNAPSHOT_DIRTY && kind != pg_sys::SnapshotType::SNAPSHOT_SELF {
             return fetch(scan, tid, snapshot, slot, call_again, all_dead);
         }
         let root = *tid;
         let found = fetch(scan, tid, snapshot, slot, call_again, all_dead);
-        if !found {
+        if !found && kind == pg_sys::SnapshotType::SNAPSHOT_DIRTY {
             hook::own_part(|| not_moved_behind((*scan).rel, root).or_raise());
+        }
+        if found && kind == pg_sys::SnapshotType::SNAPSHOT_SELF {
+            hook::own_part(|| unique::look_deferred((*scan).rel, slot).or_raise());
         }
         found
     }

@@ -52,7 +52,7 @@ pub unsafe extern "C-unwind" fn tuple_insert_speculative(
 ) {
     // SAFETY: as above.
     unsafe {
-        hook::own_part(|| unique::look_speculatively(table, slot).or_raise());
+        hook::own_part(|| unique::look_speculatively(table, slot, command).or_raise());
         heap::of_heap(heap::routine().tuple_insert_speculative)(table, slot, command, options, bulk, token);
     }
 }

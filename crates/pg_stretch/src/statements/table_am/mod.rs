@@ -12,6 +12,7 @@ mod cold;
 mod delete;
 mod fetch;
 pub mod heap;
+pub mod home;
 mod index_fetch;
 mod insert;
 mod lock;

@@ -2,12 +2,13 @@
 
 use super::cold::{self, Change};
 use super::heap::{self, of_heap};
+use super::home;
 use crate::cold::identity;
 use crate::cold::row::ColdRow;
 use crate::cold::tombstone::{conflicts, write};
 use crate::pg::error::{OrRaise, Result};
-use crate::pg::hook;
 use crate::pg::missing::datum_image_eq;
+use crate::pg::{hook, raw};
 use crate::statements::unique::{self, Version};
 use pgrx::pg_sys;
 use pgrx::pg_sys::{LockTupleMode, TM_Result};
@@ -60,9 +61,26 @@ pub unsafe extern "C-unwind" fn tuple_update(
                 what: "UPDATE",
             };
             *update_indexes = false;
-            let result = update(&change, slot, failure, mode)?;
-            *update_indexes = result == TM_Result::TM_Ok;
-            Ok(result)
+            let Some(mut home) = home::brought(relation, *tid, command)? else {
+                let result = update(&change, slot, failure, mode)?;
+                *update_indexes = result == TM_Result::TM_Ok;
+                return Ok(result);
+            };
+            let home = &raw mut home;
+            Ok(raw::guarded(|| {
+                tuple_update(
+                    relation,
+                    home,
+                    slot,
+                    command,
+                    snapshot,
+                    crosscheck,
+                    wait,
+                    failure,
+                    mode,
+                    update_indexes,
+                )
+            }))
         })
     }
 }

@@ -7,13 +7,18 @@ use super::order::Order;
 use super::probe::unfit_for_on_conflict;
 use super::range::Range;
 use super::search::{Search, Session, Then};
+use super::skip::is_visible;
 use super::wanted::Wanted;
 use crate::catalog::keys::Key;
+use crate::catalog::snapshot::LATEST;
+use crate::catalog::tables;
 use crate::cold::row::ColdRow;
+use crate::pg::context::Context;
 use crate::pg::error::{Error, Result};
+use crate::pg::gucs::{COLD_WRITES, ColdWrites};
 use crate::pg::missing::datumIsEqual;
 use crate::pg::{names, raw};
-use crate::statements::table_am::heap;
+use crate::statements::table_am::{heap, home};
 use pgrx::pg_sys;
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -43,15 +48,29 @@ pub unsafe fn look_for_many(relation: pg_sys::Relation, slots: &[*mut pg_sys::Tu
     unsafe { look_for(relation, slots, OnHit::Duplicate, || Ok(None)) }
 }
 
-/// The same for INSERT … ON CONFLICT, which asks the heap's indexes first and cannot act on a cold row: ST015 when the
-/// row was cold before the statement began, 40001 when it became cold meanwhile, so that running it again finds it cold
-/// or hot.
+/// The same for INSERT … ON CONFLICT, which asks the heap's indexes first: the cold row comes home, and then core finds
+/// it there and acts on it. Where the statement has no room for that (see `room.rs`), it is ST015 when the row was cold
+/// before the statement began, and 40001 when it became cold meanwhile.
 ///
 /// # Safety
 /// As for [`look`].
-pub unsafe fn look_speculatively(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
+pub unsafe fn look_speculatively(
+    relation: pg_sys::Relation,
+    slot: *mut pg_sys::TupleTableSlot,
+    command: pg_sys::CommandId,
+) -> Result<()> {
+    let has_room = home::shown_command().is_some_and(|shown| shown < command);
     // SAFETY: the caller's promise.
-    unsafe { look_for(relation, &[slot], OnHit::OnConflict, || Ok(None)) }
+    unsafe { look_for(relation, &[slot], OnHit::OnConflict(has_room), || Ok(None)) }
+}
+
+/// For a row whose deferrable keys are checked now: a cold row with one of them comes home, where the check finds it.
+///
+/// # Safety
+/// As for [`look`].
+pub unsafe fn look_deferred(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe { look_for(relation, &[slot], OnHit::Deferred, || Ok(None)) }
 }
 
 /// The same for a hot row that heap has just updated: the version before lies at `before`.
@@ -78,12 +97,16 @@ pub unsafe fn look_changed(
     before: impl Fn() -> Result<Version>,
 ) -> Result<()> {
     let mut old = None;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise. The version's slot outlives what the look itself takes.
     unsafe {
+        let outer = Context::current();
         look_for(relation, &[slot], OnHit::Duplicate, || {
             let version = match old.take() {
                 Some(version) => version,
-                None => before()?,
+                None => {
+                    let _outside = outer.enter();
+                    before()?
+                }
             };
             Ok(Some(old.insert(version).0))
         })
@@ -133,9 +156,12 @@ impl Drop for Version {
 /// What a key of a cold row is to the statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnHit {
+    /// An error, or a matter of the check that comes later: then the row comes home.
     Duplicate,
-    /// A conflict that the statement would act on, were the row hot.
-    OnConflict,
+    /// A conflict that the statement acts on; whether it has room for a row to come home.
+    OnConflict(bool),
+    /// What a check that was deferred is to find; other keys were judged before.
+    Deferred,
 }
 
 unsafe fn look_for(
@@ -156,6 +182,9 @@ unsafe fn look_for(
         unsafe { memory.reset() };
         let _inside = memory.enter();
         for (number, keyed) in keys.iter_mut().enumerate() {
+            if on_hit == OnHit::Deferred && !keyed.key.deferrable {
+                continue;
+            }
             // SAFETY: rows of the table.
             let doubt = unsafe { doubtful(&table, cold, number, keyed, slots)? };
             let Some((values, except)) = doubt else {
@@ -310,7 +339,7 @@ fn ranges(key: &Key, values: &[Option<pg_sys::Datum>]) -> Vec<Range> {
     (0..width).map(range).collect()
 }
 
-/// 23505 when a cold row has one of the keys.
+/// What follows when a cold row has one of the keys: it comes home where core is to meet it, else it is 23505.
 unsafe fn judge(
     relation: pg_sys::Relation,
     table: &Table,
@@ -323,20 +352,47 @@ unsafe fn judge(
     let Some(conditions) = narrow::between(key, &ranges(key, &values)) else {
         return Ok(());
     };
-    let found = {
-        // SAFETY: the relation is open for the whole command.
-        let session = unsafe { Session::begin(&table.info, relation) };
-        let mut search = Search::new(&session, key, Wanted::many(key, values), &conditions, except);
-        if !search.finds(Then::Refuse)? {
-            return Ok(());
+    loop {
+        let (place, found) = {
+            // SAFETY: the relation is open for the whole command.
+            let session = unsafe { Session::begin(&table.info, relation) };
+            let mut search = Search::new(&session, key, Wanted::many(key, values.clone()), &conditions, except);
+            if !search.finds(Then::Refuse)? {
+                return Ok(());
+            }
+            match on_hit {
+                OnHit::OnConflict(false) => return Err(unfit_for_on_conflict(&mut search, key)),
+                OnHit::OnConflict(true) => is_visible(&mut search)?,
+                _ => {}
+            }
+            (search.place(), search.found().to_vec())
+        };
+        let may_come = key.deferrable && COLD_WRITES.get() != ColdWrites::Refuse;
+        if !may_come && !matches!(on_hit, OnHit::OnConflict(_)) {
+            // SAFETY: values of the key, in the role of whoever writes.
+            return Err(unsafe { duplicate(table, key, &found) });
         }
-        if on_hit == OnHit::OnConflict {
-            return Err(unfit_for_on_conflict(&mut search, key));
-        }
-        search.found().to_vec()
-    };
-    // SAFETY: values of the key, in the role of whoever writes.
-    let detail = match unsafe { described(key, &found) } {
+        let Some((segment, row)) = place else {
+            continue;
+        };
+        let Some(segment) = tables::segment_by_id(&segment, LATEST)? else {
+            continue;
+        };
+        let command = home::shown_command().ok_or_else(|| Error::internal("a row comes home without a snapshot"))?;
+        let what = match on_hit {
+            OnHit::OnConflict(_) => "INSERT ... ON CONFLICT",
+            _ => "The check of a deferrable key",
+        };
+        // SAFETY: as above.
+        unsafe { home::bring(relation, segment.number, row, command, what)? };
+        pgrx::check_for_interrupts!();
+    }
+}
+
+/// 23505, as the server words it.
+unsafe fn duplicate(table: &Table, key: &Key, values: &[Option<pg_sys::Datum>]) -> Error {
+    // SAFETY: the caller's promise.
+    let detail = match unsafe { described(key, values) } {
         Some(described) => format!("Key {described} already exists."),
         None => format!(
             "A cold row of table {} has this key.",
@@ -345,7 +401,7 @@ unsafe fn judge(
     };
     // SAFETY: a look-up by OID.
     let name = names::text(unsafe { pg_sys::get_rel_name(key.index) });
-    Err(Error::new(
+    Error::new(
         &errors::KEY_IS_COLD,
         format!("duplicate key value violates unique constraint \"{name}\""),
     )
@@ -354,7 +410,7 @@ unsafe fn judge(
         names::schema(table.info.relation),
         names::bare_relation(table.info.relation),
         &name,
-    ))
+    )
 }
 
 /// A key as the server words it; `None` for a user who may not see it.

@@ -11,13 +11,14 @@ mod new_rows;
 mod order;
 mod probe;
 mod range;
+mod room;
 mod search;
 mod since;
 mod skip;
 mod wanted;
 
 pub use known::forget_sight;
-pub use look::{Version, look, look_after_update, look_changed, look_for_many, look_speculatively};
+pub use look::{Version, look, look_after_update, look_changed, look_deferred, look_for_many, look_speculatively};
 
 use crate::pg::error::{OrRaise, Result};
 use pgrx::prelude::*;

@@ -78,6 +78,8 @@ pub struct Search<'a> {
     except: &'a HashSet<SegmentId>,
     /// The key that was found last, by its first value.
     hit: usize,
+    /// Segment and number of the row that was found last.
+    place: Option<(SegmentId, u32)>,
 }
 
 impl<'a> Search<'a> {
@@ -96,7 +98,13 @@ impl<'a> Search<'a> {
             conditions,
             except,
             hit: 0,
+            place: None,
         }
+    }
+
+    /// Segment and number of the row that was found.
+    pub fn place(&self) -> Option<(SegmentId, u32)> {
+        self.place
     }
 
     /// The key that was found, with `None` for NULL.
@@ -199,7 +207,8 @@ impl<'a> Search<'a> {
                 };
                 if let Some(hit) = hit {
                     self.hit = hit;
-                    return Ok(Some((batch.segment_id, batch.number(row))));
+                    self.place = Some((batch.segment_id, batch.number(row)));
+                    return Ok(self.place);
                 }
             }
         }

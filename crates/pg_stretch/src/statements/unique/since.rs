@@ -28,8 +28,7 @@ use pgrx::pg_sys;
 
 /// What a look saw as committed, and which command looked.
 pub struct Seen {
-    transaction: pg_sys::LocalTransactionId,
-    command: pg_sys::CommandId,
+    command: Command,
     snapshot: pg_sys::SnapshotData,
     /// The snapshot points at both.
     _running: (Vec<pg_sys::TransactionId>, Vec<pg_sys::TransactionId>),
@@ -39,8 +38,8 @@ impl Seen {
     /// A copy of the snapshot. The command's own snapshot, which is older, keeps the versions that it does not see as
     /// deleted.
     pub fn under(snapshot: pg_sys::Snapshot) -> Result<Self> {
-        let (transaction, command) =
-            command().ok_or_else(|| Error::internal("a row is written without an active snapshot"))?;
+        let command =
+            Command::running().ok_or_else(|| Error::internal("a row is written without an active snapshot"))?;
         // SAFETY: a registered snapshot, whose arrays are as long as it says.
         unsafe {
             let mut snapshot = *snapshot;
@@ -53,7 +52,6 @@ impl Seen {
             snapshot.xip = running.as_mut_ptr();
             snapshot.subxip = below.as_mut_ptr();
             Ok(Self {
-                transaction,
                 command,
                 snapshot,
                 _running: (running, below),
@@ -63,7 +61,7 @@ impl Seen {
 
     /// Whether it is that of the command that is under way.
     pub fn is_of_this_command(&self) -> bool {
-        command() == Some((self.transaction, self.command))
+        Command::running() == Some(self.command)
     }
 
     /// Whether the end of a transaction, which has committed by now, came after the look.
@@ -74,13 +72,33 @@ impl Seen {
     }
 }
 
-/// Names the command that is under way: by its transaction, and by what its snapshot sees of that.
-fn command() -> Option<(pg_sys::LocalTransactionId, pg_sys::CommandId)> {
-    // SAFETY: plain getters of a process inside a transaction.
-    unsafe {
-        if !pg_sys::ActiveSnapshotSet() {
-            return None;
+/// Names a command: by its transaction, and by what its snapshot sees of that and of others. Where nothing of this
+/// differs, the snapshot is the same one, or one that was taken before anything ended that the other saw running.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Command {
+    transaction: pg_sys::LocalTransactionId,
+    number: pg_sys::CommandId,
+    xmin: pg_sys::TransactionId,
+    xmax: pg_sys::TransactionId,
+    running: u32,
+}
+
+impl Command {
+    /// The one that is under way.
+    fn running() -> Option<Self> {
+        // SAFETY: plain getters of a process inside a transaction.
+        unsafe {
+            if !pg_sys::ActiveSnapshotSet() {
+                return None;
+            }
+            let snapshot = &*pg_sys::GetActiveSnapshot();
+            Some(Self {
+                transaction: (*pg_sys::MyProc).lxid,
+                number: snapshot.curcid,
+                xmin: snapshot.xmin,
+                xmax: snapshot.xmax,
+                running: snapshot.xcnt,
+            })
         }
-        Some(((*pg_sys::MyProc).lxid, (*pg_sys::GetActiveSnapshot()).curcid))
     }
 }
