@@ -22,7 +22,8 @@ const ROWS: &str = "SELECT n, n, n, 'note' || n, n <= 60 FROM generate_series(1,
 fn on_conflict_acts_on_cold_rows() {
     let (_cluster, _endpoint, db) = twins("one-keys-conflict", COLUMNS, &KEYS, ROWS);
     for statement in [
-        "INSERT INTO {t} VALUES (5, 5, 5, 'new', false) ON CONFLICT (a) DO UPDATE SET n = {t}.n + 100, note = excluded.note",
+        "INSERT INTO {t} VALUES (5, 5, 5, 'new', false)
+            ON CONFLICT (a) DO UPDATE SET n = {t}.n + 100, note = excluded.note",
         "INSERT INTO {t} VALUES (6, 6, 6, 'new6', false) ON CONFLICT (a) DO UPDATE SET n = 0 WHERE false",
         "INSERT INTO {t} VALUES (1007, 7, 7, 'new7', false) ON CONFLICT (b) WHERE n >= 0 DO UPDATE SET note = 'by b'",
         "INSERT INTO {t} VALUES (1008, 1008, 8, 'NOTE8', false) ON CONFLICT (lower(note)) DO UPDATE SET n = -8",
@@ -30,7 +31,8 @@ fn on_conflict_acts_on_cold_rows() {
             ON CONFLICT (a) DO UPDATE SET n = excluded.n + {t}.n, note = excluded.note",
         "INSERT INTO {t} SELECT g, g, g, 'none' || g, false FROM generate_series(1, 120, 7) g ON CONFLICT DO NOTHING",
         "INSERT INTO {t} VALUES (1009, 1009, 9, 'NOTE9', false) ON CONFLICT DO NOTHING",
-        "BEGIN; SAVEPOINT s; INSERT INTO {t} VALUES (10, 0, 0, '', false) ON CONFLICT (a) DO UPDATE SET n = 7; ROLLBACK TO s;
+        "BEGIN; SAVEPOINT s;
+            INSERT INTO {t} VALUES (10, 0, 0, '', false) ON CONFLICT (a) DO UPDATE SET n = 7; ROLLBACK TO s;
             INSERT INTO {t} VALUES (10, 0, 0, '', false) ON CONFLICT (a) DO UPDATE SET n = {t}.n + 1; COMMIT",
         "WITH gone AS (DELETE FROM {t} WHERE a = 11 RETURNING a) INSERT INTO {t} VALUES (12, 0, 0, '', false)
             ON CONFLICT (a) DO UPDATE SET n = 12000",
@@ -62,7 +64,10 @@ fn on_conflict_acts_on_cold_rows() {
     };
     assert_eq!(returned("t"), returned("plain"));
     same(&db);
-    db.sql("CREATE FUNCTION other_key() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.a := NEW.a - 5000; RETURN NEW; END'");
+    db.sql(
+        "CREATE FUNCTION other_key() RETURNS trigger LANGUAGE plpgsql
+         AS 'BEGIN NEW.a := NEW.a - 5000; RETURN NEW; END'",
+    );
     for table in ["t", "plain"] {
         db.sql(&format!(
             "CREATE TRIGGER other_key BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION other_key()"

@@ -85,7 +85,8 @@ fn a_row_that_becomes_cold_between_look_and_check_is_noticed() {
     let outcome = stopped(&cluster, &db, script, || moves(73));
     assert_eq!(outcome.expect_err("a duplicate").code, "40001");
     // A chain of versions in one page, and one over two.
-    other.sql("UPDATE t SET cold = cold WHERE a = 74; UPDATE t SET cold = cold WHERE a = 74; UPDATE t SET b = b + 1 WHERE a = 74");
+    let version = "UPDATE t SET cold = cold WHERE a = 74";
+    other.sql(&format!("{version}; {version}; UPDATE t SET b = b + 1 WHERE a = 74"));
     let outcome = stopped(&cluster, &db, &twice(74), || moves(74));
     assert_eq!(outcome.expect_err("a duplicate").code, "40001");
     // What moved before the look is seen by it, and running it again gives a plain answer.
