@@ -23,6 +23,8 @@ const MAX_TABLES: usize = 1000;
 pub struct Table {
     pub info: Arc<Info>,
     pub keys: RefCell<Vec<Keyed>>,
+    has_keys: bool,
+    pub has_deferrable: bool,
     /// The last column that a key over plain columns has.
     pub last_column: i16,
     seen: RefCell<Option<Rc<Sight>>>,
@@ -76,8 +78,7 @@ pub unsafe fn table(relation: pg_sys::Relation) -> Result<Option<Rc<Table>>> {
         // SAFETY: the caller's promise.
         None => unsafe { learn(relation, info)? },
     };
-    let has_keys = !table.keys.borrow().is_empty();
-    Ok(has_keys.then_some(table))
+    Ok(table.has_keys.then_some(table))
 }
 
 unsafe fn learn(relation: pg_sys::Relation, info: Arc<Info>) -> Result<Rc<Table>> {
@@ -98,6 +99,8 @@ unsafe fn learn(relation: pg_sys::Relation, info: Arc<Info>) -> Result<Rc<Table>
             .max();
         Rc::new(Table {
             last_column: last_column.unwrap_or(0),
+            has_keys: !keys.is_empty(),
+            has_deferrable: keys.iter().any(|key| key.deferrable),
             keys: RefCell::new(keys.into_iter().map(keyed).collect()),
             info,
             seen: RefCell::new(None),

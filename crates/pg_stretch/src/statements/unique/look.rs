@@ -174,6 +174,13 @@ unsafe fn look_for(
     let Some(table) = (unsafe { known::table(relation)? }) else {
         return Ok(());
     };
+    if on_hit == OnHit::Deferred && !table.has_deferrable {
+        return Ok(());
+    }
+    // A row that comes home is nobody's new row: whoever brings it has looked.
+    if on_hit == OnHit::Deferred && table.keys.try_borrow_mut().is_err() {
+        return Ok(());
+    }
     let sight = table.sight()?;
     if let Some(cold) = &sight.cold {
         let mut keys = table.keys.borrow_mut();
