@@ -103,13 +103,14 @@ fn deferrable_keys_meet_cold_rows() {
         "BEGIN; INSERT INTO {t} VALUES (8, 1008, 0, '', false); UPDATE {t} SET a = 1008 WHERE b = 8; COMMIT",
         "UPDATE {t} SET b = b + 1",
         "UPDATE {t} SET a = a + 1, note = note || '+'",
-        "UPDATE {t} SET b = 200 - b WHERE b < 150",
+        "UPDATE {t} SET b = 102 - b WHERE b < 150",
         "BEGIN; INSERT INTO {t} VALUES (20, 2020, 0, '', false); ROLLBACK",
     ] {
         succeeds(&db, statement);
         same(&db);
     }
-    make_cold(&db, 40);
+    // By now a row has n + 1 for a and 101 - n for b.
+    make_cold(&db, 80);
     for statement in [
         "INSERT INTO {t} VALUES (7000, 40, 0, '', false)",
         "INSERT INTO {t} VALUES (30, 7000, 0, '', false)",
@@ -122,8 +123,8 @@ fn deferrable_keys_meet_cold_rows() {
     }
     // A duplicate that was hot when the row came, and is cold when it is checked.
     let other = cluster.connect("postgres");
-    db.sql("BEGIN; INSERT INTO t VALUES (95, 7095, 0, '', false)");
-    other.sql("UPDATE t SET cold = true WHERE b = 105 OR a = 95");
+    db.sql("BEGIN; INSERT INTO t VALUES (15, 7015, 0, '', false)");
+    other.sql("UPDATE t SET cold = true WHERE b = 87");
     other.sql("SELECT stretch.drain('t')");
     other.sql("VACUUM t");
     db.fails("COMMIT", "23505");
