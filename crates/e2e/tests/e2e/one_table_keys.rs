@@ -46,7 +46,11 @@ fn alike(db: &Client, statement: &str) -> String {
         Ok(()) => ("ok".to_owned(), String::new()),
         Err(error) => (
             error.code,
-            format!("{}: {}", error.message.replace(table, "{t}"), error.detail),
+            format!(
+                "{}: {}",
+                error.message.replace(&format!("\"{table}_"), "\""),
+                error.detail
+            ),
         ),
     };
     let (stretched, plain) = (run("t"), run("plain"));
@@ -181,7 +185,7 @@ fn detail_names_the_key_to_who_may_see_it() {
     db.sql("CREATE ROLE writer LOGIN; GRANT INSERT ON t TO writer");
     let writer = cluster.connect_as("writer", "postgres");
     let error = writer.fails("INSERT INTO t VALUES (7, 'x', false)", "23505");
-    assert_eq!(error.detail, "A cold row of table t has this key.");
+    assert_eq!(error.detail, "A cold row of table public.t has this key.");
     db.sql("ALTER INDEX t_b RENAME TO renamed");
     let error = db.fails("INSERT INTO t VALUES (700, 'B7', false)", "23505");
     assert!(error.message.contains("\"renamed\""), "{error}");

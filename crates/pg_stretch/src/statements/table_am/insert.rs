@@ -67,7 +67,7 @@ pub unsafe extern "C-unwind" fn tuple_complete_speculative(
 ) {
     // SAFETY: as above.
     unsafe {
-        hook::own_part(|| unique::forget_sight((*table).rd_id));
+        hook::own_part(|| unique::judged((*table).rd_id));
         heap::of_heap(heap::routine().tuple_complete_speculative)(table, slot, token, succeeded);
     }
 }

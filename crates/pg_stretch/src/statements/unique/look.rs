@@ -6,6 +6,7 @@ use super::narrow;
 use super::order::Order;
 use super::probe::unfit_for_on_conflict;
 use super::range::Range;
+use super::room;
 use super::search::{Search, Session, Then};
 use super::skip::is_visible;
 use super::wanted::Wanted;
@@ -36,7 +37,7 @@ type Values = Vec<Option<pg_sys::Datum>>;
 /// The relation is open and locked for writing, the slots hold rows of it, and the command's snapshot is active.
 pub unsafe fn look(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
     // SAFETY: the caller's promise.
-    unsafe { look_for(relation, &[slot], OnHit::Duplicate, || Ok(None)) }
+    unsafe { look_for(relation, &[slot], OnHit::Duplicate, || Ok(None)).map(drop) }
 }
 
 /// The same for the new rows of one call.
@@ -45,7 +46,7 @@ pub unsafe fn look(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSlot
 /// As for [`look`].
 pub unsafe fn look_for_many(relation: pg_sys::Relation, slots: &[*mut pg_sys::TupleTableSlot]) -> Result<()> {
     // SAFETY: the caller's promise.
-    unsafe { look_for(relation, slots, OnHit::Duplicate, || Ok(None)) }
+    unsafe { look_for(relation, slots, OnHit::Duplicate, || Ok(None)).map(drop) }
 }
 
 /// The same for INSERT … ON CONFLICT, which asks the heap's indexes first: the cold row comes home, and then core finds
@@ -59,9 +60,17 @@ pub unsafe fn look_speculatively(
     slot: *mut pg_sys::TupleTableSlot,
     command: pg_sys::CommandId,
 ) -> Result<()> {
-    let has_room = home::shown_command().is_some_and(|shown| shown < command);
     // SAFETY: the caller's promise.
-    unsafe { look_for(relation, &[slot], OnHit::OnConflict(has_room), || Ok(None)) }
+    unsafe {
+        let oid = (*relation).rd_id;
+        let has_room = home::shown_command().is_some_and(|shown| shown < command);
+        let arbiters = room::arbiters(oid).filter(|_| has_room);
+        if look_for(relation, &[slot], OnHit::OnConflict(arbiters.as_deref()), || Ok(None))? {
+            // Without any, all indexes that could object are asked as those of ON CONFLICT.
+            room::ask_only(oid, arbiters.as_deref().filter(|arbiters| !arbiters.is_empty()));
+        }
+        Ok(())
+    }
 }
 
 /// For a row whose deferrable keys are checked now: a cold row with one of them comes home, where the check finds it.
@@ -70,7 +79,7 @@ pub unsafe fn look_speculatively(
 /// As for [`look`].
 pub unsafe fn look_deferred(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
     // SAFETY: the caller's promise.
-    unsafe { look_for(relation, &[slot], OnHit::Deferred, || Ok(None)) }
+    unsafe { look_for(relation, &[slot], OnHit::Deferred, || Ok(None)).map(drop) }
 }
 
 /// The same for a hot row that heap has just updated: the version before lies at `before`.
@@ -110,6 +119,7 @@ pub unsafe fn look_changed(
             };
             Ok(Some(old.insert(version).0))
         })
+        .map(drop)
     }
 }
 
@@ -155,31 +165,46 @@ impl Drop for Version {
 
 /// What a key of a cold row is to the statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum OnHit {
+enum OnHit<'a> {
     /// An error, or a matter of the check that comes later: then the row comes home.
     Duplicate,
-    /// A conflict that the statement acts on; whether it has room for a row to come home.
-    OnConflict(bool),
+    /// A conflict that the statement acts on where the key is that of one of these indexes, for which the row comes
+    /// home; without any where the key is checked at once. `None` where a row cannot come home.
+    OnConflict(Option<&'a [pg_sys::Oid]>),
     /// What a check that was deferred is to find; other keys were judged before.
     Deferred,
 }
 
+impl OnHit<'_> {
+    /// Whether the key is one of those that it is about.
+    fn is_for(self, key: &Key) -> bool {
+        match self {
+            Self::Duplicate => true,
+            Self::OnConflict(Some(arbiters)) if !arbiters.is_empty() => arbiters.contains(&key.index),
+            Self::OnConflict(_) => !key.deferrable,
+            Self::Deferred => key.deferrable,
+        }
+    }
+}
+
+/// Looks at all keys, first at those of ON CONFLICT. True when a cold row came home for one of these: the others are then
+/// nobody's business, for the new row will not be inserted.
 unsafe fn look_for(
     relation: pg_sys::Relation,
     slots: &[*mut pg_sys::TupleTableSlot],
     on_hit: OnHit,
     mut old: impl FnMut() -> Result<Option<*mut pg_sys::TupleTableSlot>>,
-) -> Result<()> {
+) -> Result<bool> {
     // SAFETY: the caller's promise.
     let Some(table) = (unsafe { known::table(relation)? }) else {
-        return Ok(());
+        return Ok(false);
     };
     if on_hit == OnHit::Deferred && !table.has_deferrable {
-        return Ok(());
+        return Ok(false);
     }
     // A row that comes home is nobody's new row: whoever brings it has looked.
     if on_hit == OnHit::Deferred && table.keys.try_borrow_mut().is_err() {
-        return Ok(());
+        return Ok(false);
     }
     let sight = table.sight()?;
     if let Some(cold) = &sight.cold {
@@ -188,10 +213,15 @@ unsafe fn look_for(
         // SAFETY: nothing of the look before is left there.
         unsafe { memory.reset() };
         let _inside = memory.enter();
-        for (number, keyed) in keys.iter_mut().enumerate() {
-            if on_hit == OnHit::Deferred && !keyed.key.deferrable {
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        order.sort_by_key(|number| !on_hit.is_for(&keys[*number].key));
+        for number in order {
+            let keyed = &mut keys[number];
+            let is_for = on_hit.is_for(&keyed.key);
+            if on_hit == OnHit::Deferred && !is_for {
                 continue;
             }
+            let on_hit = if is_for { on_hit } else { OnHit::Duplicate };
             // SAFETY: rows of the table.
             let doubt = unsafe { doubtful(&table, cold, number, keyed, slots)? };
             let Some((values, except)) = doubt else {
@@ -204,10 +234,13 @@ unsafe fn look_for(
                 continue;
             }
             // SAFETY: the caller's promise.
-            unsafe { judge(relation, &table, keyed, values, &except, on_hit)? };
+            let came = unsafe { judge(relation, &table, keyed, values, &except, on_hit)? };
+            if came && matches!(on_hit, OnHit::OnConflict(_)) {
+                return Ok(true);
+            }
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The keys that a cold row may have, by what is known without reading one, and the segments where none of them is;
@@ -346,7 +379,8 @@ fn ranges(key: &Key, values: &[Option<pg_sys::Datum>]) -> Vec<Range> {
     (0..width).map(range).collect()
 }
 
-/// What follows when a cold row has one of the keys: it comes home where core is to meet it, else it is 23505.
+/// What follows when a cold row has one of the keys: it comes home where core is to meet it, which gives true, else it
+/// is 23505.
 unsafe fn judge(
     relation: pg_sys::Relation,
     table: &Table,
@@ -354,22 +388,23 @@ unsafe fn judge(
     values: Values,
     except: &HashSet<SegmentId>,
     on_hit: OnHit,
-) -> Result<()> {
+) -> Result<bool> {
     let key = &keyed.key;
     let Some(conditions) = narrow::between(key, &ranges(key, &values)) else {
-        return Ok(());
+        return Ok(false);
     };
+    let mut came = false;
     loop {
         let (place, found) = {
             // SAFETY: the relation is open for the whole command.
             let session = unsafe { Session::begin(&table.info, relation) };
             let mut search = Search::new(&session, key, Wanted::many(key, values.clone()), &conditions, except);
             if !search.finds(Then::Refuse)? {
-                return Ok(());
+                return Ok(came);
             }
             match on_hit {
-                OnHit::OnConflict(false) => return Err(unfit_for_on_conflict(&mut search, key)),
-                OnHit::OnConflict(true) => is_visible(&mut search)?,
+                OnHit::OnConflict(None) => return Err(unfit_for_on_conflict(&mut search, key)),
+                OnHit::OnConflict(Some(_)) => is_visible(&mut search)?,
                 _ => {}
             }
             (search.place(), search.found().to_vec())
@@ -391,7 +426,7 @@ unsafe fn judge(
             _ => "The check of a deferrable key",
         };
         // SAFETY: as above.
-        unsafe { home::bring(relation, segment.number, row, command, what)? };
+        came |= unsafe { home::bring(relation, segment.number, row, command, what)? };
         pgrx::check_for_interrupts!();
     }
 }

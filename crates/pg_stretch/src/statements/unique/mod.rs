@@ -17,11 +17,17 @@ mod since;
 mod skip;
 mod wanted;
 
-pub use known::forget_sight;
 pub use look::{Version, look, look_after_update, look_changed, look_deferred, look_for_many, look_speculatively};
 
 use crate::pg::error::{OrRaise, Result};
 use pgrx::prelude::*;
+
+/// After a row of INSERT … ON CONFLICT was judged: the next one's keys are first looked for in the indexes, all of them,
+/// and only then on the cold side. What was seen of that for this row says nothing then.
+pub fn judged(relation: pg_sys::Oid) {
+    known::forget_sight(relation);
+    room::ask_only(relation, None);
+}
 
 /// Whether a row of the table became cold by a transaction that committed after the running command's last look at its
 /// cold side.
