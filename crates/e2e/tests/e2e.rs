@@ -42,6 +42,8 @@ mod migration;
 mod neighbours;
 #[path = "e2e/one_table_keys.rs"]
 mod one_table_keys;
+#[path = "e2e/one_table_rows.rs"]
+mod one_table_rows;
 #[path = "e2e/operation.rs"]
 mod operation;
 #[path = "e2e/pitr.rs"]

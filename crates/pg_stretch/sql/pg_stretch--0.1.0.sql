@@ -88,7 +88,7 @@ CREATE TABLE stretch.segment (
     retired_at          timestamptz,
     retired_lsn         pg_lsn,
     retired             boolean     NOT NULL DEFAULT false,
-    -- Without a default, as nothing could be right for a segment: no release has been without the column.
+    -- No default could be right. The rule above allows it because no release has been without the column.
     number              integer     NOT NULL
 );
 CREATE UNIQUE INDEX segment_number ON stretch.segment (table_id, number);

@@ -45,7 +45,8 @@ pub enum Escalation {
 }
 
 impl Strength {
-    const ALL: [Self; 4] = [Self::KeyShare, Self::Share, Self::NoKeyUpdate, Self::Update];
+    /// All of them, the weakest first.
+    pub const ALL: [Self; 4] = [Self::KeyShare, Self::Share, Self::NoKeyUpdate, Self::Update];
 
     /// The lock on the row: the modes that heap uses for rows, whose conflicts are those of row locks.
     pub fn row(self) -> Mode {

@@ -1,9 +1,11 @@
 //! Migration beside writers: a row is in exactly one place, whoever holds it.
 
 use crate::twins::StopAtEnd;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use testkit::setup::{drain, enable_database, enable_table};
-use testkit::{Cluster, Endpoint, PATIENCE, wait_until};
+use stretch_core::manifest::{LiveSegment, Totals};
+use testkit::setup::{drain, enable_database, enable_table, purge, reauthorize};
+use testkit::{Client, Cluster, Endpoint, PATIENCE, wait_until};
 
 /// Pauses of `after_a_pause_no_batch_commits`.
 const ROUNDS: u32 = 12;
@@ -148,4 +150,139 @@ fn a_filter_that_fails_on_some_rows_moves_the_others() {
     db.sql("SELECT stretch.drain('t')");
     assert!(db.notices().iter().all(|notice| notice.severity != "WARNING"));
     assert_eq!(db.int(&format!("SELECT count(*) FROM ONLY t WHERE {wanted}")), 0);
+}
+
+/// Segments that one table can have in its life.
+const SEGMENT_NUMBERS: i64 = 8_319_999;
+
+/// Lines of segment, row and identity: the living cold rows of `t`.
+fn identities(db: &Client) -> BTreeSet<String> {
+    db.lines("SELECT unnest(identities('t'))").into_iter().collect()
+}
+
+/// Numbers of the segments of `t` in the order in which they came.
+fn numbers(db: &Client) -> Vec<String> {
+    db.lines("SELECT number FROM stretch.segment ORDER BY migrated_at")
+}
+
+/// One more segment, of the rows `from` to `to`.
+fn segment(db: &Client, from: i64, to: i64) {
+    db.sql(&format!("INSERT INTO t SELECT generate_series({from}, {to})"));
+    assert_eq!(drain(db, "t"), to - from + 1);
+}
+
+/// Takes a segment out of the table, as only a table that leaves does today.
+fn retire(db: &Client, number: i64) {
+    let hex = |text: &str| -> Vec<u8> {
+        let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
+        (0..text.len()).step_by(2).map(digit).collect()
+    };
+    let of = &db.rows(&format!(
+        "SELECT segment_id, row_count, encode(sha256, 'hex'), segments, row_total, encode(digest, 'hex')
+         FROM stretch.segment JOIN stretch.manifest USING (table_id) WHERE number = {number} AND NOT retired"
+    ))[0];
+    let text = |at: usize| of[at].clone().expect("not NULL");
+    let gone = LiveSegment {
+        segment_id: text(0).parse().expect("an id"),
+        row_count: text(1).parse().expect("a number"),
+        sha256: hex(&text(2)).try_into().expect("32 bytes"),
+    };
+    let (segments, rows) = (text(3).parse().expect("a number"), text(4).parse().expect("a number"));
+    let totals = Totals::stored(segments, rows, &hex(&text(5))).expect("a manifest");
+    let left = totals.remove(&gone).expect("it was in the manifest");
+    let digest: String = left.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    db.sql(&format!(
+        "BEGIN;
+         UPDATE stretch.segment SET retired = true WHERE number = {number};
+         UPDATE stretch.manifest SET manifest_id = gen_random_uuid(), segments = {}, row_total = {},
+             digest = decode('{digest}', 'hex');
+         COMMIT",
+        left.segments, left.rows
+    ));
+}
+
+/// What stands for a cold row in a plan does not depend on which segments there are beside its own.
+#[test]
+fn a_cold_row_keeps_its_identity() {
+    let cluster = Cluster::builder("migration-identity")
+        .conf("stretch.naptime", "100ms")
+        .conf("stretch_test.moves_when_asked_only", "on")
+        .start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    db.sql(
+        "CREATE FUNCTION identities(regclass) RETURNS text[] LANGUAGE c STRICT AS '$libdir/pg_stretch', \
+         'stretch_test_identities_wrapper';
+         CREATE TABLE t (id bigint PRIMARY KEY)",
+    );
+    enable_table(&db, "t", "id <= 1000");
+    segment(&db, 1, 30);
+    let mut all = identities(&db);
+    assert_eq!(all.len(), 30);
+    let old = cluster.connect("postgres");
+    old.sql("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    assert_eq!(identities(&old), all);
+
+    // Segments that come change no row that is there, under no snapshot.
+    for (from, to) in [(31, 50), (51, 55), (56, 95)] {
+        segment(&db, from, to);
+        let now = identities(&db);
+        assert_eq!(now.difference(&all).count() as i64, to - from + 1);
+        assert!(now.is_superset(&all), "{all:?}\n{now:?}");
+        all = now;
+    }
+    assert_eq!(numbers(&db), ["0", "1", "2", "3"]);
+    assert_eq!(identities(&old).len(), 30);
+    assert!(identities(&old).is_subset(&all));
+    let places: BTreeSet<_> = all.iter().filter_map(|line| line.rsplit(' ').next()).collect();
+    assert_eq!(places.len(), all.len(), "no two rows have one identity");
+
+    // Nor do those that go, and the number of one that is gone is not given again.
+    for number in [0, 3] {
+        let id = db.text(&format!(
+            "SELECT segment_id FROM stretch.segment WHERE number = {number}"
+        ));
+        retire(&db, number);
+        all.retain(|line| !line.starts_with(&id));
+        assert_eq!(identities(&db), all);
+    }
+    assert_eq!(identities(&old).len(), 30, "the old snapshot has them yet");
+    old.sql("COMMIT");
+    segment(&db, 101, 110);
+    assert_eq!(numbers(&db), ["0", "1", "2", "3", "4"]);
+    assert!(identities(&db).is_superset(&all));
+
+    // Statements find the rows that they mean.
+    let before = identities(&db);
+    db.sql("DELETE FROM t WHERE id IN (33, 52); UPDATE t SET id = 2000 WHERE id = 105");
+    let left = identities(&db);
+    assert_eq!((before.len(), left.len()), (35, 32));
+    assert!(left.is_subset(&before));
+    assert_eq!(db.lines("SELECT count(*), sum(id) FROM t"), ["33|3940"]);
+
+    // A dump takes numbers and counter along.
+    purge(&db, "t");
+    let dump = cluster.pg_dump("postgres", &["--format=custom"]);
+    cluster.create_database("there");
+    cluster.pg_restore("there", &[], &dump);
+    let there = cluster.connect("there");
+    reauthorize(&there);
+    assert_eq!(identities(&there), left);
+    segment(&there, 201, 210);
+    assert_eq!(numbers(&there), ["0", "1", "2", "3", "4", "5"]);
+    assert!(identities(&there).is_superset(&left));
+
+    // The last number of all, and none after it.
+    db.sql(&format!(
+        "UPDATE stretch.manifest SET next_segment_number = {}",
+        SEGMENT_NUMBERS - 1
+    ));
+    segment(&db, 301, 310);
+    assert_eq!(identities(&db).difference(&left).count(), 10);
+    db.sql("DELETE FROM t WHERE id = 305; INSERT INTO t VALUES (311)");
+    let error = db.fails("SELECT stretch.migrate('t')", "55000");
+    assert!(error.message.contains("8319999 numbers"), "{error}");
+    assert_eq!(db.lines("SELECT count(*) FROM t WHERE id BETWEEN 301 AND 311"), ["10"]);
+    assert_eq!(db.lines("SELECT id FROM ONLY t WHERE id BETWEEN 301 AND 311"), ["311"]);
 }

@@ -2,6 +2,7 @@
 
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
+use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::{BranchId, DbId, ManifestId, Nonce, SegmentId, TableId};
 use stretch_core::manifest::{ManifestError, Totals};
 use stretch_core::state::{MigrationState, QueryMode};
@@ -105,6 +106,15 @@ pub struct Tombstone {
     pub command: pg_sys::CommandId,
     /// Where the new version of an updated row went.
     pub home: Option<pg_sys::ItemPointerData>,
+}
+
+/// A row of `stretch.tombstone` that stands for many dead rows.
+pub struct Bitmap {
+    pub rows: DeadRows,
+    /// The transaction that wrote this version of it.
+    pub writer: pg_sys::TransactionId,
+    /// Where this version lies.
+    pub place: (u32, u16),
 }
 
 /// `stretch.segment`.

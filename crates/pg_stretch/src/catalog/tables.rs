@@ -2,8 +2,10 @@
 
 use super::rows::*;
 use super::scan::{Key, KeyValue, Row, scan};
+use super::snapshot::LATEST;
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;
+use std::rc::Rc;
 use std::str::FromStr;
 use stretch_core::columns::{
     Column, awaited, binding, database, manifest, segment, segment_detail, staged_chunk, stretched_table, tombstone,
@@ -403,17 +405,25 @@ pub fn tombstone(segment: &SegmentId, row: u32, snapshot: pg_sys::Snapshot) -> R
     )
 }
 
-/// The bitmap of a segment's dead rows, and who wrote it last.
-pub fn written_bitmap(
-    segment: &SegmentId,
-    snapshot: pg_sys::Snapshot,
-) -> Result<Option<(DeadRows, pg_sys::TransactionId)>> {
+/// The bitmap of a segment's dead rows and its version; `known` again where that is still the version.
+pub fn newer_bitmap(segment: &SegmentId, known: Option<&Rc<Bitmap>>) -> Result<Option<Rc<Bitmap>>> {
     one(
         c"tombstone",
         c"tombstone_pkey",
         &tombstone_key(segment, BITMAP_ROW),
-        snapshot,
-        |row| Ok((bitmap_of(segment, row)?, row.xmin())),
+        LATEST,
+        |row| {
+            let (block, offset) = pgrx::itemptr::item_pointer_get_both(row.tid());
+            let (writer, place) = (row.xmin(), (block, offset));
+            match known.filter(|known| (known.writer, known.place) == (writer, place)) {
+                Some(known) => Ok(known.clone()),
+                None => Ok(Rc::new(Bitmap {
+                    rows: bitmap_of(segment, row)?,
+                    writer,
+                    place,
+                })),
+            }
+        },
     )
 }
 

@@ -6,7 +6,8 @@ use super::counters::Counters;
 use super::damage::damaged;
 use super::fetch::{Fetcher, Want};
 use super::reader::{Ask, Reader};
-use super::tombstone::conflicts;
+use super::tombstone::{conflicts, kept};
+use super::turns::Turns;
 use crate::catalog::rows::Segment;
 use crate::catalog::tables;
 use crate::pg::error::{Error, Result};
@@ -14,6 +15,7 @@ use crate::pg::names;
 use arrow_array::ArrayRef;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::atomic::AtomicU64;
 use stretch_columns::stored::Reading;
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::SegmentId;
@@ -63,6 +65,8 @@ pub struct Batches {
     open: Vec<Open>,
     fetcher: Fetcher,
     next: usize,
+    /// Where processes of a parallel query share what is to be read.
+    turns: Option<Turns>,
 }
 
 impl Reader {
@@ -99,39 +103,68 @@ impl Reader {
             open,
             fetcher: Fetcher::new(self.clone(), segments, wants),
             next: 0,
+            turns: None,
         }
     }
 }
 
 impl Batches {
+    /// Shares them with the other processes of a parallel query, which count by `next` what they took.
+    ///
+    /// # Safety
+    /// The counter lives as long as the batches.
+    pub unsafe fn share(&mut self, next: *const AtomicU64) -> Result<()> {
+        let numbers = self.reader.segments()?.iter().map(|segment| segment.number).collect();
+        // SAFETY: the caller's promise.
+        self.turns = Some(unsafe { Turns::new(next, numbers) });
+        Ok(())
+    }
+
     /// The next row group with living rows; `None` at the end.
     pub fn next(&mut self, counters: &mut Counters) -> Result<Option<Batch>> {
-        while !self.is_done() {
+        while let Some((number, end)) = self.take() {
             pgrx::check_for_interrupts!();
-            let number = self.next;
-            self.next += 1;
-            if let Some(batch) = self.batch(number, counters)? {
+            if let Some(batch) = self.batch(number, end, counters)? {
                 return Ok(Some(batch));
             }
         }
         Ok(None)
     }
 
-    /// Whether the last row group was asked for.
-    pub fn is_done(&self) -> bool {
-        self.next >= self.fetcher.wants().len()
+    /// The next row group to read, and the end of those that this process will read after it.
+    fn take(&mut self) -> Option<(usize, usize)> {
+        let wants = self.fetcher.wants();
+        let Some(turns) = &mut self.turns else {
+            let number = self.next;
+            self.next += 1;
+            return (number < wants.len()).then_some((number, wants.len()));
+        };
+        let fetcher = &self.fetcher;
+        turns.take(|segment| {
+            let before = |want: &Want, number: u32| fetcher.segment(want.segment).number < number;
+            let start = wants.partition_point(|want| before(want, segment));
+            start..wants.partition_point(|want| before(want, segment + 1))
+        })
     }
 
-    /// The one row group that these batches consist of; `None` when they are none or more.
+    /// Whether the last row group was asked for.
+    pub fn is_done(&self) -> bool {
+        match &self.turns {
+            Some(turns) => turns.is_done(),
+            None => self.next >= self.fetcher.wants().len(),
+        }
+    }
+
+    /// The one row group that these batches consist of; `None` when they are none or more, or shared.
     pub fn single(&self) -> Option<(SegmentId, usize)> {
         match self.fetcher.wants() {
-            [want] => Some((self.fetcher.segment(want.segment).segment_id, want.row_group)),
+            [want] if self.turns.is_none() => Some((self.fetcher.segment(want.segment).segment_id, want.row_group)),
             _ => None,
         }
     }
 
     /// `None` when all its rows are dead.
-    fn batch(&mut self, number: usize, counters: &mut Counters) -> Result<Option<Batch>> {
+    fn batch(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<Option<Batch>> {
         let want = &self.fetcher.wants()[number];
         let (index, row_group) = (want.segment, want.row_group);
         self.reach(index, counters)?;
@@ -145,7 +178,7 @@ impl Batches {
         if dead.len() == rows as usize {
             return Ok(None);
         }
-        let chunks = self.fetcher.get(number, counters)?;
+        let chunks = self.fetcher.get(number, end, counters)?;
         counters.row_groups += 1;
         let segment = self.fetcher.segment(index);
         let arrays = open
@@ -173,6 +206,8 @@ impl Batches {
         if self.reader.purpose.marks_reads() {
             conflicts::reads(self.reader.table.child, &id, self.reader.snapshot);
         }
+        // SAFETY: whoever opened the reader holds the snapshot.
+        unsafe { kept::show(self.reader.snapshot)? };
         let dead = tables::dead_rows(&id, self.reader.snapshot)?;
         counters.tombstones += dead.len();
         self.open[index].dead = Some(dead);

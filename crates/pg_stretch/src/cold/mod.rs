@@ -20,5 +20,6 @@ pub mod row_lock;
 pub mod segments;
 pub mod side;
 pub mod tombstone;
+mod turns;
 pub mod values;
 pub mod whole;

@@ -9,10 +9,9 @@ use super::identity;
 use super::reader::{Reader, refuse_disabled};
 use super::segments;
 use super::side::Side;
-use super::tombstone::conflicts;
+use super::tombstone::{conflicts, kept};
 use super::values::Maker;
 use crate::catalog::rows::Segment;
-use crate::catalog::snapshot::Latest;
 use crate::catalog::tables;
 use crate::pg::context::OwnContext;
 use crate::pg::error::{Error, Result};
@@ -78,6 +77,8 @@ impl ColdRow {
         };
         let id = found.segment()?.segment_id;
         conflicts::reads(found.side.table.child, &id, snapshot);
+        // SAFETY: the caller's promise.
+        unsafe { kept::show(snapshot)? };
         Ok((!tables::is_dead(&id, found.row, snapshot)?).then_some(found))
     }
 
@@ -109,19 +110,16 @@ impl ColdRow {
     /// bytes are on the endpoint alone, which may not be asked.
     ///
     /// # Safety
-    /// The slot has the relation's columns; the caller holds the snapshot, and asks for the newest state by none.
+    /// The slot has the relation's columns; the caller holds the snapshot under which the catalog is read, or gives null
+    /// for the newest state.
     pub unsafe fn store(
         &self,
         relation: pg_sys::Relation,
-        snapshot: Option<pg_sys::Snapshot>,
+        snapshot: pg_sys::Snapshot,
         purpose: Purpose,
         slot: *mut pg_sys::TupleTableSlot,
     ) -> Result<bool> {
         refuse_disabled(purpose, self.side.table.relation)?;
-        let latest = snapshot.is_none().then(Latest::take);
-        let snapshot = snapshot
-            .or(latest.as_ref().map(Latest::get))
-            .unwrap_or(std::ptr::null_mut());
         let segment = self.segment()?;
         if !purpose.may_ask_endpoint() && !tables::is_staged(&segment.segment_id, snapshot)? {
             return Ok(false);
@@ -140,7 +138,7 @@ impl ColdRow {
 
     fn read(&self, reader: &SegmentReader, at: usize, snapshot: pg_sys::Snapshot, purpose: Purpose) -> Result<Group> {
         let (segment, table) = (self.segment()?, &self.side.table);
-        // SAFETY: the snapshot outlives this function, and so the engine.
+        // SAFETY: the caller holds the snapshot, and the engine goes with this function.
         let engine = Rc::new(unsafe { Reader::open(table.clone(), Vec::new(), snapshot, purpose)? });
         let columns: Vec<usize> = (0..reader.detail().columns.len()).collect();
         let want = Want {
@@ -149,7 +147,7 @@ impl ColdRow {
             ranges: columns.iter().map(|column| range(reader, at, *column)).collect(),
         };
         let mut fetcher = Fetcher::new(engine, vec![segment.clone()], vec![want]);
-        let chunks = fetcher.get(0, &mut Counters::default())?;
+        let chunks = fetcher.get(0, 1, &mut Counters::default())?;
         let arrays = reader
             .decode_row_group(at, &columns, &chunks)
             .map_err(|error| damaged(&error, segment, reader, at, &names::relation(table.relation)))?;

@@ -92,9 +92,16 @@ unsafe fn granted(
     let tag = |of: ItemPointer| tag(relation, of);
     let segment = tag(identity::whole_segment(number)?);
     let key = (relation.rd_id, number);
-    let rows = counted(key);
-    if rows >= MANY_ROWS && strength.covered_by().any(|mode| is_held(&segment, mode)) {
-        return Ok(true);
+    let mut rows = counted(key);
+    if rows >= MANY_ROWS {
+        if strength.covered_by().any(|mode| is_held(&segment, mode)) {
+            return Ok(true);
+        }
+        if !Strength::ALL.iter().any(|any| is_held(&segment, any.intent())) {
+            // All of them went with a savepoint: whoever has a row has had the segment before.
+            forget(key);
+            rows = 0;
+        }
     }
     if !acquire(&segment, strength.intent(), waits) {
         return Ok(false);
@@ -146,6 +153,10 @@ fn counted(key: (pg_sys::Oid, u32)) -> u32 {
         }
         locked.rows.get(&key).copied().unwrap_or_default()
     })
+}
+
+fn forget(key: (pg_sys::Oid, u32)) {
+    LOCKED.with_borrow_mut(|locked| locked.rows.remove(&key));
 }
 
 fn count(key: (pg_sys::Oid, u32)) {

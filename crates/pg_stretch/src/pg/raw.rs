@@ -17,6 +17,7 @@ unsafe extern "C-unwind" {
         slot: *mut pg_sys::TupleTableSlot,
     ) -> bool;
     pub fn slot_getsomeattrs_int(slot: *mut pg_sys::TupleTableSlot, columns: i32);
+    pub fn tuplesort_puttupleslot(sort: *mut pg_sys::Tuplesortstate, slot: *mut pg_sys::TupleTableSlot);
     pub fn FunctionCall2Coll(
         function: *mut pg_sys::FmgrInfo,
         collation: pg_sys::Oid,

@@ -2,6 +2,7 @@
 //! learn whether the statement is an INSERT … ON CONFLICT, to which a cold key is not a duplicate but a row that it
 //! cannot update or skip (F28, design §4).
 
+use crate::cold::tombstone::kept;
 use crate::pg::error::OrRaise;
 use crate::pg::{hook, list, raw};
 use pgrx::pg_sys;
@@ -42,11 +43,12 @@ unsafe extern "C-unwind" fn finish(query: *mut pg_sys::QueryDesc) {
     unsafe {
         let next = PREVIOUS.unwrap_or(hook::standard_ExecutorFinish);
         let on_conflict = has_on_conflict((*query).plannedstmt);
-        if on_conflict == ON_CONFLICT.get() && !may_kill_cold_rows((*query).estate) {
+        if on_conflict == ON_CONFLICT.get() && !may_kill_cold_rows((*query).estate) && !may_keep(query) {
             return next(query);
         }
         hook::own_part(|| {
             let _ending = super::modify::pending::flush((*query).estate).or_raise();
+            let _kept = may_keep(query).then(|| kept::end((*(*query).estate).es_output_cid).or_raise());
             let _outer = Outer(ON_CONFLICT.replace(on_conflict));
             raw::guarded(|| next(query));
         });
@@ -63,6 +65,15 @@ unsafe fn may_kill_cold_rows(statement: *mut pg_sys::EState) -> bool {
                 .ri_FdwRoutine
                 .is_null()
         })
+    }
+}
+
+/// Whether the statement may have killed cold rows of a table of the access method, or may do so while it ends.
+unsafe fn may_keep(query: *mut pg_sys::QueryDesc) -> bool {
+    // SAFETY: a started query; nothing is owned.
+    unsafe {
+        let has_parts = !(*(*query).estate).es_auxmodifytables.is_null();
+        has_parts || (kept::any() && (*query).operation != pg_sys::CmdType::CMD_SELECT)
     }
 }
 

@@ -80,9 +80,9 @@ impl Fetcher {
         Ok(place)
     }
 
-    /// The chunks of row group number `number`. Requests for those that follow are started as well, as far as
-    /// `stretch.prefetch_bytes` reaches; not before the first one was used, so that a LIMIT costs little.
-    pub fn get(&mut self, number: usize, counters: &mut Counters) -> Result<Vec<Bytes>> {
+    /// The chunks of row group number `number`. Requests for those that follow, before `end`, are started as well, as
+    /// far as `stretch.prefetch_bytes` reaches; not before the first one was used, so that a LIMIT costs little.
+    pub fn get(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<Vec<Bytes>> {
         let (index, row_group) = (self.wants[number].segment, self.wants[number].row_group);
         if self.wants[number].ranges.is_empty() {
             return Ok(Vec::new());
@@ -103,7 +103,7 @@ impl Fetcher {
             self.request(number, counters)?;
         }
         if self.delivered {
-            self.request_ahead(number, counters)?;
+            self.request_ahead(number, end, counters)?;
         }
         self.delivered = true;
         let Some(ticket) = self.window.take() else {
@@ -134,10 +134,10 @@ impl Fetcher {
         Ok(true)
     }
 
-    fn request_ahead(&mut self, number: usize, counters: &mut Counters) -> Result<()> {
+    fn request_ahead(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<()> {
         let limit = gucs::PREFETCH_BYTES.get() as u64 * 1024;
         let mut next = self.window.next(number);
-        while let Some(want) = self.wants.get(next) {
+        while let Some(want) = self.wants[..end].get(next) {
             if !self.window.admits(&want.ranges, limit) || !self.request(next, counters)? {
                 break;
             }

@@ -1,11 +1,10 @@
 //! What became of a cold row in the newest state, for whoever holds its lock: nobody else is about to change it then.
 
+use super::{kept, known};
 use crate::catalog::rows::Tombstone;
-use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
 use crate::pg::error::Result;
 use pgrx::pg_sys;
-use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::SegmentId;
 use stretch_core::row_fate::{Fate, Home, Killer};
 
@@ -34,8 +33,8 @@ pub struct Found {
     pub killer: pg_sys::TransactionId,
 }
 
-/// Looks for what killed a row of a live segment. The bitmap is `folded`, for who keeps others from changing it, or
-/// read as it is now. It is read after the single tombstones: the fold takes rows from these to that.
+/// Looks for what killed a row of a live segment, for a command that holds its lock. The bitmap is read after the
+/// single tombstones: the fold takes rows from these to that.
 ///
 /// # Safety
 /// The relation is the row's table, open and locked.
@@ -43,28 +42,33 @@ pub unsafe fn of(
     relation: pg_sys::Relation,
     segment: &SegmentId,
     row: u32,
-    folded: Option<&DeadRows>,
+    command: pg_sys::CommandId,
 ) -> Result<Found> {
+    // SAFETY: the caller's promise.
+    let table = unsafe { (*relation).rd_id };
+    if kept::has(table, command, segment, row) {
+        return Ok(Found {
+            fate: Fate::Dead(Killer::Own(command), Home::None),
+            killer: pg_sys::InvalidTransactionId,
+        });
+    }
+    kept::show_others(table, command)?;
     // Own commands that are not finished are seen as well.
     let newest = &raw mut pg_sys::SnapshotSelfData;
     if let Some(tombstone) = tables::tombstone(segment, row, newest)? {
         // SAFETY: the caller's promise.
         return Ok(unsafe { single(relation, &tombstone) });
     }
-    let alive = Found {
-        fate: Fate::Alive,
-        killer: pg_sys::InvalidTransactionId,
-    };
-    if folded.is_some_and(|folded| !folded.contains(row)) {
-        return Ok(alive);
-    }
-    Ok(match tables::written_bitmap(segment, LATEST)? {
-        Some((bitmap, killer)) if bitmap.contains(row) => Found {
+    Ok(match known::bitmap(segment, command)? {
+        Some(bitmap) if bitmap.rows.contains(row) => Found {
             // Only a DELETE of many rows writes a row into a bitmap that some snapshot still sees.
             fate: Fate::Dead(Killer::Other, Home::None),
-            killer,
+            killer: bitmap.writer,
         },
-        _ => alive,
+        _ => Found {
+            fate: Fate::Alive,
+            killer: pg_sys::InvalidTransactionId,
+        },
     })
 }
 

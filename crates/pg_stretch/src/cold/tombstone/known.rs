@@ -1,6 +1,7 @@
 //! What one command has found out about segments and need not ask again for each row: a lock that it holds keeps it so.
 
-use super::write;
+use super::lock::{Strength, lock};
+use crate::catalog::rows::Bitmap;
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
 use crate::pg::error::Result;
@@ -8,7 +9,6 @@ use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
-use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::SegmentId;
 
 /// Which command: numbers of commands are not used again within a transaction, but one that only locks rows shares its
@@ -24,22 +24,32 @@ struct Command {
 struct Known {
     command: Command,
     live: HashSet<SegmentId>,
-    folded: HashMap<SegmentId, Rc<DeadRows>>,
+    guarded: HashSet<SegmentId>,
+    bitmaps: HashMap<SegmentId, Rc<Bitmap>>,
 }
 
 thread_local! {
     static KNOWN: RefCell<Known> = RefCell::default();
 }
 
-/// Locks the segment against being retired and against new bitmaps, for who kills a row of it: the bitmap as it stays,
-/// but for what the fold adds. 40001 when the segment is retired.
-pub fn guarded(segment: &SegmentId, command: pg_sys::CommandId) -> Result<Rc<DeadRows>> {
-    if let Some(folded) = with(command, |known| known.folded.get(segment).cloned()) {
-        return Ok(folded);
+/// Locks the segment against being retired and against new bitmaps, for who kills single rows of it; 40001 when the
+/// segment is retired.
+pub fn guard(segment: &SegmentId, command: pg_sys::CommandId) -> Result<()> {
+    if !with(command, |known| known.guarded.contains(segment)) {
+        lock(segment, Strength::Shared)?;
+        with(command, |known| known.guarded.insert(*segment));
     }
-    let folded = Rc::new(write::guard(segment)?);
-    with(command, |known| known.folded.insert(*segment, folded.clone()));
-    Ok(folded)
+    Ok(())
+}
+
+/// The segment's bitmap as it is now.
+pub fn bitmap(segment: &SegmentId, command: pg_sys::CommandId) -> Result<Option<Rc<Bitmap>>> {
+    let before = with(command, |known| known.bitmaps.get(segment).cloned());
+    let now = tables::newer_bitmap(segment, before.as_ref())?;
+    if let Some(now) = &now {
+        with(command, |known| known.bitmaps.insert(*segment, now.clone()));
+    }
+    Ok(now)
 }
 
 /// Whether the segment is still one of its table. Who has locked a row of it keeps it so.

@@ -6,6 +6,7 @@
 
 pub mod conflicts;
 pub mod fate;
+pub mod kept;
 pub mod known;
 pub mod lock;
 pub mod write;

@@ -14,6 +14,7 @@ use crate::pg::error::{Result, report};
 use crate::pg::{names, user};
 use pgrx::pg_sys;
 use std::rc::Rc;
+use std::sync::atomic::AtomicU64;
 use stretch_core::purpose::Purpose;
 
 /// The cold rows of a table under one snapshot, for a scan that may be run again and again.
@@ -71,11 +72,17 @@ impl ColdRows {
     }
 
     /// Decides what to read: segments of the manifest, less what the conditions rule out. The slot's columns that are
-    /// not read are NULL from here on.
+    /// not read are NULL from here on. `shared` is where processes of a parallel query count what they took.
     ///
     /// # Safety
-    /// The values of the conditions are alive; the slot is that which [`fill`](Self::fill) gets.
-    pub unsafe fn start(&mut self, conditions: &Conditions, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
+    /// The values of the conditions are alive; the slot is that which [`fill`](Self::fill) gets. The counter lives
+    /// until the next start, or the end.
+    pub unsafe fn start(
+        &mut self,
+        conditions: &Conditions,
+        slot: *mut pg_sys::TupleTableSlot,
+        shared: Option<*const AtomicU64>,
+    ) -> Result<()> {
         let ask = Ask {
             columns: &self.projected,
             conditions,
@@ -90,7 +97,11 @@ impl ColdRows {
         if choice.left_out > 0 && !std::mem::replace(&mut self.warned, true) {
             warn_left_out(self.reader.table(), choice.left_out);
         }
-        let batches = self.reader.batches(&ask, choice);
+        let mut batches = self.reader.batches(&ask, choice);
+        if let Some(next) = shared {
+            // SAFETY: the caller's promise.
+            unsafe { batches.share(next)? };
+        }
         self.begin_again(batches);
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::cold::segments;
 use crate::pg::error::{Error, Result};
 use crate::pg::{list, raw};
 use pgrx::pg_sys;
+use std::sync::atomic::AtomicU64;
 use stretch_core::purpose::Purpose;
 
 /// The cold side of one node, opened at its first need.
@@ -52,11 +53,12 @@ impl ColdSide {
     /// the filter is seen without a look at the catalog (I-11).
     ///
     /// # Safety
-    /// As for [`of_plan`](Self::of_plan); the slot is the node's own.
+    /// As for [`of_plan`](Self::of_plan); the slot is the node's own, and `shared` is as for [`ColdRows::start`].
     pub unsafe fn start(
         &mut self,
         node: *mut pg_sys::CustomScanState,
         slot: *mut pg_sys::TupleTableSlot,
+        shared: Option<*const AtomicU64>,
     ) -> Result<bool> {
         // SAFETY: expressions and context belong to this node.
         unsafe {
@@ -75,7 +77,7 @@ impl ColdSide {
                 return Ok(false);
             };
             emptied(slot);
-            rows.start(&wanted, slot)?;
+            rows.start(&wanted, slot, shared)?;
             Ok(true)
         }
     }

@@ -4,41 +4,15 @@
 //! has no more rows and nothing says that no cold one is wanted.
 
 use super::cold_side::ColdSide;
+use super::node::{Combiner, Phase, begin_heap, is_empty, is_rechecked, projected, show_hot, start_cold};
+use super::{merged, parallel};
 use crate::pg::error::OrRaise;
 use crate::pg::{hook, list, raw};
-use crate::statements::table_am::heap;
-use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use std::ffi::CStr;
 
 /// What EXPLAIN calls the node.
 pub const NAME: &CStr = c"Stretch";
-
-/// Where a scan is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum Phase {
-    Hot,
-    Cold,
-    Done,
-}
-
-/// The node's state. The server makes it of zeros, and sees the first field.
-#[repr(C)]
-pub struct Combiner {
-    node: pg_sys::CustomScanState,
-    /// The heap's scan.
-    hot: *mut pg_sys::PlanState,
-    /// For cold rows; `node.ss.ss_ScanTupleSlot` is that of the row shown last.
-    own_slot: *mut pg_sys::TupleTableSlot,
-    /// NULL until the first need.
-    cold: *mut ColdSide,
-    phase: Phase,
-    /// At most one row is selected, hot or cold.
-    one_row: bool,
-    /// The heap's scan was begun.
-    begun: bool,
-}
 
 struct Methods<T>(T);
 
@@ -58,10 +32,10 @@ static EXECUTION: Methods<pg_sys::CustomExecMethods> = Methods(pg_sys::CustomExe
     ReScanCustomScan: Some(rescan),
     MarkPosCustomScan: None,
     RestrPosCustomScan: None,
-    EstimateDSMCustomScan: None,
-    InitializeDSMCustomScan: None,
-    ReInitializeDSMCustomScan: None,
-    InitializeWorkerCustomScan: None,
+    EstimateDSMCustomScan: Some(parallel::size),
+    InitializeDSMCustomScan: Some(parallel::begin),
+    ReInitializeDSMCustomScan: Some(parallel::begin),
+    InitializeWorkerCustomScan: Some(parallel::join),
     ShutdownCustomScan: None,
     ExplainCustomScan: Some(explain),
 });
@@ -98,6 +72,7 @@ unsafe extern "C-unwind" fn begin(node: *mut pg_sys::CustomScanState, state: *mu
         (*this).hot = pg_sys::ExecInitNode(below, state, flags & !not_below);
         (*this).own_slot = (*node).ss.ss_ScanTupleSlot;
         (*this).one_row = list::integers(list::nth((*plan).custom_private, 1)).first() == Some(&1);
+        (*this).ordered = list::length(list::nth((*plan).custom_private, 2)) > 0;
         (*this).phase = Phase::Hot;
         (*node).custom_ps = pg_sys::lappend(std::ptr::null_mut(), (*this).hot.cast());
         // Hot rows come in the slots of the heap's scan, cold ones in one of ours: who is above must expect any kind.
@@ -132,6 +107,9 @@ unsafe extern "C-unwind" fn next(node: *mut pg_sys::CustomScanState) -> *mut pg_
         if is_rechecked(node) {
             return raw::ExecProcNode((*this).hot);
         }
+        if (*this).ordered {
+            return hook::own_part(|| merged::next(this));
+        }
         if (*this).phase == Phase::Hot {
             if !(*this).begun {
                 begin_heap(this);
@@ -141,8 +119,7 @@ unsafe extern "C-unwind" fn next(node: *mut pg_sys::CustomScanState) -> *mut pg_
                 if (*this).one_row {
                     (*this).phase = Phase::Done;
                 }
-                // WHERE CURRENT OF looks here.
-                (*node).ss.ss_ScanTupleSlot = (*(*this).hot.cast::<pg_sys::ScanState>()).ss_ScanTupleSlot;
+                show_hot(this);
                 return slot;
             }
         }
@@ -153,79 +130,18 @@ unsafe extern "C-unwind" fn next(node: *mut pg_sys::CustomScanState) -> *mut pg_
     }
 }
 
-/// Whether EvalPlanQual runs the plan again for one row of this relation: the heap's scan then shows that row.
-unsafe fn is_rechecked(node: *mut pg_sys::CustomScanState) -> bool {
-    // SAFETY: the arrays have a place for each entry of the range table.
-    unsafe {
-        let Some(recheck) = (*(*node).ss.ps.state).es_epq_active.as_ref() else {
-            return false;
-        };
-        let at = (*(*node).ss.ps.plan.cast::<pg_sys::Scan>()).scanrelid as usize - 1;
-        *recheck.relsubs_done.add(at)
-            || !(*recheck.relsubs_slot.add(at)).is_null()
-            || !(*recheck.relsubs_rowmark.add(at)).is_null()
-    }
-}
-
-unsafe fn is_empty(slot: *mut pg_sys::TupleTableSlot) -> bool {
-    // SAFETY: a slot or NULL.
-    unsafe { slot.is_null() || (*slot).tts_flags & pg_sys::TTS_FLAG_EMPTY as u16 != 0 }
-}
-
-/// Begins a sequential scan of the heap alone. The access method would give all rows to a scan that it does not know
-/// as ours.
-unsafe fn begin_heap(this: *mut Combiner) {
-    use pg_sys::ScanOptions::{SO_ALLOW_PAGEMODE, SO_ALLOW_STRAT, SO_ALLOW_SYNC, SO_TYPE_SEQSCAN};
-    // SAFETY: the tag of a node tells its type; heap has each callback.
-    unsafe {
-        (*this).begun = true;
-        if (*(*this).hot).type_ != pg_sys::NodeTag::T_SeqScanState {
-            return;
-        }
-        let scan = (*this).hot.cast::<pg_sys::ScanState>();
-        if (*scan).ss_currentScanDesc.is_null()
-            && let Some(begin) = heap::routine().scan_begin
-        {
-            (*scan).ss_currentScanDesc = begin(
-                (*scan).ss_currentRelation,
-                (*(*scan).ps.state).es_snapshot,
-                0,
-                std::ptr::null_mut(),
-                std::ptr::null_mut(),
-                SO_TYPE_SEQSCAN | SO_ALLOW_STRAT | SO_ALLOW_SYNC | SO_ALLOW_PAGEMODE,
-            );
-        }
-    }
-}
-
 /// The next cold row, projected; NULL at the end.
 unsafe fn cold_row(this: *mut Combiner) -> *mut pg_sys::TupleTableSlot {
     // SAFETY: the node is one of ours.
     unsafe {
-        let node = &raw mut (*this).node;
-        (*node).ss.ss_ScanTupleSlot = (*this).own_slot;
-        if (*this).cold.is_null() {
-            let side = ColdSide::of_plan(node).or_raise();
-            let memory = (*(*node).ss.ps.state).es_query_cxt;
-            (*this).cold = PgMemoryContexts::For(memory).leak_and_drop_on_delete(side);
-        }
-        let cold = &mut *(*this).cold;
-        if (*this).phase == Phase::Hot {
-            (*this).phase = match cold.start(node, (*this).own_slot).or_raise() {
-                true => Phase::Cold,
-                false => Phase::Done,
-            };
-        }
-        if (*this).phase == Phase::Done || !cold.next(node, (*this).own_slot).or_raise() {
+        let (cold, has_rows) = start_cold(this);
+        (*this).phase = Phase::Cold;
+        if !has_rows || !cold.next(&raw mut (*this).node, (*this).own_slot).or_raise() {
             (*this).phase = Phase::Done;
+            (*this).node.ss.ss_ScanTupleSlot = (*this).own_slot;
             return std::ptr::null_mut();
         }
-        let projection = (*node).ss.ps.ps_ProjInfo;
-        if projection.is_null() {
-            return (*this).own_slot;
-        }
-        (*(*node).ss.ps.ps_ExprContext).ecxt_scantuple = (*this).own_slot;
-        raw::guarded(|| raw::ExecProject(projection))
+        projected(this)
     }
 }
 
@@ -237,6 +153,9 @@ unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::CustomScanState) {
         let this = node.cast::<Combiner>();
         (*node).ss.ss_ScanTupleSlot = (*this).own_slot;
         (*this).phase = Phase::Hot;
+        if let Some(merged) = (*this).merged.as_mut() {
+            merged.sorted.end();
+        }
         if !(*node).ss.ps.chgParam.is_null() {
             pg_sys::UpdateChangedParamSet((*this).hot, (*node).ss.ps.chgParam);
         }
@@ -257,6 +176,9 @@ unsafe extern "C-unwind" fn end(node: *mut pg_sys::CustomScanState) {
         pg_sys::ExecEndNode((*this).hot);
         if let Some(cold) = (*this).cold.as_mut() {
             cold.end();
+        }
+        if let Some(merged) = (*this).merged.as_mut() {
+            merged.sorted.end();
         }
     }
 }

@@ -164,7 +164,11 @@ impl ColdScan {
                     current::refuse_cold(expression, expressions, self.child, rows.table().relation)?;
                     rows.end();
                 } else {
-                    rows.start(&conditions::evaluate(&self.quals, self.expressions, expressions), slot)?;
+                    rows.start(
+                        &conditions::evaluate(&self.quals, self.expressions, expressions),
+                        slot,
+                        None,
+                    )?;
                 }
             }
             self.started = true;

@@ -3,7 +3,8 @@
 //! Nothing here depends on which segments exist (F12). Where the query contradicts the filter the paths stay as they
 //! are, and the plan is that of a plain table.
 
-use super::{combined_plan, combiner, filter, hot_rows};
+use super::merge::SortKey;
+use super::{combined_plan, combiner, filter, hot_rows, order};
 use crate::catalog::stretched::{self, Info};
 use crate::catalog::tables;
 use crate::pg::error::{OrRaise, Result};
@@ -81,9 +82,19 @@ unsafe fn combine(
         }
         let cold = Cold::of(&info, rel)?;
         let paths = list::pointers::<pg_sys::Path>((*rel).pathlist);
+        let parts = list::pointers::<pg_sys::Path>((*rel).partial_pathlist);
         ((*rel).pathlist, (*rel).partial_pathlist) = (std::ptr::null_mut(), std::ptr::null_mut());
         for path in paths {
             pg_sys::add_path(rel, cold.beside(root, rel, path));
+            if let Some(ordered) = cold.merged(rel, path) {
+                pg_sys::add_path(rel, ordered);
+            }
+        }
+        for path in parts {
+            pg_sys::add_partial_path(rel, cold.beside(root, rel, path));
+            if let Some(ordered) = cold.merged(rel, path) {
+                pg_sys::add_partial_path(rel, ordered);
+            }
         }
         Ok(())
     }
@@ -126,28 +137,39 @@ impl Cold {
                 return path;
             }
             let one_row = is_one_row(root, rel, path);
-            let custom = pg_sys::palloc0(size_of::<pg_sys::CustomPath>()).cast::<pg_sys::CustomPath>();
-            (*custom).path = pg_sys::Path {
-                type_: pg_sys::NodeTag::T_CustomPath,
-                pathtype: pg_sys::NodeTag::T_CustomScan,
-                parallel_aware: false,
-                total_cost: (*path).total_cost + self.cost(path, one_row),
-                // One row is in any order.
-                pathkeys: if one_row {
-                    (*path).pathkeys
-                } else {
-                    std::ptr::null_mut()
-                },
-                ..*path
-            };
+            let custom = owning(path, one_row, &[]);
+            (*custom).path.total_cost += self.cost(path, one_row);
+            // One row is in any order.
+            if !one_row {
+                (*custom).path.pathkeys = std::ptr::null_mut();
+            }
             // What is above a gate is not the scan's own: see `combined_plan`.
             if !(*root).hasPseudoConstantQuals && (*path).pathtype != pg_sys::NodeTag::T_IndexOnlyScan {
                 (*custom).flags = pg_sys::CUSTOMPATH_SUPPORT_PROJECTION;
             }
-            (*custom).custom_paths = pg_sys::lappend(std::ptr::null_mut(), path.cast());
-            (*custom).custom_private = pg_sys::lappend_int(std::ptr::null_mut(), one_row.into());
-            (*custom).methods = combined_plan::methods();
             custom.cast()
+        }
+    }
+
+    /// The same in the order in which the heap's rows come; `None` where they come in none.
+    unsafe fn merged(&self, rel: *mut pg_sys::RelOptInfo, path: *mut pg_sys::Path) -> Option<*mut pg_sys::Path> {
+        // SAFETY: makes a path in the planner's memory context; globals of costs are plain numbers.
+        unsafe {
+            if (*path).type_ == pg_sys::NodeTag::T_TidPath {
+                return None;
+            }
+            let keys = order::keys(rel, path);
+            if keys.is_empty() {
+                return None;
+            }
+            let custom = owning(path, false, &keys);
+            (*custom).path.pathkeys = pg_sys::list_truncate(pg_sys::list_copy((*path).pathkeys), keys.len() as i32);
+            let sorted = self.rows.max(2.0);
+            let sort = 2.0 * pg_sys::cpu_operator_cost * sorted * sorted.log2();
+            let cost = self.cost(path, false) + sort;
+            (*custom).path.startup_cost += cost;
+            (*custom).path.total_cost += cost;
+            Some(custom.cast())
         }
     }
 
@@ -155,12 +177,37 @@ impl Cold {
     /// filters.
     unsafe fn cost(&self, path: *mut pg_sys::Path, one_row: bool) -> f64 {
         // SAFETY: a path of the planner.
-        let (matches, has_parameter) = unsafe { ((*path).rows, !(*path).param_info.is_null()) };
+        let (path, has_parameter) = unsafe { (&*path, !(*path).param_info.is_null()) };
+        let rows = self.rows / f64::from(path.parallel_workers + 1);
         match (one_row, has_parameter) {
             (true, _) => 0.001,
-            (false, true) => 1.0 + self.per_row * self.rows.min(matches * ROWS_PER_MATCH),
-            (false, false) => OPEN + self.per_row * self.rows,
+            (false, true) => 1.0 + self.per_row * rows.min(path.rows * ROWS_PER_MATCH),
+            (false, false) => OPEN + self.per_row * rows,
         }
+    }
+}
+
+/// A path of ours that is as the heap's path that it owns. It selects one row at most, or shows rows in the order of
+/// the keys, which is a prefix of the path's.
+unsafe fn owning(path: *mut pg_sys::Path, one_row: bool, keys: &[SortKey]) -> *mut pg_sys::CustomPath {
+    let nil: *mut pg_sys::List = std::ptr::null_mut();
+    // SAFETY: makes a path in the planner's memory context.
+    unsafe {
+        let custom = pg_sys::palloc0(size_of::<pg_sys::CustomPath>()).cast::<pg_sys::CustomPath>();
+        (*custom).path = pg_sys::Path {
+            type_: pg_sys::NodeTag::T_CustomPath,
+            pathtype: pg_sys::NodeTag::T_CustomScan,
+            // Processes that share the heap's rows share the segments.
+            parallel_aware: (*path).parallel_workers > 0,
+            ..*path
+        };
+        (*custom).custom_paths = pg_sys::lappend(nil, path.cast());
+        (*custom).custom_private = pg_sys::lappend(
+            pg_sys::lappend(nil, pg_sys::lappend_int(nil, one_row.into()).cast()),
+            SortKey::to_list(keys).cast(),
+        );
+        (*custom).methods = combined_plan::methods();
+        custom
     }
 }
 

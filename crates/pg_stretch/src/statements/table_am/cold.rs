@@ -4,7 +4,7 @@
 use crate::cold::row::ColdRow;
 use crate::cold::row_lock::{self, Wait};
 use crate::cold::tombstone::fate::{self, Found};
-use crate::cold::tombstone::{known, write};
+use crate::cold::tombstone::{conflicts, known, write};
 use crate::pg::context::OwnContext;
 use crate::pg::error::{Error, OrRaise, Result};
 use crate::pg::gucs::{COLD_WRITES, ColdWrites};
@@ -138,6 +138,15 @@ impl Change {
         Ok(row)
     }
 
+    /// Kills the row, which was won: at once, since code that runs next must see it.
+    pub fn kill(&self, row: &ColdRow, home: Option<pg_sys::ItemPointerData>) -> Result<()> {
+        let id = row.segment()?.segment_id;
+        known::guard(&id, self.command)?;
+        write::single(&id, row.number(), home, self.command)?;
+        conflicts::kills(row.side().table.child, &id);
+        Ok(())
+    }
+
     /// Locks the row, and only then looks whether it is still alive. Whoever is told TM_Ok may kill it, and nobody else
     /// can until the transaction ends.
     ///
@@ -151,8 +160,10 @@ impl Change {
             if !row_lock::lock(self.relation, self.tid, strength, wait)? {
                 return Ok(Told::ok(self.tid).but(TM_Result::TM_BeingModified));
             }
-            let folded = known::guarded(&id, self.command)?;
-            let found = fate::of(self.relation, &id, row.number(), Some(&folded))?;
+            if !known::is_live(&id, self.command)? {
+                return Err(write::lost());
+            }
+            let found = fate::of(self.relation, &id, row.number(), self.command)?;
             let told = tell(&found, self.tid, self.command)?;
             if told.result == TM_Result::TM_Invisible {
                 let message = format!("attempted to {} invisible tuple", self.what.to_lowercase());

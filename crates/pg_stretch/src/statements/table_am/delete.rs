@@ -1,10 +1,10 @@
-//! DELETE of one row: a cold one dies by a tombstone.
+//! DELETE of one row: a cold one dies by a tombstone, which waits for others of the same statement.
 
 use super::cold::{self, Change};
 use super::heap::{self, of_heap};
 use super::home;
 use crate::cold::identity;
-use crate::cold::tombstone::{conflicts, fate, write};
+use crate::cold::tombstone::{fate, kept};
 use crate::pg::error::Result;
 use crate::pg::raw;
 use pgrx::pg_sys;
@@ -80,9 +80,10 @@ unsafe fn delete(
             return Ok(told.result);
         }
         let segment = row.segment()?;
-        let home = changing_partition.then(fate::elsewhere);
-        write::single(&segment.segment_id, row.number(), home, change.command)?;
-        conflicts::kills(row.side().table.child, &segment.segment_id);
+        let of = (&segment.segment_id, segment.row_count as u64);
+        if changing_partition || !kept::keep((*change.relation).rd_id, change.command, of, row.number()) {
+            change.kill(&row, changing_partition.then(fate::elsewhere))?;
+        }
         Ok(TM_Result::TM_Ok)
     }
 }

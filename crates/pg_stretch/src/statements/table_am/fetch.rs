@@ -2,10 +2,11 @@
 
 use super::cold;
 use super::heap::{self, of_heap};
+use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
 use crate::cold::identity;
 use crate::cold::row::ColdRow;
-use crate::cold::tombstone::fate;
+use crate::cold::tombstone::{fate, kept};
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 use pgrx::pg_sys::SnapshotType;
@@ -37,12 +38,12 @@ unsafe fn fetch(
     unsafe {
         if (*snapshot).snapshot_type == SnapshotType::SNAPSHOT_MVCC {
             return match ColdRow::visible(relation, tid, snapshot)? {
-                Some(row) => row.store(relation, Some(snapshot), Purpose::Query(row.side().mode), slot),
+                Some(row) => row.store(relation, snapshot, Purpose::Query(row.side().mode), slot),
                 None => Ok(false),
             };
         }
         match ColdRow::any(relation, tid)? {
-            Some(row) if is_seen(&row, snapshot)? => row.store(relation, None, Purpose::RowLock, slot),
+            Some(row) if is_seen(&row, snapshot)? => row.store(relation, LATEST, Purpose::RowLock, slot),
             _ => Ok(false),
         }
     }
@@ -55,6 +56,8 @@ unsafe fn is_seen(row: &ColdRow, snapshot: pg_sys::Snapshot) -> Result<bool> {
         SnapshotType::SNAPSHOT_ANY => Ok(true),
         _ => {
             let newest = &raw mut pg_sys::SnapshotSelfData;
+            // SAFETY: a snapshot of the server's own.
+            unsafe { kept::show(newest)? };
             Ok(!tables::is_dead(&row.segment()?.segment_id, row.number(), newest)?)
         }
     }

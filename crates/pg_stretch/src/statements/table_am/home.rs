@@ -6,9 +6,10 @@
 
 use super::cold::{self, Change};
 use super::heap::{self, of_heap};
+use crate::catalog::snapshot::LATEST;
 use crate::cold::identity;
 use crate::cold::row::ColdRow;
-use crate::cold::tombstone::{conflicts, fate, write};
+use crate::cold::tombstone::fate;
 use crate::pg::context::OwnContext;
 use crate::pg::error::Result;
 use crate::pg::raw;
@@ -53,9 +54,7 @@ pub unsafe fn bring(
             return Ok(false);
         }
         let home = insert(&change, &row)?;
-        let segment = row.segment()?;
-        write::single(&segment.segment_id, row.number(), Some(home), command)?;
-        conflicts::kills(row.side().table.child, &segment.segment_id);
+        change.kill(&row, Some(home))?;
         Ok(true)
     }
 }
@@ -67,7 +66,7 @@ unsafe fn insert(change: &Change, row: &ColdRow) -> Result<pg_sys::ItemPointerDa
     unsafe {
         let relation = change.relation;
         let slot = pg_sys::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsHeapTuple);
-        row.store(relation, None, Purpose::RowLock, slot)?;
+        row.store(relation, LATEST, Purpose::RowLock, slot)?;
         let insert = of_heap(heap::routine().tuple_insert);
         raw::guarded(|| insert(relation, slot, change.command, 0, std::ptr::null_mut()));
         let statement = pg_sys::CreateExecutorState();
@@ -103,7 +102,7 @@ pub unsafe fn brought(
     // SAFETY: the caller's promise.
     unsafe {
         let row = cold::row(relation, tid)?;
-        let found = fate::of(relation, &row.segment()?.segment_id, row.number(), None)?;
+        let found = fate::of(relation, &row.segment()?.segment_id, row.number(), command)?;
         Ok(match found.fate {
             Fate::Dead(Killer::Own(killer), Home::At(place)) if (shown..command).contains(&killer) => Some(place),
             _ => None,

@@ -2,6 +2,7 @@
 
 use super::cold;
 use super::heap::{self, of_heap};
+use crate::catalog::snapshot::LATEST;
 use crate::cold::identity;
 use crate::cold::row_lock;
 use crate::cold::tombstone::{conflict, fate, known, write};
@@ -75,12 +76,12 @@ impl Ask {
             if !known::is_live(&id, self.command)? {
                 return Err(write::lost());
             }
-            let found = fate::of(self.relation, &id, row.number(), None)?;
+            let found = fate::of(self.relation, &id, row.number(), self.command)?;
             let told = cold::tell(&found, *self.tid, self.command)?;
             told.put(self.failure);
             match told.result {
                 TM_Result::TM_Ok => {
-                    row.store(self.relation, None, Purpose::RowLock, self.slot)?;
+                    row.store(self.relation, LATEST, Purpose::RowLock, self.slot)?;
                     Ok(TM_Result::TM_Ok)
                 }
                 TM_Result::TM_Updated if self.flags & FIND_LAST_VERSION != 0 => self.follow(told.ctid),

@@ -3,9 +3,9 @@
 use super::cold::{self, Change};
 use super::heap::{self, of_heap};
 use super::home;
+use crate::catalog::snapshot::LATEST;
 use crate::cold::identity;
 use crate::cold::row::ColdRow;
-use crate::cold::tombstone::{conflicts, write};
 use crate::pg::error::{OrRaise, Result};
 use crate::pg::missing::datum_image_eq;
 use crate::pg::{hook, raw};
@@ -95,23 +95,21 @@ unsafe fn update(
     // SAFETY: what the server handed over; the relation is open and locked.
     unsafe {
         let row = change.row()?;
-        let strength = match changes_key(change.relation, &row, slot)? {
-            true => Strength::Update,
-            false => Strength::NoKeyUpdate,
+        // How strongly the server locks the new version of a row that another transaction updated.
+        *mode = match changes_key(change.relation, &row, slot)? {
+            true => LockTupleMode::LockTupleExclusive,
+            false => LockTupleMode::LockTupleNoKeyExclusive,
         };
-        *mode = match strength {
-            Strength::Update => LockTupleMode::LockTupleExclusive,
-            _ => LockTupleMode::LockTupleNoKeyExclusive,
-        };
-        let told = change.win(&row, strength)?;
+        // In a heap, a lock FOR KEY SHARE lets an UPDATE of other columns pass, and is handed on to the new version.
+        // Ours stays with the cold row; so nobody may have one while the row leaves, or a foreign key would be left
+        // without the row that it refers to when the new version is deleted.
+        let told = change.win(&row, Strength::Update)?;
         if told.result != TM_Result::TM_Ok {
             told.put(failure);
             return Ok(told.result);
         }
         let home = insert(change, slot);
-        let segment = row.segment()?;
-        write::single(&segment.segment_id, row.number(), Some(home), change.command)?;
-        conflicts::kills(row.side().table.child, &segment.segment_id);
+        change.kill(&row, Some(home))?;
         // The version before counts as gone by now.
         unique::look_changed(change.relation, slot, || Version::cold(change.relation, &row))?;
         Ok(TM_Result::TM_Ok)
@@ -138,7 +136,7 @@ unsafe fn changes_key(relation: pg_sys::Relation, row: &ColdRow, new: *mut pg_sy
             return Ok(false);
         }
         let old = pg_sys::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsHeapTuple);
-        row.store(relation, None, Purpose::RowLock, old)?;
+        row.store(relation, LATEST, Purpose::RowLock, old)?;
         let width = (*(*relation).rd_att).natts;
         for slot in [old, new] {
             if i32::from((*slot).tts_nvalid) < width {

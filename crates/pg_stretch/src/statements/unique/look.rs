@@ -136,7 +136,7 @@ impl Version {
         unsafe {
             let slot = pg_sys::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsHeapTuple);
             let version = Self(slot);
-            row.store(relation, None, Purpose::RowLock, slot)?;
+            row.store(relation, LATEST, Purpose::RowLock, slot)?;
             Ok(version)
         }
     }

@@ -12,6 +12,7 @@ use crate::cold::counters::Counters;
 use crate::cold::datums::Datums;
 use crate::cold::reader::{Ask, Reader};
 use crate::cold::segments;
+use crate::cold::tombstone::kept;
 use crate::cold::tombstone::lock::{Strength, lock};
 use crate::pg::context::{Context, OwnContext};
 use crate::pg::error::{Error, Result};
@@ -246,6 +247,8 @@ fn wait_for_deleter(segment: &SegmentId, row: u32) -> Result<bool> {
         snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY,
         ..pg_sys::SnapshotData::default()
     };
+    // SAFETY: the newest state is asked for.
+    unsafe { kept::show(std::ptr::null_mut())? };
     let Some(writer) = tables::tombstone(segment, row, &mut dirty)?.map(|tombstone| tombstone.writer) else {
         return Ok(false);
     };
