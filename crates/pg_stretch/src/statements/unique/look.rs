@@ -13,7 +13,9 @@ use super::wanted::Wanted;
 use crate::catalog::keys::Key;
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
+use crate::cold::identity;
 use crate::cold::row::ColdRow;
+use crate::cold::row_lock::{self, Wait};
 use crate::pg::context::Context;
 use crate::pg::error::{Error, Result};
 use crate::pg::gucs::{COLD_WRITES, ColdWrites};
@@ -26,6 +28,7 @@ use std::collections::HashSet;
 use stretch_core::errors;
 use stretch_core::ids::SegmentId;
 use stretch_core::purpose::Purpose;
+use stretch_core::row_locks::Strength;
 
 /// A key's values, in the order of its columns; `None` for NULL.
 type Values = Vec<Option<pg_sys::Datum>>;
@@ -187,8 +190,8 @@ impl OnHit<'_> {
     }
 }
 
-/// Looks at all keys, first at those of ON CONFLICT. True when a cold row came home for one of these: the others are then
-/// nobody's business, for the new row will not be inserted.
+/// Looks at all keys, first at those of ON CONFLICT. True when a cold row came home for one of these: the others are
+/// then nobody's business, for the new row will not be inserted.
 unsafe fn look_for(
     relation: pg_sys::Relation,
     slots: &[*mut pg_sys::TupleTableSlot],
@@ -393,7 +396,7 @@ unsafe fn judge(
     let Some(conditions) = narrow::between(key, &ranges(key, &values)) else {
         return Ok(false);
     };
-    let mut came = false;
+    let (mut came, mut held) = (false, None);
     loop {
         let (place, found) = {
             // SAFETY: the relation is open for the whole command.
@@ -402,24 +405,33 @@ unsafe fn judge(
             if !search.finds(Then::Refuse)? {
                 return Ok(came);
             }
+            let found = (search.place(), search.found().to_vec());
             match on_hit {
                 OnHit::OnConflict(None) => return Err(unfit_for_on_conflict(&mut search, key)),
                 OnHit::OnConflict(Some(_)) => is_visible(&mut search)?,
                 _ => {}
             }
-            (search.place(), search.found().to_vec())
+            found
         };
-        let may_come = key.deferrable && COLD_WRITES.get() != ColdWrites::Refuse;
-        if !may_come && !matches!(on_hit, OnHit::OnConflict(_)) {
-            // SAFETY: values of the key, in the role of whoever writes.
-            return Err(unsafe { duplicate(table, key, &found) });
-        }
         let Some((segment, row)) = place else {
             continue;
         };
         let Some(segment) = tables::segment_by_id(&segment, LATEST)? else {
             continue;
         };
+        let may_come = key.deferrable && COLD_WRITES.get() != ColdWrites::Refuse;
+        if !may_come && !matches!(on_hit, OnHit::OnConflict(_)) {
+            if held == place {
+                // SAFETY: values of the key, in the role of whoever writes.
+                return Err(unsafe { duplicate(table, key, &found) });
+            }
+            // Who is about to delete the row may not have written that yet, but has locked the row.
+            let tid = identity::of(segment.number, row)?;
+            // SAFETY: the relation is open for the whole command, and the row is one of it.
+            unsafe { row_lock::lock(relation, tid, Strength::KeyShare, Wait::Block)? };
+            held = place;
+            continue;
+        }
         let command = home::shown_command().ok_or_else(|| Error::internal("a row comes home without a snapshot"))?;
         let what = match on_hit {
             OnHit::OnConflict(_) => "INSERT ... ON CONFLICT",

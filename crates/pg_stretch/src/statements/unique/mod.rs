@@ -22,8 +22,8 @@ pub use look::{Version, look, look_after_update, look_changed, look_deferred, lo
 use crate::pg::error::{OrRaise, Result};
 use pgrx::prelude::*;
 
-/// After a row of INSERT … ON CONFLICT was judged: the next one's keys are first looked for in the indexes, all of them,
-/// and only then on the cold side. What was seen of that for this row says nothing then.
+/// After a row of INSERT … ON CONFLICT was judged: the next one's keys are first looked for in the indexes, all of
+/// them, and only then on the cold side. What was seen of that for this row says nothing then.
 pub fn judged(relation: pg_sys::Oid) {
     known::forget_sight(relation);
     room::ask_only(relation, None);

@@ -8,8 +8,8 @@
 //!
 //! Core asks the indexes of ON CONFLICT before the row is inserted, and would go on to the other row at once when it
 //! found one. When the access method brings one home it is too late for that: the new row is about to get its index
-//! entries. So only the indexes of ON CONFLICT are asked then: they meet the row, core takes the new one back and begins
-//! anew.
+//! entries. So only the indexes of ON CONFLICT are asked then: they meet the row, core takes the new one back and
+//! begins anew.
 
 use crate::catalog::keys;
 use crate::catalog::stretched;
