@@ -126,7 +126,7 @@ fn deleters_of_cold_rows_are_waited_for() {
     for (end, code) in [("COMMIT", None), ("ROLLBACK", Some("23505"))] {
         for statement in ["INSERT INTO t VALUES (7, 0, false)", "UPDATE t SET a = 7 WHERE a = 99"] {
             deleter.sql("BEGIN");
-            kill(&deleter, 7);
+            deleter.sql("DELETE FROM t WHERE a = 7");
             thread::scope(|scope| {
                 let writer = cluster.connect("postgres");
                 let pid = writer.pid();
@@ -147,17 +147,62 @@ fn deleters_of_cold_rows_are_waited_for() {
     }
     // Its own deletions count at once, and not after they were rolled back.
     db.sql("BEGIN; SAVEPOINT s");
-    kill(&db, 8);
+    db.sql("DELETE FROM t WHERE a = 8");
     db.sql("INSERT INTO t VALUES (8, 0, false); ROLLBACK TO s");
     db.fails("INSERT INTO t VALUES (8, 0, false)", "23505");
     db.sql("ROLLBACK");
 }
 
-/// Kills a cold row as a statement does: cold rows hold the same number as `a` in the order of their keys.
-fn kill(session: &Client, a: i32) {
-    session.sql(&format!(
-        "INSERT INTO stretch.tombstone (segment_id, row_no, dead_rows)
-         SELECT segment_id, {} , 1 FROM stretch.segment WHERE NOT retired AND row_count = 50",
-        a - 1
-    ));
+/// A DELETE that still runs has not written what it deletes; it has locked the row.
+#[test]
+fn a_delete_under_way_is_waited_for() {
+    let (cluster, _endpoint, db) = with_a_stop("one-keys-deleting");
+    for (end, code) in [("ROLLBACK", Some("23505")), ("COMMIT", None)] {
+        let deleter = cluster.connect("postgres");
+        let (deleting, writer) = (deleter.pid(), cluster.connect("postgres"));
+        let writing = writer.pid();
+        db.sql(&format!("SELECT pg_advisory_lock({LOCK})"));
+        thread::scope(|scope| {
+            let deleted = scope.spawn(move || {
+                deleter.sql("BEGIN");
+                deleter.sql("DELETE FROM t WHERE a = 7 RETURNING pg_advisory_xact_lock(77)");
+                deleter.sql(end);
+            });
+            waits(&db, deleting, "advisory");
+            let written = scope.spawn(move || writer.try_sql("INSERT INTO t VALUES (7, 0, false)"));
+            waits(&db, writing, "tuple");
+            db.sql(&format!("SELECT pg_advisory_unlock({LOCK})"));
+            deleted.join().expect("no panic");
+            let outcome = written.join().expect("no panic");
+            assert_eq!(outcome.err().map(|error| error.code).as_deref(), code, "{end}");
+        });
+    }
+}
+
+/// Two sessions that meet the same cold row: one brings it home, the other meets it there.
+#[test]
+fn a_cold_row_comes_home_once() {
+    let (cluster, _endpoint, db) = with_a_stop("one-keys-upserts");
+    let upsert = |key: i32| {
+        format!("INSERT INTO t VALUES ({key}, 0, false) ON CONFLICT (a) DO UPDATE SET b = t.b + 1000 RETURNING b")
+    };
+    for (key, end, expected) in [(7, "COMMIT", "2007"), (8, "ROLLBACK", "1008")] {
+        let first = cluster.connect("postgres");
+        first.sql("BEGIN");
+        assert_eq!(first.text(&upsert(key)), (1000 + key).to_string());
+        thread::scope(|scope| {
+            let second = cluster.connect("postgres");
+            let pid = second.pid();
+            let statement = upsert(key);
+            let second = scope.spawn(move || second.text(&statement));
+            wait_until("the second to wait", PATIENCE, || {
+                db.bool(&format!(
+                    "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = {pid} AND NOT granted)"
+                ))
+            });
+            first.sql(end);
+            assert_eq!(second.join().expect("no panic"), expected, "{end}");
+        });
+        assert_eq!(db.lines(&format!("SELECT b FROM t WHERE a = {key}")), [expected]);
+    }
 }
