@@ -123,8 +123,8 @@ fn deferrable_keys_meet_cold_rows() {
     }
     // A duplicate that was hot when the row came, and is cold when it is checked.
     let other = cluster.connect("postgres");
-    db.sql("BEGIN; INSERT INTO t VALUES (15, 7015, 0, '', false)");
     other.sql("UPDATE t SET cold = true WHERE b = 87");
+    db.sql("BEGIN; INSERT INTO t VALUES (15, 7015, 0, '', false)");
     other.sql("SELECT stretch.drain('t')");
     other.sql("VACUUM t");
     db.fails("COMMIT", "23505");
