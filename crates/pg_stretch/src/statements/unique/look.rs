@@ -1,15 +1,14 @@
 //! The look for the keys of new rows among the cold rows of the same table, before the heap's indexes judge them
 //! against hot ones. First come facts that cost nothing to know; a cold row is read only where they leave a doubt.
 
-use super::known::{self, Cold, Keyed, Table};
-use super::narrow;
-use super::order::Order;
+use super::doubt::Values;
+use super::known::{self, Keyed, Table};
 use super::probe::unfit_for_on_conflict;
-use super::range::Range;
 use super::room;
 use super::search::{Search, Session, Then};
 use super::skip::is_visible;
 use super::wanted::Wanted;
+use super::{doubt, narrow};
 use crate::catalog::keys::Key;
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
@@ -19,19 +18,14 @@ use crate::cold::row_lock::{self, Wait};
 use crate::pg::context::Context;
 use crate::pg::error::{Error, Result};
 use crate::pg::gucs::{COLD_WRITES, ColdWrites};
-use crate::pg::missing::datumIsEqual;
 use crate::pg::{names, raw};
 use crate::statements::table_am::{heap, home};
 use pgrx::pg_sys;
-use std::cmp::Ordering;
 use std::collections::HashSet;
 use stretch_core::errors;
 use stretch_core::ids::SegmentId;
 use stretch_core::purpose::Purpose;
 use stretch_core::row_locks::Strength;
-
-/// A key's values, in the order of its columns; `None` for NULL.
-type Values = Vec<Option<pg_sys::Datum>>;
 
 /// 23505 when a cold row of the table has a unique key of the new row in `slot`. A row that this transaction deleted
 /// counts as gone, and one that another deletes is waited for.
@@ -226,15 +220,16 @@ unsafe fn look_for(
             }
             let on_hit = if is_for { on_hit } else { OnHit::Duplicate };
             // SAFETY: rows of the table.
-            let doubt = unsafe { doubtful(&table, cold, number, keyed, slots)? };
+            let doubt = unsafe { doubt::left(&table, cold, number, keyed, slots)? };
             let Some((values, except)) = doubt else {
                 continue;
             };
-            // SAFETY: as above.
-            if let Some(old) = old()?
-                && unsafe { has(&table, keyed, old, &values) }
-            {
-                continue;
+            if let Some(old) = old()? {
+                // SAFETY: as above.
+                let keeps = unsafe { doubt::has(&table, keyed, old, &values) };
+                if keeps {
+                    continue;
+                }
             }
             // SAFETY: the caller's promise.
             let came = unsafe { judge(relation, &table, keyed, values, &except, on_hit)? };
@@ -244,142 +239,6 @@ unsafe fn look_for(
         }
     }
     Ok(false)
-}
-
-/// The keys that a cold row may have, by what is known without reading one, and the segments where none of them is;
-/// `None` when no cold row can have any.
-unsafe fn doubtful(
-    table: &Table,
-    cold: &Cold,
-    number: usize,
-    keyed: &mut Keyed,
-    slots: &[*mut pg_sys::TupleTableSlot],
-) -> Result<Option<(Values, HashSet<SegmentId>)>> {
-    let Keyed { key, former, hasher } = keyed;
-    if let Some(former) = former {
-        // SAFETY: keys of calls before are not looked at any more.
-        unsafe { former.forget() };
-    }
-    let filter = cold.filters[number].as_ref();
-    let mut values = Values::new();
-    let mut left = HashSet::new();
-    for slot in slots {
-        // SAFETY: a row of the table.
-        let formed = match former {
-            Some(former) => match unsafe { former.of_slot(*slot) } {
-                Some(formed) => Some(formed),
-                None => continue,
-            },
-            None => None,
-        };
-        let plain = unsafe { taken_apart(*slot, table.last_column) };
-        let value = |place: usize| match formed {
-            Some(formed) => formed[place],
-            None => plain(key.parts[place].column),
-        };
-        if let (Some(filter), Some(hasher)) = (filter, &mut *hasher) {
-            // SAFETY: values of the key.
-            let Some(hash) = (unsafe { hasher.hash(value) }) else {
-                continue;
-            };
-            let found = filter.find(&mut [hash]);
-            if found.is_empty() {
-                continue;
-            }
-            left.extend(found);
-        } else if !key.nulls_not_distinct && (0..key.parts.len()).any(|place| value(place).is_none()) {
-            continue;
-        }
-        values.extend((0..key.parts.len()).map(value));
-    }
-    if values.is_empty() {
-        return Ok(None);
-    }
-    if filter.is_none() {
-        let may_hold = narrow::may_hold(&table.info, &cold.overview, key, &ranges(key, &values));
-        return Ok(may_hold.then(|| (values, HashSet::new())));
-    }
-    let ids = cold.segments.iter().map(|segment| segment.segment_id);
-    Ok(Some((values, ids.filter(|id| !left.contains(id)).collect())))
-}
-
-/// Whether the row has the key, bit for bit.
-unsafe fn has(
-    table: &Table,
-    keyed: &mut Keyed,
-    row: *mut pg_sys::TupleTableSlot,
-    values: &[Option<pg_sys::Datum>],
-) -> bool {
-    let Keyed { key, former, .. } = keyed;
-    // SAFETY: a row of the table, and values of the key.
-    unsafe {
-        let formed = match former {
-            Some(former) => match former.of_slot(row) {
-                Some(formed) => Some(formed),
-                None => return false,
-            },
-            None => None,
-        };
-        let plain = taken_apart(row, table.last_column);
-        key.parts.iter().enumerate().all(|(place, part)| {
-            let before = match formed {
-                Some(formed) => formed[place],
-                None => plain(part.column),
-            };
-            match (before, values[place]) {
-                (Some(before), Some(now)) => {
-                    let (mut length, mut by_value) = (0, false);
-                    pg_sys::get_typlenbyval(part.type_id, &mut length, &mut by_value);
-                    datumIsEqual(before, now, by_value, i32::from(length))
-                }
-                (before, now) => before.is_none() && now.is_none(),
-            }
-        })
-    }
-}
-
-/// The values of a row's columns up to `last`, by their numbers.
-unsafe fn taken_apart(slot: *mut pg_sys::TupleTableSlot, last: i16) -> impl Fn(i16) -> Option<pg_sys::Datum> {
-    // SAFETY: a filled slot of the caller's; its arrays live as long, and hold the values up to `last`.
-    unsafe {
-        if (*slot).tts_nvalid < last {
-            pg_sys::slot_getsomeattrs_int(slot, last.into());
-        }
-        let (values, nulls) = ((*slot).tts_values, (*slot).tts_isnull);
-        move |column| {
-            let at = column as usize - 1;
-            (!*nulls.add(at)).then(|| *values.add(at))
-        }
-    }
-}
-
-/// Least and greatest value of each column among the keys.
-fn ranges(key: &Key, values: &[Option<pg_sys::Datum>]) -> Vec<Range> {
-    let width = key.parts.len();
-    let range = |place: usize| {
-        let mut order = Order::of(&key.parts[place]);
-        let mut range = Range {
-            bounds: None,
-            has_null: false,
-        };
-        for value in values.iter().skip(place).step_by(width) {
-            let Some(value) = *value else {
-                range.has_null = true;
-                continue;
-            };
-            // SAFETY: values of that column of the key.
-            let mut is_less = |a, b| unsafe { order.compare(a, b) == Ordering::Less };
-            range.bounds = Some(match range.bounds {
-                None => (value, value),
-                Some((low, high)) => (
-                    if is_less(value, low) { value } else { low },
-                    if is_less(high, value) { value } else { high },
-                ),
-            });
-        }
-        range
-    };
-    (0..width).map(range).collect()
 }
 
 /// What follows when a cold row has one of the keys: it comes home where core is to meet it, which gives true, else it
@@ -393,7 +252,7 @@ unsafe fn judge(
     on_hit: OnHit,
 ) -> Result<bool> {
     let key = &keyed.key;
-    let Some(conditions) = narrow::between(key, &ranges(key, &values)) else {
+    let Some(conditions) = narrow::between(key, &doubt::ranges(key, &values)) else {
         return Ok(false);
     };
     let (mut came, mut held) = (false, None);

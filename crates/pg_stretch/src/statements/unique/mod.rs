@@ -3,6 +3,7 @@
 //! The heap's own index has judged the hot rows before; a row that is moving made the writer wait there. So what is
 //! left is to look at the cold side with a snapshot taken now.
 
+mod doubt;
 mod hot;
 mod known;
 mod look;
