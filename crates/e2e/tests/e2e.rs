@@ -42,6 +42,8 @@ mod migration;
 mod neighbours;
 #[path = "e2e/one_table_keys.rs"]
 mod one_table_keys;
+#[path = "e2e/one_table_reads.rs"]
+mod one_table_reads;
 #[path = "e2e/one_table_rows.rs"]
 mod one_table_rows;
 #[path = "e2e/operation.rs"]

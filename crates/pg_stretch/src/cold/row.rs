@@ -39,8 +39,9 @@ thread_local! {
 pub struct ColdRow {
     side: Rc<Side>,
     tid: pg_sys::ItemPointerData,
+    /// Its segment's.
+    segment_number: u32,
     number: u32,
-    row: u32,
 }
 
 impl ColdRow {
@@ -79,15 +80,20 @@ impl ColdRow {
         conflicts::reads(found.side.table.child, &id, snapshot);
         // SAFETY: the caller's promise.
         unsafe { kept::show(snapshot)? };
-        Ok((!tables::is_dead(&id, found.row, snapshot)?).then_some(found))
+        Ok((!tables::is_dead(&id, found.number, snapshot)?).then_some(found))
     }
 
     fn of(side: Rc<Side>, tid: pg_sys::ItemPointerData) -> Result<Option<Self>> {
-        let (number, row) = identity::read(tid)?;
+        let (segment_number, number) = identity::read(tid)?;
         let has = side
-            .segment(number)
-            .is_some_and(|segment| i64::from(row) < segment.row_count);
-        Ok(has.then_some(Self { side, tid, number, row }))
+            .segment(segment_number)
+            .is_some_and(|segment| i64::from(number) < segment.row_count);
+        Ok(has.then_some(Self {
+            side,
+            tid,
+            segment_number,
+            number,
+        }))
     }
 
     /// Its table.
@@ -97,21 +103,21 @@ impl ColdRow {
 
     /// Its segment.
     pub fn segment(&self) -> Result<&Segment> {
-        let segment = self.side.segment(self.number);
+        let segment = self.side.segment(self.segment_number);
         segment.ok_or_else(|| Error::internal("a cold row lost its segment"))
     }
 
     /// Its number in the segment.
     pub fn number(&self) -> u32 {
-        self.row
+        self.number
     }
 
     /// Puts the row into a slot, whose memory it then lies in. False when the purpose keeps it from the reader: its
     /// bytes are on the endpoint alone, which may not be asked.
     ///
     /// # Safety
-    /// The slot has the relation's columns; the caller holds the snapshot under which the catalog is read, or gives null
-    /// for the newest state.
+    /// The slot has the relation's columns; the caller holds the snapshot under which the catalog is read, or gives
+    /// null for the newest state.
     pub unsafe fn store(
         &self,
         relation: pg_sys::Relation,
@@ -125,12 +131,12 @@ impl ColdRow {
             return Ok(false);
         }
         let reader = segments::reader(segment, snapshot)?;
-        let at = group_of(&reader, self.row);
+        let at = group_of(&reader, self.number);
         let group = match GROUPS.with_borrow_mut(|groups| groups.get(&(segment.segment_id, at)).cloned()) {
             Some(group) => group,
             None => self.read(&reader, at, snapshot, purpose)?,
         };
-        let row = (self.row - reader.row_groups()[at].first_row) as usize;
+        let row = (self.number - reader.row_groups()[at].first_row) as usize;
         // SAFETY: the caller's promise.
         unsafe { self.fill(relation, &reader, &group, row, slot)? };
         Ok(true)

@@ -1,5 +1,5 @@
-//! The cold side of a table for whoever looks for single rows of it, one after the other: what it takes to find and read
-//! one is gathered once per snapshot.
+//! The cold side of a table for whoever looks for single rows of it, one after the other: what it takes to find and
+//! read one is gathered once per snapshot.
 
 use super::columns::{self, Target};
 use super::mode;

@@ -1,6 +1,7 @@
-//! Rows that a DELETE has won and not yet written tombstones for, so that a bitmap can stand for many of them (F53). The
-//! access method is not told where a statement ends: what its command killed is kept by the command's number, until the
-//! statement's end or until somebody in this session looks who has to see it.
+//! Rows that a DELETE has won and not yet written tombstones for, so that a bitmap can stand for many of them (F53).
+//!
+//! The access method is not told where a statement ends: what its command killed is kept by the command's number, until
+//! the statement's end or until somebody in this session looks who has to see it.
 
 use super::{conflicts, write};
 use crate::pg::error::{Error, OrRaise, Result};

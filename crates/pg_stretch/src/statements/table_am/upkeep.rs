@@ -4,6 +4,7 @@ use super::heap::{self, as_heap, of_heap};
 use pgrx::prelude::*;
 
 /// `index_build_range_scan`.
+#[allow(clippy::too_many_arguments)] // PostgreSQL's signature
 #[pg_guard]
 pub unsafe extern "C-unwind" fn index_build_range_scan(
     table: pg_sys::Relation,
@@ -54,6 +55,7 @@ pub unsafe extern "C-unwind" fn index_validate_scan(
 }
 
 /// `relation_copy_for_cluster`: VACUUM FULL and CLUSTER.
+#[allow(clippy::too_many_arguments)] // PostgreSQL's signature
 #[pg_guard]
 pub unsafe extern "C-unwind" fn copy_for_cluster(
     old: pg_sys::Relation,
