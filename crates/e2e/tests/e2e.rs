@@ -40,6 +40,8 @@ mod limits;
 mod migration;
 #[path = "e2e/neighbours.rs"]
 mod neighbours;
+#[path = "e2e/one_table_keys.rs"]
+mod one_table_keys;
 #[path = "e2e/one_table_reads.rs"]
 mod one_table_reads;
 #[path = "e2e/one_table_rows.rs"]

@@ -236,7 +236,8 @@ impl Client {
         must(sql, self.try_copy_in(sql, from))
     }
 
-    fn try_copy_in(&self, sql: &str, mut from: impl Read) -> Result<u64, SqlError> {
+    /// COPY … FROM STDIN, which may fail.
+    pub fn try_copy_in(&self, sql: &str, mut from: impl Read) -> Result<u64, SqlError> {
         self.runtime.block_on(async {
             let sink = self.inner.copy_in::<_, std::io::Cursor<Vec<u8>>>(sql).await?;
             let mut sink = std::pin::pin!(sink);

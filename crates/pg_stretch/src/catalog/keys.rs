@@ -3,7 +3,7 @@
 use super::rows::UniqueKey;
 use crate::pg::error::{Error, Result};
 use crate::pg::text::Text;
-use crate::pg::{list, names, spi};
+use crate::pg::{list, names, spi, type_io, user};
 use pgrx::pg_sys;
 
 /// Number of the function of a btree operator class that orders two values (nbtree.h).
@@ -11,9 +11,9 @@ const BTORDER_PROC: i16 = 1;
 
 /// One column of a key.
 pub struct Part {
-    /// Column number in the table.
+    /// Column number in the table; 0 for an expression.
     pub column: i16,
-    /// Name, not quoted.
+    /// Name, not quoted; empty for an expression.
     pub name: String,
     /// Declared type.
     pub type_id: pg_sys::Oid,
@@ -36,9 +36,12 @@ pub struct Key {
     pub nulls_not_distinct: bool,
     /// Checked by a constraint trigger, which may be deferred.
     pub deferrable: bool,
+    /// The text of columns, expressions and predicate, for an index that has more than plain columns of all rows: then
+    /// [`super::formed::Former`] says what a row's key is.
+    pub definition: Option<String>,
 }
 
-/// The unique keys of an open table; expression and partial indexes never get here (`enable_table` refuses them).
+/// The unique keys of an open table.
 ///
 /// # Safety
 /// `table` is an open relation.
@@ -80,13 +83,15 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
             .iter()
             .enumerate()
             .map(|(i, column)| part((*table).rd_id, index, i, *column))
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
+        let definition = definition(table, index, &parts);
         Ok(Key {
             index: (*index).rd_id,
             name: names::text((*(*index).rd_rel).relname.data.as_ptr()),
             parts,
             nulls_not_distinct: form.indnullsnotdistinct,
             deferrable: !form.indimmediate,
+            definition,
         })
     }
 }
@@ -96,23 +101,69 @@ unsafe fn part(table: pg_sys::Oid, index: pg_sys::Relation, i: usize, column: i1
     // SAFETY: the index is open and has more than `i` key columns, and so have its arrays; the rest are look-ups by
     // OID.
     unsafe {
-        let name = pg_sys::get_attname(table, column, true);
-        if column <= 0 || name.is_null() {
-            return Err(Error::internal(
-                "a unique index of a stretched table is not over plain columns",
-            ));
-        }
+        let (name, type_id) = if column == 0 {
+            let attributes = (*(*index).rd_att).attrs.as_slice(i + 1);
+            (String::new(), attributes[i].atttypid)
+        } else {
+            let name = pg_sys::get_attname(table, column, true);
+            if name.is_null() {
+                return Err(Error::internal("a column of a unique index is gone"));
+            }
+            (names::text(name), pg_sys::get_atttype(table, column))
+        };
         let family = *(*index).rd_opfamily.add(i);
         let kind = *(*index).rd_opcintype.add(i);
         Ok(Part {
             column,
-            name: names::text(name),
-            type_id: pg_sys::get_atttype(table, column),
+            name,
+            type_id,
             operand: kind,
             equal: pg_sys::get_opfamily_member(family, kind, kind, pg_sys::BTEqualStrategyNumber as i16),
             compare: pg_sys::get_opfamily_proc(family, kind, kind, BTORDER_PROC),
             collation: *(*index).rd_indcollation.add(i),
         })
+    }
+}
+
+/// Whether an index has expressions or a predicate.
+unsafe fn has_more_than_columns(index: pg_sys::Relation) -> bool {
+    let is_null = |column: u32| {
+        // SAFETY: the index is open; its entry of the relation cache has its row of pg_index.
+        unsafe {
+            let form = (*index).rd_indextuple;
+            pg_sys::heap_attisnull(form, column as i32, std::ptr::null_mut())
+        }
+    };
+    !is_null(pg_sys::Anum_pg_index_indexprs) || !is_null(pg_sys::Anum_pg_index_indpred)
+}
+
+/// What an index says of its columns, where it has expressions or a predicate; in the same words in every session.
+unsafe fn definition(table: pg_sys::Relation, index: pg_sys::Relation, parts: &[Part]) -> Option<String> {
+    // SAFETY: both relations are open; the trees and texts are copies in the current memory context. The trees are
+    // simplified when they are read, which may call functions of the table's owner: as he.
+    unsafe {
+        if !has_more_than_columns(index) {
+            return None;
+        }
+        let _owner = user::ActAs::role(user::relation_owner((*table).rd_id), true);
+        let mut expressions = list::pointers::<pg_sys::Node>(pg_sys::RelationGetIndexExpressions(index)).into_iter();
+        let predicate = pg_sys::RelationGetIndexPredicate(index);
+        let _settings = type_io::settings();
+        let context = pg_sys::deparse_context_for((*(*table).rd_rel).relname.data.as_ptr(), (*table).rd_id);
+        let text = |node| names::text(pg_sys::deparse_expression(node, context, false, false));
+        let mut words: Vec<String> = Vec::new();
+        for part in parts {
+            words.push(match part.column {
+                0 => text(expressions.next()?),
+                _ => names::quote_ident(&part.name),
+            });
+        }
+        let columns = words.join(", ");
+        let predicate: Vec<String> = list::pointers::<pg_sys::Node>(predicate)
+            .into_iter()
+            .map(text)
+            .collect();
+        Some(format!("({columns}) WHERE {}", predicate.join(" AND ")))
     }
 }
 
@@ -141,13 +192,13 @@ pub fn guarded(relation: pg_sys::Oid) -> bool {
     }
 }
 
-/// The table's unique keys, primary key included.
+/// The table's unique keys over plain columns of all rows, primary key included.
 pub fn unique_keys(relation: pg_sys::Oid) -> Result<Vec<UniqueKey>> {
     let found = spi::rows(
         "SELECT to_json(array_agg(a.attname::text ORDER BY k.ordinality))::text, i.indnullsnotdistinct
          FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(number, ordinality), pg_attribute a
          WHERE i.indrelid = $1 AND i.indisunique AND a.attrelid = $1 AND a.attnum = k.number
-             AND k.ordinality <= i.indnkeyatts
+             AND k.ordinality <= i.indnkeyatts AND i.indexprs IS NULL AND i.indpred IS NULL
          GROUP BY i.indexrelid, i.indnullsnotdistinct ORDER BY i.indexrelid",
         &[relation.into()],
         |row| {

@@ -5,6 +5,7 @@
 //! then come from one snapshot, also in parallel workers, on standbys and in cursors.
 
 pub mod filter;
+pub mod formed;
 pub mod keys;
 pub mod method;
 pub mod record;

@@ -22,6 +22,15 @@ impl Latest {
         }
     }
 
+    /// The same, and whatever this transaction has done by now, also in the command that is under way: as the check of
+    /// a unique index of the heap sees it.
+    pub fn with_own_changes() -> Self {
+        let latest = Self::take();
+        // SAFETY: what is registered is a copy that nobody else has.
+        unsafe { (*latest.0).curcid = pg_sys::InvalidCommandId };
+        latest
+    }
+
     /// The same as PostgreSQL takes it for its own catalogs: the transaction's first snapshot may still come.
     pub fn of_catalog() -> Self {
         // SAFETY: as above; what is registered is a copy.

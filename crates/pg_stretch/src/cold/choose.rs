@@ -186,7 +186,7 @@ unsafe fn hashes(key: &UniqueKey, columns: &[(i32, &Equal)]) -> Option<Vec<u64>>
             number /= equal.values.len();
         }
         // SAFETY: values of these types.
-        unsafe { hasher.hash(|place| values.get(place as usize).copied()) }
+        unsafe { hasher.hash(|place| values.get(place).copied()) }
     };
     (0..count).map(hash).collect()
 }

@@ -18,6 +18,15 @@ impl Context {
         unsafe { Self::under(pg_sys::CurrentMemoryContext, name) }
     }
 
+    /// The current context.
+    ///
+    /// # Safety
+    /// It is not used after the context was reset or deleted.
+    pub unsafe fn current() -> Self {
+        // SAFETY: there always is one.
+        Self(unsafe { pg_sys::CurrentMemoryContext })
+    }
+
     /// A child of `parent`.
     ///
     /// # Safety

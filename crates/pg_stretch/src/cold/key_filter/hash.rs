@@ -8,6 +8,7 @@ use crate::catalog::rows;
 use crate::cold::collation;
 use crate::pg::raw;
 use pgrx::pg_sys;
+use sha2::{Digest, Sha256};
 use stretch_columns::exact;
 use stretch_segment::key_filter::KeyId;
 
@@ -30,7 +31,6 @@ pub struct Hasher {
 }
 
 struct Column {
-    attribute: i16,
     function: Box<pg_sys::FmgrInfo>,
     collation: pg_sys::Oid,
 }
@@ -38,44 +38,48 @@ struct Column {
 impl Hasher {
     /// `None` when one of the key's columns has no hash function of use, or no field id.
     pub fn new(key: &Key, columns: &[rows::Column]) -> Option<Self> {
-        let id = KeyId {
-            fields: key
+        let fields = match &key.definition {
+            None => key
                 .parts
                 .iter()
                 .map(|part| field(part, columns))
                 .collect::<Option<_>>()?,
+            Some(definition) => defined(definition),
+        };
+        let id = KeyId {
+            fields,
             nulls_not_distinct: key.nulls_not_distinct,
         };
-        let column = |part: &Part| Column::new(part.column, part.operand, part.collation, Some(part.equal));
+        let column = |part: &Part| Column::new(part.operand, part.collation, Some(part.equal));
         let columns = key.parts.iter().map(column).collect::<Option<_>>()?;
         Some(Self { id, columns })
     }
 
-    /// For values of these types, numbered from 0, that are compared with a key by the operators of its types. Integers
+    /// For values of these types that are compared with a key by the operators of its types. Integers
     /// of different widths and floats of different precisions hash alike, text under every deterministic collation.
     pub fn of_types(types: &[pg_sys::Oid], nulls_not_distinct: bool) -> Option<Self> {
-        let column = |(place, operand): (usize, &pg_sys::Oid)| {
+        let column = |operand: &pg_sys::Oid| {
             let collation = match *operand {
                 pg_sys::TEXTOID => pg_sys::C_COLLATION_OID,
                 _ => pg_sys::InvalidOid,
             };
-            Column::new(i16::try_from(place).ok()?, *operand, collation, None)
+            Column::new(*operand, collation, None)
         };
         Some(Self {
             id: KeyId {
                 fields: Vec::new(),
                 nulls_not_distinct,
             },
-            columns: types.iter().enumerate().map(column).collect::<Option<_>>()?,
+            columns: types.iter().map(column).collect::<Option<_>>()?,
         })
     }
 
-    /// The hash of a key; `value` gives a column's value by its number, or `None` for NULL. `None` when no other row
+    /// The hash of a key; `value` gives a value by its place in the key, or `None` for NULL. `None` when no other row
     /// can have this key, for it has a NULL.
     ///
     /// # Safety
     /// The values are of the columns' types. What detoasting takes stays in the current memory context.
-    pub unsafe fn hash(&mut self, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Option<u64> {
+    pub unsafe fn hash(&mut self, value: impl Fn(usize) -> Option<pg_sys::Datum>) -> Option<u64> {
         // SAFETY: the caller's promise; nothing is owned inside.
         unsafe { raw::guarded(|| self.hash_unguarded(value)) }
     }
@@ -84,10 +88,10 @@ impl Hasher {
     ///
     /// # Safety
     /// As for [`Hasher::hash`]; `value` owns nothing.
-    pub unsafe fn hash_unguarded(&mut self, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Option<u64> {
+    pub unsafe fn hash_unguarded(&mut self, value: impl Fn(usize) -> Option<pg_sys::Datum>) -> Option<u64> {
         let mut sum = 0u64;
-        for column in &mut self.columns {
-            let hash = match value(column.attribute) {
+        for (place, column) in self.columns.iter_mut().enumerate() {
+            let hash = match value(place) {
                 // SAFETY: an extended hash function takes a value and a seed.
                 Some(value) => unsafe {
                     raw::FunctionCall2Coll(&mut *column.function, column.collation, value, pg_sys::Datum::from(0))
@@ -103,6 +107,14 @@ impl Hasher {
     }
 }
 
+/// What stands for the fields of a key whose index has expressions or a predicate: a digest of them in numbers that are
+/// no field's, so that such a key is never taken for one over plain columns, nor for another of its kind.
+fn defined(definition: &str) -> Vec<i32> {
+    let digest = Sha256::digest(definition);
+    let (words, _) = digest.as_slice().as_chunks::<4>();
+    words.iter().map(|word| i32::from_be_bytes(*word) | i32::MIN).collect()
+}
+
 fn field(part: &Part, columns: &[rows::Column]) -> Option<i32> {
     let named = |column: &&rows::Column| column.name == part.name;
     columns.iter().find(named).map(|column| column.field_id)
@@ -110,12 +122,7 @@ fn field(part: &Part, columns: &[rows::Column]) -> Option<i32> {
 
 impl Column {
     /// `equality` is what the hash must belong to; `None`: the equality of the type.
-    fn new(
-        attribute: i16,
-        operand: pg_sys::Oid,
-        collation: pg_sys::Oid,
-        equality: Option<pg_sys::Oid>,
-    ) -> Option<Self> {
+    fn new(operand: pg_sys::Oid, collation: pg_sys::Oid, equality: Option<pg_sys::Oid>) -> Option<Self> {
         // What a nondeterministic collation hashes, its sort key, changes with its version (F13).
         if !exact::hashed(operand.to_u32(), collation::of(collation)) {
             return None;
@@ -132,11 +139,7 @@ impl Column {
             }
             let mut function = Box::<pg_sys::FmgrInfo>::default();
             pg_sys::fmgr_info_cxt(entry.hash_extended_proc, &mut *function, pg_sys::TopMemoryContext);
-            Some(Self {
-                attribute,
-                function,
-                collation,
-            })
+            Some(Self { function, collation })
         }
     }
 }

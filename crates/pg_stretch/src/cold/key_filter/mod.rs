@@ -9,4 +9,4 @@ mod hash;
 mod runs;
 
 pub use hash::{Hasher, environment};
-pub use runs::{forget_dropped, merge, search};
+pub use runs::{Search, forget_dropped, merge, search};

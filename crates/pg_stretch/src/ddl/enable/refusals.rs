@@ -1,6 +1,7 @@
 //! Why a table cannot be stretched: every reason at once, each with its way out (design §4).
 
 use crate::pg::error::{Error, Result};
+use crate::pg::gucs::ONE_TABLE;
 use crate::pg::spi;
 use crate::pg::text::Text;
 use pgrx::pg_sys;
@@ -17,7 +18,7 @@ pub struct Refusal {
     pub hint: String,
 }
 
-/// Each branch selects item, reason and hint for relation `$1`; names come quoted.
+/// Each branch selects item, reason and hint for relation `$1`; names come quoted. `$2`: by the access method.
 const REASONS: &str = r"
 WITH c AS (
     SELECT c.*, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
@@ -93,7 +94,7 @@ WITH c AS (
         CASE WHEN indpred IS NOT NULL THEN 'partial' ELSE 'over expressions' END),
         format('Use DROP INDEX %s, and CREATE UNIQUE INDEX over plain columns where it is needed', indexrelid::regclass)
     FROM pg_index WHERE indrelid = $1 AND indisunique AND NOT indisexclusion
-        AND (indpred IS NOT NULL OR indexprs IS NOT NULL)
+        AND (indpred IS NOT NULL OR indexprs IS NOT NULL) AND NOT $2
   UNION ALL
     SELECT 'unique index', format('the unique index %s is not valid', indexrelid::regclass),
         format('Use REINDEX INDEX %s', indexrelid::regclass)
@@ -141,7 +142,7 @@ SELECT item, reason, hint || '.' FROM r";
 
 /// Every reason why the relation itself cannot be stretched.
 pub fn of_table(relation: pg_sys::Oid) -> Result<Vec<Refusal>> {
-    spi::rows(REASONS, &[relation.into()], |row| {
+    spi::rows(REASONS, &[relation.into(), ONE_TABLE.get().into()], |row| {
         Ok(Refusal {
             item: row.get::<Text>(1)?.unwrap_or_default().into(),
             reason: row.get::<Text>(2)?.unwrap_or_default().into(),

@@ -1,5 +1,6 @@
 //! The hashes of a batch's unique keys, for the filters of its segment.
 
+use crate::catalog::formed::Former;
 use crate::catalog::keys;
 use crate::catalog::rows::StretchedTable;
 use crate::cold::key_filter::{self, Hasher};
@@ -9,9 +10,18 @@ use stretch_segment::key_filter::{KeyFilter, KeyFilters};
 
 /// Collects them row by row.
 pub struct Keys {
-    keys: Vec<(Hasher, Vec<u64>)>,
+    keys: Vec<Hashes>,
     /// By attribute number, from 1: the column's place among those that are not dropped.
     places: Vec<usize>,
+}
+
+struct Hashes {
+    hasher: Hasher,
+    /// Numbers of the key's columns.
+    columns: Vec<i16>,
+    /// Forms the keys of an index with expressions or a predicate, from whole rows.
+    former: Option<Former>,
+    found: Vec<u64>,
 }
 
 impl Keys {
@@ -28,25 +38,42 @@ impl Keys {
             }
             (keys::of(relation)?, places)
         };
-        let hashers = keys.iter().filter_map(|key| Hasher::new(key, &table.columns));
+        let hashed = |key: &keys::Key| {
+            Some(Hashes {
+                hasher: Hasher::new(key, &table.columns)?,
+                columns: key.parts.iter().map(|part| part.column).collect(),
+                // SAFETY: the batch holds the relation open and is over before its memory goes.
+                former: key.definition.as_ref().map(|_| unsafe { Former::new(relation, key) }),
+                found: Vec::new(),
+            })
+        };
         Ok(Self {
-            keys: hashers.map(|hasher| (hasher, Vec::new())).collect(),
+            keys: keys.iter().filter_map(hashed).collect(),
             places,
         })
     }
 
-    /// Adds a row.
+    /// Adds a row. Runs functions of the table's owner where an index has expressions: so as the owner.
     ///
     /// # Safety
     /// The values of all columns of the table that are not dropped, in their order.
     pub unsafe fn add(&mut self, values: &[pg_sys::Datum], nulls: &[bool]) {
-        for (hasher, hashes) in &mut self.keys {
-            let value = |attribute: i16| {
-                let place = self.places[attribute as usize];
-                (!nulls[place]).then_some(values[place])
-            };
-            // SAFETY: the caller's promise; a key with a NULL that nothing equals is in no filter.
-            hashes.extend(unsafe { hasher.hash(value) });
+        let value = |attribute: i16| {
+            let place = self.places[attribute as usize];
+            (!nulls[place]).then_some(values[place])
+        };
+        for key in &mut self.keys {
+            // SAFETY: the caller's promise; a key with a NULL that nothing equals is in no filter, nor is a row that
+            // the index's predicate leaves out.
+            unsafe {
+                key.found.extend(match &mut key.former {
+                    None => key.hasher.hash(|place| value(key.columns[place])),
+                    Some(former) => match former.of_values(value) {
+                        Some(formed) => key.hasher.hash(|place| formed[place]),
+                        None => None,
+                    },
+                });
+            }
         }
     }
 
@@ -55,7 +82,7 @@ impl Keys {
         if self.keys.is_empty() {
             return Ok(None);
         }
-        let filter = |(hasher, hashes): (Hasher, Vec<u64>)| KeyFilter::new(hasher.id, hashes);
+        let filter = |key: Hashes| KeyFilter::new(key.hasher.id, key.found);
         let filters = KeyFilters {
             environment: key_filter::environment(),
             filters: self.keys.into_iter().map(filter).collect(),

@@ -2,9 +2,11 @@
 
 use super::cold::{self, Change};
 use super::heap::{self, of_heap};
+use super::home;
 use crate::cold::identity;
 use crate::cold::tombstone::{fate, kept};
 use crate::pg::error::Result;
+use crate::pg::raw;
 use pgrx::pg_sys;
 use pgrx::pg_sys::TM_Result;
 use stretch_core::row_locks::Strength;
@@ -44,7 +46,22 @@ pub unsafe extern "C-unwind" fn tuple_delete(
                 wait,
                 what: if changing_partition { "UPDATE" } else { "DELETE" },
             };
-            delete(&change, failure, changing_partition)
+            let Some(mut home) = home::brought(relation, *tid, command)? else {
+                return delete(&change, failure, changing_partition);
+            };
+            let home = &raw mut home;
+            Ok(raw::guarded(|| {
+                tuple_delete(
+                    relation,
+                    home,
+                    command,
+                    snapshot,
+                    crosscheck,
+                    wait,
+                    failure,
+                    changing_partition,
+                )
+            }))
         })
     }
 }

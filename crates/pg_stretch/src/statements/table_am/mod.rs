@@ -1,7 +1,8 @@
 //! The table access method `stretch`: heap, with callbacks of our own where a table may have cold rows.
 //!
 //! A stretched table names it in `pg_class.relam`. Its file is a heap, and all that heap does for hot rows is done by
-//! heap's own functions (`heap.rs`). What builds or copies the file as a whole (`upkeep.rs`) sees hot rows alone.
+//! heap's own functions (`heap.rs`). New rows are kept from cold rows' unique keys (`insert.rs`, `index_fetch.rs`).
+//! What builds or copies the file as a whole (`upkeep.rs`) sees hot rows alone.
 //!
 //! A callback that is about one row looks at its tid: a cold row has one that no heap can have (`cold/identity.rs`).
 //! For a hot row it goes on to heap as the last thing that it does, so that an error of heap's passes as if there were
@@ -11,6 +12,9 @@ mod cold;
 mod delete;
 mod fetch;
 pub mod heap;
+pub mod home;
+mod index_fetch;
+mod insert;
 mod lock;
 mod update;
 mod upkeep;
@@ -40,6 +44,11 @@ pub extern "C-unwind" fn stretch_table_am_handler(_call: pg_sys::FunctionCallInf
 pub fn routine() -> &'static pg_sys::TableAmRoutine {
     static ROUTINE: OnceLock<pg_sys::TableAmRoutine> = OnceLock::new();
     ROUTINE.get_or_init(|| pg_sys::TableAmRoutine {
+        index_fetch_tuple: Some(index_fetch::index_fetch_tuple),
+        tuple_insert: Some(insert::tuple_insert),
+        tuple_insert_speculative: Some(insert::tuple_insert_speculative),
+        tuple_complete_speculative: Some(insert::tuple_complete_speculative),
+        multi_insert: Some(insert::multi_insert),
         index_build_range_scan: Some(upkeep::index_build_range_scan),
         index_validate_scan: Some(upkeep::index_validate_scan),
         relation_copy_for_cluster: Some(upkeep::copy_for_cluster),

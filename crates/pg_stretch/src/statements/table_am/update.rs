@@ -2,11 +2,14 @@
 
 use super::cold::{self, Change};
 use super::heap::{self, of_heap};
+use super::home;
 use crate::catalog::snapshot::LATEST;
 use crate::cold::identity;
 use crate::cold::row::ColdRow;
-use crate::pg::error::Result;
+use crate::pg::error::{OrRaise, Result};
 use crate::pg::missing::datum_image_eq;
+use crate::pg::{hook, raw};
+use crate::statements::unique::{self, Version};
 use pgrx::pg_sys;
 use pgrx::pg_sys::{LockTupleMode, TM_Result};
 use stretch_core::purpose::Purpose;
@@ -29,7 +32,7 @@ pub unsafe extern "C-unwind" fn tuple_update(
     unsafe {
         if !identity::is_cold(&*tid) {
             let update = of_heap(heap::routine().tuple_update);
-            return update(
+            let result = update(
                 relation,
                 tid,
                 slot,
@@ -41,6 +44,12 @@ pub unsafe extern "C-unwind" fn tuple_update(
                 mode,
                 update_indexes,
             );
+            // Others who change the row were waited for before its new keys are looked for: there may be nothing to
+            // update any more. A version that no index hears of has all indexed columns of the one before.
+            if result == TM_Result::TM_Ok && *update_indexes {
+                hook::own_part(|| unique::look_after_update(relation, tid, slot).or_raise());
+            }
+            return result;
         }
         cold::run(|| {
             let change = Change {
@@ -52,9 +61,26 @@ pub unsafe extern "C-unwind" fn tuple_update(
                 what: "UPDATE",
             };
             *update_indexes = false;
-            let result = update(&change, slot, failure, mode)?;
-            *update_indexes = result == TM_Result::TM_Ok;
-            Ok(result)
+            let Some(mut home) = home::brought(relation, *tid, command)? else {
+                let result = update(&change, slot, failure, mode)?;
+                *update_indexes = result == TM_Result::TM_Ok;
+                return Ok(result);
+            };
+            let home = &raw mut home;
+            Ok(raw::guarded(|| {
+                tuple_update(
+                    relation,
+                    home,
+                    slot,
+                    command,
+                    snapshot,
+                    crosscheck,
+                    wait,
+                    failure,
+                    mode,
+                    update_indexes,
+                )
+            }))
         })
     }
 }
@@ -84,6 +110,8 @@ unsafe fn update(
         }
         let home = insert(change, slot);
         change.kill(&row, Some(home))?;
+        // The version before counts as gone by now.
+        unique::look_changed(change.relation, slot, || Version::cold(change.relation, &row))?;
         Ok(TM_Result::TM_Ok)
     }
 }

@@ -3,18 +3,38 @@
 //! The heap's own index has judged the hot rows before; a row that is moving made the writer wait there. So what is
 //! left is to look at the cold side with a snapshot taken now.
 
+mod doubt;
 mod hot;
+mod known;
+mod look;
 mod narrow;
 mod new_rows;
 mod order;
 mod probe;
 mod range;
+mod room;
 mod search;
+mod since;
 mod skip;
 mod wanted;
 
+pub use look::{Version, look, look_after_update, look_changed, look_deferred, look_for_many, look_speculatively};
+
 use crate::pg::error::{OrRaise, Result};
 use pgrx::prelude::*;
+
+/// After a row of INSERT … ON CONFLICT was judged: the next one's keys are first looked for in the indexes, all of
+/// them, and only then on the cold side. What was seen of that for this row says nothing then.
+pub fn judged(relation: pg_sys::Oid) {
+    known::forget_sight(relation);
+    room::ask_only(relation, None);
+}
+
+/// Whether a row of the table became cold by a transaction that committed after the running command's last look at its
+/// cold side.
+pub fn is_before(relation: pg_sys::Oid, transaction: pg_sys::TransactionId) -> bool {
+    known::last_sight(relation).is_some_and(|sight| sight.seen.is_before(transaction))
+}
 
 /// Puts the hooks of this module in place; in the postmaster only.
 pub fn install() {

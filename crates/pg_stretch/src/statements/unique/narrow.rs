@@ -36,16 +36,8 @@ impl<'a> ColdSide<'a> {
 
     /// Whether the statistics of all segments together leave room for a key with its columns in these ranges.
     pub fn may_hold(&self, key: &Key, ranges: &[Range]) -> Result<bool> {
-        let Some(conditions) = between(key, ranges) else {
-            return Ok(false);
-        };
         let overview = segments::overview(&self.info.table_id, &self.segments, self.latest.get())?;
-        let field_of = |attribute: i16| {
-            let part = key.parts.iter().find(|part| part.column == attribute)?;
-            let column = self.info.columns.iter().find(|column| column.name == part.name)?;
-            Some(column.field_id)
-        };
-        Ok(may_match_any(&overview, &conditions.tests, &field_of))
+        Ok(may_hold(self.info, &overview, key, ranges))
     }
 
     /// What the hashes of keys leave.
@@ -65,6 +57,7 @@ impl<'a> ColdSide<'a> {
     /// The values are of the columns' types; `None` stands for NULL.
     pub unsafe fn by_value(
         &self,
+        key: &Key,
         hasher: Option<&mut Hasher>,
         value: impl Fn(i16) -> Option<pg_sys::Datum>,
     ) -> Result<Look> {
@@ -72,11 +65,24 @@ impl<'a> ColdSide<'a> {
             return Ok(Look::Except(HashSet::new()));
         };
         // SAFETY: the caller's promise.
-        match unsafe { hasher.hash(value) } {
+        match unsafe { hasher.hash(|place| value(key.parts[place].column)) } {
             Some(hash) => self.by_hashes(&hasher.id, &mut [hash]),
             None => Ok(Look::Nowhere),
         }
     }
+}
+
+/// Whether the statistics of all segments together leave room for a key with its columns in these ranges.
+pub fn may_hold(info: &stretched::Info, overview: &segments::Overview, key: &Key, ranges: &[Range]) -> bool {
+    let Some(conditions) = between(key, ranges) else {
+        return false;
+    };
+    let field_of = |attribute: i16| {
+        let part = key.parts.iter().find(|part| part.column == attribute)?;
+        let column = info.columns.iter().find(|column| column.name == part.name)?;
+        Some(column.field_id)
+    };
+    may_match_any(overview, &conditions.tests, &field_of)
 }
 
 /// How a look for one key goes on.
@@ -104,18 +110,18 @@ pub fn between(key: &Key, ranges: &[Range]) -> Option<Conditions> {
     Some(tests(conditions))
 }
 
-/// What statistics are asked for one key; `value` gives `None` for NULL.
-pub fn equal(key: &Key, value: impl Fn(i16) -> Option<pg_sys::Datum>) -> Conditions {
-    let part = |part: &Part| match value(part.column) {
+/// What statistics are asked for one key; `value` gives a value by its place in the key, `None` for NULL.
+pub fn equal(key: &Key, value: impl Fn(usize) -> Option<pg_sys::Datum>) -> Conditions {
+    let test = |(place, part): (usize, &Part)| match value(place) {
         // SAFETY: as above.
         Some(value) => unsafe { condition(part, CompareOp::Eq, value) },
-        None => Some(Condition {
+        None => (part.column != 0).then_some(Condition {
             attribute: part.column,
             text: false,
             test: Test::IsNull,
         }),
     };
-    tests(key.parts.iter().filter_map(part).collect())
+    tests(key.parts.iter().enumerate().filter_map(test).collect())
 }
 
 /// Hashes are asked by [`ColdSide::by_hashes`].
@@ -126,15 +132,15 @@ fn tests(tests: Vec<Condition>) -> Conditions {
     }
 }
 
-/// The condition as statistics are asked for it; `None` where they say nothing of such values (F13), or where the key's
-/// equality is not that of its type but one that an operator class of a user gives it.
+/// The condition as statistics are asked for it; `None` where they say nothing of such values (F13), of an expression,
+/// or where the key's equality is not that of its type but one that an operator class of a user gives it.
 unsafe fn condition(part: &Part, op: CompareOp, value: pg_sys::Datum) -> Option<Condition> {
     let (operand, collation) = (part.operand.to_u32(), collation::of(part.collation));
     let is_exact = match op {
         CompareOp::Eq => exact::key_value(operand, collation),
         _ => exact::key_range(operand, collation),
     };
-    if !is_exact || quals::family(part.equal).is_none() {
+    if part.column == 0 || !is_exact || quals::family(part.equal).is_none() {
         return None;
     }
     Some(Condition {

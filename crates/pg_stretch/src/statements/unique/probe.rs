@@ -100,7 +100,7 @@ unsafe fn hashes(data: &pg_sys::TriggerData, key: &Key, mut hasher: Hasher) -> V
     // SAFETY: the values of the key's columns; the loop owns nothing.
     unsafe {
         new_rows::each(data, keys::last_column(std::slice::from_ref(key)), |row| {
-            hashes.extend(scratch.run_unguarded(|| hasher.hash_unguarded(|column| row.get(column))));
+            hashes.extend(scratch.run_unguarded(|| hasher.hash_unguarded(|place| row.get(key.parts[place].column))));
             true
         });
     }
@@ -140,7 +140,7 @@ unsafe fn new_key(relation: pg_sys::Relation, key: &Key, row: &Row, cold: &ColdS
     };
     let mut hasher = Hasher::new(key, &cold.info.columns);
     // SAFETY: the values are of the columns' types.
-    let look = unsafe { cold.by_value(hasher.as_mut(), value)? };
+    let look = unsafe { cold.by_value(key, hasher.as_mut(), value)? };
     let Look::Except(segments) = look else {
         return Ok(());
     };
@@ -153,7 +153,7 @@ unsafe fn new_key(relation: pg_sys::Relation, key: &Key, row: &Row, cold: &ColdS
     if key.deferrable && !hot::has(&session, key, value)? {
         return Ok(());
     }
-    let conditions = narrow::equal(key, value);
+    let conditions = narrow::equal(key, |place| value(key.parts[place].column));
     judge(&mut Search::new(&session, key, wanted, &conditions, &segments), key)
 }
 
@@ -190,8 +190,8 @@ fn judge(search: &mut Search, key: &Key) -> Result<()> {
     if !search.finds(Then::Refuse)? {
         return Ok(());
     }
-    let table = names::relation(search.info().relation);
     if !hooks::on_conflict() {
+        let table = names::relation(search.info().relation);
         return Err(Error::new(
             &errors::KEY_IS_COLD,
             format!("duplicate key value violates unique constraint \"{}\"", key.name),
@@ -203,9 +203,16 @@ fn judge(search: &mut Search, key: &Key) -> Result<()> {
             &key.name,
         ));
     }
-    // SAFETY: a trigger runs under an active snapshot.
-    if search.finds_under(unsafe { pg_sys::GetActiveSnapshot() })? {
-        return Err(Error::new(
+    Err(unfit_for_on_conflict(search, key))
+}
+
+/// What an INSERT … ON CONFLICT is told of a cold row with its key.
+pub fn unfit_for_on_conflict(search: &mut Search, key: &Key) -> Error {
+    let table = names::relation(search.info().relation);
+    // SAFETY: a statement runs under an active snapshot.
+    match search.finds_under(unsafe { pg_sys::GetActiveSnapshot() }) {
+        Err(error) => error,
+        Ok(true) => Error::new(
             &errors::COLD_ROWS_REFUSED,
             format!("INSERT ... ON CONFLICT meets a cold row of table {table}"),
         )
@@ -214,11 +221,11 @@ fn judge(search: &mut Search, key: &Key) -> Result<()> {
             "Run an UPDATE of {table} for that key first, which may set a column to itself: it makes the row hot, \
             and in the same \
              transaction it stays hot."
-        )));
+        )),
+        Ok(false) => Error::new(
+            &errors::MOVED,
+            format!("could not serialize access: a row of table {table} became cold meanwhile"),
+        )
+        .detail(format!("The key of \"{}\" belongs to it.", key.name)),
     }
-    Err(Error::new(
-        &errors::MOVED,
-        format!("could not serialize access: a row of table {table} became cold meanwhile"),
-    )
-    .detail(format!("The key of \"{}\" belongs to it.", key.name)))
 }

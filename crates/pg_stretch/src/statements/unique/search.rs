@@ -2,6 +2,7 @@
 //! waited for, as an index of the heap waits (F28).
 
 use super::wanted::Wanted;
+use crate::catalog::formed::Former;
 use crate::catalog::keys::Key;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::{stretched, tables};
@@ -76,6 +77,10 @@ pub struct Search<'a> {
     conditions: &'a Conditions,
     /// Segments that hold none of them.
     except: &'a HashSet<SegmentId>,
+    /// The key that was found last, by its first value.
+    hit: usize,
+    /// Segment and number of the row that was found last.
+    place: Option<(SegmentId, u32)>,
 }
 
 impl<'a> Search<'a> {
@@ -93,7 +98,19 @@ impl<'a> Search<'a> {
             wanted,
             conditions,
             except,
+            hit: 0,
+            place: None,
         }
+    }
+
+    /// Segment and number of the row that was found.
+    pub fn place(&self) -> Option<(SegmentId, u32)> {
+        self.place
+    }
+
+    /// The key that was found, with `None` for NULL.
+    pub fn found(&self) -> &[Option<pg_sys::Datum>] {
+        self.wanted.key(self.hit, self.key.parts.len())
     }
 
     /// The table.
@@ -105,7 +122,7 @@ impl<'a> Search<'a> {
     pub fn finds(&mut self, then: Then) -> Result<bool> {
         let mut locked = None;
         loop {
-            let latest = Latest::take();
+            let latest = Latest::with_own_changes();
             let Some((segment, row)) = self.first(latest.get())? else {
                 return Ok(false);
             };
@@ -152,7 +169,10 @@ impl<'a> Search<'a> {
             let columns = columns::targets(self.session.relation, &table)?;
             Reader::open(table, columns, snapshot, Purpose::Keys)?
         });
-        let columns = self.columns(&reader)?;
+        // SAFETY: it lies in the first context; the session's table is open.
+        let mut former =
+            (self.key.definition.as_ref()).map(|_| unsafe { Former::new(self.session.relation, self.key) });
+        let columns = self.columns(&reader, former.as_ref())?;
         let ask = Ask {
             columns: &columns,
             conditions: self.conditions,
@@ -178,21 +198,46 @@ impl<'a> Search<'a> {
                     // SAFETY: the context is for these datums alone.
                     unsafe { datums.make(row, values)? };
                 }
-                // SAFETY: the values of the key's columns.
-                if unsafe { self.wanted.contains(|at| datums.value(at, row)) } {
-                    return Ok(Some((batch.segment_id, batch.number(row))));
+                let value = |at: usize| datums.value(at, row);
+                // SAFETY: the values of the key's columns, or of those that it is formed of.
+                let hit = unsafe {
+                    match &mut former {
+                        None => self.wanted.find(value),
+                        Some(former) => formed(former, &columns, value, &mut self.wanted),
+                    }
+                };
+                if let Some(hit) = hit {
+                    self.hit = hit;
+                    self.place = Some((batch.segment_id, batch.number(row)));
+                    return Ok(self.place);
                 }
             }
         }
     }
 
-    /// The columns of the key.
-    fn columns(&self, reader: &Reader) -> Result<Vec<Target>> {
-        let of = |column: i16| reader.columns().iter().find(|target| target.attribute == column);
-        let found = self.key.parts.iter().map(|part| of(part.column).copied());
-        found
-            .collect::<Option<_>>()
-            .ok_or_else(|| Error::internal("a column of a key is not among the table's columns"))
+    /// The columns of the key, or of those that it is formed of.
+    fn columns(&self, reader: &Reader, former: Option<&Former>) -> Result<Vec<Target>> {
+        let of = |column: i16| (reader.columns().iter().find(|target| target.attribute == column)).copied();
+        let found: Option<Vec<Target>> = match former {
+            None => self.key.parts.iter().map(|part| of(part.column)).collect(),
+            Some(former) => former.columns().iter().map(|column| of(*column)).collect(),
+        };
+        found.ok_or_else(|| Error::internal("a column of a key is not among the table's columns"))
+    }
+}
+
+/// Which of the keys a cold row has whose columns are these, where the key is formed of them.
+unsafe fn formed(
+    former: &mut Former,
+    columns: &[Target],
+    value: impl Fn(usize) -> Option<pg_sys::Datum>,
+    wanted: &mut Wanted,
+) -> Option<usize> {
+    let of = |column: i16| value(columns.iter().position(|target| target.attribute == column)?);
+    // SAFETY: values of the table's columns, all that are needed.
+    unsafe {
+        let key = former.of_values(of)?;
+        wanted.find(|at| key[at])
     }
 }
 

@@ -5,6 +5,7 @@
 //! instead, and is an error there.
 
 use super::narrow::{self, ColdSide, Look};
+use super::room;
 use super::search::{Search, Session, Then};
 use super::wanted::Wanted;
 use crate::catalog::keys::{self, Key};
@@ -60,7 +61,19 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: i32) {
         for at in 0..list::length(auxiliary) {
             watch_if_skips(list::nth(auxiliary, at), statement);
         }
+        if writes((*query).planstate) || !auxiliary.is_null() {
+            hook::own_part(|| {
+                if room::is_wanted(query, flags).or_raise() {
+                    room::make(query);
+                }
+            });
+        }
     }
+}
+
+unsafe fn writes(node: *mut pg_sys::PlanState) -> bool {
+    // SAFETY: the tag of a node tells its type.
+    unsafe { !node.is_null() && (*node).type_ == pg_sys::NodeTag::T_ModifyTableState }
 }
 
 unsafe fn watch_if_skips(node: *mut pg_sys::PlanState, statement: *mut pg_sys::EState) {
@@ -105,7 +118,10 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
         return Ok(());
     };
     // SAFETY: the node's plan is the one that it was made of; the table is open.
-    let keys = unsafe { skipped(&*node.ps.plan.cast(), table)? };
+    let keys = unsafe { skipped(&*node.ps.plan.cast(), table, info.is_one_table())? };
+    if keys.is_empty() {
+        return Ok(());
+    }
     // SAFETY: the statement's memory lives as long as the statement.
     let context = unsafe { (*estate).es_query_cxt };
     let with_hasher = |key: Key| {
@@ -130,12 +146,17 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
 }
 
 /// The keys whose conflicts the statement skips; an error where a trigger may change them after they were looked for.
-unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation) -> Result<Vec<Key>> {
+/// None of those by which the access method brings cold rows home, where core meets them.
+unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation, one_table: bool) -> Result<Vec<Key>> {
     // SAFETY: an open table, and the plan of a statement on it.
     let (mut keys, arbiters) = unsafe { (keys::of(table)?, list::oids(plan.arbiterIndexes)) };
-    keys.retain(|key| arbiters.is_empty() || arbiters.contains(&key.index));
+    keys.retain(|key| (arbiters.is_empty() || arbiters.contains(&key.index)) && key.definition.is_none());
     // SAFETY: as above.
     let (has_triggers, relation) = unsafe { (has_before_triggers(table), (*table).rd_id) };
+    if one_table {
+        keys.retain(|key| !has_triggers && !key.deferrable);
+        return Ok(keys);
+    }
     if keys.is_empty() || !has_triggers {
         return Ok(keys);
     }
@@ -217,7 +238,7 @@ unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<
     };
     for (key, hasher) in source.keys.borrow_mut().iter_mut() {
         // SAFETY: values of the key's columns.
-        let look = unsafe { cold.by_value(hasher.as_mut(), value)? };
+        let look = unsafe { cold.by_value(key, hasher.as_mut(), value)? };
         let Look::Except(segments) = look else {
             continue;
         };
@@ -226,7 +247,7 @@ unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<
         };
         // SAFETY: the table is open until the statement ends.
         let session = unsafe { Session::begin(&source.info, source.table) };
-        let conditions = narrow::equal(key, value);
+        let conditions = narrow::equal(key, |place| value(key.parts[place].column));
         let mut search = Search::new(&session, key, wanted, &conditions, &segments);
         if search.finds(Then::Skip)? {
             return is_visible(&mut search).map(|()| true);
@@ -248,7 +269,7 @@ unsafe fn taken_apart(slot: *mut pg_sys::TupleTableSlot) -> usize {
 }
 
 /// 40001 where the snapshot is kept and does not show the row that was found.
-fn is_visible(search: &mut Search) -> Result<()> {
+pub fn is_visible(search: &mut Search) -> Result<()> {
     // SAFETY: plain globals of a running statement.
     let (is_kept, snapshot) = unsafe {
         (

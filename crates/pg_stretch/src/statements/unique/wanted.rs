@@ -29,6 +29,11 @@ impl Wanted {
         Some(Self::sorted(key, values))
     }
 
+    /// Keys one after the other, a value per column each; `None` for NULL.
+    pub fn many(key: &Key, values: Vec<Option<pg_sys::Datum>>) -> Self {
+        Self::sorted(key, values)
+    }
+
     fn sorted(key: &Key, values: Vec<Option<pg_sys::Datum>>) -> Self {
         let (width, mut order) = (key.parts.len(), KeyOrder::of(key));
         let mut sorted: Vec<usize> = (0..values.len()).step_by(width).collect();
@@ -37,16 +42,22 @@ impl Wanted {
         Self { order, values, sorted }
     }
 
-    /// Whether the key is one of them; `value` gives its values by their place in the key.
+    /// Which of them the key is, by its first value; `value` gives its values by their place in the key.
     ///
     /// # Safety
     /// The values are of the key's columns.
-    pub unsafe fn contains(&mut self, value: impl Fn(usize) -> Option<pg_sys::Datum>) -> bool {
+    pub unsafe fn find(&mut self, value: impl Fn(usize) -> Option<pg_sys::Datum>) -> Option<usize> {
         let (order, values) = (&mut self.order, &self.values);
-        self.sorted
+        let place = self
+            .sorted
             // SAFETY: the caller's promise.
-            .binary_search_by(|first| unsafe { order.compare(|at| values[first + at], &value) })
-            .is_ok()
+            .binary_search_by(|first| unsafe { order.compare(|at| values[first + at], &value) });
+        place.ok().map(|place| self.sorted[place])
+    }
+
+    /// The values of the key whose first one is number `first`.
+    pub fn key(&self, first: usize, width: usize) -> &[Option<pg_sys::Datum>] {
+        &self.values[first..first + width]
     }
 }
 
