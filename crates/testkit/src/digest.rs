@@ -4,7 +4,7 @@ use crate::client::Client;
 use tokio_postgres::types::Type;
 
 /// Row count and md5 over the text of all rows, in the order of the given key columns.
-/// `relation` may be `ONLY t`, any table or view.
+/// `relation` is any table or view.
 #[track_caller]
 pub fn table_digest(client: &Client, relation: &str, key: &str) -> String {
     client

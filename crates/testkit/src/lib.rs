@@ -13,7 +13,7 @@
 //! setup::enable_database(&db, &endpoint.url());
 //! setup::enable_table(&db, "t", "n < 900");
 //! setup::drain(&db, "t");
-//! assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 101);
+//! assert_eq!(setup::hot_rows(&db, "t"), 101);
 //! assert_eq!(digest::table_digest(&db, "t", "n"), before);
 //!
 //! let backup = cluster.basebackup();

@@ -64,6 +64,15 @@ pub fn enable_table(db: &Client, table: &str, filter: &str) {
     ));
 }
 
+/// The condition that hot rows of a stretched table satisfy, and no cold one.
+pub const IS_HOT: &str = "ctid < '(2147483648,0)'";
+
+/// Hot rows of a stretched table, by the session's newest snapshot.
+#[track_caller]
+pub fn hot_rows(db: &Client, table: &str) -> i64 {
+    db.int(&format!("SELECT count(*) FROM ONLY {table} WHERE {IS_HOT}"))
+}
+
 /// Migrates and uploads all that is eligible; returns what the function says.
 #[track_caller]
 pub fn drain(db: &Client, table: &str) -> i64 {

@@ -1,6 +1,6 @@
 //! Reading cold rows: the same answers as a plain table, little I/O, and errors for what cannot be done exactly.
 
-use testkit::setup::{drain, enable_database, enable_table};
+use testkit::setup::{drain, enable_database, enable_table, hot_rows};
 use testkit::{Client, Cluster, Endpoint, digest};
 
 /// A server with an enabled database.
@@ -25,7 +25,7 @@ fn numbers(db: &Client, rows: i64, cold: i64) {
     ));
     enable_table(db, "t", &format!("id <= {cold}"));
     assert_eq!(drain(db, "t"), cold);
-    assert_eq!(db.int("SELECT count(*) FROM ONLY t"), rows - cold);
+    assert_eq!(hot_rows(&db, "t"), rows - cold);
 }
 
 fn purge(db: &Client) {
@@ -221,7 +221,7 @@ fn what_cannot_be_exact_is_refused() {
     }
     assert_eq!(db.int("SELECT count(*) FROM ONLY t TABLESAMPLE BERNOULLI (100)"), 99);
     assert_eq!(db.int("SELECT count(*) FROM t WHERE xmin IS NOT NULL AND id > 900"), 99);
-    db.sql("DELETE FROM t WHERE ctid = (SELECT ctid FROM ONLY t WHERE id = 952)");
+    db.sql("DELETE FROM t WHERE ctid = (SELECT ctid FROM ONLY t WHERE ctid < '(2147483648,0)' AND id = 952)");
     assert_eq!(db.int("SELECT count(*) FROM t"), 998);
     assert_eq!(db.int("SELECT count(DISTINCT tableoid) FROM t"), 2);
     let child = db.text("SELECT child FROM stretch.stretched_table");
@@ -364,7 +364,7 @@ fn query_modes_decide_what_is_read() {
     );
     set("DISABLED");
     db.fails("EXECUTE p", "ST020");
-    assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 100);
+    assert_eq!(hot_rows(&db, "t"), 100);
     set("LOCAL_AND_REMOTE");
     assert_eq!(db.int("EXECUTE p"), 1000);
     db.fails("SELECT stretch.set_query_mode('REMOTE_ONLY')", "0A000");

@@ -2,7 +2,7 @@
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use testkit::setup::{drain, enable_database, enable_table};
+use testkit::setup::{drain, enable_database, enable_table, hot_rows};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, digest, wait_until};
 
 fn server(name: &str) -> (Cluster, Endpoint, Client) {
@@ -161,7 +161,7 @@ fn cold_rows_are_changed_as_hot_ones_are() {
         drain(&db, "t");
         db.sql("SELECT stretch.set_migration_state('t', 'paused')");
         assert_eq!(
-            db.int("SELECT count(*) FROM ONLY t WHERE id < 800"),
+            db.int("SELECT count(*) FROM ONLY t WHERE ctid < '(2147483648,0)' AND id < 800"),
             0,
             "all is cold again"
         );
@@ -202,10 +202,7 @@ fn savepoints_and_rollback_take_cold_writes_back() {
     assert_eq!(db.int("SELECT count(*) FROM t"), 0);
     db.sql("ROLLBACK");
     assert_eq!(digest::multiset_digest(&db, "t"), digest::multiset_digest(&db, "plain"));
-    assert_eq!(
-        db.int("SELECT cold_rows FROM stretch.tables") + db.int("SELECT count(*) FROM ONLY t"),
-        991
-    );
+    assert_eq!(db.int("SELECT cold_rows FROM stretch.tables") + hot_rows(&db, "t"), 991);
 }
 
 /// Notes what each row trigger sees; BEFORE triggers change and skip rows.
@@ -247,7 +244,10 @@ fn row_triggers_fire_for_cold_rows_as_for_hot_ones() {
     }
     assert!(db.int("SELECT count(*) FROM log_t") >= 20);
     // The image that AFTER triggers read is nowhere to be seen.
-    assert_eq!(db.int("SELECT count(*) FROM ONLY t WHERE id IN (8, 9, 10)"), 0);
+    assert_eq!(
+        db.int("SELECT count(*) FROM ONLY t WHERE ctid < '(2147483648,0)' AND id IN (8, 9, 10)"),
+        0
+    );
     db.sql("VACUUM t");
     assert_eq!(digest::multiset_digest(&db, "t"), digest::multiset_digest(&db, "plain"));
     // A BEFORE trigger that changes the very row: the same error as for a hot one.
@@ -347,7 +347,10 @@ fn cold_writes_can_be_refused() {
     db.sql("UPDATE t SET s = 'x' WHERE id = 900; DELETE FROM t WHERE s = 'x'");
     assert_eq!(db.int("SELECT count(*) FROM t"), 999);
     db.sql("RESET stretch.cold_writes; UPDATE t SET s = 'x' WHERE id = 5");
-    assert_eq!(db.text("SELECT s FROM ONLY t WHERE id = 5"), "x");
+    assert_eq!(
+        db.text("SELECT s FROM ONLY t WHERE ctid < '(2147483648,0)' AND id = 5"),
+        "x"
+    );
 }
 
 #[test]
@@ -519,7 +522,7 @@ fn cold_rows_need_a_preloaded_library() {
         );
     }
     assert_eq!(
-        db.text("SELECT count(*) FROM ONLY t"),
+        db.text("SELECT count(*) FROM ONLY t WHERE ctid < '(2147483648,0)'"),
         "201",
         "hot rows alone can be read"
     );

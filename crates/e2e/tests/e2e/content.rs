@@ -19,6 +19,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::time::Instant;
 use table::{Deck, Occurred, Shape, Table};
+use testkit::setup::IS_HOT;
 use testkit::{Client, Cluster, Endpoint, PATIENCE, odd, setup, wait_until};
 
 const SCHEMA: &str = "CREATE SCHEMA other_schema";
@@ -77,7 +78,7 @@ fn random_tables_keep_their_content() {
     let mut occurred = Occurred::new();
     for table in &tables {
         let left = format!(
-            "SELECT count(*) FROM ONLY {} WHERE {}",
+            "SELECT count(*) FROM ONLY {} WHERE {IS_HOT} AND ({})",
             table.name,
             table.filter.as_deref().unwrap_or("true")
         );

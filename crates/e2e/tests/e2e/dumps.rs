@@ -43,7 +43,7 @@ fn copy_to_leaves_nothing_out_without_a_word() {
     // What says what it takes, and what has no cold rows, is not concerned.
     assert_eq!(lines(db.copy_out("COPY (SELECT id, note FROM orders) TO STDOUT")), all);
     assert_eq!(
-        lines(db.copy_out("COPY (SELECT id FROM ONLY orders) TO STDOUT")).len(),
+        lines(db.copy_out("COPY (SELECT id FROM ONLY orders WHERE ctid < '(2147483648,0)') TO STDOUT")).len(),
         6
     );
     assert_eq!(lines(db.copy_out("COPY plain TO STDOUT")).len(), 10);

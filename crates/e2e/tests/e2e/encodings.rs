@@ -144,7 +144,7 @@ fn database(cluster: &Cluster, case: &Case, worker: &str) {
     enable_database(&db, &endpoint.url());
     enable_table(&db, "public.t", "id <= 18");
     drain(&db, "public.t");
-    let hot = "SELECT coalesce(string_agg(id::text, ' '), '') FROM ONLY public.t";
+    let hot = "SELECT coalesce(string_agg(id::text, ' '), '') FROM ONLY public.t WHERE ctid < '(2147483648,0)'";
     assert_eq!(db.text(hot), "19 20", "{name}: rows that stayed hot");
     for (round, client) in (1..).zip(case.clients) {
         let what = format!("database {}, worker {worker}, client {client}", case.encoding);
@@ -204,7 +204,12 @@ fn names_are_in_the_encoding_of_the_database() {
             db.text("SELECT * FROM answer")
         };
         assert_eq!(ask("SELECT count(*) || '' FROM %I"), "20", "{}", case.encoding);
-        assert_eq!(ask("SELECT count(*) || '' FROM ONLY %I"), "10", "{}", case.encoding);
+        assert_eq!(
+            ask("SELECT count(*) || '' FROM ONLY %I WHERE ctid < ''(2147483648,0)''"),
+            "10",
+            "{}",
+            case.encoding
+        );
         let shown = "SELECT filter LIKE '%%' || word() || '%%' FROM stretch.tables";
         assert!(db.bool(&shown.replace("%%", "%")), "{}", case.encoding);
         // Messages arrive, and name what they are about.
@@ -247,7 +252,7 @@ fn filters_mean_what_their_author_meant() {
     enable_table(&db, "t", filter);
     drain(&db, "t");
     assert_eq!(
-        db.text("SELECT count(*) || ' ' || min(d) FROM ONLY t"),
+        db.text("SELECT count(*) || ' ' || min(d) FROM ONLY t WHERE ctid < '(2147483648,0)'"),
         "334 01/02/2025"
     );
     for query in [
@@ -262,7 +267,7 @@ fn filters_mean_what_their_author_meant() {
     db.fails("SELECT stretch.set_filter('t', $$ d < '02/02/2025' $$)", "ST013");
     drain(&db, "t");
     assert_eq!(
-        db.text("SELECT count(*) || ' ' || min(d) FROM ONLY t"),
+        db.text("SELECT count(*) || ' ' || min(d) FROM ONLY t WHERE ctid < '(2147483648,0)'"),
         "332 03/02/2025"
     );
     assert_eq!(db.int("SELECT count(*) FROM t"), 365);
@@ -281,7 +286,7 @@ fn filters_mean_what_their_author_meant() {
     db.sql(r"SELECT stretch.enable_table('paths', 'p = ''C:\\\\temp''')");
     drain(&db, "paths");
     assert_eq!(
-        db.text("SELECT string_agg(id::text, ' ' ORDER BY id) FROM ONLY paths"),
+        db.text("SELECT string_agg(id::text, ' ' ORDER BY id) FROM ONLY paths WHERE ctid < '(2147483648,0)'"),
         "6 7 8 9"
     );
     for session in [&db, &cluster.connect("postgres")] {

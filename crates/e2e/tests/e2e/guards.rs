@@ -1,6 +1,6 @@
 //! The guard: what would see the hot rows only is refused by whatever route, with a way out (F9, F30, F45, C-5).
 
-use testkit::setup::{drain, enable_database};
+use testkit::setup::{drain, enable_database, hot_rows};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, wait_until};
 
 /// A stretched table with cold rows.
@@ -18,7 +18,7 @@ fn cold_orders(name: &str) -> (Cluster, Endpoint, Client) {
          SELECT stretch.enable_table('orders', 'id <= 60')",
     );
     drain(&db, "orders");
-    assert_eq!(db.int("SELECT count(*) FROM ONLY orders"), 40);
+    assert_eq!(hot_rows(&db, "orders"), 40);
     (cluster, endpoint, db)
 }
 

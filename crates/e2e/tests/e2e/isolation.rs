@@ -127,7 +127,8 @@ fn exported_snapshots_see_each_row_once() {
     importer.sql(&format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '{snapshot}'"
     ));
-    let counts = "SELECT count(*), count(DISTINCT id), (SELECT count(*) FROM ONLY t) FROM t";
+    let counts =
+        "SELECT count(*), count(DISTINCT id), (SELECT count(*) FROM ONLY t WHERE ctid < '(2147483648,0)') FROM t";
     assert_eq!(importer.lines(counts), ["600|600|600"]);
     assert_eq!(exporter.lines(counts), ["600|600|600"]);
     importer.fails("DELETE FROM t WHERE id = 1", "40001");

@@ -2,7 +2,7 @@
 
 use crate::sizes::peak_memory_kb;
 use std::os::unix::fs::PermissionsExt;
-use testkit::setup::{drain, enable_database, enable_table};
+use testkit::setup::{drain, enable_database, enable_table, hot_rows};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, digest, wait_until};
 
 fn server(name: &str, settings: &[(&str, &str)]) -> (Cluster, Endpoint, Client) {
@@ -43,7 +43,7 @@ fn ten_million_rows_move_in_little_memory() {
         wal as f64 / ROWS as f64
     );
     assert!(peak < 512 * 1024, "the worker used {peak} kB");
-    assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 0);
+    assert_eq!(hot_rows(&db, "t"), 0);
     assert_eq!(db.lines(sums), before);
 }
 
@@ -60,7 +60,7 @@ fn many_looks_for_cold_keys_need_little_memory() {
     ));
     enable_table(&db, "t", "id > 0");
     db.sql("SELECT stretch.migrate('t')");
-    assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 0);
+    assert_eq!(hot_rows(&db, "t"), 0);
     db.sql("INSERT INTO t SELECT kind, id, 'again' FROM t ON CONFLICT DO NOTHING");
     assert_eq!(db.int("SELECT count(*) FROM t"), ROWS);
     // The same by the trigger of an INSERT, in portions of work_mem: the last portion has the duplicate.
@@ -112,14 +112,14 @@ fn staging_keeps_its_limit() {
     let staged = "SELECT sum(byte_size) FROM stretch.segment WHERE staged";
     let bytes = db.int(staged);
     assert!((512 * 1024..=1024 * 1024).contains(&bytes), "{bytes} bytes are staged");
-    assert!(db.int("SELECT count(*) FROM ONLY t") > 0);
+    assert!(hot_rows(&db, "t") > 0);
     assert_eq!(db.int("SELECT count(*) FROM t"), 100_000);
     open_to_all(0o777);
     wait_until("all rows to be cold", PATIENCE, || {
         let _ = db.try_sql("SELECT stretch.migrate('t')");
         db.sql("SELECT stretch.purge_staged('t')");
         assert!(db.int(&format!("SELECT coalesce(({staged}), 0)")) <= 1024 * 1024);
-        db.int("SELECT count(*) FROM ONLY t") == 0
+        hot_rows(&db, "t") == 0
     });
     assert_eq!(db.int("SELECT count(DISTINCT note) FROM t"), 100_000);
 }
@@ -141,7 +141,7 @@ fn a_row_of_200_mb_moves() {
         "limits: peak memory of the worker {} MB",
         peak_memory_kb(worker(&db)) / 1024
     );
-    assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 0);
+    assert_eq!(hot_rows(&db, "t"), 0);
     assert_eq!(db.lines(sums), before);
 }
 
@@ -162,7 +162,7 @@ fn tables_of_very_many_and_of_no_columns_move() {
     for table in ["wide", "none", "dropped"] {
         db.sql(&format!("SELECT stretch.enable_table('{table}')"));
         assert_eq!(drain(&db, table), 50, "{table}");
-        assert_eq!(db.int(&format!("SELECT count(*) FROM ONLY {table}")), 0, "{table}");
+        assert_eq!(hot_rows(&db, table), 0, "{table}");
         assert_eq!(db.int(&format!("SELECT count(*) FROM {table}")), 50, "{table}");
         db.sql(&format!("INSERT INTO {table} SELECT FROM generate_series(1, 5)"));
         assert_eq!(db.int(&format!("SELECT count(*) FROM {table}")), 55, "{table}");
@@ -171,7 +171,7 @@ fn tables_of_very_many_and_of_no_columns_move() {
             ["0|0"]
         );
     }
-    db.sql("DELETE FROM ONLY wide");
+    db.sql("DELETE FROM ONLY wide WHERE ctid < '(2147483648,0)'");
     assert_eq!(
         digest::multiset_digest(&db, "wide"),
         digest::multiset_digest(&db, "wide_before")
@@ -192,7 +192,10 @@ fn rows_that_can_never_move_stay_hot() {
     );
     enable_table(&db, "t", "id > 0");
     assert_eq!(drain(&db, "t"), 97);
-    assert_eq!(db.lines("SELECT id FROM ONLY t ORDER BY id"), ["98", "99", "100"]);
+    assert_eq!(
+        db.lines("SELECT id FROM ONLY t WHERE ctid < '(2147483648,0)' ORDER BY id"),
+        ["98", "99", "100"]
+    );
     assert_eq!(db.lines("SELECT count(*), sum(id) FROM t"), ["100|5050"]);
     assert!(
         cluster

@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use std::collections::BTreeMap;
 use testkit::Client;
+use testkit::setup::IS_HOT;
 
 /// How often the things occurred without which the test proves nothing.
 pub type Occurred = BTreeMap<String, i64>;
@@ -234,7 +235,10 @@ impl Table {
                 .map(|n| n.expect("a count").parse().expect("a number"))
                 .collect()
         };
-        let (all, hot) = (numbers(&self.name), numbers(&format!("ONLY {}", self.name)));
+        let (all, hot) = (
+            numbers(&self.name),
+            numbers(&format!("ONLY {} WHERE {IS_HOT}", self.name)),
+        );
         let (total, cold) = (all[0], all[0] - hot[0]);
         for ((what, _), (all, hot)) in wanted.into_iter().zip(all.into_iter().zip(hot)) {
             *occurred.entry(format!("cold: {what}")).or_default() += all - hot;

@@ -21,7 +21,7 @@ pub fn to_moment(show: &Show, story: &Story, moment: &Moment, compared: &mut Com
     compared.add(
         "hot rows, at T",
         &moment.hot.to_string(),
-        &db.text("SELECT count(*) FROM ONLY flights"),
+        &setup::hot_rows(&db, "flights").to_string(),
     );
     refused(show, &db, compared);
     steps_two_to_four(show, &db, story.tongue);
