@@ -25,7 +25,7 @@ fn numbers(db: &Client, rows: i64, cold: i64) {
     ));
     enable_table(db, "t", &format!("id <= {cold}"));
     assert_eq!(drain(db, "t"), cold);
-    assert_eq!(hot_rows(&db, "t"), rows - cold);
+    assert_eq!(hot_rows(db, "t"), rows - cold);
 }
 
 fn purge(db: &Client) {

@@ -49,7 +49,7 @@ fn databases_beyond_the_limit_take_turns() {
             waited |= databases.iter().any(|db| {
                 db.bool("SELECT reason LIKE '%waits for one of 2 workers (stretch.max_workers)' FROM stretch.status")
             });
-            databases.iter().all(|db| hot_rows(&db, "t") == 0)
+            databases.iter().all(|db| hot_rows(db, "t") == 0)
         });
         wait_until("a database that waits to say so", PATIENCE, || {
             waited |= databases
@@ -86,7 +86,7 @@ fn databases_beyond_the_limit_take_turns() {
     for db in &databases {
         db.sql("INSERT INTO t VALUES (999)");
         drain(db, "t");
-        assert_eq!(hot_rows(&db, "t"), 0);
+        assert_eq!(hot_rows(db, "t"), 0);
         assert!(watcher.int(WORKERS) <= 2);
     }
 }

@@ -36,7 +36,7 @@ fn fill(db: &Client, what: &str) {
 fn stretch(db: &Client) {
     setup::enable_table(db, "t", &format!("n < {COLD}"));
     assert_eq!(setup::drain(db, "t"), COLD);
-    assert_eq!(setup::hot_rows(&db, "t"), ROWS - COLD);
+    assert_eq!(setup::hot_rows(db, "t"), ROWS - COLD);
     assert!(db.int("SELECT stretch.purge_staged('t')") > 0);
     assert_eq!(db.int("SELECT count(*) FROM stretch.staged_chunk"), 0);
 }

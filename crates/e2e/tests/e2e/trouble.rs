@@ -41,7 +41,7 @@ fn story(db: &Client, what: &str, code: &str, begin: impl FnOnce(), end: impl Fn
 fn long_story(db: &Client, what: &str, code: &str, lasts: Duration, begin: impl FnOnce(), end: impl FnOnce()) {
     println!("{what}");
     let began = Instant::now();
-    let hot = setup::hot_rows(&db, "t");
+    let hot = setup::hot_rows(db, "t");
     let cold = db.int("SELECT count(*) FROM t") - hot;
     let lowest = db.int("SELECT least(min(n), 0) FROM t");
     let sum = db.int(NEEDS_ALL);
@@ -58,7 +58,7 @@ fn long_story(db: &Client, what: &str, code: &str, lasts: Duration, begin: impl 
         Ok(moved) => assert!(moved.is_some(), "{what}"),
         Err(error) => panic!("{what}: migration stops: {error}"),
     }
-    wait_until("the rows to be staged", PATIENCE, || setup::hot_rows(&db, "t") == hot);
+    wait_until("the rows to be staged", PATIENCE, || setup::hot_rows(db, "t") == hot);
     assert!(
         db.int("SELECT count(*) FROM stretch.staged_chunk") > 0,
         "{what}: nothing is staged"

@@ -14,7 +14,7 @@ fn far_away(db: &Client) {
     enable_table(db, "t", "cold");
     // The worker may move some before it is asked.
     drain(db, "t");
-    assert_eq!(hot_rows(&db, "t"), 10);
+    assert_eq!(hot_rows(db, "t"), 10);
     assert!(db.int("SELECT stretch.purge_staged('t')") > 0);
     assert_eq!(db.int("SELECT count(*) FROM stretch.segments"), 10);
 }
