@@ -46,6 +46,8 @@ mod one_table_keys;
 mod one_table_reads;
 #[path = "e2e/one_table_rows.rs"]
 mod one_table_rows;
+#[path = "e2e/one_table_statements.rs"]
+mod one_table_statements;
 #[path = "e2e/operation.rs"]
 mod operation;
 #[path = "e2e/pitr.rs"]

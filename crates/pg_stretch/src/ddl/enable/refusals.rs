@@ -36,7 +36,7 @@ WITH c AS (
   UNION ALL
     SELECT 'kind', format('it is a partition of %s', inhparent::regclass),
         format('Use ALTER TABLE %s DETACH PARTITION %s', inhparent::regclass, $1::regclass)
-    FROM pg_inherits JOIN c ON c.oid = inhrelid WHERE relispartition
+    FROM pg_inherits JOIN c ON c.oid = inhrelid WHERE relispartition AND NOT $2
   UNION ALL
     SELECT 'kind', 'it is a temporary table', 'Use a permanent table' FROM c WHERE relpersistence = 't'
   UNION ALL
@@ -64,12 +64,12 @@ WITH c AS (
   UNION ALL
     SELECT 'foreign key', format('it has the foreign key %I, which would not see the cold rows', conname),
         format('Use ALTER TABLE %s DROP CONSTRAINT %I', $1::regclass, conname)
-    FROM pg_constraint WHERE conrelid = $1 AND contype = 'f'
+    FROM pg_constraint WHERE conrelid = $1 AND contype = 'f' AND NOT $2
   UNION ALL
     SELECT 'foreign key', format('foreign key %I of %s refers to it and would not see the cold rows', conname,
         conrelid::regclass),
         format('Use ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
-    FROM pg_constraint WHERE confrelid = $1 AND conrelid <> $1 AND contype = 'f'
+    FROM pg_constraint WHERE confrelid = $1 AND conrelid <> $1 AND contype = 'f' AND NOT $2
   UNION ALL
     SELECT 'publication', format('publication %I publishes it, and would publish the hot rows only', pubname),
         CASE WHEN p.puballtables THEN 'Publish the other tables by name instead of FOR ALL TABLES'
@@ -114,7 +114,7 @@ WITH c AS (
         tgname),
         format('Use DROP TRIGGER %I ON %s, and a row trigger in its place', tgname, $1::regclass)
     FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgtype & 24 <> 0
-        AND (tgoldtable IS NOT NULL OR tgnewtable IS NOT NULL)
+        AND (tgoldtable IS NOT NULL OR tgnewtable IS NOT NULL) AND NOT $2
   UNION ALL
     SELECT 'trigger', format('a trigger has the reserved name %I', tgname),
         format('Use ALTER TRIGGER %I ON %s RENAME TO %I', tgname, $1::regclass, 'my_' || tgname)
@@ -128,11 +128,11 @@ WITH c AS (
     SELECT 'constraint', format('the check constraint %I is not validated, and the cold side would believe it',
         conname),
         format('Use ALTER TABLE %s VALIDATE CONSTRAINT %I', $1::regclass, conname)
-    FROM pg_constraint WHERE conrelid = $1 AND contype = 'c' AND NOT convalidated AND NOT connoinherit
+    FROM pg_constraint WHERE conrelid = $1 AND contype = 'c' AND NOT convalidated AND NOT connoinherit AND NOT $2
   UNION ALL
     SELECT 'constraint', 'a constraint has the reserved name stretch_filter',
         format('Use ALTER TABLE %s RENAME CONSTRAINT stretch_filter TO my_filter', $1::regclass)
-    FROM pg_constraint WHERE conrelid = $1 AND conname = 'stretch_filter'
+    FROM pg_constraint WHERE conrelid = $1 AND conname = 'stretch_filter' AND NOT $2
   UNION ALL
     SELECT 'setting', 'old_snapshot_threshold is set, so that a scan may lose the rows that it is about to move',
         'Set old_snapshot_threshold = -1 and restart the server'
