@@ -18,6 +18,7 @@ pub mod ranges;
 pub mod reconcile;
 pub mod row_fate;
 pub mod row_locks;
+pub mod sample;
 #[cfg(test)]
 mod seeded;
 pub mod staging;

@@ -15,6 +15,10 @@ pub enum Purpose {
     Keys,
     /// The newest version of a row that a statement locks or changes.
     RowLock,
+    /// A rule about all rows is checked, as a new constraint is: its answer must not depend on the query mode.
+    Rule,
+    /// A sample for the planner's statistics.
+    Sample,
     /// Rows on their way to another segment, or back into the heap: moving them changes none.
     Move,
     /// A comparison of every byte with the catalog.
@@ -26,7 +30,9 @@ impl Purpose {
     pub fn query_mode(self) -> QueryMode {
         match self {
             Self::Query(mode) => mode,
-            Self::Keys | Self::RowLock | Self::Move | Self::Verify => QueryMode::LocalAndRemote,
+            Self::Keys | Self::RowLock | Self::Rule | Self::Sample | Self::Move | Self::Verify => {
+                QueryMode::LocalAndRemote
+            }
         }
     }
 
@@ -36,11 +42,11 @@ impl Purpose {
     }
 
     /// Whether PostgreSQL is told which segments were read, so that it finds conflicts between SERIALIZABLE
-    /// transactions. Who only moves or compares rows depends on none of them being alive.
+    /// transactions. Who only moves, compares or counts rows depends on none of them being alive.
     pub fn marks_reads(self) -> bool {
         match self {
-            Self::Query(_) | Self::Keys | Self::RowLock => true,
-            Self::Move | Self::Verify => false,
+            Self::Query(_) | Self::Keys | Self::RowLock | Self::Rule => true,
+            Self::Sample | Self::Move | Self::Verify => false,
         }
     }
 
@@ -48,8 +54,8 @@ impl Purpose {
     /// and who moves rows reads each byte once and would drive out what queries need.
     pub fn may_use_cache(self) -> bool {
         match self {
-            Self::Query(_) | Self::Keys | Self::RowLock => true,
-            Self::Move | Self::Verify => false,
+            Self::Query(_) | Self::Keys | Self::RowLock | Self::Rule => true,
+            Self::Sample | Self::Move | Self::Verify => false,
         }
     }
 }

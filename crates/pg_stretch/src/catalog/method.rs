@@ -40,3 +40,20 @@ pub fn set(relation: pg_sys::Oid, name: &CStr) -> Result<()> {
     }
     Ok(())
 }
+
+/// Whether a relation names the access method of stretched tables; `None` where there is no such relation (yet).
+pub fn is_stretch(relation: pg_sys::Oid) -> Option<bool> {
+    // SAFETY: look-ups in caches of the system that tolerate missing objects; the tuple is released before returning.
+    unsafe {
+        let by_oid = pg_sys::SysCacheIdentifier::RELOID as i32;
+        let tuple = pg_sys::SearchSysCache1(by_oid, pg_sys::Datum::from(relation));
+        if tuple.is_null() {
+            return None;
+        }
+        let method = (*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_class>(tuple)).relam;
+        pg_sys::ReleaseSysCache(tuple);
+        // Toast tables, indexes and most tables need no look at the name.
+        let is_other = method == pg_sys::InvalidOid || method == pg_sys::HEAP_TABLE_AM_OID;
+        Some(!is_other && method == pg_sys::get_table_am_oid(STRETCH.as_ptr(), true))
+    }
+}

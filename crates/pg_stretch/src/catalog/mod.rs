@@ -9,6 +9,7 @@ pub mod formed;
 pub mod keys;
 pub mod method;
 pub mod record;
+pub mod retire;
 pub mod rows;
 pub mod scan;
 pub mod snapshot;

@@ -32,6 +32,15 @@ pub struct Binding {
     pub query_mode: QueryMode,
 }
 
+impl Binding {
+    /// Whether it is the binding of this incarnation, not one that came with a copy of the files. Without one a dump is
+    /// being restored, or was (F47).
+    pub fn is_of_here(&self) -> bool {
+        // SAFETY: plain getters.
+        unsafe { self.system_identifier == pg_sys::GetSystemIdentifier() && self.database_oid == pg_sys::MyDatabaseId }
+    }
+}
+
 /// How a column's values travel to a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -20,6 +20,7 @@ pub mod row_lock;
 pub mod segments;
 pub mod side;
 pub mod tombstone;
+pub mod tuples;
 mod turns;
 pub mod values;
 pub mod whole;

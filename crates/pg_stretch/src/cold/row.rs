@@ -10,6 +10,7 @@ use super::reader::{Reader, refuse_disabled};
 use super::segments;
 use super::side::Side;
 use super::tombstone::{conflicts, kept};
+use super::tuples;
 use super::values::Maker;
 use crate::catalog::rows::Segment;
 use crate::catalog::tables;
@@ -202,28 +203,11 @@ impl ColdRow {
             }
             pg_sys::MemoryContextSwitchTo((*slot).tts_mcxt);
             let tuple = pg_sys::heap_form_tuple(descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
-            self.mark(tuple);
-            pg_sys::ExecForceStoreHeapTuple(tuple, slot, true);
-            (*slot).tts_tid = self.tid;
-            (*slot).tts_tableOid = (*relation).rd_id;
+            tuples::mark(tuple, (*relation).rd_id, self.tid);
+            tuples::show(tuple, slot);
             drop(inside);
         }
         Ok(())
-    }
-
-    /// The header of a row that everybody may see, if he sees it at all: triggers and users may ask for its xmin.
-    unsafe fn mark(&self, tuple: pg_sys::HeapTuple) {
-        // SAFETY: a tuple that was just made, and is nobody else's.
-        unsafe {
-            (*tuple).t_self = self.tid;
-            (*tuple).t_tableOid = self.side.table.relation;
-            let header = (*tuple).t_data;
-            (*header).t_choice.t_heap.t_xmin = pg_sys::FrozenTransactionId;
-            (*header).t_choice.t_heap.t_xmax = pg_sys::InvalidTransactionId;
-            (*header).t_choice.t_heap.t_field3.t_cid = pg_sys::FirstCommandId;
-            (*header).t_ctid = self.tid;
-            (*header).t_infomask |= (pg_sys::HEAP_XMIN_FROZEN | pg_sys::HEAP_XMAX_INVALID) as u16;
-        }
     }
 }
 

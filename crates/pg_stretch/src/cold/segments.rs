@@ -78,8 +78,7 @@ thread_local! {
 
 /// The table whose cold side this foreign table is, under the query's snapshot. `None` when it was registered after
 /// that snapshot: then it had no cold rows (F10, F23). So it is when nothing ever named it, as after a dump of the
-/// schema alone; a dump that is half restored left a mark when it loaded the table's hot rows, or has brought a part of
-/// its catalog.
+/// schema alone.
 pub fn registered(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
     let under_snapshot = tables::by_child(child, snapshot)?;
     let known = match &under_snapshot {
@@ -87,7 +86,7 @@ pub fn registered(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Opti
         None => tables::by_child(child, LATEST)?,
     };
     let Some(table) = known else {
-        if !tables::awaited(child, LATEST)? && !tables::has_stray_manifest(LATEST)? {
+        if !may_be_unnamed(child)? {
             return Ok(None);
         }
         return Err(Error::new(
@@ -116,6 +115,29 @@ pub fn registered(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Opti
         .hint("Restore the inheritance and the owner of the foreign table."));
     }
     Ok(under_snapshot)
+}
+
+/// Whether cold rows may belong to a relation that no row of the catalog names: a dump that is half restored left a
+/// mark when it loaded the table's hot rows, or has brought a part of its catalog.
+fn may_be_unnamed(relation: pg_sys::Oid) -> Result<bool> {
+    Ok(tables::awaited(relation, LATEST)? || tables::has_stray_manifest(LATEST)?)
+}
+
+/// ST010 where a relation of our access method that no row of the catalog names may have cold rows. Who would read the
+/// relation asks first, so that hot rows alone are never taken for all (I-13).
+pub fn unnamed(relation: pg_sys::Oid) -> Result<()> {
+    if !may_be_unnamed(relation)? {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::TABLE_NOT_ENABLED,
+        format!(
+            "the catalog of pg_stretch does not name table {}, which may have cold rows",
+            names::relation(relation)
+        ),
+    )
+    .detail("Its access method is that of stretched tables, and only a part of a dump was restored.")
+    .without_hint())
 }
 
 /// The live segments of a table under a snapshot, proven complete by the manifest (F23). Of each, only the immutable

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Purpose, which rows, the endpoint, marks for conflicts, the cache.
-const TABLE: [(Purpose, QueryMode, bool, bool, bool); 8] = [
+const TABLE: [(Purpose, QueryMode, bool, bool, bool); 10] = [
     (
         Purpose::Query(QueryMode::LocalAndRemote),
         QueryMode::LocalAndRemote,
@@ -34,6 +34,8 @@ const TABLE: [(Purpose, QueryMode, bool, bool, bool); 8] = [
     ),
     (Purpose::Keys, QueryMode::LocalAndRemote, true, true, true),
     (Purpose::RowLock, QueryMode::LocalAndRemote, true, true, true),
+    (Purpose::Rule, QueryMode::LocalAndRemote, true, true, true),
+    (Purpose::Sample, QueryMode::LocalAndRemote, true, false, false),
     (Purpose::Move, QueryMode::LocalAndRemote, true, false, false),
     (Purpose::Verify, QueryMode::LocalAndRemote, true, false, false),
 ];

@@ -4,7 +4,7 @@ use super::{child, lock, rights, way_back};
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::stretched::{self, Info, none_stretched};
-use crate::catalog::{method, tables};
+use crate::catalog::{method, retire, tables};
 use crate::pg::error::{Error, Result, notice};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::{names, request, shmem, spi, user};
@@ -79,15 +79,13 @@ fn uploaded(table: &StretchedTable, name: &str) -> Result<()> {
     .hint("Pause the table and run stretch.purge_staged, which waits for the uploads, then try again."))
 }
 
-/// Takes a table out of the catalog. Its segments stay on the endpoint for the retention; when they were retired is
-/// stamped by a later transaction (F16, F47). The lock comes first, as for whoever retires a segment (F2).
+/// Takes a table out of the catalog, and its segments from it.
 pub fn retire(info: &Info) -> Result<()> {
+    retire::segments(&info.table_id)?;
     let _us = user::ActAs::extension_owner();
     let _path = LocalSettings::path();
     let id = info.table_id.to_string();
     for sql in [
-        "SELECT FROM stretch.segment WHERE table_id = $1::uuid AND NOT retired ORDER BY segment_id FOR UPDATE",
-        "UPDATE stretch.segment SET retired = true WHERE table_id = $1::uuid AND NOT retired",
         "DELETE FROM stretch.manifest WHERE table_id = $1::uuid",
         "DELETE FROM stretch.stretched_table WHERE table_id = $1::uuid",
     ] {

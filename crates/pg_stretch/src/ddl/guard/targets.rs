@@ -122,13 +122,7 @@ impl Facts {
         if let Some(bound) = self.bound.get() {
             return Ok(*bound);
         }
-        let bound = tables::binding(Latest::take().get())?.is_some_and(|binding| {
-            // SAFETY: plain getters.
-            unsafe {
-                binding.system_identifier == pg_sys::GetSystemIdentifier()
-                    && binding.database_oid == pg_sys::MyDatabaseId
-            }
-        });
+        let bound = tables::binding(Latest::take().get())?.is_some_and(|binding| binding.is_of_here());
         Ok(*self.bound.get_or_init(|| bound))
     }
 

@@ -1,0 +1,35 @@
+//! Cold rows as tuples of the heap.
+
+use pgrx::pg_sys;
+
+/// The header of a row that everybody may see, if he sees it at all: triggers and users may ask for its xmin.
+///
+/// # Safety
+/// The tuple was just made, and is nobody else's.
+pub unsafe fn mark(tuple: pg_sys::HeapTuple, relation: pg_sys::Oid, tid: pg_sys::ItemPointerData) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*tuple).t_self = tid;
+        (*tuple).t_tableOid = relation;
+        let header = (*tuple).t_data;
+        (*header).t_choice.t_heap.t_xmin = pg_sys::FrozenTransactionId;
+        (*header).t_choice.t_heap.t_xmax = pg_sys::InvalidTransactionId;
+        (*header).t_choice.t_heap.t_field3.t_cid = pg_sys::FirstCommandId;
+        (*header).t_ctid = tid;
+        (*header).t_infomask |= (pg_sys::HEAP_XMIN_FROZEN | pg_sys::HEAP_XMAX_INVALID) as u16;
+    }
+}
+
+/// Shows a tuple, which lies in the memory of `slot`, in that slot of whatever kind.
+///
+/// # Safety
+/// The slot has the tuple's layout.
+pub unsafe fn show(tuple: pg_sys::HeapTuple, slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: the caller's promise. The slot of a page keeps a copy, and frees the tuple.
+    unsafe {
+        let (tid, relation) = ((*tuple).t_self, (*tuple).t_tableOid);
+        pg_sys::ExecForceStoreHeapTuple(tuple, slot, true);
+        (*slot).tts_tid = tid;
+        (*slot).tts_tableOid = relation;
+    }
+}
