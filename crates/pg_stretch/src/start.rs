@@ -4,7 +4,7 @@ use crate::ddl::guard;
 use crate::endpoint::redact;
 use crate::pg::{gucs, hook, shmem};
 use crate::statements::scan::paths;
-use crate::statements::{hooks, planner, unique};
+use crate::statements::{estimates, hooks, planner, unique};
 use crate::worker;
 use pgrx::prelude::*;
 
@@ -36,6 +36,7 @@ pub extern "C-unwind" fn _PG_init() {
         pg_sys::shmem_startup_hook = Some(shmem_startup);
     }
     planner::register();
+    estimates::install();
     paths::install();
     guard::install_before_planning();
     if !upgrade {

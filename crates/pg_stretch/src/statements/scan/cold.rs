@@ -5,6 +5,7 @@ use super::note::Columns;
 use super::rows::Group;
 use crate::catalog::rows::StretchedTable;
 use crate::cold::batches::Batches;
+use crate::cold::choose::Choice;
 use crate::cold::columns::{self, Target};
 use crate::cold::conditions::Conditions;
 use crate::cold::counters::Counters;
@@ -88,10 +89,9 @@ impl ColdRows {
             conditions,
             except: None,
         };
-        // SAFETY: the caller's promise; the slot's arrays have a place for each attribute.
+        // SAFETY: the caller's promise.
         let choice = unsafe {
-            let width = (*(*slot).tts_tupleDescriptor).natts as usize;
-            std::slice::from_raw_parts_mut((*slot).tts_isnull, width).fill(true);
+            all_null(slot);
             self.reader.choose(&ask, &mut self.counters)?
         };
         if choice.left_out > 0 && !std::mem::replace(&mut self.warned, true) {
@@ -103,6 +103,31 @@ impl ColdRows {
             unsafe { batches.share(next)? };
         }
         self.begin_again(batches);
+        Ok(())
+    }
+
+    /// The same for a part of the rows: `thin` takes row groups from the choice of all.
+    ///
+    /// # Safety
+    /// The slot is that which [`fill`](Self::fill) gets.
+    pub unsafe fn start_part(
+        &mut self,
+        slot: *mut pg_sys::TupleTableSlot,
+        thin: impl FnOnce(&mut Choice),
+    ) -> Result<()> {
+        let ask = Ask {
+            columns: &self.projected,
+            conditions: &Conditions::default(),
+            except: None,
+        };
+        // SAFETY: the caller's promise; there are no conditions.
+        let mut choice = unsafe {
+            all_null(slot);
+            self.reader.choose(&ask, &mut self.counters)?
+        };
+        thin(&mut choice);
+        self.group = None;
+        self.batches = Some(self.reader.batches(&ask, choice));
         Ok(())
     }
 
@@ -160,6 +185,15 @@ impl ColdRows {
     /// Lets go of what was read; the next scan begins with [`start`](Self::start).
     pub fn end(&mut self) {
         (self.group, self.batches) = (None, None);
+    }
+}
+
+/// Columns that are not read stay so.
+unsafe fn all_null(slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: a slot of the caller's, whose arrays have a place for each attribute.
+    unsafe {
+        let width = (*(*slot).tts_tupleDescriptor).natts as usize;
+        std::slice::from_raw_parts_mut((*slot).tts_isnull, width).fill(true);
     }
 }
 

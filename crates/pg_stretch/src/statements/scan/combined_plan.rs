@@ -57,7 +57,7 @@ unsafe extern "C-unwind" fn make(
         (*scan).flags = (*path).flags;
         (*scan).custom_plans = pg_sys::lappend(nil, without_gate(list::nth(plans, 0)).cast());
         (*scan).custom_exprs = pg_sys::lappend(pg_sys::lappend(nil, conditions.cast()), values.cast());
-        // The note, then what `paths` left: whether there is one row at most, and the order.
+        // The note, then what `paths` left: which rows it shows, and the order.
         (*scan).custom_private =
             pg_sys::list_concat(pg_sys::lappend(nil, note.to_list().cast()), (*path).custom_private);
         (*scan).methods = combiner::methods();

@@ -5,6 +5,7 @@
 
 use super::cold_side::ColdSide;
 use super::node::{Combiner, Phase, begin_heap, is_empty, is_rechecked, projected, show_hot, start_cold};
+use super::shows::Shows;
 use super::{merged, parallel};
 use crate::pg::error::OrRaise;
 use crate::pg::{hook, list, raw};
@@ -71,7 +72,7 @@ unsafe extern "C-unwind" fn begin(node: *mut pg_sys::CustomScanState, state: *mu
         }
         (*this).hot = pg_sys::ExecInitNode(below, state, flags & !not_below);
         (*this).own_slot = (*node).ss.ss_ScanTupleSlot;
-        (*this).one_row = list::integers(list::nth((*plan).custom_private, 1)).first() == Some(&1);
+        (*this).shows = Shows::of(list::integers(list::nth((*plan).custom_private, 1)).first());
         (*this).ordered = list::length(list::nth((*plan).custom_private, 2)) > 0;
         (*this).phase = Phase::Hot;
         (*node).custom_ps = pg_sys::lappend(std::ptr::null_mut(), (*this).hot.cast());
@@ -116,11 +117,14 @@ unsafe extern "C-unwind" fn next(node: *mut pg_sys::CustomScanState) -> *mut pg_
             }
             let slot = raw::ExecProcNode((*this).hot);
             if !is_empty(slot) {
-                if (*this).one_row {
+                if (*this).shows == Shows::One {
                     (*this).phase = Phase::Done;
                 }
                 show_hot(this);
                 return slot;
+            }
+            if (*this).shows == Shows::Hot {
+                (*this).phase = Phase::Done;
             }
         }
         if (*this).phase == Phase::Done {

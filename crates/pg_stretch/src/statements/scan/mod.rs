@@ -4,7 +4,7 @@
 //! `executor` holds the callbacks of a running scan: it evaluates the `conditions`, asks the read engine, and shows
 //! `rows` in the executor's slot.
 
-mod cold;
+pub mod cold;
 mod cold_side;
 mod combined_plan;
 mod combiner;
@@ -17,13 +17,14 @@ mod hot_rows;
 mod merge;
 mod merged;
 mod node;
-mod note;
+pub mod note;
 mod order;
 mod parallel;
 pub mod paths;
 mod plan;
 pub mod quals;
 mod rows;
+mod shows;
 
 use super::modify::callbacks;
 use pgrx::prelude::*;

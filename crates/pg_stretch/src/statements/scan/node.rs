@@ -2,6 +2,7 @@
 
 use super::cold_side::ColdSide;
 use super::merge::Sorted;
+use super::shows::Shows;
 use crate::pg::error::OrRaise;
 use crate::pg::raw;
 use crate::statements::table_am::heap;
@@ -35,8 +36,7 @@ pub struct Combiner {
     pub phase: Phase,
     /// Hot and cold rows are merged into one order.
     pub ordered: bool,
-    /// At most one row is selected, hot or cold.
-    pub one_row: bool,
+    pub shows: Shows,
     /// The heap's scan was begun.
     pub begun: bool,
 }

@@ -1,9 +1,11 @@
 //! Gives each path of a stretched table its cold side: a path of ours that owns the heap's (see `combiner.rs`).
 //!
 //! Nothing here depends on which segments exist (F12). Where the query contradicts the filter the paths stay as they
-//! are, and the plan is that of a plain table.
+//! are, and the plan is that of a plain table; but for a sequential scan, which the access method would take for one of
+//! all rows (`table_am/utility_scan.rs`).
 
 use super::merge::SortKey;
+use super::shows::Shows;
 use super::{combined_plan, combiner, filter, hot_rows, order};
 use crate::catalog::stretched::{self, Info};
 use crate::catalog::tables;
@@ -72,12 +74,10 @@ unsafe fn combine(
             return Err(planner::sample_refused((*entry).relid));
         }
         let clauses = pg_sys::extract_actual_clauses((*rel).baserestrictinfo, false);
-        if hot_rows::only(clauses, (*rel).relid) {
-            return Ok(());
-        }
-        if let Some(filter) = filter::of(&info)?
-            && filter.is_refuted_by(clauses, (*rel).relid)
-        {
+        let no_cold = hot_rows::only(clauses, (*rel).relid)
+            || filter::of(&info)?.is_some_and(|filter| filter.is_refuted_by(clauses, (*rel).relid));
+        if no_cold {
+            hot_alone(root, rel);
             return Ok(());
         }
         let cold = Cold::of(&info, rel)?;
@@ -97,6 +97,31 @@ unsafe fn combine(
             }
         }
         Ok(())
+    }
+}
+
+/// Puts a path of ours around each sequential scan; parallel ones are the heap's anyway.
+unsafe fn hot_alone(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) {
+    // SAFETY: paths of the planner, and new ones of its kind. The list keeps its order, by costs that stay as they are.
+    unsafe {
+        let mut paths = std::ptr::null_mut();
+        for path in list::pointers::<pg_sys::Path>((*rel).pathlist) {
+            let path = match (*path).pathtype {
+                pg_sys::NodeTag::T_SeqScan if !(*path).parallel_aware => {
+                    let custom = owning(path, Shows::Hot, &[]);
+                    let may_project = !(*root).hasPseudoConstantQuals;
+                    (*custom).flags = if may_project {
+                        pg_sys::CUSTOMPATH_SUPPORT_PROJECTION
+                    } else {
+                        0
+                    };
+                    custom.cast()
+                }
+                _ => path,
+            };
+            paths = pg_sys::lappend(paths, path.cast());
+        }
+        (*rel).pathlist = paths;
     }
 }
 
@@ -137,7 +162,7 @@ impl Cold {
                 return path;
             }
             let one_row = is_one_row(root, rel, path);
-            let custom = owning(path, one_row, &[]);
+            let custom = owning(path, if one_row { Shows::One } else { Shows::All }, &[]);
             (*custom).path.total_cost += self.cost(path, one_row);
             // One row is in any order.
             if !one_row {
@@ -162,7 +187,7 @@ impl Cold {
             if keys.is_empty() {
                 return None;
             }
-            let custom = owning(path, false, &keys);
+            let custom = owning(path, Shows::All, &keys);
             (*custom).path.pathkeys = pg_sys::list_truncate(pg_sys::list_copy((*path).pathkeys), keys.len() as i32);
             let sorted = self.rows.max(2.0);
             let sort = 2.0 * pg_sys::cpu_operator_cost * sorted * sorted.log2();
@@ -187,9 +212,9 @@ impl Cold {
     }
 }
 
-/// A path of ours that is as the heap's path that it owns. It selects one row at most, or shows rows in the order of
-/// the keys, which is a prefix of the path's.
-unsafe fn owning(path: *mut pg_sys::Path, one_row: bool, keys: &[SortKey]) -> *mut pg_sys::CustomPath {
+/// A path of ours that is as the heap's path that it owns. It may show rows in the order of the keys, which is a prefix
+/// of the path's.
+unsafe fn owning(path: *mut pg_sys::Path, shows: Shows, keys: &[SortKey]) -> *mut pg_sys::CustomPath {
     let nil: *mut pg_sys::List = std::ptr::null_mut();
     // SAFETY: makes a path in the planner's memory context.
     unsafe {
@@ -203,7 +228,7 @@ unsafe fn owning(path: *mut pg_sys::Path, one_row: bool, keys: &[SortKey]) -> *m
         };
         (*custom).custom_paths = pg_sys::lappend(nil, path.cast());
         (*custom).custom_private = pg_sys::lappend(
-            pg_sys::lappend(nil, pg_sys::lappend_int(nil, one_row.into()).cast()),
+            pg_sys::lappend(nil, pg_sys::lappend_int(nil, shows as i32).cast()),
             SortKey::to_list(keys).cast(),
         );
         (*custom).methods = combined_plan::methods();

@@ -3,21 +3,31 @@
 //! A stretched table names it in `pg_class.relam`. Its file is a heap, and all that heap does for hot rows is done by
 //! heap's own functions (`heap.rs`). New rows are kept from cold rows' unique keys (`insert.rs`, `index_fetch.rs`).
 //! What builds or copies the file as a whole (`upkeep.rs`) sees hot rows alone.
+//! Scans of whoever reads the table as a whole (`utility_scan.rs`) see cold rows too, and so does ANALYZE
+//! (`analyze.rs`). A relation that names the access method and is not in our catalog is a heap.
 //!
 //! A callback that is about one row looks at its tid: a cold row has one that no heap can have (`cold/identity.rs`).
 //! For a hot row it goes on to heap as the last thing that it does, so that an error of heap's passes as if there were
 //! nothing in between; what it does for a cold one is inside `cold::run`.
 
+mod analyze;
 mod cold;
+mod cold_sample;
+mod cold_tuple;
 mod delete;
 mod fetch;
+mod filenode;
 pub mod heap;
+mod held;
 pub mod home;
+mod hot_count;
 mod index_fetch;
 mod insert;
 mod lock;
+mod size;
 mod update;
 mod upkeep;
+mod utility_scan;
 
 use crate::pg::error::OrRaise;
 use crate::pg::shmem;
@@ -44,6 +54,15 @@ pub extern "C-unwind" fn stretch_table_am_handler(_call: pg_sys::FunctionCallInf
 pub fn routine() -> &'static pg_sys::TableAmRoutine {
     static ROUTINE: OnceLock<pg_sys::TableAmRoutine> = OnceLock::new();
     ROUTINE.get_or_init(|| pg_sys::TableAmRoutine {
+        scan_begin: Some(utility_scan::scan_begin),
+        scan_end: Some(utility_scan::scan_end),
+        scan_rescan: Some(utility_scan::scan_rescan),
+        scan_getnextslot: Some(utility_scan::scan_getnextslot),
+        scan_analyze_next_block: Some(analyze::next_block),
+        scan_analyze_next_tuple: Some(analyze::next_tuple),
+        relation_set_new_filenode: Some(filenode::relation_set_new_filenode),
+        relation_nontransactional_truncate: Some(filenode::relation_nontransactional_truncate),
+        relation_size: Some(size::relation_size),
         index_fetch_tuple: Some(index_fetch::index_fetch_tuple),
         tuple_insert: Some(insert::tuple_insert),
         tuple_insert_speculative: Some(insert::tuple_insert_speculative),
@@ -62,4 +81,18 @@ pub fn routine() -> &'static pg_sys::TableAmRoutine {
         tuple_update: Some(update::tuple_update),
         ..*heap::routine()
     })
+}
+
+/// Whether a relation, on which a lock is held, has these callbacks.
+///
+/// # Safety
+/// Inside a transaction.
+pub unsafe fn is_of(relation: pg_sys::Oid) -> bool {
+    // SAFETY: opens and closes a relation that is locked.
+    unsafe {
+        let open = pg_sys::relation_open(relation, pg_sys::NoLock as i32);
+        let is_ours = std::ptr::eq((*open).rd_tableam, routine());
+        pg_sys::relation_close(open, pg_sys::NoLock as i32);
+        is_ours
+    }
 }
