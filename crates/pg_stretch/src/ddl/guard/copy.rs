@@ -1,5 +1,5 @@
-//! Commands that read the heap of a stretched table and mean all of it: `COPY table TO`, and the cursor of `pg_dump
-//! --inserts`.
+//! Commands that read a stretched table and mean all of it, or its hot rows: `COPY table TO`, and the cursor of
+//! `pg_dump --inserts`.
 //!
 //! In a session that dumps the whole database the hot rows are right, since the dump has the catalog that names the
 //! cold ones. Anywhere else the setting `stretch.copy_to` decides, so that nothing is left out without a word (C-2).
@@ -66,11 +66,12 @@ unsafe fn copy(statement: *mut pg_sys::CopyStmt) -> Result<Option<*mut pg_sys::N
         if relation == relation_oid(c"segment")? {
             dump::copied_catalog();
         }
-        if !takes_all(relation, "COPY")? {
+        let rows = wanted(relation, "COPY")?;
+        if rows == Rows::AsItStands {
             return Ok(None);
         }
         let copy = pg_sys::copyObjectImpl(statement.cast()).cast::<pg_sys::CopyStmt>();
-        (*copy).query = select(relation, &*copy);
+        (*copy).query = select(relation, &*copy, rows);
         (*copy).relation = std::ptr::null_mut();
         (*copy).attlist = std::ptr::null_mut();
         Ok(Some(copy.cast()))
@@ -78,7 +79,7 @@ unsafe fn copy(statement: *mut pg_sys::CopyStmt) -> Result<Option<*mut pg_sys::N
 }
 
 /// The SELECT of what COPY would take: the columns that it names, or all that are not generated.
-unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt) -> *mut pg_sys::Node {
+unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt, rows: Rows) -> *mut pg_sys::Node {
     // SAFETY: nodes of the raw parser's kind, made in the current memory context; names are copied or belong to the
     // statement.
     unsafe {
@@ -97,7 +98,41 @@ unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt) -> *mut pg_sys:
         let select = make::<pg_sys::SelectStmt>(pg_sys::NodeTag::T_SelectStmt);
         (*select).targetList = targets;
         (*select).fromClause = pg_sys::lappend(std::ptr::null_mut(), copy.relation.cast());
+        if rows == Rows::Hot {
+            (*select).whereClause = is_hot();
+        }
         select.cast()
+    }
+}
+
+/// A condition, as the raw parser leaves it, that hot rows alone satisfy (`statements/scan/hot_rows.rs`).
+unsafe fn is_hot() -> *mut pg_sys::Node {
+    const SELECT: &CStr = c"SELECT WHERE ctid OPERATOR(pg_catalog.<) '(2147483648,0)'::pg_catalog.tid";
+    // SAFETY: the parser makes one SELECT of it, in the current memory context.
+    unsafe {
+        let parsed = pg_sys::raw_parser(SELECT.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT);
+        let statement = (*list::nth::<pg_sys::RawStmt>(parsed, 0)).stmt;
+        (*statement.cast::<pg_sys::SelectStmt>()).whereClause
+    }
+}
+
+/// The same about the first relation of a query, as the analyzer leaves it.
+unsafe fn first_is_hot() -> *mut pg_sys::Node {
+    /// `<` of type tid (pg_operator.dat).
+    const LESS: u32 = 2799;
+    let (none, size) = (pg_sys::InvalidOid, size_of::<pg_sys::ItemPointerData>());
+    // SAFETY: nodes made in the current memory context, with a value of type tid in it.
+    unsafe {
+        let bound = pg_sys::palloc0(size).cast::<pg_sys::ItemPointerData>();
+        (*bound).ip_blkid.bi_hi = 1 << 15;
+        let ctid = pg_sys::SelfItemPointerAttributeNumber as i16;
+        let column = pg_sys::makeVar(1, ctid, pg_sys::TIDOID, -1, none, 0);
+        let value = pg_sys::Datum::from(bound);
+        let bound = pg_sys::makeConst(pg_sys::TIDOID, -1, none, size as i32, value, false, false);
+        let (result, operands) = (pg_sys::BOOLOID, (column.cast(), bound.cast()));
+        let clause = pg_sys::make_opclause(LESS.into(), result, false, operands.0, operands.1, none, none);
+        pg_sys::set_opfuncid(clause.cast());
+        clause.cast()
     }
 }
 
@@ -157,12 +192,17 @@ unsafe fn cursor(statement: *mut pg_sys::DeclareCursorStmt) -> Result<Option<*mu
         if (*entry).relid == relation_oid(c"segment")? {
             dump::copied_catalog();
         }
-        if !takes_all((*entry).relid, "pg_dump --inserts")? {
+        let rows = wanted((*entry).relid, "pg_dump --inserts")?;
+        if rows == Rows::AsItStands {
             return Ok(None);
         }
         let copy = pg_sys::copyObjectImpl(statement.cast()).cast::<pg_sys::DeclareCursorStmt>();
         let query = (*copy).query.cast::<pg_sys::Query>();
         (*list::nth::<pg_sys::RangeTblEntry>((*query).rtable, 0)).inh = true;
+        if rows == Rows::Hot {
+            let from = (*query).jointree;
+            (*from).quals = pg_sys::make_and_qual((*from).quals, first_is_hot());
+        }
         Ok(Some(copy.cast()))
     }
 }
@@ -187,28 +227,42 @@ pub fn unrestricted() -> Option<LocalSettings> {
     known.then(|| LocalSettings::new(&[(RESTRICTED, c"")]))
 }
 
-/// Whether the command has to take the cold rows as well. False for other tables, where nothing is cold, and where the
-/// hot rows are what is wanted.
-fn takes_all(relation: pg_sys::Oid, what: &str) -> Result<bool> {
+/// Which rows a command has to take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// What the statement takes by itself.
+    AsItStands,
+    Hot,
+    All,
+}
+
+/// The rows that the command has to take. As it stands it takes the hot ones of a table with a cold side beside it, and
+/// all of a table whose cold rows are its own.
+fn wanted(relation: pg_sys::Oid, what: &str) -> Result<Rows> {
     let Some(info) = stretched::lookup(relation)? else {
-        return Ok(false);
+        return Ok(Rows::AsItStands);
     };
     // Who may read nothing of it gets the server's own error, and hears nothing of cold rows.
     if !may_read(relation) {
-        return Ok(false);
+        return Ok(Rows::AsItStands);
     }
     let rows = tables::cold_rows(&info.table_id, Latest::take().get())?;
     if rows == 0 {
-        return Ok(false);
+        return Ok(Rows::AsItStands);
     }
+    let hot = if info.is_one_table() {
+        Rows::Hot
+    } else {
+        Rows::AsItStands
+    };
     let table = names::relation(info.relation);
     if dump::holds_cold_rows_of(info.child) {
         dump::copied_table(table);
-        return Ok(false);
+        return Ok(hot);
     }
     match COPY_TO.get() {
-        CopyTo::Hot => Ok(false),
-        CopyTo::All => Ok(true),
+        CopyTo::Hot => Ok(hot),
+        CopyTo::All => Ok(Rows::All),
         CopyTo::Error => Err(Error::new(
             &errors::COLD_ROWS_REFUSED,
             format!("{what} of table {table} would leave out {rows} cold rows"),

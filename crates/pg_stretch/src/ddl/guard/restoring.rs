@@ -4,7 +4,7 @@
 //! rows would be loaded into them a second time.
 
 use super::targets::{Facts, schema_target};
-use crate::catalog::{stretched, tables};
+use crate::catalog::{method, stretched, tables};
 use crate::pg::error::{Error, Result};
 use crate::pg::{list, names, shmem, spi, user};
 use pgrx::pg_sys;
@@ -120,10 +120,11 @@ fn note_rows(relation: pg_sys::Oid) -> Result<()> {
     if stretched::lookup(relation)?.is_some() {
         return Ok(());
     }
-    for child in stretched::children(relation) {
+    let itself = (method::is_stretch(relation) == Some(true)).then_some(relation);
+    for child in stretched::children(relation).into_iter().chain(itself) {
         // SAFETY: syscache look-up that tolerates missing relations.
         let schema = unsafe { pg_sys::get_rel_namespace(child) };
-        let is_cold_side = schema_target(schema) == Some(Target::RemoteSchema);
+        let is_cold_side = child == relation || schema_target(schema) == Some(Target::RemoteSchema);
         if is_cold_side && !tables::awaited(child, std::ptr::null_mut())? {
             let _owner = user::ActAs::extension_owner();
             spi::execute(

@@ -138,7 +138,7 @@ unsafe fn before(
         let shown = redact::Shown::of((*(*statement).utilityStmt).type_, query);
         let statement = match change(copy).or_raise() {
             Some(Change::Constraints) => &raw mut *copy,
-            Some(Change::ColdRows) => {
+            Some(Change::Rows) => {
                 rest.unrestricted = copy::unrestricted();
                 &raw mut *copy
             }
@@ -152,8 +152,8 @@ unsafe fn before(
 enum Change {
     /// Constraints of ours were added.
     Constraints,
-    /// It takes the cold rows as well.
-    ColdRows,
+    /// It says which rows it takes.
+    Rows,
 }
 
 /// Changes the copy of a statement that must run as another one; `None` when it runs as it is.
@@ -165,9 +165,7 @@ unsafe fn change(copy: &mut pg_sys::PlannedStmt) -> Result<Option<Change>> {
         let known = || pg_sys::IsTransactionState() && !is_ours() && installed();
         let (other, change) = match (*node).type_ {
             T_ConstraintsSetStmt if known() => (constraints::extend(node.cast()), Change::Constraints),
-            T_CopyStmt | T_DeclareCursorStmt if copy::concerns(node) && known() => {
-                (copy::instead(node)?, Change::ColdRows)
-            }
+            T_CopyStmt | T_DeclareCursorStmt if copy::concerns(node) && known() => (copy::instead(node)?, Change::Rows),
             _ => return Ok(None),
         };
         Ok(other.map(|other| {
