@@ -48,6 +48,8 @@ mod one_table_reads;
 mod one_table_rows;
 #[path = "e2e/one_table_statements.rs"]
 mod one_table_statements;
+#[path = "e2e/one_table_utility.rs"]
+mod one_table_utility;
 #[path = "e2e/operation.rs"]
 mod operation;
 #[path = "e2e/pitr.rs"]

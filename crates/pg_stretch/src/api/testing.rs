@@ -1,5 +1,6 @@
 //! What tests do and see that users cannot: a batch, and a fold, as steps of a session, as isolationtester sees no wait
-//! for a background worker (C-1); and the identities of cold rows, which no query shows.
+//! for a background worker (C-1); the identities of cold rows, which no query shows; and statements that the guard does
+//! not let through yet.
 
 use crate::catalog::stretched::not_stretched;
 use crate::catalog::tables;
@@ -7,6 +8,7 @@ use crate::cold::conditions::Conditions;
 use crate::cold::counters::Counters;
 use crate::cold::identity;
 use crate::cold::reader::{Ask, Reader};
+use crate::ddl::enable::child;
 use crate::movement::{fold, migrate};
 use crate::pg::error::{Error, OrRaise, Result};
 use pgrx::prelude::*;
@@ -32,6 +34,12 @@ fn stretch_test_fold() -> i64 {
 #[pg_extern]
 fn stretch_test_identities(relation: pg_sys::Oid) -> Vec<String> {
     identities(relation).or_raise()
+}
+
+/// Runs a statement past the guard.
+#[pg_extern]
+fn stretch_test_unguarded(statement: &str) {
+    child::utility(statement).or_raise();
 }
 
 fn identities(relation: pg_sys::Oid) -> Result<Vec<String>> {
