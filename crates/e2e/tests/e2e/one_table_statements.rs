@@ -1,6 +1,6 @@
-//! Statements that name rows, on tables stretched by the access method: row locks, upserts, MERGE, foreign keys with all
-//! their actions, triggers with transition tables, partitions. Each runs in two schemas, of which one is stretched and
-//! drained, and gives the same rows, the same SQLSTATE and the same content.
+//! Statements that name rows, on tables stretched by the access method: row locks, upserts, MERGE, foreign keys with
+//! all their actions, triggers with transition tables, partitions. Each runs in two schemas, of which one is stretched
+//! and drained, and gives the same rows, the same SQLSTATE and the same content.
 
 #[path = "one_table_statements/foreign_keys.rs"]
 mod foreign_keys;
