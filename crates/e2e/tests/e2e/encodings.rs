@@ -205,7 +205,7 @@ fn names_are_in_the_encoding_of_the_database() {
         };
         assert_eq!(ask("SELECT count(*) || '' FROM %I"), "20", "{}", case.encoding);
         assert_eq!(
-            ask("SELECT count(*) || '' FROM ONLY %I WHERE ctid < ''(2147483648,0)''"),
+            ask("SELECT count(*) || '' FROM ONLY %I WHERE ctid < '(2147483648,0)'"),
             "10",
             "{}",
             case.encoding
