@@ -11,7 +11,9 @@
 use stretch_segment::limits::MAX_ROWS;
 
 /// Block numbers of cold rows begin here.
-const FIRST_BLOCK: u32 = 0x8000_0000;
+pub const FIRST_BLOCK: u32 = 0x8000_0000;
+/// The condition, in SQL, that hot rows satisfy and no cold one: the place before the first cold row's block.
+pub const IS_HOT: &str = "ctid OPERATOR(pg_catalog.<) '(2147483648,0)'::pg_catalog.tid";
 /// Blocks from there on; the highest of 32 bits means "no block" (InvalidBlockNumber of block.h), also where a row has
 /// moved to another partition (MovedPartitionsBlockNumber of itemptr.h).
 const BLOCKS: u64 = (u32::MAX - FIRST_BLOCK) as u64;

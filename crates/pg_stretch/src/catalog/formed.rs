@@ -1,7 +1,7 @@
 //! What a row's key is in an index with expressions or a predicate: the server's own functions evaluate them.
 
 use super::keys::Key;
-use crate::pg::{raw, user};
+use crate::pg::{raw, slot, user};
 use pgrx::pg_sys;
 
 /// Bias of column numbers in sets of them (FirstLowInvalidHeapAttributeNumber of sysattr.h).
@@ -111,9 +111,7 @@ impl Former {
         unsafe {
             self.forget();
             let row = self.row;
-            if let Some(clear) = (*(*row).tts_ops).clear {
-                raw::guarded(|| clear(row));
-            }
+            slot::clear(row);
             let width = (*(*row).tts_tupleDescriptor).natts as usize;
             std::slice::from_raw_parts_mut((*row).tts_isnull, width).fill(true);
             for column in &self.columns {

@@ -67,6 +67,17 @@ pub fn lookup(relation: pg_sys::Oid) -> Result<Option<Arc<Info>>> {
     Ok(entry(relation)?.filter(|info| info.relation == relation))
 }
 
+/// The same of one whose cold rows are its own, by its access method.
+pub fn one_table(relation: pg_sys::Oid) -> Result<Option<Arc<Info>>> {
+    Ok(lookup(relation)?.filter(|info| info.is_one_table()))
+}
+
+/// Whether this session remembers of a relation that it is nothing of ours, and has no cold rows of its own either: of
+/// those of the access method that is never remembered.
+pub fn is_known_stranger(relation: pg_sys::Oid) -> bool {
+    KNOWN.with_borrow(|map| map.get(&relation).is_some_and(Option::is_none))
+}
+
 /// The stretched table whose cold side this foreign table is.
 pub fn of_child(child: pg_sys::Oid) -> Result<Option<Arc<Info>>> {
     Ok(entry(child)?.filter(|info| info.child == child && !info.is_one_table()))

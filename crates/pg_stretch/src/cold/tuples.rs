@@ -20,6 +20,20 @@ pub unsafe fn mark(tuple: pg_sys::HeapTuple, relation: pg_sys::Oid, tid: pg_sys:
     }
 }
 
+/// A copy of a tuple, in the memory of a slot that is to show it.
+///
+/// # Safety
+/// The tuple lives.
+pub unsafe fn copied(tuple: pg_sys::HeapTuple, slot: *mut pg_sys::TupleTableSlot) -> pg_sys::HeapTuple {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let outer = pg_sys::MemoryContextSwitchTo((*slot).tts_mcxt);
+        let copy = pg_sys::heap_copytuple(tuple);
+        pg_sys::MemoryContextSwitchTo(outer);
+        copy
+    }
+}
+
 /// Shows a tuple, which lies in the memory of `slot`, in that slot of whatever kind.
 ///
 /// # Safety

@@ -20,6 +20,7 @@ pub mod relation;
 pub mod request;
 pub mod scratch;
 pub mod shmem;
+pub mod slot;
 pub mod spi;
 pub mod steps;
 pub mod text;

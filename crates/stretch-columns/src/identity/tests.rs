@@ -126,3 +126,8 @@ fn identities_sort_as_their_rows_do() {
         })
         .unwrap();
 }
+
+#[test]
+fn the_condition_on_hot_rows_names_the_first_cold_block() {
+    assert!(IS_HOT.contains(&format!("'({FIRST_BLOCK},0)'")), "{IS_HOT}");
+}

@@ -8,12 +8,11 @@
 
 use crate::pg::missing::{CheckForSerializableConflictIn, PredicateLockPage};
 use pgrx::pg_sys;
+use stretch_columns::identity::FIRST_BLOCK;
 use stretch_core::ids::SegmentId;
 
 /// MaxBlockNumber of block.h.
 const MAX_BLOCK: pg_sys::BlockNumber = 0xFFFF_FFFE;
-/// Blocks from here on are none that a heap has: the relation may be one.
-const FIRST_BLOCK: pg_sys::BlockNumber = 0x8000_0000;
 
 /// Before the tombstones of a segment are read: whoever kills a row of it from now on finds this.
 pub fn reads(child: pg_sys::Oid, segment: &SegmentId, snapshot: pg_sys::Snapshot) {
@@ -47,8 +46,8 @@ fn with_open(child: pg_sys::Oid, f: impl FnOnce(pg_sys::Relation)) {
     }
 }
 
-/// The block that stands for a segment: bits of its random id. Segments that share a block conflict needlessly, no
-/// more.
+/// The block that stands for a segment, none that a heap has: bits of its random id. Segments that share a block
+/// conflict needlessly, no more.
 fn block(segment: &SegmentId) -> pg_sys::BlockNumber {
     let [a, b, c, d, ..] = *segment.as_bytes();
     (FIRST_BLOCK | u32::from_be_bytes([a, b, c, d])).min(MAX_BLOCK)

@@ -19,6 +19,7 @@ use crate::pg::text::{self, Text};
 use crate::pg::{names, plan, request, shmem, spi, type_io, user};
 use pgrx::pg_sys;
 use refusals::Refusal;
+use stretch_columns::identity::IS_HOT;
 use stretch_core::errors;
 use stretch_core::ids::{ManifestId, TableId};
 use stretch_core::manifest::Totals;
@@ -260,7 +261,7 @@ pub fn eligible_rows(relation: pg_sys::Oid) -> Result<Option<i64>> {
 /// Rows and bytes that the filter selects by the planner's estimate, made as the table's owner.
 fn estimate(relation: pg_sys::Oid, filter: Option<&str>) -> Result<(i64, i64)> {
     let sql = text::to_server(&format!(
-        "SELECT FROM ONLY {} WHERE ({}) AND ctid < '(2147483648,0)'::pg_catalog.tid",
+        "SELECT FROM ONLY {} WHERE ({}) AND {IS_HOT}",
         names::relation(relation),
         filter.unwrap_or("true")
     ))?;

@@ -14,7 +14,8 @@ use crate::pg::gucs::{COPY_TO, CopyTo};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::{list, names};
 use pgrx::pg_sys;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
+use stretch_columns::identity::{FIRST_BLOCK, IS_HOT};
 use stretch_core::errors;
 
 /// The cursor through which pg_dump reads a table for INSERT statements, in every release (dumpTableData_insert of
@@ -107,10 +108,10 @@ unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt, rows: Rows) -> 
 
 /// A condition, as the raw parser leaves it, that hot rows alone satisfy (`statements/scan/hot_rows.rs`).
 unsafe fn is_hot() -> *mut pg_sys::Node {
-    const SELECT: &CStr = c"SELECT WHERE ctid OPERATOR(pg_catalog.<) '(2147483648,0)'::pg_catalog.tid";
+    let select = CString::new(format!("SELECT WHERE {IS_HOT}")).unwrap_or_default();
     // SAFETY: the parser makes one SELECT of it, in the current memory context.
     unsafe {
-        let parsed = pg_sys::raw_parser(SELECT.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT);
+        let parsed = pg_sys::raw_parser(select.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT);
         let statement = (*list::nth::<pg_sys::RawStmt>(parsed, 0)).stmt;
         (*statement.cast::<pg_sys::SelectStmt>()).whereClause
     }
@@ -118,19 +119,25 @@ unsafe fn is_hot() -> *mut pg_sys::Node {
 
 /// The same about the first relation of a query, as the analyzer leaves it.
 unsafe fn first_is_hot() -> *mut pg_sys::Node {
-    /// `<` of type tid (pg_operator.dat).
-    const LESS: u32 = 2799;
     let (none, size) = (pg_sys::InvalidOid, size_of::<pg_sys::ItemPointerData>());
     // SAFETY: nodes made in the current memory context, with a value of type tid in it.
     unsafe {
         let bound = pg_sys::palloc0(size).cast::<pg_sys::ItemPointerData>();
-        (*bound).ip_blkid.bi_hi = 1 << 15;
+        (*bound).ip_blkid.bi_hi = (FIRST_BLOCK >> 16) as u16;
         let ctid = pg_sys::SelfItemPointerAttributeNumber as i16;
         let column = pg_sys::makeVar(1, ctid, pg_sys::TIDOID, -1, none, 0);
         let value = pg_sys::Datum::from(bound);
         let bound = pg_sys::makeConst(pg_sys::TIDOID, -1, none, size as i32, value, false, false);
         let (result, operands) = (pg_sys::BOOLOID, (column.cast(), bound.cast()));
-        let clause = pg_sys::make_opclause(LESS.into(), result, false, operands.0, operands.1, none, none);
+        let clause = pg_sys::make_opclause(
+            pg_sys::TIDLessOperator.into(),
+            result,
+            false,
+            operands.0,
+            operands.1,
+            none,
+            none,
+        );
         pg_sys::set_opfuncid(clause.cast());
         clause.cast()
     }

@@ -9,6 +9,7 @@ use crate::catalog::rows::StretchedTable;
 use crate::pg::error::{Error, Result};
 use crate::pg::plan::plan;
 use crate::pg::scratch::Scratch;
+use crate::pg::slot;
 use crate::pg::type_io::Formats;
 use crate::pg::user::ActAs;
 use pgrx::prelude::*;
@@ -228,9 +229,7 @@ impl Sink<'_> {
         let width = self.request.encoders.len() + 1;
         // SAFETY: the slot has one column per encoder and the ctid before them; its arrays are filled up to `width`.
         let (values, nulls) = unsafe {
-            if ((*slot).tts_nvalid as usize) < width {
-                pg_sys::slot_getsomeattrs_int(slot, width as i32);
-            }
+            slot::take_apart(slot, width as i16);
             (
                 std::slice::from_raw_parts((*slot).tts_values, width),
                 std::slice::from_raw_parts((*slot).tts_isnull, width),

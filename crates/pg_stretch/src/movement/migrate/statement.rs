@@ -5,9 +5,11 @@ use crate::catalog::rows::StretchedTable;
 use crate::pg::error::Result;
 use crate::pg::names::quote_ident;
 use crate::pg::plan::plan;
+use crate::pg::slot;
 use pgrx::prelude::*;
 use std::collections::HashSet;
 use std::ffi::CString;
+use stretch_columns::identity::IS_HOT;
 
 /// A receiver of identities.
 #[repr(C)]
@@ -38,9 +40,7 @@ unsafe extern "C-unwind" fn receive_identity(
 ) -> bool {
     // SAFETY: the slot has one column, the identity; the receiver is the first field of what `identities` made.
     unsafe {
-        if (*slot).tts_nvalid < 1 {
-            pg_sys::slot_getsomeattrs_int(slot, 1);
-        }
+        slot::take_apart(slot, 1);
         (*receiver.cast::<Identities>())
             .found
             .insert(item_pointer(*(*slot).tts_values));
@@ -111,8 +111,7 @@ pub fn statement(
     }
     conditions.push(match window {
         Some((from, to)) => format!("ctid >= '{from}'::pg_catalog.tid AND ctid < '{to}'::pg_catalog.tid"),
-        // Identities of cold rows are greater.
-        None => "ctid < '(2147483648,0)'::pg_catalog.tid".into(),
+        None => IS_HOT.into(),
     });
     sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
     crate::pg::text::to_server(&sql)

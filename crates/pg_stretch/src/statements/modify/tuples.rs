@@ -2,6 +2,7 @@
 
 use crate::cold::identity;
 use crate::pg::error::{Error, Result};
+use crate::pg::slot;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -56,9 +57,7 @@ unsafe fn attribute(slot: *mut pg_sys::TupleTableSlot, number: i16) -> Option<pg
     let at = number as usize - 1;
     // SAFETY: the slot has so many columns, as the plan's target list says.
     unsafe {
-        if ((*slot).tts_nvalid as usize) <= at {
-            pg_sys::slot_getsomeattrs_int(slot, number.into());
-        }
+        slot::take_apart(slot, number);
         (!*(*slot).tts_isnull.add(at)).then(|| *(*slot).tts_values.add(at))
     }
 }

@@ -12,7 +12,7 @@ use crate::cold::counters::Counters;
 use crate::cold::reader::{Ask, Reader};
 use crate::pg::context::Context;
 use crate::pg::error::{Result, report};
-use crate::pg::{names, user};
+use crate::pg::{names, slot, user};
 use pgrx::pg_sys;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
@@ -205,10 +205,8 @@ pub unsafe fn emptied(slot: *mut pg_sys::TupleTableSlot) {
     // SAFETY: the caller's promise.
     unsafe {
         // A parent node may have made a tuple of the last row; then only the slot's own method frees it.
-        if (*slot).tts_flags & pg_sys::TTS_FLAG_SHOULDFREE as u16 != 0
-            && let Some(clear) = (*(*slot).tts_ops).clear
-        {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| clear(slot));
+        if (*slot).tts_flags & pg_sys::TTS_FLAG_SHOULDFREE as u16 != 0 {
+            slot::clear(slot);
         }
         (*slot).tts_flags |= pg_sys::TTS_FLAG_EMPTY as u16;
         (*slot).tts_nvalid = 0;

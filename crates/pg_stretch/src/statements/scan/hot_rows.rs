@@ -1,15 +1,11 @@
 //! Conditions on `ctid` that hot rows alone satisfy: the identities of cold rows begin where no heap reaches.
 //!
-//! By such a condition our own statements ask for hot rows, as those of the migration do.
+//! By such a condition our own statements ask for hot rows, as those of the migration do (`IS_HOT` of
+//! `stretch_columns::identity`).
 
 use crate::pg::list;
 use pgrx::pg_sys;
-
-/// `<` and `<=` of type tid (pg_operator.dat).
-const LESS: u32 = 2799;
-const LESS_OR_EQUAL: u32 = 2801;
-/// The first block of identities of cold rows.
-const FIRST_COLD_BLOCK: u32 = 1 << 31;
+use stretch_columns::identity::FIRST_BLOCK;
 
 /// Whether one of the clauses selects hot rows only.
 ///
@@ -44,8 +40,8 @@ unsafe fn is_bound(clause: &pg_sys::OpExpr, relid: u32) -> bool {
         let tid = *bound.constvalue.cast_mut_ptr::<pg_sys::ItemPointerData>();
         let block = u32::from(tid.ip_blkid.bi_hi) << 16 | u32::from(tid.ip_blkid.bi_lo);
         match clause.opno.to_u32() {
-            LESS => block < FIRST_COLD_BLOCK || block == FIRST_COLD_BLOCK && tid.ip_posid == 0,
-            LESS_OR_EQUAL => block < FIRST_COLD_BLOCK,
+            pg_sys::TIDLessOperator => block < FIRST_BLOCK || block == FIRST_BLOCK && tid.ip_posid == 0,
+            pg_sys::TIDLessEqOperator => block < FIRST_BLOCK,
             _ => false,
         }
     }

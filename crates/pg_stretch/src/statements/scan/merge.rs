@@ -3,7 +3,7 @@
 
 use super::cold_side::ColdSide;
 use crate::pg::error::{Error, Result};
-use crate::pg::{list, raw};
+use crate::pg::{list, raw, slot};
 use pgrx::pg_sys;
 use std::cmp::Ordering;
 
@@ -204,9 +204,7 @@ impl Sorted {
         if !sort.is_null() {
             // SAFETY: the slot holds a row of the sort, which is not looked at any more.
             unsafe {
-                if let Some(clear) = (*(*self.got).tts_ops).clear {
-                    raw::guarded(|| clear(self.got));
-                }
+                slot::clear(self.got);
                 pg_sys::tuplesort_end(sort);
             }
         }

@@ -15,10 +15,11 @@ use crate::pg::error::{OrRaise, Result};
 use crate::pg::{hook, raw};
 use pgrx::pg_sys;
 use pgrx::pg_sys::ScanOptions::SO_TYPE_ANALYZE;
+use stretch_columns::identity::FIRST_BLOCK;
 use stretch_core::sample::{Chances, Rows, chances};
 
 /// In the upper half of a block's number: no heap reaches so far.
-const BEHIND: u16 = 1 << 15;
+const BEHIND: u16 = (FIRST_BLOCK >> 16) as u16;
 
 /// What ANALYZE has got of one table.
 struct Sample {
@@ -170,12 +171,8 @@ impl Sample {
             return false;
         };
         self.next += 1;
-        // SAFETY: a tuple of the sample, which is copied into the slot's memory.
-        unsafe {
-            let outer = pg_sys::MemoryContextSwitchTo((*slot).tts_mcxt);
-            tuples::show(pg_sys::heap_copytuple(*tuple), slot);
-            pg_sys::MemoryContextSwitchTo(outer);
-        }
+        // SAFETY: a tuple of the sample, which the slot gets a copy of.
+        unsafe { tuples::show(tuples::copied(*tuple, slot), slot) };
         true
     }
 
@@ -216,9 +213,7 @@ unsafe fn put_behind(slot: *mut pg_sys::TupleTableSlot) {
     // SAFETY: a slot with a row of the heap, of which the slot then has a copy of its own.
     unsafe {
         let buffered = slot.cast::<pg_sys::BufferHeapTupleTableSlot>();
-        let outer = pg_sys::MemoryContextSwitchTo((*slot).tts_mcxt);
-        let tuple = pg_sys::heap_copytuple((*buffered).base.tuple);
-        pg_sys::MemoryContextSwitchTo(outer);
+        let tuple = tuples::copied((*buffered).base.tuple, slot);
         (*tuple).t_self.ip_blkid.bi_hi |= BEHIND;
         tuples::show(tuple, slot);
     }

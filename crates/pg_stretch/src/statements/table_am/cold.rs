@@ -150,14 +150,18 @@ impl Change {
     /// Locks the row, and only then looks whether it is still alive. Whoever is told TM_Ok may kill it, and nobody else
     /// can until the transaction ends.
     ///
+    /// The lock is the strongest for an UPDATE, too, that changes no key. In a heap, a lock FOR KEY SHARE lets such an
+    /// UPDATE pass, and is handed on to the new version. Ours stays with the cold row; so nobody may have one while the
+    /// row leaves, or a foreign key would be left without the row that it refers to when the new version is deleted.
+    ///
     /// # Safety
     /// As for [`Self::row`].
-    pub unsafe fn win(&self, row: &ColdRow, strength: Strength) -> Result<Told> {
+    pub unsafe fn win(&self, row: &ColdRow) -> Result<Told> {
         let id = row.segment()?.segment_id;
         let wait = if self.wait { Wait::Block } else { Wait::Skip };
         // SAFETY: the caller's promise; the executor hands over a crosscheck that it holds.
         unsafe {
-            if !row_lock::lock(self.relation, self.tid, strength, wait)? {
+            if !row_lock::lock(self.relation, self.tid, Strength::Update, wait)? {
                 return Ok(Told::ok(self.tid).but(TM_Result::TM_BeingModified));
             }
             if !known::is_live(&id, self.command)? {

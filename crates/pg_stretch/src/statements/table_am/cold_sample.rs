@@ -19,6 +19,7 @@ use crate::pg::names;
 use crate::statements::scan::cold::{ColdRows, emptied};
 use crate::statements::scan::note::Columns;
 use pgrx::pg_sys;
+use stretch_columns::identity::FIRST_BLOCK;
 use stretch_core::errors;
 use stretch_core::purpose::Purpose;
 use stretch_core::sample::{Chances, spread};
@@ -173,6 +174,6 @@ fn random() -> f64 {
 /// Gives a cold row a tid before those of all hot rows: its identity, without what marks it as a cold one.
 unsafe fn in_front(tuple: pg_sys::HeapTuple) -> pg_sys::HeapTuple {
     // SAFETY: a tuple that was just made.
-    unsafe { (*tuple).t_self.ip_blkid.bi_hi &= !(1 << 15) };
+    unsafe { (*tuple).t_self.ip_blkid.bi_hi &= !((FIRST_BLOCK >> 16) as u16) };
     tuple
 }

@@ -27,16 +27,3 @@ pub unsafe fn formed(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSl
         tuple
     }
 }
-
-/// Empties a slot of whatever kind.
-///
-/// # Safety
-/// A slot of the server's.
-pub unsafe fn clear(slot: *mut pg_sys::TupleTableSlot) {
-    // SAFETY: the caller's promise; nothing is owned inside the guard.
-    unsafe {
-        if let Some(clear) = (*(*slot).tts_ops).clear {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| clear(slot));
-        }
-    }
-}

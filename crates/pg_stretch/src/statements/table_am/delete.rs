@@ -9,7 +9,6 @@ use crate::pg::error::Result;
 use crate::pg::raw;
 use pgrx::pg_sys;
 use pgrx::pg_sys::TM_Result;
-use stretch_core::row_locks::Strength;
 
 /// `tuple_delete`.
 pub unsafe extern "C-unwind" fn tuple_delete(
@@ -74,7 +73,7 @@ unsafe fn delete(
     // SAFETY: what the server handed over; the relation is open and locked.
     unsafe {
         let row = change.row()?;
-        let told = change.win(&row, Strength::Update)?;
+        let told = change.win(&row)?;
         if told.result != TM_Result::TM_Ok {
             told.put(failure);
             return Ok(told.result);

@@ -17,7 +17,6 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::TM_Result;
 use stretch_core::purpose::Purpose;
 use stretch_core::row_fate::{Fate, Home, Killer};
-use stretch_core::row_locks::Strength;
 
 /// The command that the running statement's snapshot shows; `None` without an active snapshot.
 pub fn shown_command() -> Option<pg_sys::CommandId> {
@@ -50,7 +49,7 @@ pub unsafe fn bring(
             what,
         };
         let row = change.row()?;
-        if change.win(&row, Strength::Update)?.result != TM_Result::TM_Ok {
+        if change.win(&row)?.result != TM_Result::TM_Ok {
             return Ok(false);
         }
         let home = insert(&change, &row)?;

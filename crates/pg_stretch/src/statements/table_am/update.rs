@@ -8,12 +8,11 @@ use crate::cold::identity;
 use crate::cold::row::ColdRow;
 use crate::pg::error::{OrRaise, Result};
 use crate::pg::missing::datum_image_eq;
-use crate::pg::{hook, raw};
+use crate::pg::{hook, raw, slot};
 use crate::statements::unique::{self, Version};
 use pgrx::pg_sys;
 use pgrx::pg_sys::{LockTupleMode, TM_Result};
 use stretch_core::purpose::Purpose;
-use stretch_core::row_locks::Strength;
 
 /// `tuple_update`.
 pub unsafe extern "C-unwind" fn tuple_update(
@@ -100,10 +99,7 @@ unsafe fn update(
             true => LockTupleMode::LockTupleExclusive,
             false => LockTupleMode::LockTupleNoKeyExclusive,
         };
-        // In a heap, a lock FOR KEY SHARE lets an UPDATE of other columns pass, and is handed on to the new version.
-        // Ours stays with the cold row; so nobody may have one while the row leaves, or a foreign key would be left
-        // without the row that it refers to when the new version is deleted.
-        let told = change.win(&row, Strength::Update)?;
+        let told = change.win(&row)?;
         if told.result != TM_Result::TM_Ok {
             told.put(failure);
             return Ok(told.result);
@@ -137,11 +133,9 @@ unsafe fn changes_key(relation: pg_sys::Relation, row: &ColdRow, new: *mut pg_sy
         }
         let old = pg_sys::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsHeapTuple);
         row.store(relation, LATEST, Purpose::RowLock, old)?;
-        let width = (*(*relation).rd_att).natts;
-        for slot in [old, new] {
-            if i32::from((*slot).tts_nvalid) < width {
-                pg_sys::slot_getsomeattrs_int(slot, width);
-            }
+        let width = (*(*relation).rd_att).natts as i16;
+        for row in [old, new] {
+            slot::take_apart(row, width);
         }
         let mut changes = false;
         let mut at = -1;

@@ -8,13 +8,13 @@ use super::cold_tuple;
 use super::heap::{self, of_heap};
 use super::held::{self, HOT_DONE, WITH_COLD};
 use crate::catalog::snapshot::LATEST;
-use crate::catalog::stretched::{self, Info};
+use crate::catalog::stretched;
 use crate::catalog::tables;
 use crate::cold::conditions::Conditions;
 use crate::cold::{segments, tuples};
 use crate::pg::context::Context;
 use crate::pg::error::{Error, OrRaise, Result};
-use crate::pg::{hook, names};
+use crate::pg::{hook, names, slot};
 use crate::statements::scan::cold::{ColdRows, emptied};
 use crate::statements::scan::note::Columns;
 use pgrx::pg_sys;
@@ -46,7 +46,7 @@ pub unsafe extern "C-unwind" fn scan_begin(
                 let has_cold_side = if of_all {
                     is_whole(relation)
                 } else {
-                    is_stretched(relation)
+                    stretched::one_table((*relation).rd_id).map(|table| table.is_some())
                 };
                 has_cold_side.or_raise()
             });
@@ -55,22 +55,12 @@ pub unsafe extern "C-unwind" fn scan_begin(
     }
 }
 
-/// The table, when its cold rows are its own.
-fn table_of(relation: pg_sys::Oid) -> Result<Option<std::sync::Arc<Info>>> {
-    Ok(stretched::lookup(relation)?.filter(|info| info.is_one_table()))
-}
-
-unsafe fn is_stretched(relation: pg_sys::Relation) -> Result<bool> {
-    // SAFETY: an open relation.
-    Ok(table_of(unsafe { (*relation).rd_id })?.is_some())
-}
-
 /// Whether a scan of all rows has cold ones to show. An error where that cannot be told, and where the rows are on
 /// their way into a new file of the table.
 unsafe fn is_whole(relation: pg_sys::Relation) -> Result<bool> {
     // SAFETY: an open relation.
     let (id, schema) = unsafe { ((*relation).rd_id, (*(*relation).rd_rel).relnamespace) };
-    let Some(info) = table_of(id)? else {
+    let Some(info) = stretched::one_table(id)? else {
         segments::unnamed(id)?;
         return Ok(false);
     };
@@ -156,7 +146,7 @@ unsafe fn cold_row(
             }
             cold.rows = None;
         }
-        cold_tuple::clear(slot);
+        slot::clear(slot);
         Ok(false)
     }
 }

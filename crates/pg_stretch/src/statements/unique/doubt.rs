@@ -8,6 +8,7 @@ use super::range::Range;
 use crate::catalog::keys::Key;
 use crate::pg::error::Result;
 use crate::pg::missing::datumIsEqual;
+use crate::pg::slot;
 use pgrx::pg_sys;
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -122,9 +123,7 @@ pub unsafe fn has(
 unsafe fn taken_apart(slot: *mut pg_sys::TupleTableSlot, last: i16) -> impl Fn(i16) -> Option<pg_sys::Datum> {
     // SAFETY: a filled slot of the caller's; its arrays live as long, and hold the values up to `last`.
     unsafe {
-        if (*slot).tts_nvalid < last {
-            pg_sys::slot_getsomeattrs_int(slot, last.into());
-        }
+        slot::take_apart(slot, last);
         let (values, nulls) = ((*slot).tts_values, (*slot).tts_isnull);
         move |column| {
             let at = column as usize - 1;

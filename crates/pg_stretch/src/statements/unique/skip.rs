@@ -13,7 +13,7 @@ use crate::catalog::stretched;
 use crate::cold::key_filter::Hasher;
 use crate::pg::context::Context;
 use crate::pg::error::{Error, OrRaise, Result};
-use crate::pg::{hook, list, names};
+use crate::pg::{hook, list, names, slot};
 use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -261,9 +261,7 @@ unsafe fn taken_apart(slot: *mut pg_sys::TupleTableSlot) -> usize {
     // SAFETY: a filled slot of the caller's.
     unsafe {
         let width = (*(*slot).tts_tupleDescriptor).natts;
-        if i32::from((*slot).tts_nvalid) < width {
-            pg_sys::slot_getsomeattrs_int(slot, width);
-        }
+        slot::take_apart(slot, width as i16);
         width as usize
     }
 }

@@ -1,0 +1,30 @@
+//! Slots of the executor: emptied, and taken apart.
+
+use super::raw;
+use pgrx::pg_sys;
+
+/// Empties a slot of whatever kind.
+///
+/// # Safety
+/// A slot of the server's.
+pub unsafe fn clear(slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: the caller's promise; nothing is owned inside the guard.
+    unsafe {
+        if let Some(clear) = (*(*slot).tts_ops).clear {
+            raw::guarded(|| clear(slot));
+        }
+    }
+}
+
+/// Sees to it that the slot's arrays hold its first columns, so many.
+///
+/// # Safety
+/// A filled slot, with as many columns at least.
+pub unsafe fn take_apart(slot: *mut pg_sys::TupleTableSlot, columns: i16) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*slot).tts_nvalid < columns {
+            pg_sys::slot_getsomeattrs_int(slot, columns.into());
+        }
+    }
+}
