@@ -6,9 +6,6 @@
 -- pg_database_owner on the dumped ones is granted, because pg_dump must read them.
 -- ---------------------------------------------------------------------------------------------------------------
 
-CREATE SCHEMA stretch_remote;
-COMMENT ON SCHEMA stretch_remote IS 'The cold sides of stretched tables: one foreign table each, never used directly';
-
 CREATE TABLE stretch.database (
     one        boolean  PRIMARY KEY DEFAULT true CHECK (one),
     db_id      uuid     NOT NULL,
@@ -45,7 +42,6 @@ COMMENT ON TABLE stretch.heartbeat IS 'Local, never dumped: the last heartbeats 
 CREATE TABLE stretch.stretched_table (
     table_id        uuid     PRIMARY KEY,
     relation        regclass NOT NULL UNIQUE,
-    child           regclass NOT NULL UNIQUE,
     filter          text,
     order_by        text,
     strict          boolean  NOT NULL DEFAULT false,
@@ -155,9 +151,9 @@ CREATE TABLE stretch.credential (
 COMMENT ON TABLE stretch.credential IS 'Local, never dumped: credentials, sealed by the master key';
 
 CREATE TABLE stretch.awaited (
-    child oid PRIMARY KEY
+    relation oid PRIMARY KEY
 );
-COMMENT ON TABLE stretch.awaited IS 'Local, never dumped: cold sides whose tables were loaded by a dump that has not yet brought its catalog';
+COMMENT ON TABLE stretch.awaited IS 'Local, never dumped: tables whose rows were loaded by a dump that has not yet brought its catalog';
 
 CREATE TABLE stretch.reconcile_report (
     request_id    uuid    NOT NULL,
@@ -184,22 +180,12 @@ SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch_batch_id_seq', '');
 
 GRANT USAGE ON SCHEMA stretch TO PUBLIC;
--- Names only: the foreign tables in it grant nothing; owners of stretched tables need it where the probe of unique keys names them.
-GRANT USAGE ON SCHEMA stretch_remote TO PUBLIC;
 GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.manifest, stretch.segment, stretch.segment_detail,
     stretch.staged_chunk, stretch.tombstone, stretch.migration_batch, stretch.migration_batch_batch_id_seq TO pg_database_owner;
 
 -- ---------------------------------------------------------------------------------------------------------------
--- The foreign data wrapper that serves the cold side
+-- The access method of stretched tables
 -- ---------------------------------------------------------------------------------------------------------------
-
-CREATE FUNCTION stretch.fdw_handler() RETURNS fdw_handler
-    LANGUAGE c STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stretch_fdw_handler';
-COMMENT ON FUNCTION stretch.fdw_handler() IS 'Routines of the foreign data wrapper pg_stretch';
-REVOKE EXECUTE ON FUNCTION stretch.fdw_handler() FROM PUBLIC;
-CREATE FOREIGN DATA WRAPPER pg_stretch HANDLER stretch.fdw_handler;
-CREATE SERVER stretch FOREIGN DATA WRAPPER pg_stretch;
-COMMENT ON SERVER stretch IS 'Serves the cold sides of stretched tables; foreign tables made by hand are refused';
 
 CREATE FUNCTION stretch.table_am_handler(internal) RETURNS table_am_handler
     LANGUAGE c PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stretch_table_am_handler';
@@ -231,11 +217,6 @@ CREATE FUNCTION stretch.purge_staged(relation regclass DEFAULT NULL) RETURNS big
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_purge_staged_wrapper';
 COMMENT ON FUNCTION stretch.purge_staged(regclass) IS 'Drops staged bytes that are uploaded and verified, without waiting for the RPO; returns the bytes [table owner; database owner for all tables]';
 -- Tables (table-level: the table's owner, who must own the database too, or a superuser)
-
-CREATE FUNCTION stretch.unique_probe() RETURNS trigger
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_unique_probe';
-COMMENT ON FUNCTION stretch.unique_probe() IS 'Trigger of stretched tables: keeps new keys unique against the cold rows';
-REVOKE EXECUTE ON FUNCTION stretch.unique_probe() FROM PUBLIC;
 
 CREATE FUNCTION stretch.check_table(relation regclass, filter text DEFAULT NULL)
     RETURNS TABLE(severity text, item text, reason text, hint text, eligible_rows bigint, eligible_bytes bigint)

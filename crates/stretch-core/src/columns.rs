@@ -62,21 +62,20 @@ pub mod stretched_table {
 
     pub const TABLE_ID: Column = Column::new("stretched_table", "table_id", 1);
     pub const RELATION: Column = Column::new("stretched_table", "relation", 2);
-    pub const CHILD: Column = Column::new("stretched_table", "child", 3);
-    pub const FILTER: Column = Column::new("stretched_table", "filter", 4);
-    pub const ORDER_BY: Column = Column::new("stretched_table", "order_by", 5);
-    pub const STRICT: Column = Column::new("stretched_table", "strict", 6);
-    pub const MIGRATION_STATE: Column = Column::new("stretched_table", "migration_state", 7);
-    pub const IS_RECONCILED: Column = Column::new("stretched_table", "is_reconciled", 8);
-    pub const COLUMNS: Column = Column::new("stretched_table", "columns", 9);
-    pub const UNIQUE_KEYS: Column = Column::new("stretched_table", "unique_keys", 11);
+    pub const FILTER: Column = Column::new("stretched_table", "filter", 3);
+    pub const ORDER_BY: Column = Column::new("stretched_table", "order_by", 4);
+    pub const STRICT: Column = Column::new("stretched_table", "strict", 5);
+    pub const MIGRATION_STATE: Column = Column::new("stretched_table", "migration_state", 6);
+    pub const IS_RECONCILED: Column = Column::new("stretched_table", "is_reconciled", 7);
+    pub const COLUMNS: Column = Column::new("stretched_table", "columns", 8);
+    pub const UNIQUE_KEYS: Column = Column::new("stretched_table", "unique_keys", 10);
 }
 
-/// `stretch.awaited`: cold sides whose catalog a dump has not brought yet.
+/// `stretch.awaited`: tables whose catalog a dump has not brought yet.
 pub mod awaited {
     use super::Column;
 
-    pub const CHILD: Column = Column::new("awaited", "child", 1);
+    pub const RELATION: Column = Column::new("awaited", "relation", 1);
 }
 
 /// `stretch.manifest`: number, rows and digest of a table's live segments.
@@ -177,7 +176,6 @@ pub static ALL: &[Column] = &[
     binding::QUERY_MODE,
     stretched_table::TABLE_ID,
     stretched_table::RELATION,
-    stretched_table::CHILD,
     stretched_table::FILTER,
     stretched_table::ORDER_BY,
     stretched_table::STRICT,
@@ -185,7 +183,7 @@ pub static ALL: &[Column] = &[
     stretched_table::IS_RECONCILED,
     stretched_table::COLUMNS,
     stretched_table::UNIQUE_KEYS,
-    awaited::CHILD,
+    awaited::RELATION,
     manifest::TABLE_ID,
     manifest::MANIFEST_ID,
     manifest::SEGMENTS,

@@ -1,6 +1,6 @@
 //! The allow list of the DDL guard: what may be done to a stretched table and to what belongs to it (F9, C-5).
 //!
-//! PostgreSQL checks many commands against the heap only and then believes the result for the cold rows as well. So
+//! PostgreSQL does some commands to the heap's file only and then believes the result for the cold rows as well. So
 //! nothing passes that is not listed. The list is a pure table; later releases open it row by row.
 
 mod list;
@@ -14,12 +14,6 @@ pub use list::decide;
 pub enum Target {
     /// A stretched table.
     StretchedTable,
-    /// Its foreign child.
-    Child,
-    /// The foreign server or the foreign data wrapper.
-    Server,
-    /// The schema `stretch_remote`.
-    RemoteSchema,
     /// The schema `stretch`, or anything in it.
     StretchSchema,
     /// The extension itself.
@@ -29,12 +23,8 @@ pub enum Target {
 /// A trigger, as far as the guard cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Trigger {
-    /// It is ours; for `ALL` and `USER`: ours is among them.
-    pub ours: bool,
     /// FOR EACH ROW.
     pub row: bool,
-    /// It has a transition table and fires for UPDATE or DELETE.
-    pub transition: bool,
     /// It is, or becomes, ENABLE ALWAYS.
     pub always: bool,
     /// It belongs to pg_repack (its name is `repack_trigger`).
@@ -116,16 +106,10 @@ pub enum Command {
     AddConstraintOther,
     AlterConstraint,
     ValidateConstraint,
-    RenameConstraint {
-        ours: bool,
-    },
-    DropConstraint {
-        ours: bool,
-    },
+    RenameConstraint,
+    DropConstraint,
     /// A unique constraint or a unique index goes.
     DropKey,
-    /// With ONLY a CHECK or NOT NULL is dropped that the child keeps.
-    LeaveChildBehind,
     // the table as a whole
     Rename,
     SetSchema,
@@ -141,13 +125,13 @@ pub enum Command {
     NoInherit,
     /// Another table becomes a child of this one: CREATE TABLE … INHERITS, or its own INHERIT.
     AddChild,
+    /// It becomes a partition, or gets one.
     AttachPartition,
+    /// It is a partition no more, or loses one.
     DetachPartition,
     OfType,
-    // foreign objects and extensions
-    AlterOptions,
-    AlterServer,
-    /// Another object is made here: a foreign table on the server, an object in the schema.
+    // extensions
+    /// Another object is made in the schema.
     CreateInside,
     ExtensionUpdate,
     ExtensionMember,
@@ -155,12 +139,32 @@ pub enum Command {
     Publish,
     Subscribe,
     // the end
-    /// DROP; `with_parent` for a child whose table is dropped by the same command.
-    Drop {
-        with_parent: bool,
-    },
+    Drop,
     /// Whatever the caller cannot classify.
     Other,
+}
+
+impl Command {
+    /// Whether it is done to the tables below as well: to the partitions of a partitioned table, or to the children of
+    /// another parent, which share columns only.
+    pub const fn is_passed_on(self, to_partitions: bool) -> bool {
+        match self {
+            Self::AddColumn
+            | Self::AddColumnDefault
+            | Self::DropColumn
+            | Self::RenameColumn
+            | Self::AlterType
+            | Self::DropExpression
+            | Self::Publish => true,
+            Self::CreateIndex { .. }
+            | Self::AddUnique
+            | Self::AddPrimaryKey
+            | Self::AddExclude
+            | Self::CreateTrigger(_)
+            | Self::EnableTrigger(_) => to_partitions,
+            _ => false,
+        }
+    }
 }
 
 /// What the decision depends on besides target and command.
@@ -169,8 +173,8 @@ pub struct Context {
     /// This incarnation has a binding. False while a dump is being restored: then what pg_restore does is allowed
     /// (F47).
     pub bound: bool,
-    /// The table, or for schema, server and extension any table, has a live segment.
-    pub live_segments: bool,
+    /// Some table is stretched.
+    pub any_table: bool,
 }
 
 /// Whether a command passes.

@@ -81,10 +81,6 @@ impl Builder {
             ("stretch.lease_ttl", "2s"),
             ("stretch.file_roots", &roots),
         ]);
-        if std::env::var_os("STRETCH_ONE_TABLE").is_some() {
-            // Until the access method takes the place of the foreign child, the suite can be run on either.
-            cluster.set_conf(&[("stretch.one_table", "on")]);
-        }
         cluster.set_place();
         if self.archiving {
             cluster.set_archiving();

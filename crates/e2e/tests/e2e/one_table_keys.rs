@@ -26,7 +26,6 @@ pub fn make_twins(db: &Client, t: &str, plain: &str, columns: &str, keys: &[&str
         }
         db.sql(&format!("INSERT INTO {table} {rows}"));
     }
-    db.sql("SET stretch.one_table = on");
     db.sql(&format!("SELECT stretch.enable_table('{t}', 'cold')"));
     let cold = db.int(&format!("SELECT count(*) FROM {plain} WHERE cold"));
     assert_eq!(drain(db, t), cold);

@@ -13,7 +13,6 @@ fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
-    db.sql("SET stretch.one_table = on");
     (cluster, endpoint, db)
 }
 
@@ -108,7 +107,7 @@ fn every_plan_shows_each_row_once() {
     let (_cluster, _endpoint, db) = server("one-table-plans");
     numbers(&db);
     let plans = [
-        "RESET ALL; SET stretch.one_table = on",
+        "RESET ALL",
         "SET enable_seqscan = off; SET enable_bitmapscan = off",
         "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = on",
         "SET enable_bitmapscan = off; SET enable_seqscan = on; SET enable_sort = off; SET enable_hashagg = off",

@@ -16,7 +16,6 @@ fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
-    db.sql("SET stretch.one_table = on");
     (cluster, endpoint, db)
 }
 

@@ -41,7 +41,6 @@ impl Twins {
             _cluster: cluster,
             _endpoint: endpoint,
         };
-        twins.cold.sql("SET stretch.one_table = on");
         for (table, filter) in stretched {
             twins
                 .cold

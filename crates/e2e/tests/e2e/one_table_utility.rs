@@ -6,7 +6,7 @@ use testkit::setup::{drain, enable_database, enable_table, purge, reauthorize};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, wait_until};
 
 fn one_table(name: &str) -> (Cluster, Endpoint, Client) {
-    let cluster = Cluster::builder(name).conf("stretch.one_table", "on").start();
+    let cluster = Cluster::builder(name).start();
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());

@@ -8,7 +8,6 @@ use crate::cold::conditions::Conditions;
 use crate::cold::counters::Counters;
 use crate::cold::identity;
 use crate::cold::reader::{Ask, Reader};
-use crate::ddl::enable::child;
 use crate::movement::{fold, migrate};
 use crate::pg::error::{Error, OrRaise, Result};
 use pgrx::prelude::*;
@@ -39,7 +38,7 @@ fn stretch_test_identities(relation: pg_sys::Oid) -> Vec<String> {
 /// Runs a statement past the guard.
 #[pg_extern]
 fn stretch_test_unguarded(statement: &str) {
-    child::utility(statement).or_raise();
+    crate::pg::ours::utility(statement).or_raise();
 }
 
 fn identities(relation: pg_sys::Oid) -> Result<Vec<String>> {

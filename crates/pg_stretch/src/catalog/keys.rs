@@ -167,31 +167,6 @@ unsafe fn definition(table: pg_sys::Relation, index: pg_sys::Relation, parts: &[
     }
 }
 
-/// Whether every unique key of the table is kept unique against cold rows: it has none, or all triggers of ours fire
-/// always. Migration leaves other tables alone (F28).
-pub fn guarded(relation: pg_sys::Oid) -> bool {
-    // SAFETY: the relation is opened and closed with one lock; its trigger descriptor lives that long.
-    unsafe {
-        let table = pg_sys::table_open(relation, pg_sys::AccessShareLock as i32);
-        let ours = match (*table).trigdesc.as_ref() {
-            Some(description) if description.numtriggers > 0 => {
-                std::slice::from_raw_parts(description.triggers, description.numtriggers as usize)
-                    .iter()
-                    .filter(|trigger| trigger.tgenabled as u8 == b'A')
-                    .filter(|trigger| super::triggers::is_ours(&names::text(trigger.tgname)))
-                    .count()
-            }
-            _ => 0,
-        };
-        let keys = of(table);
-        pg_sys::table_close(table, pg_sys::AccessShareLock as i32);
-        keys.is_ok_and(|keys| {
-            let deferrable = keys.iter().filter(|key| key.deferrable).count();
-            keys.is_empty() || ours >= 2 + 2 * deferrable
-        })
-    }
-}
-
 /// The table's unique keys over plain columns of all rows, primary key included.
 pub fn unique_keys(relation: pg_sys::Oid) -> Result<Vec<UniqueKey>> {
     let found = spi::rows(

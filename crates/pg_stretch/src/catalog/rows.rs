@@ -73,7 +73,6 @@ pub struct UniqueKey {
 pub struct StretchedTable {
     pub table_id: TableId,
     pub relation: pg_sys::Oid,
-    pub child: pg_sys::Oid,
     pub filter: Option<String>,
     pub order_by: Option<String>,
     pub strict: bool,
@@ -81,13 +80,6 @@ pub struct StretchedTable {
     pub is_reconciled: bool,
     pub columns: Vec<Column>,
     pub unique_keys: Vec<UniqueKey>,
-}
-
-impl StretchedTable {
-    /// Whether the cold rows are rows of the table itself, by its access method.
-    pub fn is_one_table(&self) -> bool {
-        self.relation == self.child
-    }
 }
 
 /// `stretch.manifest`.

@@ -5,8 +5,7 @@
 use super::rows::{Column, StretchedTable};
 use super::{method, scan, tables};
 use crate::pg::error::{Error, Result};
-use crate::pg::missing::find_inheritance_children;
-use crate::pg::{list, names};
+use crate::pg::names;
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -25,8 +24,6 @@ pub struct Info {
     pub table_id: TableId,
     /// The user's table.
     pub relation: pg_sys::Oid,
-    /// The foreign table that is its cold side.
-    pub child: pg_sys::Oid,
     /// Which rows are cold or may become so; `None` for all.
     pub filter: Option<String>,
     /// Its columns by name.
@@ -38,24 +35,16 @@ impl From<StretchedTable> for Info {
         Self {
             table_id: table.table_id,
             relation: table.relation,
-            child: table.child,
             filter: table.filter,
             columns: table.columns,
         }
     }
 }
 
-impl Info {
-    /// Whether the cold rows are rows of the table itself, by its access method.
-    pub fn is_one_table(&self) -> bool {
-        self.relation == self.child
-    }
-}
-
 type Known = Option<Arc<Info>>;
 
 thread_local! {
-    /// Answers by the OID of a stretched table or of a child; `None` remembers "neither".
+    /// Answers by the OID of a relation; `None` remembers that it is not stretched.
     static KNOWN: RefCell<HashMap<pg_sys::Oid, Known>> = RefCell::new(HashMap::new());
     /// Counts messages, so that an answer that was overtaken by one is not kept.
     static MESSAGES: Cell<u64> = const { Cell::new(0) };
@@ -63,65 +52,7 @@ thread_local! {
 }
 
 /// The stretched table with this OID; `None` for every other relation.
-pub fn lookup(relation: pg_sys::Oid) -> Result<Option<Arc<Info>>> {
-    Ok(entry(relation)?.filter(|info| info.relation == relation))
-}
-
-/// The same of one whose cold rows are its own, by its access method.
-pub fn one_table(relation: pg_sys::Oid) -> Result<Option<Arc<Info>>> {
-    Ok(lookup(relation)?.filter(|info| info.is_one_table()))
-}
-
-/// Whether this session remembers of a relation that it is nothing of ours, and has no cold rows of its own either: of
-/// those of the access method that is never remembered.
-pub fn is_known_stranger(relation: pg_sys::Oid) -> bool {
-    KNOWN.with_borrow(|map| map.get(&relation).is_some_and(Option::is_none))
-}
-
-/// The stretched table whose cold side this foreign table is.
-pub fn of_child(child: pg_sys::Oid) -> Result<Option<Arc<Info>>> {
-    Ok(entry(child)?.filter(|info| info.child == child && !info.is_one_table()))
-}
-
-/// True when this is the cold side of a stretched table.
-pub fn is_child(relation: pg_sys::Oid) -> Result<bool> {
-    Ok(of_child(relation)?.is_some())
-}
-
-/// False for relations that never can be stretched, and where the extension is missing.
-pub fn may_be(relation: pg_sys::Oid) -> bool {
-    relation.to_u32() >= FIRST_NORMAL_OBJECT && installed()
-}
-
-/// Makes every backend forget what it knows of a table once this transaction commits; call it after inserting or
-/// deleting a row of `stretch.stretched_table`.
-pub fn invalidate(info: &Info) {
-    // SAFETY: registers invalidation messages; relations that are gone are tolerated by the check before.
-    unsafe {
-        for oid in [info.relation, info.child] {
-            if !pg_sys::get_rel_name(oid).is_null() {
-                pg_sys::CacheInvalidateRelcacheByRelid(oid);
-            }
-        }
-    }
-}
-
-/// True when `pg_inherits` names the child below the table.
-pub fn inherits(relation: pg_sys::Oid, child: pg_sys::Oid) -> bool {
-    children(relation).contains(&child)
-}
-
-/// Children of a table as `pg_inherits` names them.
-pub fn children(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
-    // SAFETY: scans pg_inherits under a catalog snapshot, takes no lock on the children; ERROR becomes an unwind.
-    unsafe {
-        list::oids(pg_sys::ffi::pg_guard_ffi_boundary(|| {
-            find_inheritance_children(relation, pg_sys::NoLock as i32)
-        }))
-    }
-}
-
-fn entry(oid: pg_sys::Oid) -> Result<Known> {
+pub fn lookup(oid: pg_sys::Oid) -> Result<Known> {
     if oid.to_u32() < FIRST_NORMAL_OBJECT {
         return Ok(None);
     }
@@ -149,16 +80,34 @@ fn entry(oid: pg_sys::Oid) -> Result<Known> {
     Ok(found)
 }
 
+/// Whether this session remembers of a relation that it is nothing of ours, and has no cold rows of its own either: of
+/// those of the access method that is never remembered.
+pub fn is_known_stranger(relation: pg_sys::Oid) -> bool {
+    KNOWN.with_borrow(|map| map.get(&relation).is_some_and(Option::is_none))
+}
+
+/// False for relations that never can be stretched, and where the extension is missing.
+pub fn may_be(relation: pg_sys::Oid) -> bool {
+    relation.to_u32() >= FIRST_NORMAL_OBJECT && installed()
+}
+
+/// Makes every backend forget what it knows of a table once this transaction commits; call it after inserting or
+/// deleting a row of `stretch.stretched_table`.
+pub fn invalidate(info: &Info) {
+    // SAFETY: registers an invalidation message; a relation that is gone is tolerated by the check before.
+    unsafe {
+        if !pg_sys::get_rel_name(info.relation).is_null() {
+            pg_sys::CacheInvalidateRelcacheByRelid(info.relation);
+        }
+    }
+}
+
 /// Reads the newest state: a null snapshot makes each scan take a fresh one, also in parallel mode.
 fn find(oid: pg_sys::Oid) -> Result<Known> {
     if !installed() {
         return Ok(None);
     }
-    let latest = std::ptr::null_mut();
-    let row = match tables::by_relation(oid, latest)? {
-        Some(row) => Some(row),
-        None => tables::by_child(oid, latest)?,
-    };
+    let row = tables::by_relation(oid, std::ptr::null_mut())?;
     Ok(row.map(|row| Arc::new(row.into())))
 }
 
@@ -189,12 +138,7 @@ unsafe extern "C-unwind" fn forget(_arg: pg_sys::Datum, relation: pg_sys::Oid) {
         if relation == pg_sys::InvalidOid {
             map.clear();
         } else {
-            map.retain(|oid, known| {
-                *oid != relation
-                    && known
-                        .as_ref()
-                        .is_none_or(|info| info.relation != relation && info.child != relation)
-            });
+            map.remove(&relation);
         }
     });
 }

@@ -140,7 +140,6 @@ fn stretched(row: &Row) -> Result<StretchedTable> {
             row.uuid(stretched_table::TABLE_ID).ok_or_else(|| missing("table_id"))?,
         )),
         relation: row.get(stretched_table::RELATION).ok_or_else(|| missing("relation"))?,
-        child: row.get(stretched_table::CHILD).ok_or_else(|| missing("child"))?,
         filter: row.text(stretched_table::FILTER),
         order_by: row.text(stretched_table::ORDER_BY),
         strict: row.get(stretched_table::STRICT).unwrap_or(false),
@@ -151,7 +150,7 @@ fn stretched(row: &Row) -> Result<StretchedTable> {
     })
 }
 
-/// The stretched table with this heap.
+/// The stretched table that this relation is.
 pub fn by_relation(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
     one(
         c"stretched_table",
@@ -165,30 +164,16 @@ pub fn by_relation(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<
     )
 }
 
-/// The stretched table with this foreign table as its cold side.
-pub fn by_child(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
-    one(
-        c"stretched_table",
-        c"stretched_table_child_key",
-        &[Key {
-            column: stretched_table::CHILD,
-            value: KeyValue::Oid(child),
-        }],
-        snapshot,
-        stretched,
-    )
-}
-
 /// Every stretched table.
 pub fn stretched_tables(snapshot: pg_sys::Snapshot) -> Result<Vec<StretchedTable>> {
     all(c"stretched_table", c"stretched_table_pkey", &[], snapshot, stretched)
 }
 
-/// Whether a dump has loaded the table of this cold side and not yet the catalog that names it.
-pub fn awaited(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<bool> {
+/// Whether a dump has loaded the rows of this table and not yet the catalog that names it.
+pub fn awaited(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<bool> {
     let key = Key {
-        column: awaited::CHILD,
-        value: KeyValue::Oid(child),
+        column: awaited::RELATION,
+        value: KeyValue::Oid(relation),
     };
     Ok(one(c"awaited", c"awaited_pkey", &[key], snapshot, |_| Ok(()))?.is_some())
 }

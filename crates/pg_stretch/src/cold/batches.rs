@@ -204,7 +204,7 @@ impl Batches {
         self.fetcher.place(index)?;
         let id = self.fetcher.segment(index).segment_id;
         if self.reader.purpose.marks_reads() {
-            conflicts::reads(self.reader.table.child, &id, self.reader.snapshot);
+            conflicts::reads(self.reader.table.relation, &id, self.reader.snapshot);
         }
         // SAFETY: whoever opened the reader holds the snapshot.
         unsafe { kept::show(self.reader.snapshot)? };

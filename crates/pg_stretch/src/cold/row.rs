@@ -78,7 +78,7 @@ impl ColdRow {
             return Ok(None);
         };
         let id = found.segment()?.segment_id;
-        conflicts::reads(found.side.table.child, &id, snapshot);
+        conflicts::reads(found.side.table.relation, &id, snapshot);
         // SAFETY: the caller's promise.
         unsafe { kept::show(snapshot)? };
         Ok((!tables::is_dead(&id, found.number, snapshot)?).then_some(found))

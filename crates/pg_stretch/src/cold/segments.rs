@@ -7,9 +7,9 @@
 
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::snapshot::LATEST;
-use crate::catalog::{stretched, tables};
+use crate::catalog::tables;
 use crate::pg::error::{Error, Result};
-use crate::pg::{names, user};
+use crate::pg::names;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -76,43 +76,12 @@ thread_local! {
     });
 }
 
-/// The table whose cold side this foreign table is, under the query's snapshot. `None` when it was registered after
-/// that snapshot: then it had no cold rows (F10, F23). So it is when nothing ever named it, as after a dump of the
-/// schema alone.
-pub fn registered(child: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
-    let under_snapshot = tables::by_child(child, snapshot)?;
-    let known = match &under_snapshot {
-        Some(table) => Some(table.clone()),
-        None => tables::by_child(child, LATEST)?,
-    };
-    let Some(table) = known else {
-        if !may_be_unnamed(child)? {
-            return Ok(None);
-        }
-        return Err(Error::new(
-            &errors::TABLE_NOT_ENABLED,
-            format!(
-                "foreign table {} is not the cold side of a stretched table",
-                names::relation(child)
-            ),
-        )
-        .detail("The catalog of pg_stretch does not name it, as after a restore of a part of a dump.")
-        .hint("Restore the whole database, or drop the foreign table if its cold rows are not wanted."));
-    };
-    if table.relation == table.child {
-        return Ok(under_snapshot);
-    }
-    let same_owner = user::relation_owner(table.relation) == user::relation_owner(child);
-    if !same_owner || !stretched::inherits(table.relation, child) {
-        return Err(Error::new(
-            &errors::TABLE_NOT_ENABLED,
-            format!(
-                "foreign table {} is not a child of table {} with the same owner",
-                names::relation(child),
-                names::relation(table.relation)
-            ),
-        )
-        .hint("Restore the inheritance and the owner of the foreign table."));
+/// The table under the query's snapshot. `None` when it was registered after that snapshot: then it had no cold rows
+/// (F10, F23). So it is when nothing ever named it, as after a dump of the schema alone.
+pub fn registered(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
+    let under_snapshot = tables::by_relation(relation, snapshot)?;
+    if under_snapshot.is_none() && tables::by_relation(relation, LATEST)?.is_none() {
+        unnamed(relation)?;
     }
     Ok(under_snapshot)
 }

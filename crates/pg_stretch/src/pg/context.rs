@@ -1,6 +1,5 @@
 //! Memory contexts of our own: children of one of the server's, emptied at will, and current for a while.
 
-use super::raw;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -63,42 +62,6 @@ impl Context {
     /// The server's name for it.
     pub fn as_ptr(self) -> pg_sys::MemoryContext {
         self.0
-    }
-
-    /// Bytes that it holds of the server's memory. Callable inside a guard, see [`raw`].
-    pub fn size(self) -> usize {
-        // SAFETY: the context lives; a getter, which raises nothing.
-        unsafe { raw::MemoryContextMemAllocated(self.0, true) }
-    }
-
-    /// Runs `f` in it, in a loop inside a guard: an ERROR jumps to the guard, which puts the context back.
-    ///
-    /// # Safety
-    /// See [`raw`]: `f` owns nothing that must be dropped.
-    pub unsafe fn within_unguarded<T>(self, f: impl FnOnce() -> T) -> T {
-        // SAFETY: both contexts live.
-        unsafe {
-            let outer = pg_sys::MemoryContextSwitchTo(self.0);
-            let result = f();
-            pg_sys::MemoryContextSwitchTo(outer);
-            result
-        }
-    }
-
-    /// Runs `f` in it and empties it, in a loop inside a guard: an ERROR jumps to the guard, which puts the context
-    /// back.
-    ///
-    /// # Safety
-    /// See [`raw`]: `f` owns nothing that must be dropped. What it returns does not lie in the context.
-    pub unsafe fn run_unguarded<T>(self, f: impl FnOnce() -> T) -> T {
-        // SAFETY: the context lives; `f` has returned when its content goes, and no guard of ours lies between.
-        unsafe {
-            let outer = pg_sys::MemoryContextSwitchTo(self.0);
-            let result = f();
-            pg_sys::MemoryContextSwitchTo(outer);
-            raw::MemoryContextReset(self.0);
-            result
-        }
     }
 }
 

@@ -32,8 +32,6 @@ pub enum CopyTo {
 pub static COPY_TO: GucSetting<CopyTo> = GucSetting::<CopyTo>::new(CopyTo::Error);
 pub static COLD_WRITES: GucSetting<ColdWrites> = GucSetting::<ColdWrites>::new(ColdWrites::Allow);
 pub static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
-/// Only in the build for tests: tables are stretched by the access method, without a foreign child.
-pub static ONE_TABLE: GucSetting<bool> = GucSetting::<bool>::new(false);
 pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(8);
 pub static NAPTIME: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 pub static BATCH_ROWS: GucSetting<i32> = GucSetting::<i32>::new(200_000);
@@ -65,16 +63,6 @@ pub fn register() {
         Sighup,
         none,
     );
-    if cfg!(feature = "testing") {
-        GucRegistry::define_bool_guc(
-            c"stretch.one_table",
-            c"Stretches tables by the access method.",
-            c"Until it takes the place of the foreign child.",
-            &ONE_TABLE,
-            Userset,
-            none,
-        );
-    }
     int(
         c"stretch.max_workers",
         c"Maximum number of database workers.",

@@ -14,12 +14,6 @@ unsafe extern "C-unwind" {
         tid: pg_sys::ItemPointer,
         block: pg_sys::BlockNumber,
     );
-    pub fn ExecComputeStoredGenerated(
-        target: *mut pg_sys::ResultRelInfo,
-        statement: *mut pg_sys::EState,
-        slot: *mut pg_sys::TupleTableSlot,
-        command: pg_sys::CmdType::Type,
-    );
     pub fn PredicateLockPage(relation: pg_sys::Relation, block: pg_sys::BlockNumber, snapshot: pg_sys::Snapshot);
     /// A signal handler, as `die` is.
     pub fn SignalHandlerForConfigReload(signal: i32);
@@ -31,11 +25,6 @@ unsafe extern "C-unwind" {
     pub fn die(signal: i32);
     pub fn expression_tree_walker(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool;
     pub fn find_inheritance_children(parent: pg_sys::Oid, lockmode: i32) -> *mut pg_sys::List;
-    pub fn get_relation_constraint_oid(
-        relation: pg_sys::Oid,
-        name: *const std::ffi::c_char,
-        missing_ok: bool,
-    ) -> pg_sys::Oid;
     pub fn lc_collate_is_c(collation: pg_sys::Oid) -> bool;
     pub fn query_tree_walker(query: *mut pg_sys::Query, walker: Walker, context: *mut c_void, flags: i32) -> bool;
 }

@@ -42,14 +42,3 @@ pub fn quote_literal(value: &str) -> String {
         format!("'{}'", value.replace('\'', "''"))
     }
 }
-
-/// Name of a role; its OID when it is gone.
-pub fn role(oid: pg_sys::Oid) -> String {
-    // SAFETY: syscache look-up that tolerates missing roles.
-    let name = text(unsafe { pg_sys::GetUserNameFromId(oid, true) });
-    if name.is_empty() {
-        oid.to_u32().to_string()
-    } else {
-        name
-    }
-}

@@ -1,5 +1,7 @@
 //! Marks statements of the extension itself, which the guard lets pass.
 
+use super::error::Result;
+use super::spi;
 use std::cell::Cell;
 
 thread_local! {
@@ -24,4 +26,10 @@ impl Drop for Ours {
     fn drop(&mut self) {
         DEPTH.with(|depth| depth.set(depth.get() - 1));
     }
+}
+
+/// Runs a statement of ours, which the guard lets pass.
+pub fn utility(sql: &str) -> Result<()> {
+    let _ours = ours();
+    spi::execute(sql, &[]).map(drop)
 }

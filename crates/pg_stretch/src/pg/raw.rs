@@ -10,12 +10,6 @@
 use pgrx::pg_sys;
 
 unsafe extern "C-unwind" {
-    pub fn tuplestore_gettupleslot(
-        store: *mut pg_sys::Tuplestorestate,
-        forward: bool,
-        copy: bool,
-        slot: *mut pg_sys::TupleTableSlot,
-    ) -> bool;
     pub fn slot_getsomeattrs_int(slot: *mut pg_sys::TupleTableSlot, columns: i32);
     pub fn tuplesort_puttupleslot(sort: *mut pg_sys::Tuplesortstate, slot: *mut pg_sys::TupleTableSlot);
     pub fn FunctionCall2Coll(
@@ -28,12 +22,7 @@ unsafe extern "C-unwind" {
     pub fn MemoryContextReset(context: pg_sys::MemoryContext);
     /// A getter: raises nothing.
     pub fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
-    /// A getter: raises nothing.
-    pub fn MemoryContextMemAllocated(context: pg_sys::MemoryContext, recurse: bool) -> usize;
     fn ProcessInterrupts();
-
-    // Missing in the bindings.
-    pub fn datumCopy(value: pg_sys::Datum, by_value: bool, length: i32) -> pg_sys::Datum;
 }
 
 /// Runs a loop inside one guard, which turns an ERROR into an unwind.

@@ -20,15 +20,6 @@ impl Scratch {
         let _inside = self.0.enter();
         f()
     }
-
-    /// The same in a loop inside a guard.
-    ///
-    /// # Safety
-    /// See [`raw`](super::raw): `f` owns nothing that must be dropped.
-    pub unsafe fn run_unguarded<T>(&self, f: impl FnOnce() -> T) -> T {
-        // SAFETY: the caller's promise, and that of `run`: what `f` returns does not lie in it.
-        unsafe { self.0.run_unguarded(f) }
-    }
 }
 
 struct Emptied(Context);

@@ -41,8 +41,7 @@ unsafe extern "C-unwind" fn relation_info(
 unsafe fn add_cold_rows(relation: pg_sys::Oid, rel: *mut pg_sys::RelOptInfo) -> Result<()> {
     match stretched::lookup(relation)? {
         // SAFETY: the planner's own structure.
-        Some(info) if info.is_one_table() => unsafe { adjust(&info.table_id, rel) },
-        Some(_) => Ok(()),
+        Some(info) => unsafe { adjust(&info.table_id, rel) },
         None if stretched::is_known_stranger(relation) => Ok(()),
         // SAFETY: the planner holds a lock on the relation.
         None if unsafe { table_am::is_of(relation) } => segments::unnamed(relation),

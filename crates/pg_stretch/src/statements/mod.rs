@@ -3,7 +3,6 @@
 
 pub mod estimates;
 pub mod hooks;
-pub mod modify;
 pub mod planner;
 pub mod scan;
 mod table_am;

@@ -39,7 +39,6 @@ unsafe extern "C-unwind" fn plan(
 unsafe fn check(query: *mut pg_sys::Query) -> Result<()> {
     // SAFETY: `query` is a valid query tree; lists hold what their names say.
     unsafe {
-        check_query(query)?;
         let (entries, common) = ((*query).rtable, (*query).cteList);
         for at in 0..list::length(entries) {
             let entry = list::nth::<pg_sys::RangeTblEntry>(entries, at);
@@ -86,55 +85,19 @@ unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut std::ffi
     }
 }
 
-unsafe fn check_query(query: *mut pg_sys::Query) -> Result<()> {
-    // SAFETY: `query` is valid; the result relation is an index into its range table.
-    unsafe {
-        if (*query).commandType != pg_sys::CmdType::CMD_MERGE || (*query).resultRelation <= 0 {
-            return Ok(());
-        }
-        let target = list::nth::<pg_sys::RangeTblEntry>((*query).rtable, (*query).resultRelation - 1);
-        if !(*target).inh || stretched::lookup((*target).relid)?.is_none_or(|info| info.is_one_table()) {
-            return Ok(());
-        }
-        Err(Error::new(
-            &errors::UNSUPPORTED,
-            format!(
-                "MERGE is not supported on stretched table {}",
-                names::relation((*target).relid)
-            ),
-        )
-        .hint("Use UPDATE and INSERT instead, or MERGE into ONLY the table to treat its hot rows alone."))
-    }
-}
-
 unsafe fn check_entry(entry: *mut pg_sys::RangeTblEntry) -> Result<()> {
     // SAFETY: `entry` is a valid range table entry.
-    let (kind, relid, inherit, sample) = unsafe {
-        (
-            (*entry).rtekind,
-            (*entry).relid,
-            (*entry).inh,
-            !(*entry).tablesample.is_null(),
-        )
-    };
-    if kind != pg_sys::RTEKind::RTE_RELATION || !inherit {
+    let (kind, relid, sample) = unsafe { ((*entry).rtekind, (*entry).relid, !(*entry).tablesample.is_null()) };
+    if kind != pg_sys::RTEKind::RTE_RELATION {
         return Ok(());
     }
-    let Some(info) = stretched::lookup(relid)? else {
+    if stretched::lookup(relid)?.is_none() {
         return not_disabled_since(relid);
-    };
-    if sample {
-        return Err(sample_refused(relid));
     }
-    if !info.is_one_table() && !stretched::inherits(relid, info.child) {
-        return Err(Error::new(
-            &errors::TABLE_NOT_ENABLED,
-            format!("the cold side of stretched table {} is missing", names::relation(relid)),
-        )
-        .detail("Its foreign table is not (any more) a child of the table, so its cold rows cannot be read.")
-        .hint("Use ONLY to read the hot rows alone; restore the inheritance to read all rows."));
+    match sample {
+        true => Err(sample_refused(relid)),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// 40001 when the transaction's snapshot is older than `disable_table`: it would miss the cold rows that it should see
@@ -168,5 +131,5 @@ pub fn sample_refused(relation: pg_sys::Oid) -> Error {
             names::relation(relation)
         ),
     )
-    .hint("Sample ONLY the table for its hot rows, or use WHERE random() < fraction.")
+    .hint("Use WHERE random() < fraction.")
 }

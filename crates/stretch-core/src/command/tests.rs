@@ -4,32 +4,23 @@ use super::*;
 use Command::*;
 use Target::*;
 
-const LIVE: Context = Context {
+const BOUND: Context = Context {
     bound: true,
-    live_segments: true,
+    any_table: true,
 };
 const RESTORING: Context = Context {
     bound: false,
-    live_segments: true,
+    any_table: true,
 };
 const EMPTY: Context = Context {
     bound: true,
-    live_segments: false,
+    any_table: false,
 };
-const TARGETS: [Target; 6] = [StretchedTable, Child, Server, RemoteSchema, StretchSchema, Extension];
+const TARGETS: [Target; 3] = [StretchedTable, StretchSchema, Extension];
 
 fn plain() -> Trigger {
     Trigger {
         row: true,
-        ..Trigger::default()
-    }
-}
-
-fn ours() -> Trigger {
-    Trigger {
-        ours: true,
-        always: true,
-        transition: true,
         ..Trigger::default()
     }
 }
@@ -44,10 +35,6 @@ fn table_rows() -> Vec<(Command, bool, bool)> {
     let always = Trigger {
         always: true,
         ..plain()
-    };
-    let transition = Trigger {
-        transition: true,
-        ..Trigger::default()
     };
     let repack = Trigger {
         repack: true,
@@ -64,7 +51,7 @@ fn table_rows() -> Vec<(Command, bool, bool)> {
         (VacuumFull, yes, yes),
         (Cluster, yes, yes),
         (Reindex, yes, yes),
-        (Truncate, no, no),
+        (Truncate, yes, yes),
         (CreateIndex { unique: false }, yes, yes),
         (CreateIndex { unique: true }, no, yes),
         (AlterIndex, yes, yes),
@@ -77,18 +64,12 @@ fn table_rows() -> Vec<(Command, bool, bool)> {
         (Comment, yes, yes),
         (SecurityLabel, yes, yes),
         (CreateTrigger(plain()), yes, yes),
-        (CreateTrigger(ours()), yes, yes),
-        (CreateTrigger(transition), no, yes),
         (CreateTrigger(repack), no, yes),
         (EnableTrigger(plain()), yes, yes),
         (EnableTrigger(always), no, yes),
-        (EnableTrigger(ours()), yes, yes),
         (DisableTrigger(plain()), yes, yes),
-        (DisableTrigger(ours()), no, yes),
         (DropTrigger(plain()), yes, yes),
-        (DropTrigger(ours()), no, yes),
         (RenameTrigger(plain()), yes, yes),
-        (RenameTrigger(ours()), no, no),
         (CreatePolicy, yes, yes),
         (AlterPolicy, yes, yes),
         (DropPolicy, yes, yes),
@@ -102,7 +83,7 @@ fn table_rows() -> Vec<(Command, bool, bool)> {
         (DropColumn, no, no),
         (RenameColumn, no, no),
         (AlterType, no, no),
-        (SetNotNull, no, no),
+        (SetNotNull, yes, yes),
         (DropNotNull, yes, yes),
         (SetDefault, yes, yes),
         (DropDefault, yes, yes),
@@ -114,25 +95,22 @@ fn table_rows() -> Vec<(Command, bool, bool)> {
         (SetStorage, yes, yes),
         (SetCompression, yes, yes),
         (SetColumnOptions, yes, yes),
-        (AddCheck { not_valid: false }, no, no),
-        (AddCheck { not_valid: true }, no, yes),
+        (AddCheck { not_valid: false }, yes, yes),
+        (AddCheck { not_valid: true }, yes, yes),
         (AddUnique, no, yes),
         (AddPrimaryKey, no, yes),
         (DropKey, no, yes),
-        (AddForeignKey, no, no),
-        (AddReferencingKey, no, no),
+        (AddForeignKey, yes, yes),
+        (AddReferencingKey, yes, yes),
         (AddExclude, no, no),
         (AddConstraintOther, no, no),
-        (AlterConstraint, no, no),
-        (ValidateConstraint, no, no),
-        (RenameConstraint { ours: false }, yes, yes),
-        (RenameConstraint { ours: true }, no, no),
-        (DropConstraint { ours: false }, yes, yes),
-        (DropConstraint { ours: true }, no, no),
-        (LeaveChildBehind, no, no),
+        (AlterConstraint, yes, yes),
+        (ValidateConstraint, yes, yes),
+        (RenameConstraint, yes, yes),
+        (DropConstraint, yes, yes),
         (Rename, yes, yes),
         (SetSchema, yes, yes),
-        (ChangeOwner, no, yes),
+        (ChangeOwner, yes, yes),
         (SetReloptions, yes, yes),
         (SetTablespace, yes, yes),
         (SetAccessMethod, no, no),
@@ -140,20 +118,18 @@ fn table_rows() -> Vec<(Command, bool, bool)> {
         (SetUnlogged, no, no),
         (ClusterOn, yes, yes),
         (ReplicaIdentity, yes, yes),
-        (Inherit, no, no),
-        (NoInherit, no, no),
-        (AddChild, no, no),
-        (AttachPartition, no, no),
-        (DetachPartition, no, no),
+        (Inherit, yes, yes),
+        (NoInherit, yes, yes),
+        (AddChild, yes, yes),
+        (AttachPartition, yes, yes),
+        (DetachPartition, yes, yes),
         (OfType, no, no),
-        (AlterOptions, no, no),
-        (AlterServer, no, no),
         (CreateInside, no, no),
         (ExtensionUpdate, no, no),
         (ExtensionMember, no, no),
         (Publish, no, no),
         (Subscribe, no, no),
-        (Drop { with_parent: false }, yes, yes),
+        (Drop, yes, yes),
         (Other, no, no),
     ]
 }
@@ -161,76 +137,39 @@ fn table_rows() -> Vec<(Command, bool, bool)> {
 #[test]
 fn the_stretched_table() {
     for (command, bound, restoring) in table_rows() {
-        assert_eq!(allowed(StretchedTable, command, LIVE), bound, "{command:?}");
+        assert_eq!(allowed(StretchedTable, command, BOUND), bound, "{command:?}");
         assert_eq!(
             allowed(StretchedTable, command, RESTORING),
             restoring,
             "{command:?} while restoring"
         );
-        // Without a segment the table is as guarded as with one: the next batch may come at any time.
-        assert_eq!(allowed(StretchedTable, command, EMPTY), bound, "{command:?}");
     }
-}
-
-#[test]
-fn the_child_is_read_only_and_leaves_last() {
-    for command in [Select, Lock, Analyze, Revoke, Comment] {
-        assert!(allowed(Child, command, LIVE), "{command:?}");
-    }
-    for command in [
-        Grant,
-        Insert,
-        NoInherit,
-        Inherit,
-        AlterOptions,
-        Rename,
-        SetSchema,
-        ChangeOwner,
-        AddColumn,
-        DropConstraint { ours: true },
-        SetNotNull,
-        CreateTrigger(plain()),
-        Truncate,
-        Publish,
-    ] {
-        assert!(!allowed(Child, command, LIVE), "{command:?}");
-    }
-    let alone = Drop { with_parent: false };
-    assert!(!allowed(Child, alone, LIVE));
-    assert!(allowed(Child, alone, EMPTY));
-    assert!(allowed(Child, alone, RESTORING));
-    assert!(allowed(Child, Drop { with_parent: true }, LIVE));
-    assert!(allowed(Child, ChangeOwner, RESTORING));
 }
 
 #[test]
 fn what_belongs_to_the_extension_stays() {
-    let drop = Drop { with_parent: false };
-    for target in [Server, RemoteSchema, StretchSchema] {
-        for command in [drop, Rename, ChangeOwner, CreateInside] {
-            for context in [LIVE, EMPTY] {
-                assert!(!allowed(target, command, context), "{target:?} {command:?}");
-            }
+    for command in [Drop, Rename, ChangeOwner, CreateInside] {
+        for context in [BOUND, EMPTY] {
+            assert!(!allowed(StretchSchema, command, context), "{command:?}");
         }
     }
-    assert!(!allowed(Server, Grant, LIVE) && !allowed(RemoteSchema, Grant, LIVE));
-    assert!(!allowed(Extension, drop, LIVE) && !allowed(Extension, drop, RESTORING));
-    assert!(allowed(Extension, drop, EMPTY));
-    assert!(allowed(Extension, ExtensionUpdate, LIVE));
-    assert!(!allowed(Extension, ExtensionMember, LIVE));
+    assert!(!allowed(Extension, Drop, BOUND) && !allowed(Extension, Drop, RESTORING));
+    assert!(allowed(Extension, Drop, EMPTY));
+    assert!(allowed(Extension, ExtensionUpdate, BOUND));
+    assert!(!allowed(Extension, ExtensionMember, BOUND));
 }
 
 #[test]
 fn the_catalog_is_read_by_dumps_and_written_by_restores() {
     for command in [Select, CopyTo, Lock, Vacuum] {
-        assert!(allowed(StretchSchema, command, LIVE), "{command:?}");
+        assert!(allowed(StretchSchema, command, BOUND), "{command:?}");
     }
     for command in [CopyFrom, DisableTrigger(Trigger::default())] {
-        assert!(!allowed(StretchSchema, command, LIVE), "{command:?}");
+        assert!(!allowed(StretchSchema, command, BOUND), "{command:?}");
         assert!(allowed(StretchSchema, command, RESTORING), "{command:?}");
     }
     for command in [Truncate, Publish, AddColumn, Other] {
-        for context in [LIVE, RESTORING, EMPTY] {
+        for context in [BOUND, RESTORING, EMPTY] {
             assert!(!allowed(StretchSchema, command, context), "{command:?}");
         }
     }
@@ -239,7 +178,7 @@ fn the_catalog_is_read_by_dumps_and_written_by_restores() {
 #[test]
 fn what_nobody_classified_is_refused_with_a_way_out() {
     for target in TARGETS {
-        for context in [LIVE, RESTORING, EMPTY] {
+        for context in [BOUND, RESTORING, EMPTY] {
             assert!(!allowed(target, Other, context), "{target:?}");
             for (command, ..) in table_rows() {
                 if let Decision::Refuse { reason, way_out } = decide(target, command, context) {
@@ -255,12 +194,17 @@ fn what_nobody_classified_is_refused_with_a_way_out() {
 }
 
 #[test]
-fn nothing_is_allowed_anywhere_that_takes_the_cold_side_away_in_silence() {
-    for command in [NoInherit, Truncate, DetachPartition, AlterOptions, AlterServer] {
-        for target in TARGETS {
-            for context in [LIVE, RESTORING] {
-                assert!(!allowed(target, command, context), "{target:?} {command:?}");
-            }
-        }
+fn columns_are_those_of_children_and_indexes_those_of_partitions() {
+    for (command, to_partitions, to_children) in [
+        (AddColumn, true, true),
+        (RenameColumn, true, true),
+        (CreateIndex { unique: true }, true, false),
+        (AddPrimaryKey, true, false),
+        (EnableTrigger(plain()), true, false),
+        (CreateRule, false, false),
+        (ChangeOwner, false, false),
+    ] {
+        assert_eq!(command.is_passed_on(true), to_partitions, "{command:?}");
+        assert_eq!(command.is_passed_on(false), to_children, "{command:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Un-stretching: a table becomes an ordinary one with its hot rows; a database forgets its endpoint.
 
-use super::{child, lock, rights, way_back};
+use super::{lock, rights, way_back};
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::stretched::{self, Info, none_stretched};
@@ -45,13 +45,8 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
     {
         let _us = user::ActAs::extension_owner();
         let _path = LocalSettings::path();
-        child::drop_triggers(relation)?;
-        let table = Info::from(table);
-        retire(&table)?;
-        match table.is_one_table() {
-            true => method::set(relation, method::HEAP)?,
-            false => child::utility(&format!("DROP FOREIGN TABLE {}", names::relation(table.child)))?,
-        }
+        retire(&Info::from(table))?;
+        method::set(relation, method::HEAP)?;
     }
     if left > 0 {
         notice(&format!(

@@ -1,4 +1,4 @@
-//! ACCESS EXCLUSIVE locks with a bounded wait: no transaction may go on with a plan that lacks the child (F1).
+//! ACCESS EXCLUSIVE locks with a bounded wait: no transaction may go on with a plan that has no cold side (F1).
 
 use pgrx::pg_sys;
 

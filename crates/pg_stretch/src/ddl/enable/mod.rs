@@ -1,7 +1,6 @@
 //! Stretching a table: checks, lock, catalog rows, the foreign child and its triggers; and later changes of its
 //! settings.
 
-pub mod child;
 pub mod disable;
 pub mod filter;
 pub mod lock;
@@ -13,10 +12,9 @@ use crate::catalog::snapshot::Latest;
 use crate::catalog::{method, stretched, tables, types};
 use crate::pg::attempt::attempt;
 use crate::pg::error::{Error, Result, notice};
-use crate::pg::gucs::ONE_TABLE;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::text::{self, Text};
-use crate::pg::{names, plan, request, shmem, spi, type_io, user};
+use crate::pg::{names, ours, plan, request, shmem, spi, type_io, user};
 use pgrx::pg_sys;
 use refusals::Refusal;
 use stretch_columns::identity::IS_HOT;
@@ -159,18 +157,12 @@ pub fn set_filter(relation: pg_sys::Oid, wish: Option<&str>) -> Result<()> {
     }
     {
         let _us = user::ActAs::extension_owner();
-        if table.child != relation {
-            child::replace_filter(table.child, new.as_deref())?;
-        }
         spi::execute(
             "UPDATE stretch.stretched_table SET filter = $2 WHERE relation = $1",
             &[relation.into(), new.into()],
         )?;
-        // SAFETY: cached facts about both relations are now old, in every session.
-        unsafe {
-            pg_sys::CacheInvalidateRelcacheByRelid(relation);
-            pg_sys::CacheInvalidateRelcacheByRelid(table.child);
-        }
+        // SAFETY: cached facts about the table are now old, in every session.
+        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
     }
     request::want_worker();
     Ok(())
@@ -306,7 +298,7 @@ fn columns(relation: pg_sys::Oid) -> Result<Vec<Column>> {
         .collect())
 }
 
-/// Writes the catalog rows and makes the child and the triggers, as the owner of the extension.
+/// Writes the catalog rows and gives the table its access method, as the owner of the extension.
 fn register(
     relation: pg_sys::Oid,
     filter: Option<&str>,
@@ -319,22 +311,15 @@ fn register(
     let manifest = ManifestId::from_bytes(crate::pg::random::random()?);
     let columns = columns(relation)?;
     let keys = crate::catalog::keys::unique_keys(relation)?;
-    let child = match ONE_TABLE.get() {
-        true => {
-            method::set(relation, method::STRETCH)?;
-            relation
-        }
-        false => child::create(relation, table, filter)?,
-    };
+    method::set(relation, method::STRETCH)?;
     let json = |value: serde_json::Result<String>| value.map_err(|error| Error::internal(error.to_string()));
     spi::execute(
         "INSERT INTO stretch.stretched_table
-            (table_id, relation, child, filter, order_by, strict, migration_state, columns, next_field_id, unique_keys)
-         VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10::jsonb)",
+            (table_id, relation, filter, order_by, strict, migration_state, columns, next_field_id, unique_keys)
+         VALUES ($1::uuid, $2, $3, $4, $5, $6, $7::jsonb, $8, $9::jsonb)",
         &[
             table.to_string().into(),
             relation.into(),
-            child.into(),
             filter.into(),
             order_by.into(),
             strict.into(),
@@ -356,15 +341,9 @@ fn register(
             empty.digest.to_vec().into(),
         ],
     )?;
-    if child != relation {
-        child::create_triggers(relation, &keys)?;
-    }
     close_content(relation)?;
     // SAFETY: plans and cached facts made without the rows above are now old, in every session.
-    unsafe {
-        pg_sys::CacheInvalidateRelcacheByRelid(relation);
-        pg_sys::CacheInvalidateRelcacheByRelid(child);
-    }
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
     Ok(())
 }
 
@@ -395,7 +374,7 @@ fn close_content(relation: pg_sys::Oid) -> Result<()> {
         &[],
     )?;
     if owner_reads_all == Some(false) && granted == Some(true) {
-        child::utility("REVOKE SELECT ON stretch.staged_chunk, stretch.segment_detail FROM pg_database_owner")?;
+        ours::utility("REVOKE SELECT ON stretch.staged_chunk, stretch.segment_detail FROM pg_database_owner")?;
         notice(
             "the owner of the database may not read all rows of this table; from now on only superusers and members of \
              pg_read_all_data can dump the database",

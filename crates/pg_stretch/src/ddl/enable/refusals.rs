@@ -1,7 +1,6 @@
 //! Why a table cannot be stretched: every reason at once, each with its way out (design §4).
 
 use crate::pg::error::{Error, Result};
-use crate::pg::gucs::ONE_TABLE;
 use crate::pg::spi;
 use crate::pg::text::Text;
 use pgrx::pg_sys;
@@ -18,7 +17,7 @@ pub struct Refusal {
     pub hint: String,
 }
 
-/// Each branch selects item, reason and hint for relation `$1`; names come quoted. `$2`: by the access method.
+/// Each branch selects item, reason and hint for relation `$1`; names come quoted.
 const REASONS: &str = r"
 WITH c AS (
     SELECT c.*, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
@@ -26,17 +25,10 @@ WITH c AS (
     SELECT 'kind', format('it is %s', CASE relkind WHEN 'p' THEN 'a partitioned table' WHEN 'f' THEN 'a foreign table'
         WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' ELSE 'not a table' END),
         CASE relkind WHEN 'p' THEN
-            format('Copy the rows into an ordinary table: CREATE TABLE %1$I (LIKE %2$s INCLUDING ALL); '
-                'INSERT INTO %1$I (%3$s) OVERRIDING SYSTEM VALUE SELECT %3$s FROM %2$s', relname || '_whole',
-                    $1::regclass,
-                (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
-                 WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = ''))
+            format('Stretch its partitions: SELECT stretch.enable_table(relid) FROM pg_partition_tree(%L) WHERE isleaf',
+                $1::regclass)
             ELSE 'Only ordinary tables can be stretched' END
     FROM c WHERE relkind <> 'r'
-  UNION ALL
-    SELECT 'kind', format('it is a partition of %s', inhparent::regclass),
-        format('Use ALTER TABLE %s DETACH PARTITION %s', inhparent::regclass, $1::regclass)
-    FROM pg_inherits JOIN c ON c.oid = inhrelid WHERE relispartition AND NOT $2
   UNION ALL
     SELECT 'kind', 'it is a temporary table', 'Use a permanent table' FROM c WHERE relpersistence = 't'
   UNION ALL
@@ -44,7 +36,7 @@ WITH c AS (
         WHERE relpersistence = 'u'
   UNION ALL
     SELECT 'kind', 'it is a system table or one of this extension', 'Only tables of users can be stretched' FROM c
-    WHERE oid < 16384 OR nspname IN ('pg_catalog', 'information_schema', 'pg_toast', 'stretch', 'stretch_remote')
+    WHERE oid < 16384 OR nspname IN ('pg_catalog', 'information_schema', 'pg_toast', 'stretch')
   UNION ALL
     SELECT 'kind', 'its type is given by a composite type (CREATE TABLE ... OF)', format('Use ALTER TABLE %s NOT OF',
         $1::regclass) FROM c
@@ -54,24 +46,7 @@ WITH c AS (
         FROM c
     WHERE relkind = 'r' AND relam <> (SELECT oid FROM pg_am WHERE amname = 'heap')
   UNION ALL
-    SELECT 'inheritance', format('%s inherits from it', inhrelid::regclass), format('Use ALTER TABLE %s NO INHERIT %s',
-        inhrelid::regclass, $1::regclass)
-    FROM pg_inherits JOIN c ON c.oid = inhparent WHERE relkind <> 'p'
-  UNION ALL
-    SELECT 'inheritance', format('it inherits from %s', inhparent::regclass),
-        format('Use ALTER TABLE %s NO INHERIT %s', $1::regclass, inhparent::regclass)
-    FROM pg_inherits JOIN c ON c.oid = inhrelid WHERE NOT relispartition
-  UNION ALL
-    SELECT 'foreign key', format('it has the foreign key %I, which would not see the cold rows', conname),
-        format('Use ALTER TABLE %s DROP CONSTRAINT %I', $1::regclass, conname)
-    FROM pg_constraint WHERE conrelid = $1 AND contype = 'f' AND NOT $2
-  UNION ALL
-    SELECT 'foreign key', format('foreign key %I of %s refers to it and would not see the cold rows', conname,
-        conrelid::regclass),
-        format('Use ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
-    FROM pg_constraint WHERE confrelid = $1 AND conrelid <> $1 AND contype = 'f' AND NOT $2
-  UNION ALL
-    SELECT 'publication', format('publication %I publishes it, and would publish the hot rows only', pubname),
+    SELECT 'publication', format('publication %I publishes it, and would publish every migration as a DELETE', pubname),
         CASE WHEN p.puballtables THEN 'Publish the other tables by name instead of FOR ALL TABLES'
              WHEN EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = $1)
                 THEN format('Use ALTER PUBLICATION %I DROP TABLE %s', pubname, $1::regclass)
@@ -89,13 +64,6 @@ WITH c AS (
         format('Use ALTER TABLE %s DROP CONSTRAINT %I', $1::regclass, conname)
     FROM pg_constraint WHERE conrelid = $1 AND contype = 'x'
   UNION ALL
-    SELECT 'unique index', format('the unique index %s is %s, which the check against cold rows does not cover',
-        indexrelid::regclass,
-        CASE WHEN indpred IS NOT NULL THEN 'partial' ELSE 'over expressions' END),
-        format('Use DROP INDEX %s, and CREATE UNIQUE INDEX over plain columns where it is needed', indexrelid::regclass)
-    FROM pg_index WHERE indrelid = $1 AND indisunique AND NOT indisexclusion
-        AND (indpred IS NOT NULL OR indexprs IS NOT NULL) AND NOT $2
-  UNION ALL
     SELECT 'unique index', format('the unique index %s is not valid', indexrelid::regclass),
         format('Use REINDEX INDEX %s', indexrelid::regclass)
     FROM pg_index WHERE indrelid = $1 AND indisunique AND NOT indisvalid
@@ -108,31 +76,11 @@ WITH c AS (
             'a tool that copies the table by it would not see migrations', tgname),
         format('Use ALTER TABLE %s ENABLE TRIGGER %I', $1::regclass, tgname)
     FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled = 'A' AND tgtype & 1 = 1
-        AND tgname <> 'repack_trigger' AND tgfoid <> 'stretch.unique_probe()'::regprocedure
-  UNION ALL
-    SELECT 'trigger', format('the trigger %I has a transition table for UPDATE or DELETE, which cannot hold cold rows',
-        tgname),
-        format('Use DROP TRIGGER %I ON %s, and a row trigger in its place', tgname, $1::regclass)
-    FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgtype & 24 <> 0
-        AND (tgoldtable IS NOT NULL OR tgnewtable IS NOT NULL) AND NOT $2
-  UNION ALL
-    SELECT 'trigger', format('a trigger has the reserved name %I', tgname),
-        format('Use ALTER TRIGGER %I ON %s RENAME TO %I', tgname, $1::regclass, 'my_' || tgname)
-    FROM pg_trigger WHERE tgrelid = $1 AND (starts_with(tgname, 'stretch_unique_') OR starts_with(tgname,
-        'stretch_deferred_'))
+        AND tgname <> 'repack_trigger'
   UNION ALL
     SELECT 'rule', format('the rule %I could redirect rows past the cold side', rulename),
         format('Use DROP RULE %I ON %s', rulename, $1::regclass)
     FROM pg_rewrite JOIN c ON c.oid = ev_class WHERE relkind IN ('r', 'p')
-  UNION ALL
-    SELECT 'constraint', format('the check constraint %I is not validated, and the cold side would believe it',
-        conname),
-        format('Use ALTER TABLE %s VALIDATE CONSTRAINT %I', $1::regclass, conname)
-    FROM pg_constraint WHERE conrelid = $1 AND contype = 'c' AND NOT convalidated AND NOT connoinherit AND NOT $2
-  UNION ALL
-    SELECT 'constraint', 'a constraint has the reserved name stretch_filter',
-        format('Use ALTER TABLE %s RENAME CONSTRAINT stretch_filter TO my_filter', $1::regclass)
-    FROM pg_constraint WHERE conrelid = $1 AND conname = 'stretch_filter' AND NOT $2
   UNION ALL
     SELECT 'setting', 'old_snapshot_threshold is set, so that a scan may lose the rows that it is about to move',
         'Set old_snapshot_threshold = -1 and restart the server'
@@ -142,7 +90,7 @@ SELECT item, reason, hint || '.' FROM r";
 
 /// Every reason why the relation itself cannot be stretched.
 pub fn of_table(relation: pg_sys::Oid) -> Result<Vec<Refusal>> {
-    spi::rows(REASONS, &[relation.into(), ONE_TABLE.get().into()], |row| {
+    spi::rows(REASONS, &[relation.into()], |row| {
         Ok(Refusal {
             item: row.get::<Text>(1)?.unwrap_or_default().into(),
             reason: row.get::<Text>(2)?.unwrap_or_default().into(),

@@ -2,29 +2,20 @@
 
 use super::targets::{Aim, relation_named};
 use crate::catalog::{stretched, triggers};
-use crate::ddl::enable::child::FILTER;
 use crate::pg::error::Result;
-use crate::pg::missing::get_relation_constraint_oid;
 use crate::pg::{list, names};
 use pgrx::pg_sys;
 use pgrx::pg_sys::AlterTableType::*;
 use stretch_core::command::{Command, Trigger};
 
-/// pg_constraint.contype.
-const CONTYPE: i16 = 4;
-
-/// What each subcommand does to `relation` (`only` it: the statement says ONLY) and to other tables that it names.
-pub fn aims(relation: pg_sys::Oid, commands: *mut pg_sys::List, only: bool) -> Result<Vec<Aim>> {
+/// What each subcommand does to `relation` and to other tables that it names.
+pub fn aims(relation: pg_sys::Oid, commands: *mut pg_sys::List) -> Result<Vec<Aim>> {
     let mut out = Vec::new();
     // SAFETY: `cmds` of an AlterTableStmt is a list of AlterTableCmd.
     for command in unsafe { list::pointers::<pg_sys::AlterTableCmd>(commands) } {
         // SAFETY: a node of the parse tree, alive during the statement.
         let command = unsafe { &*command };
-        let kind = if only && leaves_child_behind(relation, command)? {
-            Command::LeaveChildBehind
-        } else {
-            one(relation, command)?
-        };
+        let kind = one(relation, command)?;
         out.push(Aim::relation(relation, kind));
         others(command, &mut out);
     }
@@ -48,11 +39,8 @@ fn one(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<Command
         AT_AddIndex | AT_AddIndexConstraint => index_constraint(command),
         AT_AlterConstraint => Command::AlterConstraint,
         AT_ValidateConstraint | AT_ValidateConstraintRecurse => Command::ValidateConstraint,
-        AT_DropConstraint | AT_DropConstraintRecurse => Command::DropConstraint {
-            ours: names::text(command.name) == FILTER,
-        },
+        AT_DropConstraint | AT_DropConstraintRecurse => Command::DropConstraint,
         AT_AlterColumnType => Command::AlterType,
-        AT_AlterColumnGenericOptions | AT_GenericOptions => Command::AlterOptions,
         AT_ChangeOwner => Command::ChangeOwner,
         AT_ClusterOn | AT_DropCluster => Command::ClusterOn,
         AT_SetLogged => Command::SetLogged,
@@ -85,33 +73,6 @@ fn one(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<Command
     })
 }
 
-/// With ONLY the cold side of a stretched table would keep the constraint, and the planner would go on to leave out its
-/// rows by it. Other constraints than CHECK have no counterpart there, and dumps drop them with ONLY.
-fn leaves_child_behind(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<bool> {
-    Ok(match command.subtype {
-        AT_DropNotNull => true,
-        AT_DropConstraint => is_check(relation, command.name),
-        _ => false,
-    } && stretched::lookup(relation)?.is_some())
-}
-
-/// Whether the relation has a CHECK constraint of that name.
-fn is_check(relation: pg_sys::Oid, name: *const std::ffi::c_char) -> bool {
-    // SAFETY: catalog look-ups that tolerate a missing constraint; the tuple is released before returning.
-    unsafe {
-        let oid = pg_sys::ffi::pg_guard_ffi_boundary(|| get_relation_constraint_oid(relation, name, true));
-        let cache = pg_sys::SysCacheIdentifier::CONSTROID as i32;
-        let tuple = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(oid));
-        if tuple.is_null() {
-            return false;
-        }
-        let mut null = false;
-        let kind = pg_sys::SysCacheGetAttr(cache, tuple, CONTYPE, &mut null);
-        pg_sys::ReleaseSysCache(tuple);
-        !null && kind.value() as u8 == b'c'
-    }
-}
-
 fn constraint(command: &pg_sys::AlterTableCmd) -> Option<&pg_sys::Constraint> {
     // SAFETY: the tag is looked at before the cast.
     unsafe {
@@ -126,8 +87,6 @@ fn added(command: &pg_sys::AlterTableCmd) -> Command {
         return Command::AddConstraintOther;
     };
     match constraint.contype {
-        // A constraint of that name would be taken for the filter.
-        CONSTR_CHECK if names::text(constraint.conname) == FILTER => Command::AddConstraintOther,
         CONSTR_CHECK => Command::AddCheck {
             not_valid: constraint.skip_validation,
         },
@@ -180,7 +139,9 @@ fn others(command: &pg_sys::AlterTableCmd, out: &mut Vec<Aim>) {
         AT_AttachPartition | AT_DetachPartition => {
             // SAFETY: these subcommands have a PartitionCmd (gram.y).
             if let Some(partition) = unsafe { command.def.cast::<pg_sys::PartitionCmd>().as_ref() } {
-                out.extend(relation_named(partition.name).map(|child| Aim::relation(child, Command::Inherit)));
+                out.extend(
+                    relation_named(partition.name).map(|child| Aim::relation(child, one_of_partition(command.subtype))),
+                );
             }
         }
         AT_AddConstraint | AT_AddConstraintRecurse => {
@@ -193,6 +154,14 @@ fn others(command: &pg_sys::AlterTableCmd, out: &mut Vec<Aim>) {
             }
         }
         _ => {}
+    }
+}
+
+/// What becomes of the table that an ATTACH or DETACH names.
+fn one_of_partition(subcommand: Type) -> Command {
+    match subcommand {
+        AT_AttachPartition => Command::AttachPartition,
+        _ => Command::DetachPartition,
     }
 }
 

@@ -3,15 +3,12 @@
 
 use super::targets::{Aim, Facts, relation_named, schema_named, table_of_index};
 use super::{alter_table, row_types};
-use crate::catalog::{stretched, triggers};
-use crate::ddl::enable::child::FILTER;
+use crate::catalog::triggers;
 use crate::pg::error::Result;
-use crate::pg::{list, names, user};
+use crate::pg::{list, names};
 use pgrx::pg_sys;
 use stretch_core::command::{Command, Target, Trigger};
 
-const SERVER: &str = "stretch";
-const WRAPPER: &str = "pg_stretch";
 const EXTENSION: &str = "pg_stretch";
 
 /// The aims of a statement; drops by any route are seen by the object access hook instead.
@@ -46,7 +43,7 @@ unsafe fn at_relations(node: *mut pg_sys::Node, facts: &Facts) -> Result<Option<
             T_RuleStmt => on((*node.cast::<pg_sys::RuleStmt>()).relation, Command::CreateRule),
             T_GrantStmt => grant(&*node.cast())?,
             T_CreateStmt => create(&*node.cast()),
-            T_CreateForeignTableStmt => create_foreign(&*node.cast(), facts)?,
+            T_CreateForeignTableStmt => create(&(*node.cast::<pg_sys::CreateForeignTableStmt>()).base),
             T_CreateTableAsStmt => create_as(&*node.cast()),
             T_ViewStmt => inside((*node.cast::<pg_sys::ViewStmt>()).view),
             T_CreateSeqStmt => inside((*node.cast::<pg_sys::CreateSeqStmt>()).sequence),
@@ -56,7 +53,7 @@ unsafe fn at_relations(node: *mut pg_sys::Node, facts: &Facts) -> Result<Option<
     }))
 }
 
-/// Statements that name types, servers, wrappers, extensions, publications and owned objects.
+/// Statements that name types, extensions, publications and owned objects.
 unsafe fn at_others(node: *mut pg_sys::Node) -> Result<Vec<Aim>> {
     use pg_sys::NodeTag::*;
     // SAFETY: a node of a parse tree is of the type that its tag names, and the tree outlives the call.
@@ -68,54 +65,8 @@ unsafe fn at_others(node: *mut pg_sys::Node) -> Result<Vec<Aim>> {
             T_AlterExtensionContentsStmt => Ok(change_extension(&*node.cast())),
             T_CreatePublicationStmt => create_publication(&*node.cast()),
             T_AlterPublicationStmt => alter_publication(&*node.cast()),
-            _ => Ok(at_server(node)),
+            _ => Ok(Vec::new()),
         }
-    }
-}
-
-/// Statements that name a foreign server or a wrapper: those that change ours, and those that put something into it.
-unsafe fn at_server(node: *mut pg_sys::Node) -> Vec<Aim> {
-    // SAFETY: the caller's promise is the one that both ask for.
-    unsafe {
-        let altered = altered_server(node).map(|found| (found, Command::AlterServer));
-        let found = altered.or_else(|| entered_server(node).map(|found| (found, Command::CreateInside)));
-        found.map_or(Vec::new(), |((our_name, name), command)| {
-            ours(Target::Server, our_name, name, command)
-        })
-    }
-}
-
-/// What a statement that changes a server or a wrapper has to name to mean ours, and what it names.
-unsafe fn altered_server(node: *mut pg_sys::Node) -> Option<(&'static str, *mut std::ffi::c_char)> {
-    // SAFETY: a node of a parse tree is of the type that its tag names.
-    unsafe {
-        match (*node).type_ {
-            pg_sys::NodeTag::T_AlterForeignServerStmt => {
-                Some((SERVER, (*node.cast::<pg_sys::AlterForeignServerStmt>()).servername))
-            }
-            pg_sys::NodeTag::T_AlterFdwStmt => Some((WRAPPER, (*node.cast::<pg_sys::AlterFdwStmt>()).fdwname)),
-            _ => None,
-        }
-    }
-}
-
-/// The same of a statement that makes something in a server or with a wrapper.
-unsafe fn entered_server(node: *mut pg_sys::Node) -> Option<(&'static str, *mut std::ffi::c_char)> {
-    use pg_sys::NodeTag::*;
-    // SAFETY: a node of a parse tree is of the type that its tag names.
-    unsafe {
-        Some(match (*node).type_ {
-            T_CreateForeignServerStmt => (WRAPPER, (*node.cast::<pg_sys::CreateForeignServerStmt>()).fdwname),
-            T_ImportForeignSchemaStmt => {
-                let statement = &*node.cast::<pg_sys::ImportForeignSchemaStmt>();
-                (SERVER, statement.server_name)
-            }
-            T_CreateUserMappingStmt => {
-                let statement = &*node.cast::<pg_sys::CreateUserMappingStmt>();
-                (SERVER, statement.servername)
-            }
-            _ => return None,
-        })
     }
 }
 
@@ -193,7 +144,7 @@ fn ours(target: Target, our_name: &str, name: *const std::ffi::c_char, command: 
     }
 }
 
-/// Objects that a statement names by a String node: schemas, servers, wrappers, extensions.
+/// Objects that a statement names by a String node: schemas and extensions.
 fn named_object(kind: pg_sys::ObjectType::Type, object: *mut pg_sys::Node, command: Command) -> Vec<Aim> {
     // SAFETY: the tag is looked at before the cast.
     let name = unsafe {
@@ -204,8 +155,6 @@ fn named_object(kind: pg_sys::ObjectType::Type, object: *mut pg_sys::Node, comma
     };
     match kind {
         pg_sys::ObjectType::OBJECT_SCHEMA => schema(name, command),
-        pg_sys::ObjectType::OBJECT_FOREIGN_SERVER => ours(Target::Server, SERVER, name, command),
-        pg_sys::ObjectType::OBJECT_FDW => ours(Target::Server, WRAPPER, name, command),
         pg_sys::ObjectType::OBJECT_EXTENSION => ours(Target::Extension, EXTENSION, name, command),
         _ => Vec::new(),
     }
@@ -249,9 +198,7 @@ fn alter(statement: &pg_sys::AlterTableStmt) -> Result<Vec<Aim>> {
         return Ok(vec![Aim::relation(table, Command::AlterIndex)]);
     }
     row_types::check_commands(relation, statement.cmds)?;
-    // SAFETY: a statement that names a relation has a RangeVar.
-    let only = unsafe { !(*statement.relation).inh };
-    alter_table::aims(relation, statement.cmds, only)
+    alter_table::aims(relation, statement.cmds)
 }
 
 fn rename(statement: &pg_sys::RenameStmt) -> Result<Vec<Aim>> {
@@ -271,15 +218,8 @@ fn rename(statement: &pg_sys::RenameStmt) -> Result<Vec<Aim>> {
     }
     let command = match statement.renameType {
         OBJECT_COLUMN | OBJECT_ATTRIBUTE => Command::RenameColumn,
-        OBJECT_TABCONSTRAINT => Command::RenameConstraint {
-            ours: [statement.subname, statement.newname]
-                .iter()
-                .any(|name| names::text(*name) == FILTER),
-        },
-        OBJECT_TRIGGER => Command::RenameTrigger(Trigger {
-            ours: triggers::is_ours(&names::text(statement.subname)),
-            ..Trigger::default()
-        }),
+        OBJECT_TABCONSTRAINT => Command::RenameConstraint,
+        OBJECT_TRIGGER => Command::RenameTrigger(Trigger::default()),
         OBJECT_POLICY => Command::AlterPolicy,
         OBJECT_TABLE | OBJECT_FOREIGN_TABLE | OBJECT_VIEW | OBJECT_MATVIEW | OBJECT_SEQUENCE | OBJECT_INDEX => {
             Command::Rename
@@ -324,19 +264,6 @@ fn create(statement: &pg_sys::CreateStmt) -> Vec<Aim> {
     out
 }
 
-/// pg_restore makes the children while nothing is bound yet; the wrapper serves only those that the catalog names
-/// (F33).
-fn create_foreign(statement: &pg_sys::CreateForeignTableStmt, facts: &Facts) -> Result<Vec<Aim>> {
-    let mut out = create(&statement.base);
-    if names::text(statement.servername) == SERVER {
-        out.push(Aim::known(Target::Server, "server stretch", Command::CreateInside));
-    }
-    if !facts.bound()? {
-        out.retain(|aim| aim.command != Command::CreateInside);
-    }
-    Ok(out)
-}
-
 fn grant(statement: &pg_sys::GrantStmt) -> Result<Vec<Aim>> {
     use pg_sys::ObjectType::*;
     if !statement.is_grant {
@@ -356,10 +283,6 @@ fn grant(statement: &pg_sys::GrantStmt) -> Result<Vec<Aim>> {
                 let Some(relation) = relation_named(name) else {
                     continue;
                 };
-                // A dump gives the owner back what he has: nobody gains by that.
-                if stretched::of_child(relation)?.is_some() && only_to_owner(statement, relation) {
-                    continue;
-                }
                 out.push(Aim::relation(relation, Command::Grant));
             }
         }
@@ -368,40 +291,17 @@ fn grant(statement: &pg_sys::GrantStmt) -> Result<Vec<Aim>> {
                 .into_iter()
                 .flat_map(|name| schema(name, Command::Grant)),
         ),
-        OBJECT_FOREIGN_SERVER => out.extend(
-            strings(statement.objects)
-                .into_iter()
-                .flat_map(|name| ours(Target::Server, SERVER, name, Command::Grant)),
-        ),
-        OBJECT_FDW => out.extend(
-            strings(statement.objects)
-                .into_iter()
-                .flat_map(|name| ours(Target::Server, WRAPPER, name, Command::Grant)),
-        ),
         _ => {}
     }
     Ok(out)
 }
 
 fn strings(objects: *mut pg_sys::List) -> Vec<*const std::ffi::c_char> {
-    // SAFETY: schemas, servers and wrappers in a GRANT are String nodes.
+    // SAFETY: schemas in a GRANT are String nodes.
     unsafe {
         list::pointers::<pg_sys::String>(objects)
             .into_iter()
             .map(|name| (*name).sval.cast_const())
             .collect()
-    }
-}
-
-fn only_to_owner(statement: &pg_sys::GrantStmt, relation: pg_sys::Oid) -> bool {
-    let owner = user::relation_owner(relation);
-    // SAFETY: grantees are RoleSpec nodes; PUBLIC has no OID.
-    unsafe {
-        list::pointers::<pg_sys::RoleSpec>(statement.grantees)
-            .into_iter()
-            .all(|role| {
-                (*role).roletype != pg_sys::RoleSpecType::ROLESPEC_PUBLIC
-                    && pg_sys::get_rolespec_oid(role, true) == owner
-            })
     }
 }

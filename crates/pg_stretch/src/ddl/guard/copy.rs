@@ -11,7 +11,6 @@ use crate::catalog::snapshot::Latest;
 use crate::catalog::{stretched, tables};
 use crate::pg::error::{Error, Result};
 use crate::pg::gucs::{COPY_TO, CopyTo};
-use crate::pg::local_settings::LocalSettings;
 use crate::pg::{list, names};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
@@ -67,20 +66,19 @@ unsafe fn copy(statement: *mut pg_sys::CopyStmt) -> Result<Option<*mut pg_sys::N
         if relation == relation_oid(c"segment")? {
             dump::copied_catalog();
         }
-        let rows = wanted(relation, "COPY")?;
-        if rows == Rows::AsItStands {
+        if !takes_hot(relation, "COPY")? {
             return Ok(None);
         }
         let copy = pg_sys::copyObjectImpl(statement.cast()).cast::<pg_sys::CopyStmt>();
-        (*copy).query = select(relation, &*copy, rows);
+        (*copy).query = select(relation, &*copy);
         (*copy).relation = std::ptr::null_mut();
         (*copy).attlist = std::ptr::null_mut();
         Ok(Some(copy.cast()))
     }
 }
 
-/// The SELECT of what COPY would take: the columns that it names, or all that are not generated.
-unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt, rows: Rows) -> *mut pg_sys::Node {
+/// The SELECT of the hot rows that COPY would take: the columns that it names, or all that are not generated.
+unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt) -> *mut pg_sys::Node {
     // SAFETY: nodes of the raw parser's kind, made in the current memory context; names are copied or belong to the
     // statement.
     unsafe {
@@ -95,13 +93,10 @@ unsafe fn select(relation: pg_sys::Oid, copy: &pg_sys::CopyStmt, rows: Rows) -> 
         for column in columns {
             targets = pg_sys::lappend(targets, target(column).cast());
         }
-        (*copy.relation).inh = true;
         let select = make::<pg_sys::SelectStmt>(pg_sys::NodeTag::T_SelectStmt);
         (*select).targetList = targets;
         (*select).fromClause = pg_sys::lappend(std::ptr::null_mut(), copy.relation.cast());
-        if rows == Rows::Hot {
-            (*select).whereClause = is_hot();
-        }
+        (*select).whereClause = is_hot();
         select.cast()
     }
 }
@@ -193,23 +188,19 @@ unsafe fn cursor(statement: *mut pg_sys::DeclareCursorStmt) -> Result<Option<*mu
         let Some(entry) = first_entry((*statement).query) else {
             return Ok(None);
         };
-        if (*entry).rtekind != pg_sys::RTEKind::RTE_RELATION || (*entry).inh {
+        if (*entry).rtekind != pg_sys::RTEKind::RTE_RELATION {
             return Ok(None);
         }
         if (*entry).relid == relation_oid(c"segment")? {
             dump::copied_catalog();
         }
-        let rows = wanted((*entry).relid, "pg_dump --inserts")?;
-        if rows == Rows::AsItStands {
+        if !takes_hot((*entry).relid, "pg_dump --inserts")? {
             return Ok(None);
         }
         let copy = pg_sys::copyObjectImpl(statement.cast()).cast::<pg_sys::DeclareCursorStmt>();
         let query = (*copy).query.cast::<pg_sys::Query>();
-        (*list::nth::<pg_sys::RangeTblEntry>((*query).rtable, 0)).inh = true;
-        if rows == Rows::Hot {
-            let from = (*query).jointree;
-            (*from).quals = pg_sys::make_and_qual((*from).quals, first_is_hot());
-        }
+        let from = (*query).jointree;
+        (*from).quals = pg_sys::make_and_qual((*from).quals, first_is_hot());
         Ok(Some(copy.cast()))
     }
 }
@@ -225,51 +216,27 @@ unsafe fn first_entry(node: *mut pg_sys::Node) -> Option<*mut pg_sys::RangeTblEn
     }
 }
 
-/// Where the session may plan no scan of a foreign table, as pg_dump's own may not since August 2024: lets it while the
-/// statement runs. The session asked for the cold rows by `stretch.copy_to`.
-pub fn unrestricted() -> Option<LocalSettings> {
-    const RESTRICTED: &CStr = c"restrict_nonsystem_relation_kind";
-    // SAFETY: gives a string of the server, or null where the server does not know it.
-    let known = unsafe { !pg_sys::GetConfigOption(RESTRICTED.as_ptr(), true, false).is_null() };
-    known.then(|| LocalSettings::new(&[(RESTRICTED, c"")]))
-}
-
-/// Which rows a command has to take.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rows {
-    /// What the statement takes by itself.
-    AsItStands,
-    Hot,
-    All,
-}
-
-/// The rows that the command has to take. As it stands it takes the hot ones of a table with a cold side beside it, and
-/// all of a table whose cold rows are its own.
-fn wanted(relation: pg_sys::Oid, what: &str) -> Result<Rows> {
+/// Whether the command has to take the hot rows alone; as it stands it takes all rows.
+fn takes_hot(relation: pg_sys::Oid, what: &str) -> Result<bool> {
     let Some(info) = stretched::lookup(relation)? else {
-        return Ok(Rows::AsItStands);
+        return Ok(false);
     };
     // Who may read nothing of it gets the server's own error, and hears nothing of cold rows.
     if !may_read(relation) {
-        return Ok(Rows::AsItStands);
+        return Ok(false);
     }
     let rows = tables::cold_rows(&info.table_id, Latest::take().get())?;
     if rows == 0 {
-        return Ok(Rows::AsItStands);
+        return Ok(false);
     }
-    let hot = if info.is_one_table() {
-        Rows::Hot
-    } else {
-        Rows::AsItStands
-    };
     let table = names::relation(info.relation);
-    if dump::holds_cold_rows_of(info.child) {
+    if dump::holds_cold_rows_of(info.relation) {
         dump::copied_table(table);
-        return Ok(hot);
+        return Ok(true);
     }
     match COPY_TO.get() {
-        CopyTo::Hot => Ok(hot),
-        CopyTo::All => Ok(Rows::All),
+        CopyTo::Hot => Ok(true),
+        CopyTo::All => Ok(false),
         CopyTo::Error => Err(Error::new(
             &errors::COLD_ROWS_REFUSED,
             format!("{what} of table {table} would leave out {rows} cold rows"),

@@ -31,8 +31,8 @@ struct Copied {
     parallel: bool,
 }
 
-/// Object number under which a lock on the OID of a cold side says "the dump of this transaction holds the table's cold
-/// rows". PostgreSQL locks whole relations only, and by another kind of tag.
+/// Object number under which a lock on the OID of a stretched table says "the dump of this transaction holds the table's cold
+/// rows". PostgreSQL locks whole objects only, and relations by another kind of tag.
 const HELD_BY_DUMP: u16 = 1;
 
 thread_local! {
@@ -45,7 +45,7 @@ thread_local! {
 ///
 /// Before it dumps anything, pg_dump asks for the columns of all relations that it is going to dump, by their OIDs
 /// (getTableAttrs of pg_dump.c; one query for all since release 15, one for each before). A dump in which both
-/// `stretch.segment` and the cold side of a table are has all that the table's hot rows need to be complete.
+/// `stretch.segment` and a stretched table are has all that the table's hot rows need to be complete.
 ///
 /// # Safety
 /// `text` is null or ends with a zero.
@@ -74,13 +74,13 @@ pub unsafe fn look(text: *const std::ffi::c_char) -> Result<()> {
         return Ok(());
     }
     for table in tables::stretched_tables(Latest::take().get())? {
-        if asked.contains(&table.child.to_u32()) {
+        if asked.contains(&table.relation.to_u32()) {
             // The lock tells the other sessions of a parallel dump, and goes with the transaction.
             // SAFETY: takes a shared lock that conflicts with none of anybody.
             unsafe {
                 pg_sys::LockDatabaseObject(
                     pg_sys::RelationRelationId,
-                    table.child,
+                    table.relation,
                     HELD_BY_DUMP,
                     pg_sys::AccessShareLock as i32,
                 );
@@ -97,9 +97,9 @@ fn numbers(text: &[u8]) -> impl Iterator<Item = u32> {
         .filter(|number| *number >= pg_sys::FirstNormalObjectId)
 }
 
-/// Whether this session is part of a dump that holds the cold rows of the table with this cold side. In a parallel dump
+/// Whether this session is part of a dump that holds the cold rows of the table. In a parallel dump
 /// the first session knows, and the others work on a snapshot that names its transaction.
-pub fn holds_cold_rows_of(child: pg_sys::Oid) -> bool {
+pub fn holds_cold_rows_of(table: pg_sys::Oid) -> bool {
     // SAFETY: a getter of this process.
     let me = unsafe { ((*pg_sys::MyProc).backendId, (*pg_sys::MyProc).lxid) };
     let dumping = [Some(me), LEADER.get()];
@@ -113,7 +113,7 @@ pub fn holds_cold_rows_of(child: pg_sys::Oid) -> bool {
             // SAFETY: a plain global.
             && lock.locktag.locktag_field1 == unsafe { pg_sys::MyDatabaseId }.to_u32()
             && lock.locktag.locktag_field2 == pg_sys::RelationRelationId.to_u32()
-            && lock.locktag.locktag_field3 == child.to_u32()
+            && lock.locktag.locktag_field3 == table.to_u32()
             && lock.locktag.locktag_field4 == HELD_BY_DUMP
             && dumping.contains(&Some((lock.backend, lock.lxid)))
     })

@@ -4,12 +4,13 @@
 //! decides whether it may.
 
 mod alter_table;
+mod below;
 mod classify;
-mod constraints;
 mod copy;
 mod databases;
 mod drops;
 pub mod dump;
+mod foreign_keys;
 mod planned;
 mod publish;
 pub mod restoring;

@@ -3,13 +3,12 @@
 //! `pg_restore --clean` goes on after errors. The guard would refuse to drop the stretched tables, and then their hot
 //! rows would be loaded into them a second time.
 
-use super::targets::{Facts, schema_target};
+use super::targets::Facts;
 use crate::catalog::{method, stretched, tables};
 use crate::pg::error::{Error, Result};
 use crate::pg::{list, names, shmem, spi, user};
 use pgrx::pg_sys;
 use std::cell::Cell;
-use stretch_core::command::Target;
 use stretch_core::errors;
 
 thread_local! {
@@ -19,7 +18,7 @@ thread_local! {
 
 /// Settings that every dump makes before anything else, in scripts and through pg_restore (`_doSetFixedOutputState` of
 /// pg_backup_archiver.c).
-fn is_restore() -> bool {
+pub fn is_restore() -> bool {
     // SAFETY: plain globals.
     unsafe {
         !pg_sys::check_function_bodies && !pg_sys::row_security && pg_sys::client_min_messages == pg_sys::WARNING as i32
@@ -114,26 +113,19 @@ pub fn before_insert(relation: pg_sys::Oid) -> Result<()> {
     note_rows(relation)
 }
 
-/// Notes that a dump loads rows into the table of a cold side which no catalog names yet: until it does, the rows are
-/// not all of the table.
+/// Notes that a dump loads rows into a table of our access method which no catalog names yet: until it does, the rows
+/// are not all of the table.
 fn note_rows(relation: pg_sys::Oid) -> Result<()> {
-    if stretched::lookup(relation)?.is_some() {
+    let is_ours = method::is_stretch(relation) == Some(true);
+    if !is_ours || stretched::lookup(relation)?.is_some() || tables::awaited(relation, std::ptr::null_mut())? {
         return Ok(());
     }
-    let itself = (method::is_stretch(relation) == Some(true)).then_some(relation);
-    for child in stretched::children(relation).into_iter().chain(itself) {
-        // SAFETY: syscache look-up that tolerates missing relations.
-        let schema = unsafe { pg_sys::get_rel_namespace(child) };
-        let is_cold_side = child == relation || schema_target(schema) == Some(Target::RemoteSchema);
-        if is_cold_side && !tables::awaited(child, std::ptr::null_mut())? {
-            let _owner = user::ActAs::extension_owner();
-            spi::execute(
-                "INSERT INTO stretch.awaited VALUES ($1) ON CONFLICT DO NOTHING",
-                &[child.into()],
-            )?;
-        }
-    }
-    Ok(())
+    let _owner = user::ActAs::extension_owner();
+    spi::execute(
+        "INSERT INTO stretch.awaited VALUES ($1) ON CONFLICT DO NOTHING",
+        &[relation.into()],
+    )
+    .map(drop)
 }
 
 /// Refuses rows that a dump loads: after [`check`] refused, here or in another session of the same run, and always

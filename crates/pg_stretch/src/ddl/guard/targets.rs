@@ -6,7 +6,7 @@ use crate::ddl::enable::way_back;
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use pgrx::pg_sys;
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 use stretch_core::command::{Command, Context, Decision, Target, WayOut, decide};
 use stretch_core::errors;
 
@@ -45,28 +45,14 @@ impl Aim {
 
     /// 0A000 when the list does not allow it.
     pub fn check(&self, facts: &Facts) -> Result<()> {
-        let (target, name, relation, live) = match &self.what {
-            What::Known(target, name) => (*target, name.clone(), None, facts.any_live()?),
+        let (target, name, relation) = match &self.what {
+            What::Known(target, name) => (*target, name.clone(), None),
             What::Relation(relation) => match target_of(*relation)? {
-                // A dump finishes the children (owner, storage, rights) before its catalog names them; until then
-                // they are nobody's cold side.
-                Some((Target::Child, _)) if !facts.bound()? && stretched::of_child(*relation)?.is_none() => {
-                    return Ok(());
-                }
-                Some((target, live)) => (target, names::relation(*relation), Some(*relation), live),
+                Some(target) => (target, names::relation(*relation), Some(*relation)),
                 None => return Ok(()),
             },
         };
-        let context = Context {
-            bound: facts.bound()?,
-            live_segments: live,
-        };
-        // pg_restore --clean takes the child apart before it drops it (F47); nothing is cold for this incarnation yet.
-        let taken_apart = target == Target::Child
-            && !context.bound
-            && matches!(self.command, Command::DropDefault | Command::DropConstraint { .. });
-        match decide(target, self.command, context) {
-            _ if taken_apart => Ok(()),
+        match decide(target, self.command, facts.context()?) {
             Decision::Allow => Ok(()),
             Decision::Refuse { reason, way_out } => Err(refused(target, &name, relation, reason, way_out)?),
         }
@@ -83,9 +69,7 @@ pub fn refused(
 ) -> Result<Error> {
     let what = match target {
         Target::StretchedTable => format!("stretched table {name}"),
-        Target::Child => format!("the cold side {name} of a stretched table"),
-        Target::Server => format!("{name}, which serves the cold rows"),
-        Target::RemoteSchema | Target::StretchSchema => format!("{name} of pg_stretch"),
+        Target::StretchSchema => format!("{name} of pg_stretch"),
         Target::Extension => format!("extension {name}"),
     };
     let hint = match (way_out, relation) {
@@ -114,6 +98,7 @@ fn sentence(clause: &str) -> String {
 pub struct Facts {
     bound: std::cell::OnceCell<bool>,
     live: std::cell::OnceCell<bool>,
+    stretched: std::cell::OnceCell<bool>,
 }
 
 impl Facts {
@@ -124,6 +109,23 @@ impl Facts {
         }
         let bound = tables::binding(Latest::take().get())?.is_some_and(|binding| binding.is_of_here());
         Ok(*self.bound.get_or_init(|| bound))
+    }
+
+    /// What the list asks for.
+    pub fn context(&self) -> Result<Context> {
+        Ok(Context {
+            bound: self.bound()?,
+            any_table: self.any_table()?,
+        })
+    }
+
+    /// Some table is stretched.
+    fn any_table(&self) -> Result<bool> {
+        if let Some(stretched) = self.stretched.get() {
+            return Ok(*stretched);
+        }
+        let stretched = !tables::stretched_tables(Latest::take().get())?.is_empty();
+        Ok(*self.stretched.get_or_init(|| stretched))
     }
 
     /// Some table has a live segment.
@@ -147,54 +149,25 @@ pub fn installed() -> bool {
     extension != pg_sys::InvalidOid && crate::catalog::scan::installed()
 }
 
-/// What a relation is to us, and whether its table has a live segment.
-fn target_of(relation: pg_sys::Oid) -> Result<Option<(Target, bool)>> {
-    if let Some(info) = stretched::lookup(relation)? {
-        return Ok(Some((Target::StretchedTable, live(&info)?)));
-    }
-    if let Some(info) = stretched::of_child(relation)? {
-        return Ok(Some((Target::Child, live(&info)?)));
+/// What a relation is to us.
+fn target_of(relation: pg_sys::Oid) -> Result<Option<Target>> {
+    if stretched::lookup(relation)?.is_some() {
+        return Ok(Some(Target::StretchedTable));
     }
     // SAFETY: syscache look-up that tolerates missing relations.
-    let schema = unsafe { pg_sys::get_rel_namespace(relation) };
-    // A foreign table that a dump has made, before the dump's catalog names it as a cold side.
-    Ok(schema_target(schema).map(|target| match target {
-        Target::RemoteSchema => (Target::Child, false),
-        other => (other, false),
-    }))
+    Ok(schema_target(unsafe { pg_sys::get_rel_namespace(relation) }))
 }
 
-fn live(info: &stretched::Info) -> Result<bool> {
-    let manifest = tables::manifest(&info.table_id, Latest::take().get())?;
-    // Without a manifest nobody knows: be careful.
-    Ok(manifest.is_none_or(|manifest| manifest.segments > 0))
-}
-
-/// Our schemas by OID.
+/// Our schema by its OID.
 pub fn schema_target(schema: pg_sys::Oid) -> Option<Target> {
-    if schema == pg_sys::InvalidOid {
-        return None;
-    }
-    let is = |name: &CStr| {
-        // SAFETY: syscache look-up that tolerates missing schemas.
-        unsafe { pg_sys::get_namespace_oid(name.as_ptr(), true) == schema }
-    };
-    if is(c"stretch") {
-        Some(Target::StretchSchema)
-    } else if is(c"stretch_remote") {
-        Some(Target::RemoteSchema)
-    } else {
-        None
-    }
+    // SAFETY: syscache look-up that tolerates missing schemas.
+    let ours = unsafe { pg_sys::get_namespace_oid(c"stretch".as_ptr(), true) };
+    (schema != pg_sys::InvalidOid && schema == ours).then_some(Target::StretchSchema)
 }
 
-/// Our schemas by name.
+/// Our schema by its name.
 pub fn schema_named(name: *const c_char) -> Option<Target> {
-    match names::text(name).as_str() {
-        "stretch" => Some(Target::StretchSchema),
-        "stretch_remote" => Some(Target::RemoteSchema),
-        _ => None,
-    }
+    (names::text(name) == "stretch").then_some(Target::StretchSchema)
 }
 
 /// The relation that a statement names, or none; takes no lock, the statement itself does. An index stands for its

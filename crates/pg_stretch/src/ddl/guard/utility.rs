@@ -1,14 +1,13 @@
 //! The hooks: ProcessUtility for statements by their parse tree, object access for drops by any route.
 
 use super::targets::{Aim, Facts, What, installed, relation_named};
-use super::{classify, constraints, copy, databases, drops, dump, publish, restoring};
-use crate::catalog::triggers;
-use crate::ddl::enable::{self, child};
+use super::{below, classify, copy, databases, drops, dump, foreign_keys, publish, restoring};
+use crate::ddl::enable;
 use crate::endpoint::redact;
 use crate::pg::error::{OrRaise, Result};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::ours::is_ours;
-use crate::pg::{hook, raw, user};
+use crate::pg::{hook, raw};
 use pgrx::pg_sys;
 use std::ffi::c_char;
 use stretch_core::command::Command;
@@ -52,11 +51,6 @@ fn is_watched(tag: pg_sys::NodeTag) -> bool {
             | T_CreateSeqStmt
             | T_CopyStmt
             | T_AlterExtensionContentsStmt
-            | T_AlterForeignServerStmt
-            | T_AlterFdwStmt
-            | T_CreateForeignServerStmt
-            | T_ImportForeignSchemaStmt
-            | T_CreateUserMappingStmt
             | T_CreatePublicationStmt
             | T_AlterPublicationStmt
             | T_CreateSubscriptionStmt
@@ -133,45 +127,33 @@ unsafe fn before(
 ) -> (*mut pg_sys::PlannedStmt, redact::Shown, *mut Rest) {
     // SAFETY: the caller passes a utility statement and its text; the copy is one of the same statement.
     unsafe {
-        let mut rest = Rest::before((*statement).utilityStmt).or_raise();
+        let rest = Rest::before((*statement).utilityStmt).or_raise();
         redact::mask_activity();
         let shown = redact::Shown::of((*(*statement).utilityStmt).type_, query);
         let statement = match change(copy).or_raise() {
-            Some(Change::Constraints) => &raw mut *copy,
-            Some(Change::Rows) => {
-                rest.unrestricted = copy::unrestricted();
-                &raw mut *copy
-            }
-            None => statement,
+            true => &raw mut *copy,
+            false => statement,
         };
         (statement, shown, rest.into_raw())
     }
 }
 
-/// How a statement was changed.
-enum Change {
-    /// Constraints of ours were added.
-    Constraints,
-    /// It says which rows it takes.
-    Rows,
-}
-
-/// Changes the copy of a statement that must run as another one; `None` when it runs as it is.
-unsafe fn change(copy: &mut pg_sys::PlannedStmt) -> Result<Option<Change>> {
+/// Changes the copy of a statement that must run as another one; false when it runs as it is.
+unsafe fn change(copy: &mut pg_sys::PlannedStmt) -> Result<bool> {
     use pg_sys::NodeTag::*;
     // SAFETY: a utility statement, looked at by its tag before the cast.
     unsafe {
         let node = copy.utilityStmt;
         let known = || pg_sys::IsTransactionState() && !is_ours() && installed();
-        let (other, change) = match (*node).type_ {
-            T_ConstraintsSetStmt if known() => (constraints::extend(node.cast()), Change::Constraints),
-            T_CopyStmt | T_DeclareCursorStmt if copy::concerns(node) && known() => (copy::instead(node)?, Change::Rows),
-            _ => return Ok(None),
+        let other = match (*node).type_ {
+            T_CopyStmt | T_DeclareCursorStmt if copy::concerns(node) && known() => copy::instead(node)?,
+            T_AlterTableStmt if restoring::is_restore() && known() => foreign_keys::instead(node.cast())?,
+            _ => None,
         };
-        Ok(other.map(|other| {
+        if let Some(other) = other {
             copy.utilityStmt = other;
-            change
-        }))
+        }
+        Ok(other.is_some())
     }
 }
 
@@ -180,8 +162,6 @@ struct Rest {
     tag: pg_sys::NodeTag,
     session: Option<Session>,
     away: Option<databases::Away>,
-    /// While the statement runs.
-    unrestricted: Option<LocalSettings>,
 }
 
 impl Rest {
@@ -198,21 +178,19 @@ impl Rest {
                 tag,
                 session: is_watched.then(|| Session::before(node)).transpose()?,
                 away: databases::send_away(node)?,
-                unrestricted: None,
             })
         }
     }
 
     /// For a hook that must own nothing while it calls on; NULL when nothing is left to do.
     fn into_raw(self) -> *mut Self {
-        match (&self.session, &self.away, &self.unrestricted) {
-            (None, None, None) => std::ptr::null_mut(),
+        match (&self.session, &self.away) {
+            (None, None) => std::ptr::null_mut(),
             _ => Box::into_raw(Box::new(self)),
         }
     }
 
-    fn after(mut self) -> Result<()> {
-        drop(self.unrestricted.take());
+    fn after(self) -> Result<()> {
         // SAFETY: plain getter; without a transaction nothing can be looked up.
         if !unsafe { pg_sys::IsTransactionState() } {
             return Ok(());
@@ -230,8 +208,6 @@ struct Session {
     watch: drops::Watch,
     /// Relations that were not stretched when the statement began, but may be by the time it got its locks.
     unlocked: Vec<Aim>,
-    /// Tables on which the statement enables triggers.
-    enabled: Vec<pg_sys::Oid>,
     /// The statement may take from the owner of the database the right to read all rows of a stretched table.
     owners: bool,
 }
@@ -245,8 +221,7 @@ impl Session {
         let tag = unsafe { (*node).type_ };
         if matches!(tag, T_DropStmt | T_DropOwnedStmt) {
             // Afterwards there may be no catalog to ask.
-            facts.bound()?;
-            facts.any_live()?;
+            facts.context()?;
         }
         // SAFETY: the caller passes a utility statement, which is what all of them ask for.
         let aims = unsafe {
@@ -254,12 +229,11 @@ impl Session {
             if let Some(relation) = filled(node) {
                 restoring::before_insert(relation)?;
             }
-            classify::aims(node, &facts)?
+            below::and_below(classify::aims(node, &facts)?)
         };
         for aim in &aims {
             aim.check(&facts)?;
         }
-        let enabled = aims.iter().filter_map(with_enabled_triggers).collect();
         // SAFETY: the caller passes a utility statement.
         let owners = tag == T_ReassignOwnedStmt || unsafe { gives_the_database(node) } || changes_readers(&aims);
         let mut unlocked = aims;
@@ -268,7 +242,6 @@ impl Session {
             facts,
             watch,
             unlocked,
-            enabled,
             owners,
         })
     }
@@ -286,9 +259,6 @@ impl Session {
             for aim in publish::subscribed()? {
                 aim.check(&self.facts)?;
             }
-        }
-        for table in &self.enabled {
-            always(*table)?;
         }
         if self.owners {
             enable::close_contents()?;
@@ -325,34 +295,6 @@ unsafe fn gives_the_database(node: *mut pg_sys::Node) -> bool {
 fn changes_readers(aims: &[Aim]) -> bool {
     aims.iter()
         .any(|aim| matches!(aim.command, Command::ForceRowSecurity | Command::ChangeOwner))
-}
-
-/// The table on which an aim enables triggers, also while a dump is being restored and the catalog does not name the
-/// table yet.
-fn with_enabled_triggers(aim: &Aim) -> Option<pg_sys::Oid> {
-    match (&aim.what, aim.command) {
-        (What::Relation(relation), Command::EnableTrigger(_)) => Some(*relation),
-        _ => None,
-    }
-}
-
-/// `ENABLE TRIGGER ALL` made ours fire on origin only; they must fire always (F28).
-fn always(table: pg_sys::Oid) -> Result<()> {
-    let _path = LocalSettings::path();
-    let ours: Vec<String> = triggers::of_table(table)?
-        .into_iter()
-        .filter(|stored| stored.trigger.ours && !stored.trigger.always)
-        .map(|stored| format!("ENABLE ALWAYS TRIGGER {}", crate::pg::names::quote_ident(&stored.name)))
-        .collect();
-    if ours.is_empty() {
-        return Ok(());
-    }
-    let _us = user::ActAs::extension_owner();
-    child::utility(&format!(
-        "ALTER TABLE {} {}",
-        crate::pg::names::relation(table),
-        ours.join(", ")
-    ))
 }
 
 unsafe extern "C-unwind" fn object_access(

@@ -2,6 +2,7 @@
 
 use super::recorded::Recorded;
 use super::remote::Listing;
+use crate::catalog::method;
 use crate::catalog::rows::{StretchedTable, UniqueKey};
 use crate::endpoint::identity;
 use crate::pg::error::Result;
@@ -176,36 +177,10 @@ fn flaw_of_keys(table: &StretchedTable) -> Result<Option<String>> {
 
 /// Why a restored table is not what the catalog describes, if so.
 fn flaw(table: &StretchedTable) -> Result<Option<String>> {
-    if table.is_one_table() {
-        let method = spi::get::<bool>(
-            "SELECT a.amname = 'stretch' FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE c.oid = $1",
-            &[table.relation.into()],
-        )?;
-        return match method {
-            Some(true) => flaw_of_keys(table),
-            _ => Ok(Some("its access method is not stretch".into())),
-        };
+    match method::is_stretch(table.relation) {
+        Some(true) => flaw_of_keys(table),
+        _ => Ok(Some("its access method is not stretch".into())),
     }
-    let there = spi::get::<bool>(
-        "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = $1 AND inhparent = $2)",
-        &[table.child.into(), table.relation.into()],
-    )?;
-    if there != Some(true) {
-        return Ok(Some("its foreign child is missing".into()));
-    }
-    if let Some(flaw) = flaw_of_keys(table)? {
-        return Ok(Some(flaw));
-    }
-    let triggers = spi::get::<i64>(
-        "SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n
-            ON n.oid = p.pronamespace
-         WHERE t.tgrelid = $1 AND n.nspname = 'stretch' AND p.proname = 'unique_probe' AND t.tgenabled = 'A'",
-        &[table.relation.into()],
-    )?;
-    if !table.unique_keys.is_empty() && triggers.unwrap_or(0) < 2 {
-        return Ok(Some("the triggers that keep its cold keys unique are missing".into()));
-    }
-    Ok(None)
 }
 
 /// Leaves the rows where the caller fetches them; earlier ones have been fetched or given up.

@@ -17,12 +17,6 @@ pub fn check(table: &StretchedTable) -> Result<()> {
     if unsafe { pg_sys::old_snapshot_threshold } >= 0 {
         return waits(table, "old_snapshot_threshold is set");
     }
-    if !table.is_one_table() && !crate::catalog::keys::guarded(table.relation) {
-        return waits(
-            table,
-            "its unique keys are not guarded by the enabled triggers of pg_stretch",
-        );
-    }
     Ok(())
 }
 

@@ -2,7 +2,6 @@
 //! each must satisfy.
 
 use super::cold::{ColdRows, emptied};
-use super::executor::system_columns_refused;
 use super::note::PlanNote;
 use super::{conditions, filter};
 use crate::catalog::stretched;
@@ -10,9 +9,10 @@ use crate::cold::counters::Counters;
 use crate::cold::mode::query_mode;
 use crate::cold::segments;
 use crate::pg::error::{Error, Result};
-use crate::pg::{list, raw};
+use crate::pg::{list, names, raw};
 use pgrx::pg_sys;
 use std::sync::atomic::AtomicU64;
+use stretch_core::errors;
 use stretch_core::purpose::Purpose;
 
 /// The cold side of one node, opened at its first need.
@@ -149,4 +149,16 @@ impl ColdSide {
             rows.end();
         }
     }
+}
+
+/// The error for a system column of a cold row: a segment does not keep who made and changed it.
+fn system_columns_refused(relation: pg_sys::Oid) -> Error {
+    Error::new(
+        &errors::UNSUPPORTED,
+        format!(
+            "cold rows of table {} have no system columns but tableoid and ctid",
+            names::relation(relation)
+        ),
+    )
+    .hint("Leave these columns out, or read hot rows alone: WHERE ctid < '(2147483648,0)'.")
 }

@@ -2,7 +2,7 @@
 //! side, which decides nothing (F12).
 
 use super::note::PlanNote;
-use super::{combiner, plan, quals};
+use super::{combiner, quals, used};
 use crate::pg::list;
 use pgrx::prelude::*;
 
@@ -36,19 +36,17 @@ unsafe extern "C-unwind" fn make(
     // SAFETY: planner structures are valid during the callback; lists are built in the planner's memory context.
     unsafe {
         let relid = (*rel).relid;
-        let (pruning, secured) = plan::safe_to_prune(rel, clauses);
+        let (pruning, secured) = used::safe_to_prune(rel, clauses);
         let conditions = pg_sys::extract_actual_clauses(clauses, false);
-        let mut used = std::ptr::null_mut();
-        pg_sys::pull_varattnos((*(*rel).reltarget).exprs.cast(), relid, &mut used);
-        pg_sys::pull_varattnos(conditions.cast(), relid, &mut used);
+        let mut attributes = std::ptr::null_mut();
+        pg_sys::pull_varattnos((*(*rel).reltarget).exprs.cast(), relid, &mut attributes);
+        pg_sys::pull_varattnos(conditions.cast(), relid, &mut attributes);
         let (quals, values) = quals::collect(pruning, relid);
         let note = PlanNote {
-            columns: plan::columns_of(used),
+            columns: used::columns_of(attributes),
             quals,
-            shows_system: plan::shows_versions(used),
-            named_directly: false,
+            shows_system: used::shows_versions(attributes),
             secured,
-            at_cursor: None,
         };
         let scan = pg_sys::palloc0(size_of::<pg_sys::CustomScan>()).cast::<pg_sys::CustomScan>();
         (*scan).scan.plan.type_ = pg_sys::NodeTag::T_CustomScan;

@@ -1,6 +1,5 @@
 //! What a scan did, for EXPLAIN ANALYZE: numbers only, no value of a row.
 
-use super::executor;
 use crate::cold::counters::Counters;
 use pgrx::prelude::*;
 use std::ffi::CStr;
@@ -17,20 +16,6 @@ fn rows(counters: &Counters) -> [(&'static CStr, Option<&'static CStr>, u64); 8]
         (c"Requests", None, counters.requests),
         (c"Tombstones", None, counters.tombstones),
     ]
-}
-
-/// `ExplainForeignScan`: shown under ANALYZE, for then the scan ran.
-#[pg_guard]
-pub unsafe extern "C-unwind" fn explain(node: *mut pg_sys::ForeignScanState, es: *mut pg_sys::ExplainState) {
-    // SAFETY: EXPLAIN hands over valid states; the strings are static.
-    unsafe {
-        if !(*es).analyze {
-            return;
-        }
-        if let Some(counters) = executor::counters(node) {
-            show(&counters, es);
-        }
-    }
 }
 
 /// Shows the counters of a scan.

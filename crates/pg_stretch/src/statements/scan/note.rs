@@ -35,12 +35,8 @@ pub struct PlanNote {
     pub quals: Vec<Qual>,
     /// Cold rows would have to show system columns.
     pub shows_system: bool,
-    /// The query names the foreign table itself.
-    pub named_directly: bool,
     /// Conditions of a policy or a security barrier come before others.
     pub secured: bool,
-    /// Where WHERE CURRENT OF is among the plan's expressions.
-    pub at_cursor: Option<i32>,
 }
 
 /// Kinds by their numbers in a note.
@@ -54,29 +50,28 @@ const KINDS: [Kind; 6] = [
 ];
 /// Integers of one condition.
 const WIDTH: usize = 5;
-/// Stands for "no position" and, as a column, for the whole row.
-const NONE: i32 = -1;
+/// Stands among columns for the whole row.
+const WHOLE: i32 = -1;
 
 impl PlanNote {
     /// The note as lists of integers.
     fn numbers(&self) -> [Vec<i32>; 3] {
         let columns = match &self.columns {
-            Columns::WholeRow => vec![NONE],
+            Columns::WholeRow => vec![WHOLE],
             Columns::Some(columns) => columns.iter().map(|column| i32::from(*column)).collect(),
         };
         let quals = self.quals.iter().flat_map(flatten).collect();
-        let flags = [self.shows_system, self.named_directly, self.secured].map(i32::from);
-        let cursor = self.at_cursor.unwrap_or(NONE);
-        [columns, quals, [&flags[..], &[cursor]].concat()]
+        let flags = [self.shows_system, self.secured].map(i32::from);
+        [columns, quals, flags.to_vec()]
     }
 
     /// Reads the lists back; `None` when they are no note.
     fn from_numbers([columns, quals, flags]: &[Vec<i32>; 3]) -> Option<Self> {
         let columns = match columns.as_slice() {
-            [NONE] => Columns::WholeRow,
+            [WHOLE] => Columns::WholeRow,
             some => Columns::Some(some.iter().map(|n| i16::try_from(*n).ok()).collect::<Option<_>>()?),
         };
-        let &[shows_system, named_directly, secured, cursor] = flags.as_slice() else {
+        let &[shows_system, secured] = flags.as_slice() else {
             return None;
         };
         if quals.len() % WIDTH != 0 {
@@ -86,9 +81,7 @@ impl PlanNote {
             columns,
             quals: quals.chunks_exact(WIDTH).map(unflatten).collect::<Option<_>>()?,
             shows_system: shows_system == 1,
-            named_directly: named_directly == 1,
             secured: secured == 1,
-            at_cursor: (cursor != NONE).then_some(cursor),
         })
     }
 

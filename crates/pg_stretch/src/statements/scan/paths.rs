@@ -64,7 +64,7 @@ unsafe fn combine(
 ) -> Result<()> {
     // SAFETY: planner structures are valid during the callback; the planner holds a lock on the table.
     unsafe {
-        let Some(info) = stretched::one_table((*entry).relid)? else {
+        let Some(info) = stretched::lookup((*entry).relid)? else {
             return Ok(());
         };
         if pg_sys::is_dummy_rel(rel) {

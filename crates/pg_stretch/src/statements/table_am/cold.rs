@@ -8,8 +8,7 @@ use crate::cold::tombstone::{conflicts, known, write};
 use crate::pg::context::OwnContext;
 use crate::pg::error::{Error, OrRaise, Result};
 use crate::pg::gucs::{COLD_WRITES, ColdWrites};
-use crate::pg::hook;
-use crate::statements::modify;
+use crate::pg::{hook, names};
 use pgrx::pg_sys;
 use pgrx::pg_sys::TM_Result;
 use stretch_core::errors;
@@ -130,10 +129,10 @@ impl Change {
         let row = unsafe { row(self.relation, self.tid)? };
         let table = row.side().table.relation;
         if row.side().mode == QueryMode::LocalOnly {
-            return Err(modify::refused_locally(table));
+            return Err(refused_locally(table));
         }
         if COLD_WRITES.get() == ColdWrites::Refuse {
-            return Err(modify::refused(self.what, table));
+            return Err(refused(self.what, table));
         }
         Ok(row)
     }
@@ -143,7 +142,7 @@ impl Change {
         let id = row.segment()?.segment_id;
         known::guard(&id, self.command)?;
         write::single(&id, row.number(), home, self.command)?;
-        conflicts::kills(row.side().table.child, &id);
+        conflicts::kills(row.side().table.relation, &id);
         Ok(())
     }
 
@@ -183,4 +182,25 @@ impl Change {
             Ok(told)
         }
     }
+}
+
+/// Under LOCAL_ONLY a statement could overlook rows that it should meet (F36).
+fn refused_locally(relation: pg_sys::Oid) -> Error {
+    Error::new(
+        &errors::COLD_ROWS_REFUSED,
+        format!(
+            "UPDATE and DELETE of table {} are refused in query mode LOCAL_ONLY",
+            names::relation(relation)
+        ),
+    )
+    .hint("Run stretch.set_query_mode('LOCAL_AND_REMOTE').")
+}
+
+/// SQL Server's behaviour, asked for by `stretch.cold_writes`.
+fn refused(what: &str, relation: pg_sys::Oid) -> Error {
+    Error::new(
+        &errors::COLD_ROWS_REFUSED,
+        format!("{what} reaches a cold row of table {}", names::relation(relation)),
+    )
+    .hint("Leave cold rows out by a condition that contradicts the filter, or SET stretch.cold_writes = allow.")
 }

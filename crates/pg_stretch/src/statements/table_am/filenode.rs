@@ -38,7 +38,7 @@ pub unsafe extern "C-unwind" fn relation_nontransactional_truncate(relation: pg_
 
 /// The rows of a relation go, and nobody else looks at it until the transaction ends.
 fn emptied(relation: pg_sys::Oid) -> Result<()> {
-    let Some(info) = stretched::one_table(relation)? else {
+    let Some(info) = stretched::lookup(relation)? else {
         return Ok(());
     };
     // pg_restore with several jobs empties each table before it fills it, and may have brought the catalog before.

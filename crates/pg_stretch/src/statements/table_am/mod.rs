@@ -24,6 +24,7 @@ mod hot_count;
 mod index_fetch;
 mod insert;
 mod lock;
+mod new_index;
 mod size;
 mod update;
 mod upkeep;

@@ -31,7 +31,7 @@ pub unsafe extern "C-unwind" fn relation_size(relation: pg_sys::Relation, fork: 
 }
 
 fn has_cold_rows(relation: pg_sys::Oid) -> Result<bool> {
-    let Some(info) = stretched::one_table(relation)? else {
+    let Some(info) = stretched::lookup(relation)? else {
         return Ok(false);
     };
     Ok(tables::manifest(&info.table_id, LATEST)?.is_some_and(|manifest| manifest.row_total > 0))

@@ -1,6 +1,8 @@
 //! What builds or copies the file of a table: indexes hold hot rows alone, and cold ones are not in the file.
 
 use super::heap::{self, as_heap, of_heap};
+use super::new_index;
+use crate::pg::error::OrRaise;
 use pgrx::prelude::*;
 
 /// `index_build_range_scan`.
@@ -22,6 +24,7 @@ pub unsafe extern "C-unwind" fn index_build_range_scan(
     let build = of_heap(heap::routine().index_build_range_scan);
     // SAFETY: what the server handed over, for a table of ours.
     unsafe {
+        new_index::check(table, index).or_raise();
         as_heap(table, || {
             build(
                 table,

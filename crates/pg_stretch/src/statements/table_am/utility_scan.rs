@@ -46,7 +46,7 @@ pub unsafe extern "C-unwind" fn scan_begin(
                 let has_cold_side = if of_all {
                     is_whole(relation)
                 } else {
-                    stretched::one_table((*relation).rd_id).map(|table| table.is_some())
+                    stretched::lookup((*relation).rd_id).map(|table| table.is_some())
                 };
                 has_cold_side.or_raise()
             });
@@ -60,7 +60,7 @@ pub unsafe extern "C-unwind" fn scan_begin(
 unsafe fn is_whole(relation: pg_sys::Relation) -> Result<bool> {
     // SAFETY: an open relation.
     let (id, schema) = unsafe { ((*relation).rd_id, (*(*relation).rd_rel).relnamespace) };
-    let Some(info) = stretched::one_table(id)? else {
+    let Some(info) = stretched::lookup(id)? else {
         segments::unnamed(id)?;
         return Ok(false);
     };

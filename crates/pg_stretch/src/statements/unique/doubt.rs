@@ -2,9 +2,8 @@
 //! before.
 
 use super::known::{Cold, Keyed, Table};
-use super::narrow;
+use super::narrow::{self, Range};
 use super::order::Order;
-use super::range::Range;
 use crate::catalog::keys::Key;
 use crate::pg::error::Result;
 use crate::pg::missing::datumIsEqual;

@@ -68,7 +68,7 @@ thread_local! {
 pub unsafe fn table(relation: pg_sys::Relation) -> Result<Option<Rc<Table>>> {
     // SAFETY: the caller's promise.
     let oid = unsafe { (*relation).rd_id };
-    let Some(info) = stretched::one_table(oid)? else {
+    let Some(info) = stretched::lookup(oid)? else {
         return Ok(None);
     };
     // A message about the table, also one about its indexes, makes the look-up give another answer.

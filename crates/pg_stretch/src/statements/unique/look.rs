@@ -3,10 +3,10 @@
 
 use super::doubt::Values;
 use super::known::{self, Keyed, Table};
-use super::probe::unfit_for_on_conflict;
 use super::room;
 use super::search::{Search, Session, Then};
 use super::skip::is_visible;
+use super::unfit::unfit_for_on_conflict;
 use super::wanted::Wanted;
 use super::{doubt, narrow};
 use crate::catalog::keys::Key;

@@ -1,6 +1,5 @@
 //! What is known of a key without a query: the statistics and key filters of the cold side as it is now.
 
-use super::range::Range;
 use crate::catalog::keys::{Key, Part};
 use crate::catalog::snapshot::Latest;
 use crate::catalog::stretched;
@@ -19,6 +18,13 @@ use stretch_core::ids::SegmentId;
 use stretch_segment::CompareOp;
 use stretch_segment::key_filter::KeyId;
 
+/// Values of one column of a key among new rows.
+pub struct Range {
+    /// Least and greatest value; `None` when all are null.
+    pub bounds: Option<(pg_sys::Datum, pg_sys::Datum)>,
+    pub has_null: bool,
+}
+
 /// The segments of a table under a snapshot taken when this was made.
 pub struct ColdSide<'a> {
     pub info: &'a Arc<stretched::Info>,
@@ -34,14 +40,8 @@ impl<'a> ColdSide<'a> {
         Ok((!segments.is_empty()).then_some(Self { info, segments, latest }))
     }
 
-    /// Whether the statistics of all segments together leave room for a key with its columns in these ranges.
-    pub fn may_hold(&self, key: &Key, ranges: &[Range]) -> Result<bool> {
-        let overview = segments::overview(&self.info.table_id, &self.segments, self.latest.get())?;
-        Ok(may_hold(self.info, &overview, key, ranges))
-    }
-
     /// What the hashes of keys leave.
-    pub fn by_hashes(&self, key: &KeyId, hashes: &mut [u64]) -> Result<Look> {
+    fn by_hashes(&self, key: &KeyId, hashes: &mut [u64]) -> Result<Look> {
         let search = key_filter::search(&self.info.table_id, &self.segments, key, self.latest.get())?;
         let left = search.find(hashes);
         if left.is_empty() {

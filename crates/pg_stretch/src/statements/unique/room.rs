@@ -55,7 +55,7 @@ unsafe fn is_wanted_by(node: &pg_sys::ModifyTableState) -> Result<bool> {
         }
         for at in 0..node.mt_nrels as usize {
             let table = (*node.resultRelInfo.add(at)).ri_RelationDesc;
-            if stretched::one_table((*table).rd_id)?.is_some()
+            if stretched::lookup((*table).rd_id)?.is_some()
                 && (on_conflict || keys::of(table)?.iter().any(|key| key.deferrable))
             {
                 if on_conflict {

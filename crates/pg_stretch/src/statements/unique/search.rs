@@ -51,9 +51,6 @@ impl Session {
     /// `relation` is the table, open as long as the session lives.
     pub unsafe fn begin(info: &Arc<stretched::Info>, relation: pg_sys::Relation) -> Self {
         let owner = user::relation_owner(info.relation);
-        // SAFETY: waits for nobody but who drops the cold side, and such a command waits for the lock on the table
-        // first.
-        unsafe { pg_sys::LockRelationOid(info.child, pg_sys::AccessShareLock as i32) };
         Self {
             info: info.clone(),
             relation,
@@ -61,11 +58,6 @@ impl Session {
             _owner: user::ActAs::owner_past_policies(owner),
             _path: LocalSettings::path(),
         }
-    }
-
-    /// The table.
-    pub fn info(&self) -> &stretched::Info {
-        &self.info
     }
 }
 
@@ -161,7 +153,7 @@ impl<'a> Search<'a> {
                 Context::new(c"reading of a row group"),
             )
         };
-        let Some(table) = segments::registered(self.session.info.child, snapshot)? else {
+        let Some(table) = segments::registered(self.session.info.relation, snapshot)? else {
             return Ok(None);
         };
         // SAFETY: the session's table is open, and the snapshot is the caller's.

@@ -1,8 +1,7 @@
 //! INSERT … ON CONFLICT DO NOTHING leaves out rows whose key is cold: they are taken out of what the statement is about
 //! to insert.
 //!
-//! The heap's indexes judge hot rows afterwards. What a BEFORE trigger gives another key is met by the AFTER trigger
-//! instead, and is an error there.
+//! The heap's indexes judge hot rows afterwards.
 
 use super::narrow::{self, ColdSide, Look};
 use super::room;
@@ -118,7 +117,7 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
         return Ok(());
     };
     // SAFETY: the node's plan is the one that it was made of; the table is open.
-    let keys = unsafe { skipped(&*node.ps.plan.cast(), table, info.is_one_table())? };
+    let keys = unsafe { skipped(&*node.ps.plan.cast(), table)? };
     if keys.is_empty() {
         return Ok(());
     }
@@ -145,31 +144,19 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
     Ok(())
 }
 
-/// The keys whose conflicts the statement skips; an error where a trigger may change them after they were looked for.
-/// None of those by which the access method brings cold rows home, where core meets them.
-unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation, one_table: bool) -> Result<Vec<Key>> {
+/// The keys whose conflicts the statement skips. Not those for which the access method brings cold rows home, where core
+/// meets them: keys that a BEFORE trigger may still change, deferrable ones, and those that are formed.
+unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation) -> Result<Vec<Key>> {
     // SAFETY: an open table, and the plan of a statement on it.
-    let (mut keys, arbiters) = unsafe { (keys::of(table)?, list::oids(plan.arbiterIndexes)) };
-    keys.retain(|key| (arbiters.is_empty() || arbiters.contains(&key.index)) && key.definition.is_none());
-    // SAFETY: as above.
-    let (has_triggers, relation) = unsafe { (has_before_triggers(table), (*table).rd_id) };
-    if one_table {
-        keys.retain(|key| !has_triggers && !key.deferrable);
-        return Ok(keys);
-    }
-    if keys.is_empty() || !has_triggers {
-        return Ok(keys);
-    }
-    Err(Error::new(
-        &errors::UNSUPPORTED,
-        format!(
-            "INSERT ... ON CONFLICT DO NOTHING is not supported on stretched table {} with a BEFORE INSERT \
-            row trigger",
-            names::relation(relation)
-        ),
-    )
-    .detail("The trigger may change the key after cold rows were asked for it.")
-    .hint("Use INSERT ... SELECT ... WHERE NOT EXISTS (SELECT FROM the table WHERE the key is the same)."))
+    let (mut keys, arbiters, has_triggers) = unsafe {
+        let arbiters = list::oids(plan.arbiterIndexes);
+        (keys::of(table)?, arbiters, has_before_triggers(table))
+    };
+    keys.retain(|key| {
+        let is_arbiter = arbiters.is_empty() || arbiters.contains(&key.index);
+        is_arbiter && key.definition.is_none() && !has_triggers && !key.deferrable
+    });
+    Ok(keys)
 }
 
 /// Forgets the source when the memory goes in which it lies.

@@ -1,0 +1,43 @@
+//! A unique index that is made for a table with cold rows, by a command that no guard sees: the cold rows would never be
+//! looked at for its keys.
+//!
+//! An ATTACH gives the partition the unique indexes of its parent. Whatever makes an index again (REINDEX, VACUUM FULL,
+//! TRUNCATE) does it under the index's own name, and a dump brings its indexes before anything moves.
+
+use crate::catalog::snapshot::Latest;
+use crate::catalog::{stretched, tables};
+use crate::pg::error::{Error, Result};
+use crate::pg::names;
+use pgrx::pg_sys;
+use stretch_core::errors;
+
+/// 0A000 for a unique index that this transaction makes for a table which has segments.
+///
+/// # Safety
+/// Table and index are open.
+pub unsafe fn check(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let (relation, is_new) = unsafe {
+        let is_unique = (*(*index).rd_index).indisunique;
+        let is_made_here = (*index).rd_createSubid != pg_sys::InvalidSubTransactionId;
+        ((*table).rd_id, is_unique && is_made_here)
+    };
+    let Some(info) = (if is_new { stretched::lookup(relation)? } else { None }) else {
+        return Ok(());
+    };
+    let latest = Latest::take();
+    let is_bound = tables::binding(latest.get())?.is_some_and(|binding| binding.is_of_here());
+    let has_cold = tables::manifest(&info.table_id, latest.get())?.is_none_or(|manifest| manifest.segments > 0);
+    if !is_bound || !has_cold {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::UNSUPPORTED,
+        format!(
+            "stretched table {} cannot get a unique index",
+            names::relation(relation)
+        ),
+    )
+    .detail("It would be made of the hot rows only.")
+    .hint("Give the table the index before it is stretched."))
+}
