@@ -134,8 +134,16 @@ fn conditions_prune_and_columns_are_read_alone() {
         "b = (SELECT NULL::bigint)",
     ] {
         same(&db, &format!("SELECT id FROM t WHERE {condition} ORDER BY id"));
-        let pruned = counter(&db, &format!("SELECT id FROM t WHERE {condition}"), "Segments Pruned");
-        assert_eq!(pruned, 1, "{condition}");
+        let query = format!("SELECT id FROM t WHERE {condition}");
+        let plan = db.lines(&format!(
+            "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {query}"
+        ));
+        // What contradicts the filter asks nothing of the cold side.
+        assert!(
+            plan.iter().any(|line| line.trim() == "Segments Pruned: 1")
+                || !plan.iter().any(|line| line.contains("Segments")),
+            "{condition}: {plan:#?}"
+        );
     }
     db.fails("SELECT sum(b) FROM t", "ST005");
     db.fails("SELECT sum(b) FROM t WHERE b IS NOT NULL", "ST005");
@@ -202,32 +210,22 @@ fn what_cannot_be_exact_is_refused() {
     db.sql("DELETE FROM t WHERE b = 951");
     assert_eq!(db.int("SELECT id FROM t WHERE b = 950 FOR UPDATE"), 950);
     for statement in [
-        "SELECT id FROM t WHERE b = 5 FOR UPDATE",
-        "SELECT id FROM t WHERE b = 5 FOR KEY SHARE",
-    ] {
-        let error = db.fails(statement, "ST015");
-        assert!(error.message.contains("public.t"), "{statement}: {}", error.message);
-    }
-    for statement in [
         "SELECT count(*) FROM t TABLESAMPLE BERNOULLI (1)",
         "WITH x AS (SELECT * FROM t TABLESAMPLE SYSTEM (1)) SELECT count(*) FROM x",
         "SELECT 1 WHERE EXISTS (SELECT FROM t TABLESAMPLE SYSTEM (1))",
-        "MERGE INTO t USING (VALUES (950)) v(x) ON t.id = v.x WHEN MATCHED THEN DELETE",
+        "SELECT count(*) FROM ONLY t TABLESAMPLE BERNOULLI (100)",
         "SELECT xmin FROM t WHERE b = 5",
-        "SELECT ctid FROM t WHERE b = 5",
     ] {
         let error = db.fails(statement, "0A000");
         assert!(error.message.contains("public.t"), "{statement}: {}", error.message);
     }
-    assert_eq!(db.int("SELECT count(*) FROM ONLY t TABLESAMPLE BERNOULLI (100)"), 99);
     assert_eq!(db.int("SELECT count(*) FROM t WHERE xmin IS NOT NULL AND id > 900"), 99);
-    db.sql("DELETE FROM t WHERE ctid = (SELECT ctid FROM ONLY t WHERE ctid < '(2147483648,0)' AND id = 952)");
-    assert_eq!(db.int("SELECT count(*) FROM t"), 998);
-    assert_eq!(db.int("SELECT count(DISTINCT tableoid) FROM t"), 2);
-    let child = db.text("SELECT child FROM stretch.stretched_table");
-    assert!(db.try_sql(&format!("INSERT INTO {child} (id) VALUES (1)")).is_err());
-    // Nobody makes a foreign table of his own (F33).
-    db.fails("CREATE FOREIGN TABLE theft (id int) SERVER stretch", "0A000");
+    db.sql("DELETE FROM t WHERE ctid = (SELECT ctid FROM t WHERE id = 952)");
+    db.sql("DELETE FROM t WHERE ctid = (SELECT ctid FROM t WHERE id = 52)");
+    assert_eq!(db.int("SELECT count(*) FROM t"), 997);
+    assert_eq!(db.int("SELECT count(DISTINCT tableoid) FROM t"), 1);
+    // ONLY means what it means for every table.
+    assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 997);
 }
 
 #[test]
@@ -396,13 +394,12 @@ fn readers_lend_no_rights_and_policies_hold() {
 
     db.sql("ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY");
     db.sql("CREATE POLICY even ON t USING (b % 2 = 0)");
-    let child = db.text("SELECT child FROM stretch.stretched_table");
-    assert_eq!(db.int(&format!("SELECT count(*) FROM {child}")), 90);
-    db.sql(&format!("PREPARE p AS SELECT count(*) FROM {child}"));
+    db.sql("PREPARE p AS SELECT count(*) FROM t");
+    assert_eq!(db.int("EXECUTE p"), 100);
     db.sql("SET ROLE alice");
     assert_eq!(db.int("SELECT count(*) FROM t"), 50);
-    db.fails("EXECUTE p", "0A000");
-    db.fails(&format!("SELECT id FROM {child} UNION ALL SELECT id FROM t"), "0A000");
+    assert_eq!(db.int("EXECUTE p"), 50);
+    assert_eq!(db.int("SELECT count(*) FROM ONLY t"), 50);
     // The key is still unique against cold rows, those too that the policy hides.
     db.fails("INSERT INTO t VALUES (7, NULL, NULL, 2)", "23505");
     let plan = db.lines("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT id FROM t WHERE b = 1000");

@@ -58,7 +58,6 @@ fn commands_that_treat_only_hot_rows_are_refused() {
     }
     // Members of the extension are safe by PostgreSQL's own rules.
     for sql in [
-        "DROP SERVER stretch CASCADE",
         "DROP ACCESS METHOD stretch CASCADE",
         "DROP TABLE stretch.segment CASCADE",
     ] {
@@ -96,9 +95,11 @@ fn commands_that_read_all_rows_see_cold_ones() {
     let (_cluster, _endpoint, db) = cold_orders("guard-sees");
     db.fails("ALTER TABLE orders ADD CHECK (id > 1)", "23514");
     db.fails("ALTER TABLE orders ADD FOREIGN KEY (id) REFERENCES other", "23503");
-    db.sql("UPDATE orders SET note = NULL WHERE id = 7; SELECT stretch.drain('orders')");
+    db.sql("UPDATE orders SET note = NULL WHERE id = 7");
+    drain(&db, "orders");
     db.fails("ALTER TABLE orders ALTER note SET NOT NULL", "23502");
-    db.sql("UPDATE orders SET note = '' WHERE id = 7; SELECT stretch.drain('orders')");
+    db.sql("UPDATE orders SET note = '' WHERE id = 7");
+    drain(&db, "orders");
     db.sql(
         "ALTER TABLE orders ALTER note SET NOT NULL, ADD CHECK (id > 0);
          ALTER TABLE orders ADD CONSTRAINT later CHECK (id <> 200) NOT VALID;
@@ -123,9 +124,9 @@ fn what_is_done_to_a_parent_is_done_to_stretched_tables_below() {
          CREATE TABLE middle PARTITION OF parent FOR VALUES FROM (0) TO (1000) PARTITION BY RANGE (id);
          ALTER TABLE middle ATTACH PARTITION orders FOR VALUES FROM (0) TO (200);
          CREATE TABLE classic (id int, note text); CREATE TABLE heir () INHERITS (classic);
-         INSERT INTO heir SELECT g, '' FROM generate_series(1, 10) g; SELECT stretch.enable_table('heir', 'id < 5');
-         SELECT stretch.drain('heir')",
+         INSERT INTO heir SELECT g, '' FROM generate_series(1, 10) g; SELECT stretch.enable_table('heir', 'id < 5')",
     );
+    drain(&db, "heir");
     for sql in [
         "ALTER TABLE parent ADD COLUMN more int",
         "ALTER TABLE parent RENAME note TO remark",

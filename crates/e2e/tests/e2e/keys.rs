@@ -44,10 +44,8 @@ fn cold_keys_stay_unique() {
         "orders_pkey",
     );
     db.sql("RESET session_replication_role");
-    db.fails(
-        "INSERT INTO orders VALUES (5, '2026-01-01', 'new', 5000) ON CONFLICT (id) DO UPDATE SET note = 'x'",
-        "ST015",
-    );
+    db.sql("INSERT INTO orders VALUES (5, '2026-01-01', 'new', 5000) ON CONFLICT (id) DO UPDATE SET note = 'x'");
+    assert_eq!(db.text("SELECT note FROM orders WHERE id = 5"), "x");
     // What is new stays possible, with and without ON CONFLICT, and null is not equal to null in a plain key.
     db.sql("INSERT INTO orders VALUES (5000, '2024-01-08', NULL, 5000), (5001, '2024-01-08', NULL, 5001)");
     db.sql("INSERT INTO orders VALUES (5000, '2026-01-01', 'x', 5002) ON CONFLICT (id) DO UPDATE SET note = 'y'");
@@ -80,7 +78,7 @@ fn on_conflict_do_nothing_skips_cold_keys() {
     );
     db.fails(
         &format!("INSERT INTO orders {other_key} ON CONFLICT (id) DO NOTHING"),
-        "ST015",
+        "23505",
     );
     // Null is equal to null in the key that says so, and in no other.
     let null = "VALUES (7001, date '2024-01-08', NULL, NULL)";

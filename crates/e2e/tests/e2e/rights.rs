@@ -128,10 +128,8 @@ const FUNCTIONS: &[(&str, Level, &[&str])] = &[
     ),
     ("stat_reset()", Database, &["stat_reset()"]),
     ("status_facts()", Database, &["status_facts()"]),
-    ("fdw_handler()", Internal, &["fdw_handler()"]),
     // SQL has no value of its argument's type.
     ("table_am_handler(internal)", Internal, &[]),
-    ("unique_probe()", Internal, &["unique_probe()"]),
 ];
 
 /// A role of the test: whether it is a superuser, whether it has the rights of the database's owner, and of whose
@@ -273,7 +271,7 @@ fn functions_are_described_pinned_and_never_security_definer() {
         "SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'stretch'::regnamespace
          AND (p.prosecdef OR p.provolatile <> 'v' OR p.proparallel <> 'u' OR obj_description(p.oid, 'pg_proc') IS NULL
               OR NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), \
-              p.prorettype IN ('fdw_handler'::regtype, 'table_am_handler'::regtype)))",
+              p.prorettype = 'table_am_handler'::regtype))",
     );
     assert!(bad.is_empty(), "{bad:?}");
     // Nobody but the superuser who made the extension writes its tables, and nobody else reads what is sealed.

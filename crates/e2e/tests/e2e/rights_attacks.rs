@@ -271,59 +271,29 @@ fn no_route_around_or_away_from_the_cold_side() {
     stretched(&dbo, &endpoint);
     admin.sql("CREATE SCHEMA place AUTHORIZATION dbo; CREATE ROLE other LOGIN; GRANT ALL ON SCHEMA public TO dbo");
     let before = digest::table_digest(&dbo, "orders", "n");
-    let child = dbo.text("SELECT child FROM stretch.stretched_table");
-
-    // A foreign table of one's own on our server reads nothing.
-    let by_hand = "CREATE FOREIGN TABLE mine (n int, s text) SERVER stretch";
-    dbo.try_sql(by_hand).expect_err("dbo has no right to the server");
-    admin
-        .try_sql("GRANT USAGE ON FOREIGN SERVER stretch TO dbo")
-        .expect_err("nobody gets it");
-    for client in [&dbo, &admin] {
-        if client.try_sql(by_hand).is_ok() {
-            client.try_rows("SELECT * FROM mine").expect_err("it serves nobody");
-            client
-                .try_sql("ALTER FOREIGN TABLE mine INHERIT orders")
-                .expect_err("no second child");
-            client.sql("DROP FOREIGN TABLE mine");
-        }
-    }
     let routes = [
-        format!("ALTER FOREIGN TABLE {child} NO INHERIT orders"),
-        format!("ALTER TABLE {child} NO INHERIT orders"),
-        format!("DROP FOREIGN TABLE {child}"),
-        format!("DROP FOREIGN TABLE {child} CASCADE"),
-        "TRUNCATE orders".into(),
-        "DROP SCHEMA stretch_remote CASCADE".into(),
-        "DROP SCHEMA stretch CASCADE".into(),
-        "DROP SCHEMA stretch_remote, stretch CASCADE".into(),
-        "DROP SERVER stretch CASCADE".into(),
-        "DROP FOREIGN DATA WRAPPER pg_stretch CASCADE".into(),
-        "DROP FUNCTION stretch.fdw_handler() CASCADE".into(),
-        "DROP EXTENSION pg_stretch".into(),
-        "DROP EXTENSION pg_stretch CASCADE".into(),
-        "DROP TABLE stretch.segment CASCADE".into(),
-        "ALTER EXTENSION pg_stretch DROP SERVER stretch".into(),
-        "ALTER EXTENSION pg_stretch DROP TABLE stretch.segment".into(),
-        "ALTER EXTENSION pg_stretch SET SCHEMA public".into(),
-        format!("ALTER FOREIGN TABLE {child} RENAME TO other"),
-        format!("ALTER FOREIGN TABLE {child} SET SCHEMA public"),
-        format!("ALTER FOREIGN TABLE {child} DROP CONSTRAINT IF EXISTS stretch_filter"),
-        format!("ALTER FOREIGN TABLE {child} ADD COLUMN more int"),
-        format!("ALTER FOREIGN TABLE {child} OWNER TO other"),
-        format!("GRANT SELECT ON {child} TO PUBLIC"),
-        "ALTER TABLE orders ADD CHECK (n > 50)".into(),
-        "ALTER TABLE orders ALTER s SET NOT NULL".into(),
-        "ALTER TABLE orders ALTER n TYPE bigint".into(),
-        "ALTER TABLE orders DROP COLUMN s".into(),
-        "CREATE UNIQUE INDEX ON orders (s)".into(),
-        "CREATE TABLE child () INHERITS (orders)".into(),
-        "CREATE RULE r AS ON SELECT TO orders DO INSTEAD SELECT 1, 'x'::text".into(),
+        "DROP SCHEMA stretch CASCADE",
+        "DROP FUNCTION stretch.table_am_handler(internal) CASCADE",
+        "DROP ACCESS METHOD stretch CASCADE",
+        "ALTER EXTENSION pg_stretch DROP ACCESS METHOD stretch",
+        "ALTER TABLE orders SET ACCESS METHOD heap",
+        "DROP EXTENSION pg_stretch",
+        "DROP EXTENSION pg_stretch CASCADE",
+        "DROP TABLE stretch.segment CASCADE",
+        "ALTER EXTENSION pg_stretch DROP TABLE stretch.segment",
+        "ALTER EXTENSION pg_stretch SET SCHEMA public",
+        "ALTER TABLE orders ALTER n TYPE bigint",
+        "ALTER TABLE orders DROP COLUMN s",
+        "CREATE UNIQUE INDEX ON orders (s)",
+        "CREATE RULE r AS ON SELECT TO orders DO INSTEAD SELECT 1, 'x'::text",
     ];
     let mut open = Vec::new();
     for client in [&dbo, &admin] {
         for route in &routes {
-            for form in [route.clone(), format!("DO $do$ BEGIN EXECUTE $q${route}$q$; END $do$")] {
+            for form in [
+                route.to_string(),
+                format!("DO $do$ BEGIN EXECUTE $q${route}$q$; END $do$"),
+            ] {
                 // Rolled back, so that one open route does not hide the others.
                 client.sql("BEGIN");
                 let said = code(client, &form);
@@ -337,10 +307,6 @@ fn no_route_around_or_away_from_the_cold_side() {
     }
     assert!(open.is_empty(), "these are not refused:\n{}", open.join("\n"));
     assert_eq!(digest::table_digest(&dbo, "orders", "n"), before);
-    dbo.fails(
-        &format!("INSERT INTO {child} VALUES (1, 'x')"),
-        &code(&dbo, &format!("DELETE FROM {child}")),
-    );
     drop(cluster);
 }
 

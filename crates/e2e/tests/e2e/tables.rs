@@ -35,34 +35,16 @@ fn every_refusal_comes_at_once_with_its_way_out() {
     let (_cluster, _endpoint, db) = stretched("tables-refusals");
     db.sql(
         "CREATE TABLE other (id int PRIMARY KEY);
-         CREATE TABLE bad (a int PRIMARY KEY, b int UNIQUE REFERENCES other, EXCLUDE USING btree (b WITH =));
-         CREATE UNIQUE INDEX bad_partial ON bad (b) WHERE a > 1;
-         CREATE UNIQUE INDEX bad_expression ON bad ((b + 1));
-         CREATE TABLE refers (b int REFERENCES bad (b));
-         CREATE TABLE heir () INHERITS (bad);
+         CREATE TABLE bad (a int PRIMARY KEY, b int UNIQUE, EXCLUDE USING btree (b WITH =));
          CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
          CREATE TRIGGER repack_trigger AFTER UPDATE ON bad FOR EACH ROW EXECUTE FUNCTION nothing();
          CREATE TRIGGER copies AFTER UPDATE ON bad FOR EACH ROW EXECUTE FUNCTION nothing();
          ALTER TABLE bad ENABLE ALWAYS TRIGGER copies;
          CREATE RULE redirects AS ON UPDATE TO bad DO ALSO NOTHING;
-         ALTER TABLE bad ADD CONSTRAINT stretch_filter CHECK (a > 0);
          CREATE PUBLICATION shows FOR TABLE bad",
     );
     let error = db.fails("SELECT stretch.enable_table('bad', 'nosuch = 1')", "ST011");
-    let reasons = [
-        "heir",
-        "bad_b_fkey",
-        "refers",
-        "bad_b_excl",
-        "bad_partial",
-        "bad_expression",
-        "pg_repack",
-        "copies",
-        "redirects",
-        "stretch_filter",
-        "shows",
-        "nosuch",
-    ];
+    let reasons = ["bad_b_excl", "pg_repack", "copies", "redirects", "shows", "nosuch"];
     for reason in reasons {
         assert!(error.detail.contains(reason), "{reason} is not in\n{}", error.detail);
     }
@@ -77,7 +59,6 @@ fn every_refusal_comes_at_once_with_its_way_out() {
 
     db.sql(
         "CREATE TABLE parted (a int) PARTITION BY RANGE (a);
-         CREATE TABLE part PARTITION OF parted FOR VALUES FROM (1) TO (2);
          CREATE UNLOGGED TABLE unlogged (a int);
          CREATE TEMP TABLE temporary (a int);
          CREATE VIEW looks AS SELECT 1 AS a;
@@ -86,7 +67,6 @@ fn every_refusal_comes_at_once_with_its_way_out() {
     );
     for table in [
         "parted",
-        "part",
         "unlogged",
         "temporary",
         "looks",
@@ -100,7 +80,7 @@ fn every_refusal_comes_at_once_with_its_way_out() {
     // All that was only checked or refused left nothing behind.
     assert_eq!(db.int("SELECT count(*) FROM stretch.stretched_table"), 0);
     assert_eq!(
-        db.int("SELECT count(*) FROM pg_class WHERE relnamespace = 'stretch_remote'::regnamespace"),
+        db.int("SELECT count(*) FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE amname = 'stretch'"),
         0
     );
 }
@@ -181,11 +161,9 @@ fn settings_change_and_filters_only_get_looser() {
     );
     db.fails("SELECT stretch.set_filter('orders', $$ id < 7 $$)", "ST013");
     db.sql("SELECT stretch.set_filter('orders', $$ day < date '2025-02-01' OR id < 7 $$)");
-    let check = "SELECT pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE conname = 'stretch_filter' AND conrelid = (SELECT child FROM stretch.stretched_table)";
-    assert!(db.text(check).contains("2025-02-01"));
+    assert!(db.text("SELECT filter FROM stretch.tables").contains("2025-02-01"));
     db.sql("SELECT stretch.set_filter('orders', NULL)");
-    assert!(db.lines(check).is_empty());
+    assert_eq!(db.int("SELECT count(*) FROM stretch.tables WHERE filter IS NULL"), 1);
     db.fails("SELECT stretch.set_filter('orders', 'id < 7')", "ST013");
     db.fails("SELECT stretch.set_migration_state('orders', 'inbound')", "0A000");
     db.fails("SELECT stretch.set_migration_state('orders', 'sideways')", "22023");
@@ -222,12 +200,8 @@ fn a_dump_of_a_stretched_table_is_restored_in_every_way() {
     let looks_right = |name: &str| {
         let there = cluster.connect(name);
         assert_eq!(there.int("SELECT count(*) FROM orders"), 1000, "{name}");
-        let always = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'orders'::regclass AND tgenabled = 'A'";
-        assert_eq!(there.int(always), 2, "{name}");
-        assert_eq!(
-            there.text("SELECT child::text FROM stretch.stretched_table"),
-            db.text("SELECT child::text FROM stretch.stretched_table")
-        );
+        let method = "SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE c.oid = 'orders'::regclass";
+        assert_eq!(there.text(method), "stretch", "{name}");
         there.fails("ALTER TABLE orders ADD COLUMN more int", "0A000");
     };
     for (name, passes) in [

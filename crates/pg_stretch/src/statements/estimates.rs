@@ -1,10 +1,8 @@
 //! What the planner is told of a table of our access method before it makes paths: how many rows it has, and that its
 //! indexes do not know all of them.
 
-use super::table_am;
 use crate::catalog::stretched;
 use crate::catalog::tables;
-use crate::cold::segments;
 use crate::pg::error::{OrRaise, Result};
 use crate::pg::{hook, list};
 use pgrx::pg_sys;
@@ -42,9 +40,6 @@ unsafe fn add_cold_rows(relation: pg_sys::Oid, rel: *mut pg_sys::RelOptInfo) -> 
     match stretched::lookup(relation)? {
         // SAFETY: the planner's own structure.
         Some(info) => unsafe { adjust(&info.table_id, rel) },
-        None if stretched::is_known_stranger(relation) => Ok(()),
-        // SAFETY: the planner holds a lock on the relation.
-        None if unsafe { table_am::is_of(relation) } => segments::unnamed(relation),
         None => Ok(()),
     }
 }

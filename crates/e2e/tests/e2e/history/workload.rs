@@ -158,7 +158,7 @@ impl Work<'_> {
 
     fn read(&mut self, key: u32, ops: &mut Vec<Op>) -> Result<(), SqlError> {
         let row = self.one_row(&format!(
-            "SELECT array_to_string(list, ','), tableoid <> 'work'::regclass FROM work WHERE id = {key}"
+            "SELECT array_to_string(list, ','), ctid >= '(2147483648,0)' FROM work WHERE id = {key}"
         ))?;
         let Some([list, cold]) = row.as_deref() else {
             return Ok(());

@@ -157,23 +157,14 @@ fn deferrable_keys_are_checked_when_a_plain_table_does() {
     check(&db);
     let error = db.fails("INSERT INTO t VALUES (15, 1015, 'f', false)", "23505");
     assert!(error.message.contains("\"t_a\""), "{error}");
-    // A dump keeps the triggers; only that SET CONSTRAINTS finds them depends on their arguments, which it keeps, too.
     let dump = cluster.pg_dump("postgres", &["-Fc"]);
     cluster.create_database("copy");
     cluster.pg_restore("copy", &[], &dump);
     let copy = cluster.connect("copy");
-    let fires = "SELECT count(*) FROM pg_trigger WHERE tgname ~ '^stretch_(unique|deferred)_' AND tgenabled = 'A' AND
-        (tgdeferrable, tginitdeferred) = (tgname ~ 'deferred', tgname ~ 'deferred_1')";
-    assert_eq!((copy.int(fires), db.int(fires)), (6, 6));
     testkit::setup::reauthorize(&copy);
     copy.sql("INSERT INTO t SELECT g, g, 'new' || g, true FROM generate_series(3001, 3010) g");
     assert!(drain(&copy, "t") >= 10, "its keys are guarded, so it migrates");
     copy.sql("BEGIN; SET CONSTRAINTS t_b DEFERRED; INSERT INTO t VALUES (3999, 3001, 'x', false)");
     copy.fails("COMMIT", "23505");
-    // Disabling leaves nothing of ours behind.
-    db.sql("SELECT stretch.set_migration_state('t', 'paused')");
-    assert!(db.int("SELECT stretch.purge_staged('t')") >= 0);
-    db.sql("SELECT stretch.disable_table('t', leave_remote_data => true)");
-    assert_eq!(db.int("SELECT count(*) FROM pg_trigger WHERE tgname ~ '^stretch_'"), 0);
     drop(endpoint);
 }

@@ -10,10 +10,12 @@ use crate::cold::mode::query_mode;
 use crate::cold::segments;
 use crate::pg::error::{Error, Result};
 use crate::pg::{list, names, raw};
+use crate::statements::table_am::cold::refused_locally;
 use pgrx::pg_sys;
 use std::sync::atomic::AtomicU64;
 use stretch_core::errors;
 use stretch_core::purpose::Purpose;
+use stretch_core::state::QueryMode;
 
 /// The cold side of one node, opened at its first need.
 pub struct ColdSide {
@@ -92,6 +94,9 @@ impl ColdSide {
             let Some(table) = segments::registered((*relation).rd_id, snapshot)? else {
                 return Ok(None);
             };
+            if purpose == Purpose::Query(QueryMode::LocalOnly) && is_target(node) {
+                return Err(refused_locally(table.relation));
+            }
             let columns = &self.note.columns;
             ColdRows::open(relation, table, columns, snapshot, purpose, (*state).es_query_cxt).map(Some)
         }
@@ -148,6 +153,16 @@ impl ColdSide {
         if let Some(rows) = &mut self.rows {
             rows.end();
         }
+    }
+}
+
+/// Whether the statement changes rows of the relation that the node scans for it.
+unsafe fn is_target(node: *mut pg_sys::CustomScanState) -> bool {
+    // SAFETY: the caller's node, of a statement that has started; its targets are a list of integers.
+    unsafe {
+        let scan = (*node).ss.ps.plan.cast::<pg_sys::Scan>();
+        let statement = (*(*node).ss.ps.state).es_plannedstmt;
+        list::integers((*statement).resultRelations).contains(&((*scan).scanrelid as i32))
     }
 }
 

@@ -9,9 +9,10 @@ use super::shows::Shows;
 use super::{combined_plan, combiner, filter, hot_rows, order};
 use crate::catalog::stretched::{self, Info};
 use crate::catalog::tables;
+use crate::cold::segments;
 use crate::pg::error::{OrRaise, Result};
 use crate::pg::{hook, list};
-use crate::statements::planner;
+use crate::statements::{planner, table_am};
 use pgrx::pg_sys;
 
 /// Relations of the system have smaller OIDs (FirstNormalObjectId of transam.h).
@@ -65,7 +66,7 @@ unsafe fn combine(
     // SAFETY: planner structures are valid during the callback; the planner holds a lock on the table.
     unsafe {
         let Some(info) = stretched::lookup((*entry).relid)? else {
-            return Ok(());
+            return strange(root, rel, (*entry).relid);
         };
         if pg_sys::is_dummy_rel(rel) {
             return Ok(());
@@ -95,6 +96,23 @@ unsafe fn combine(
             if let Some(ordered) = cold.merged(rel, path) {
                 pg_sys::add_partial_path(rel, ordered);
             }
+        }
+        Ok(())
+    }
+}
+
+/// A relation that the catalog does not name: where it may have cold rows all the same, its hot rows are read when they
+/// are asked for as such, and never taken for all (I-13).
+unsafe fn strange(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo, relation: pg_sys::Oid) -> Result<()> {
+    // SAFETY: planner structures are valid during the callback; the planner holds a lock on the relation.
+    unsafe {
+        if stretched::is_known_stranger(relation) || !table_am::is_of(relation) {
+            return Ok(());
+        }
+        let clauses = pg_sys::extract_actual_clauses((*rel).baserestrictinfo, false);
+        match hot_rows::only(clauses, (*rel).relid) {
+            true => hot_alone(root, rel),
+            false => segments::unnamed(relation)?,
         }
         Ok(())
     }

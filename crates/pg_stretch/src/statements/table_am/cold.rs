@@ -185,7 +185,7 @@ impl Change {
 }
 
 /// Under LOCAL_ONLY a statement could overlook rows that it should meet (F36).
-fn refused_locally(relation: pg_sys::Oid) -> Error {
+pub fn refused_locally(relation: pg_sys::Oid) -> Error {
     Error::new(
         &errors::COLD_ROWS_REFUSED,
         format!(

@@ -11,6 +11,9 @@ use crate::pg::names;
 use pgrx::pg_sys;
 use stretch_core::errors;
 
+/// InvalidSubTransactionId of c.h.
+const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
+
 /// 0A000 for a unique index that this transaction makes for a table which has segments.
 ///
 /// # Safety
@@ -19,7 +22,7 @@ pub unsafe fn check(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<
     // SAFETY: the caller's promise.
     let (relation, is_new) = unsafe {
         let is_unique = (*(*index).rd_index).indisunique;
-        let is_made_here = (*index).rd_createSubid != pg_sys::InvalidSubTransactionId;
+        let is_made_here = (*index).rd_createSubid != NO_SUBTRANSACTION;
         ((*table).rd_id, is_unique && is_made_here)
     };
     let Some(info) = (if is_new { stretched::lookup(relation)? } else { None }) else {
