@@ -10,7 +10,7 @@ use stretch_segment::{Bound, ColumnStats, CompareOp, Predicate, SegmentDetail, S
 /// A condition with its value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
-    /// Attribute number in the foreign table.
+    /// Attribute number in the stretched table.
     pub attribute: i16,
     /// True when the value is text, whose bytes depend on the encoding.
     pub text: bool,

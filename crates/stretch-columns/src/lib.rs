@@ -6,12 +6,12 @@
 //! | module | which part of the extension needs it, and for what |
 //! |---|---|
 //! | [`exact`] | recognising and evaluating conditions, key ranges, key hashes: what compares exactly |
-//! | [`stored`] | reading columns: how a stored column becomes values of the foreign table's column |
+//! | [`stored`] | reading columns: how a stored column becomes values of the table's column |
 //! | [`conditions`] | choosing segments and row groups, and the look for new keys: what statistics leave |
 //! | [`select`] | the scan, before it makes datums: which rows of a batch the conditions leave |
 //! | [`images`] | the scan: values as PostgreSQL holds them in memory |
 //! | [`reading`] | the fetcher of column chunks: pieces of staging, requests, how far to read ahead |
-//! | [`identity`] | slots of the scan, and UPDATE and DELETE of cold rows: the item pointer of a cold row |
+//! | [`identity`] | scans and the access method, wherever a row is named: the item pointer of a cold row |
 
 pub mod conditions;
 pub mod exact;

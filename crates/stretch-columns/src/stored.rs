@@ -1,4 +1,4 @@
-//! How a stored column becomes values of the foreign table's column (F37).
+//! How a stored column becomes values of the table's column (F37).
 
 use stretch_segment::{ColumnDetail, ColumnType, StoredType, ValueForm};
 

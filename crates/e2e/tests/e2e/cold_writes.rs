@@ -243,7 +243,7 @@ fn row_triggers_fire_for_cold_rows_as_for_hot_ones() {
         assert_eq!(log("t"), log("plain"), "{statement}");
     }
     assert!(db.int("SELECT count(*) FROM log_t") >= 20);
-    // The image that AFTER triggers read is nowhere to be seen.
+    // What AFTER triggers read of the old rows is nowhere in the heap.
     assert_eq!(
         db.int("SELECT count(*) FROM ONLY t WHERE ctid < '(2147483648,0)' AND id IN (8, 9, 10)"),
         0

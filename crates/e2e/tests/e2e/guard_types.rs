@@ -1,4 +1,4 @@
-//! The guard: ONLY, the types of columns, rights on content and on databases (C-3, C-5, F45).
+//! The guard: the types of columns, and rights on content (C-3, C-5).
 
 use testkit::setup::{drain, enable_database, hot_rows};
 use testkit::{Cluster, Endpoint};

@@ -1,4 +1,4 @@
-//! What people without the right must not reach by filters, URLs, foreign tables or DROP, and what the owner must:
+//! What people without the right must not reach by filters, URLs, other commands or DROP, and what the owner must:
 //! pg_dump.
 
 use std::os::unix::fs::symlink;

@@ -64,7 +64,7 @@ fn long_story(db: &Client, what: &str, code: &str, lasts: Duration, begin: impl 
         "{what}: nothing is staged"
     );
 
-    // Excluded by the child's CHECK, by statistics, and served from staging.
+    // Excluded by the filter, by statistics, and served from staging.
     let after = format!("while {what}");
     assert_eq!(db.int("SELECT count(s) FROM t WHERE n >= 900"), 101, "{after}");
     assert_eq!(db.int("SELECT count(s) FROM t WHERE n < -1000000"), 0, "{after}");

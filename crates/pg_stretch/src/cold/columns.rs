@@ -1,4 +1,4 @@
-//! Columns of the foreign table: by name to field id, by field id to the column of a segment, and how to read it (F37).
+//! Columns of a stretched table: by name to field id, by field id to the column of a segment, and how to read it (F37).
 
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::types;
@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 use stretch_columns::stored::{self, Reading};
 use stretch_segment::{ColumnDetail, ColumnType, SegmentDetail};
 
-/// A column that the scan fills.
+/// A column that is filled from segments.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Attribute number, from 1.
@@ -19,7 +19,7 @@ pub struct Target {
     kind: ColumnType,
 }
 
-/// Every column of the foreign table that is not dropped, resolved by name.
+/// Every column of the table that is not dropped, resolved by name.
 ///
 /// # Safety
 /// `relation` is an open relation.

@@ -1,5 +1,5 @@
 //! The read engine: which segments, which bytes and which rows a caller must see. It knows no plan node, no trigger and
-//! no foreign table's callbacks.
+//! no callback of the access method.
 
 pub mod batches;
 pub mod choose;

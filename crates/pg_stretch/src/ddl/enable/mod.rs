@@ -1,5 +1,5 @@
-//! Stretching a table: checks, lock, catalog rows, the foreign child and its triggers; and later changes of its
-//! settings.
+//! Stretching a table: checks, lock, catalog rows, and the access method that the table names from then on; and later
+//! changes of its settings.
 
 pub mod disable;
 pub mod filter;

@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 use stretch_core::errors;
 use stretch_core::state::MigrationState;
 
-/// State, triggers and settings that stop migration (F28, F48).
+/// State and settings that stop migration (F48).
 pub fn check(table: &StretchedTable) -> Result<()> {
     if table.migration_state != MigrationState::Outbound {
         return waits(table, &format!("its migration state is {}", table.migration_state));

@@ -1,4 +1,4 @@
-//! The scan of a batch: planned by PostgreSQL from a query on ONLY the heap that no rewriter or policy touched (C-6),
+//! The scan of a batch: planned by PostgreSQL from a query of the hot rows that no rewriter or policy touched (C-6),
 //! run under the scan's snapshot, encoding each row as it comes.
 
 use super::careful::{Careful, Failures};

@@ -45,7 +45,7 @@ pub struct ColdSample {
 /// rows alone, for which autovacuum would else try again and again.
 ///
 /// # Safety
-/// The relation is open, and its cold rows are its own.
+/// The relation is open.
 pub unsafe fn read(
     relation: pg_sys::Relation,
     context: Context,

@@ -1,5 +1,5 @@
-//! What a session knows of the unique keys of a table whose cold rows are its own, and what the cold side was when a
-//! command looked at it first.
+//! What a session knows of the unique keys of a stretched table, and what the cold side was when a command looked at it
+//! first.
 
 use super::since::Seen;
 use crate::catalog::formed::Former;

@@ -88,7 +88,7 @@ unsafe fn watch_if_skips(node: *mut pg_sys::PlanState, statement: *mut pg_sys::E
     }
 }
 
-/// Whether row triggers may run before a row is inserted; ours run afterwards.
+/// Whether row triggers may run before a row is inserted.
 unsafe fn has_before_triggers(table: pg_sys::Relation) -> bool {
     const DISABLED: u8 = b'D';
     const KIND: u32 = pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSERT;
@@ -144,8 +144,8 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
     Ok(())
 }
 
-/// The keys whose conflicts the statement skips. Not those for which the access method brings cold rows home, where core
-/// meets them: keys that a BEFORE trigger may still change, deferrable ones, and those that are formed.
+/// The keys whose conflicts the statement skips. Not those for which the access method brings cold rows home, where
+/// core meets them: keys that a BEFORE trigger may still change, deferrable ones, and those that are formed.
 unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation) -> Result<Vec<Key>> {
     // SAFETY: an open table, and the plan of a statement on it.
     let (mut keys, arbiters, has_triggers) = unsafe {
