@@ -31,8 +31,8 @@ struct Copied {
     parallel: bool,
 }
 
-/// Object number under which a lock on the OID of a stretched table says "the dump of this transaction holds the table's cold
-/// rows". PostgreSQL locks whole objects only, and relations by another kind of tag.
+/// Object number under which a lock on the OID of a stretched table says "the dump of this transaction holds the
+/// table's cold rows". PostgreSQL locks whole objects only, and relations by another kind of tag.
 const HELD_BY_DUMP: u16 = 1;
 
 thread_local! {

@@ -1,6 +1,6 @@
 //! Keeps unique keys unique against cold rows: before the heap takes a new row, its keys are looked for among the cold
-//! ones (`look.rs`), by what is known of them without reading any (`doubt.rs`), and by reading where that leaves a doubt
-//! (`search.rs`). The heap's own indexes judge hot rows afterwards.
+//! ones (`look.rs`), by what is known of them without reading any (`doubt.rs`), and by reading where that leaves a
+//! doubt (`search.rs`). The heap's own indexes judge hot rows afterwards.
 
 mod doubt;
 mod known;

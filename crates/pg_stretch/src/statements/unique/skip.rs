@@ -144,8 +144,8 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
     Ok(())
 }
 
-/// The keys whose conflicts the statement skips. Not those for which the access method brings cold rows home, where core
-/// meets them: keys that a BEFORE trigger may still change, deferrable ones, and those that are formed.
+/// The keys whose conflicts the statement skips. Not those for which the access method brings cold rows home, where
+/// core meets them: keys that a BEFORE trigger may still change, deferrable ones, and those that are formed.
 unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation) -> Result<Vec<Key>> {
     // SAFETY: an open table, and the plan of a statement on it.
     let (mut keys, arbiters, has_triggers) = unsafe {
