@@ -73,7 +73,7 @@ fn copy_to_leaves_nothing_out_without_a_word() {
         ALTER TABLE orders ENABLE ROW LEVEL SECURITY",
     );
     assert_eq!(
-        lines(reader.copy_out("COPY orders TO STDOUT")),
+        lines(reader.copy_out("COPY orders (id, note) TO STDOUT")),
         all.iter().step_by(2).cloned().collect::<Vec<_>>()
     );
     let file = cluster.scratch("copies").join("orders");

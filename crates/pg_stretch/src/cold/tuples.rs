@@ -47,3 +47,20 @@ pub unsafe fn show(tuple: pg_sys::HeapTuple, slot: *mut pg_sys::TupleTableSlot) 
         (*slot).tts_tableOid = relation;
     }
 }
+
+/// The row in `slot`, which a reader of cold rows filled, as a tuple in the current memory context.
+///
+/// # Safety
+/// The slot has this layout, which is that of the relation, and a row.
+pub unsafe fn formed(
+    layout: pg_sys::TupleDesc,
+    relation: pg_sys::Oid,
+    slot: *mut pg_sys::TupleTableSlot,
+) -> pg_sys::HeapTuple {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let tuple = pg_sys::heap_form_tuple(layout, (*slot).tts_values, (*slot).tts_isnull);
+        mark(tuple, relation, (*slot).tts_tid);
+        tuple
+    }
+}

@@ -175,13 +175,6 @@ pub fn statements() -> Vec<Row> {
             "SELECT FROM t WHERE random() < 0.1",
             "SELECT 1",
         ),
-        row(
-            "Leave these columns out, or read hot rows alone",
-            "SELECT xmin FROM t",
-            "0A000",
-            "SELECT ctid FROM t",
-            "SELECT xmin FROM t WHERE ctid < '(2147483648,0)'",
-        ),
         Row {
             make: "SELECT stretch.set_query_mode('LOCAL_ONLY')",
             ..row(

@@ -67,11 +67,6 @@ impl ColdRows {
         }
     }
 
-    /// The table.
-    pub fn table(&self) -> &StretchedTable {
-        self.reader.table()
-    }
-
     /// Decides what to read: segments of the manifest, less what the conditions rule out. The slot's columns that are
     /// not read are NULL from here on. `shared` is where processes of a parallel query count what they took.
     ///

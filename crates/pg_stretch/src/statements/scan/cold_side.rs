@@ -7,13 +7,12 @@ use super::{conditions, filter};
 use crate::catalog::stretched;
 use crate::cold::counters::Counters;
 use crate::cold::mode::query_mode;
-use crate::cold::segments;
+use crate::cold::{segments, tuples};
 use crate::pg::error::{Error, Result};
-use crate::pg::{list, names, raw};
+use crate::pg::{list, raw, slot};
 use crate::statements::table_am::cold::refused_locally;
 use pgrx::pg_sys;
 use std::sync::atomic::AtomicU64;
-use stretch_core::errors;
 use stretch_core::purpose::Purpose;
 use stretch_core::state::QueryMode;
 
@@ -25,6 +24,8 @@ pub struct ColdSide {
     /// All conditions; NULL for none.
     conditions: *mut pg_sys::ExprState,
     rows: Option<ColdRows>,
+    /// For a row as a tuple of the heap; NULL where no expression asks for who made it.
+    tuple: *mut pg_sys::TupleTableSlot,
 }
 
 impl ColdSide {
@@ -40,7 +41,12 @@ impl ColdSide {
                 .ok_or_else(|| Error::internal("the plan of a scan of cold rows carries no note"))?;
             let outer = pg_sys::MemoryContextSwitchTo((*(*node).ss.ps.state).es_query_cxt);
             let parent = &raw mut (*node).ss.ps;
+            let layout = (*(*node).ss.ss_currentRelation).rd_att;
             let side = Self {
+                tuple: match note.shows_system {
+                    true => pg_sys::ExecInitExtraTupleSlot((*node).ss.ps.state, layout, &pg_sys::TTSOpsHeapTuple),
+                    false => std::ptr::null_mut(),
+                },
                 note,
                 values: pg_sys::ExecInitExprList(list::nth((*plan).custom_exprs, 1), parent),
                 conditions: pg_sys::ExecInitQual(list::nth((*plan).custom_exprs, 0), parent),
@@ -111,6 +117,7 @@ impl ColdSide {
         node: *mut pg_sys::CustomScanState,
         slot: *mut pg_sys::TupleTableSlot,
     ) -> Result<bool> {
+        let tuple = self.tuple;
         let Some(rows) = &mut self.rows else {
             return Ok(false);
         };
@@ -124,7 +131,7 @@ impl ColdSide {
                     return Ok(false);
                 }
                 (*slot).tts_tableOid = (*(*node).ss.ss_currentRelation).rd_id;
-                (*context).ecxt_scantuple = slot;
+                (*context).ecxt_scantuple = shown(tuple, slot);
                 // What the row before needed goes first.
                 let satisfies = raw::guarded(|| {
                     raw::MemoryContextReset((*context).ecxt_per_tuple_memory);
@@ -132,14 +139,19 @@ impl ColdSide {
                     conditions.is_null() || raw::ExecQual(conditions, context)
                 });
                 if satisfies {
-                    break;
+                    return Ok(true);
                 }
             }
-            match self.note.shows_system {
-                true => Err(system_columns_refused(rows.table().relation)),
-                false => Ok(true),
-            }
         }
+    }
+
+    /// The row in the node's own slot as expressions see it.
+    ///
+    /// # Safety
+    /// As for [`start`](Self::start); the slot has a row.
+    pub unsafe fn shown(&self, slot: *mut pg_sys::TupleTableSlot) -> *mut pg_sys::TupleTableSlot {
+        // SAFETY: the caller's promise.
+        unsafe { shown(self.tuple, slot) }
     }
 
     /// What it did; none when a policy hides rows, of which the numbers would tell.
@@ -166,14 +178,22 @@ unsafe fn is_target(node: *mut pg_sys::CustomScanState) -> bool {
     }
 }
 
-/// The error for a system column of a cold row: a segment does not keep who made and changed it.
-fn system_columns_refused(relation: pg_sys::Oid) -> Error {
-    Error::new(
-        &errors::UNSUPPORTED,
-        format!(
-            "cold rows of table {} have no system columns but tableoid and ctid",
-            names::relation(relation)
-        ),
-    )
-    .hint("Leave these columns out, or read hot rows alone: WHERE ctid < '(2147483648,0)'.")
+/// The row in `slot`, or in `tuple` where that is a slot: there it has xmin and the like, those of a row that everybody
+/// may see.
+unsafe fn shown(tuple: *mut pg_sys::TupleTableSlot, slot: *mut pg_sys::TupleTableSlot) -> *mut pg_sys::TupleTableSlot {
+    if tuple.is_null() {
+        return slot;
+    }
+    // SAFETY: both slots have the layout of the table; what is formed lies in the memory of the slot, which frees it.
+    unsafe {
+        let layout = (*tuple).tts_tupleDescriptor;
+        let outer = pg_sys::MemoryContextSwitchTo((*tuple).tts_mcxt);
+        let formed = tuples::formed(layout, (*slot).tts_tableOid, slot);
+        pg_sys::MemoryContextSwitchTo(outer);
+        pg_sys::ExecStoreHeapTuple(formed, tuple, true);
+        (*tuple).tts_tableOid = (*slot).tts_tableOid;
+        // The expressions were made for slots that hold all columns.
+        slot::take_apart(tuple, (*layout).natts as i16);
+        tuple
+    }
 }

@@ -163,7 +163,11 @@ pub unsafe fn projected(this: *mut Combiner) -> *mut pg_sys::TupleTableSlot {
         if projection.is_null() {
             return (*this).own_slot;
         }
-        (*(*node).ss.ps.ps_ExprContext).ecxt_scantuple = (*this).own_slot;
+        let row = match (*this).cold.as_ref() {
+            Some(cold) => cold.shown((*this).own_slot),
+            None => (*this).own_slot,
+        };
+        (*(*node).ss.ps.ps_ExprContext).ecxt_scantuple = row;
         raw::guarded(|| raw::ExecProject(projection))
     }
 }

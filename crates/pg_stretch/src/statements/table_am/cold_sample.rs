@@ -12,7 +12,7 @@ use crate::catalog::snapshot::Latest;
 use crate::catalog::tables;
 use crate::cold::choose::Choice;
 use crate::cold::mode::query_mode;
-use crate::cold::segments;
+use crate::cold::{segments, tuples};
 use crate::pg::context::Context;
 use crate::pg::error::{Error, Result, report};
 use crate::pg::names;
@@ -116,7 +116,7 @@ unsafe fn sample(
                 break;
             }
             if each >= 1.0 || random() < each {
-                found.push(in_front(cold_tuple::formed(relation, slot)));
+                found.push(in_front(tuples::formed((*relation).rd_att, (*relation).rd_id, slot)));
             }
         }
         Ok((ColdSample { rows: found, total }, chances))

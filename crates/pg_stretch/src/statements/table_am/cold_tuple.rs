@@ -1,6 +1,5 @@
-//! Cold rows as tuples of the heap, for callers that know nothing else.
+//! A slot for cold rows that outlives the relation's own description.
 
-use crate::cold::tuples;
 use pgrx::pg_sys;
 
 /// A slot in the current memory context that holds on to nothing of the server's.
@@ -12,18 +11,5 @@ pub unsafe fn own_slot(relation: pg_sys::Relation) -> *mut pg_sys::TupleTableSlo
     unsafe {
         let description = pg_sys::CreateTupleDescCopy((*relation).rd_att);
         pg_sys::MakeSingleTupleTableSlot(description, &raw const pg_sys::TTSOpsVirtual)
-    }
-}
-
-/// The row in `slot`, which a reader of cold rows filled, as a tuple in the current memory context.
-///
-/// # Safety
-/// The slot has the layout of the open relation, and a row.
-pub unsafe fn formed(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSlot) -> pg_sys::HeapTuple {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let tuple = pg_sys::heap_form_tuple((*relation).rd_att, (*slot).tts_values, (*slot).tts_isnull);
-        tuples::mark(tuple, (*relation).rd_id, (*slot).tts_tid);
-        tuple
     }
 }

@@ -1,5 +1,5 @@
-//! A unique index that is made for a table with cold rows, by a command that no guard sees: the cold rows would never
-//! be looked at for its keys.
+//! A unique index that is made for a table with cold rows, by a command that no guard sees: nobody would look at the
+//! cold rows for its keys.
 //!
 //! An ATTACH gives the partition the unique indexes of its parent. Whatever makes an index again (REINDEX, VACUUM FULL,
 //! TRUNCATE) does it under the index's own name, and a dump brings its indexes before anything moves.

@@ -141,7 +141,7 @@ unsafe fn cold_row(
             emptied(cold.slot);
             if rows.fill(cold.slot)? {
                 pg_sys::MemoryContextSwitchTo((*slot).tts_mcxt);
-                tuples::show(cold_tuple::formed(relation, cold.slot), slot);
+                tuples::show(tuples::formed((*relation).rd_att, (*relation).rd_id, cold.slot), slot);
                 return Ok(true);
             }
             cold.rows = None;
