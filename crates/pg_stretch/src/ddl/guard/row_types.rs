@@ -79,9 +79,9 @@ fn check_type(changed: pg_sys::Oid, reach: Reach, reason: &str) -> Result<()> {
 /// What is wrong with a change of the values or the columns of a type.
 const NO_CHANGE: &str = "a column holds values of the type, and the cold ones do not follow the change";
 
-/// ALTER DOMAIN that looks for values which violate the constraint is not among what is known to treat cold ones right,
-/// although the server's scan would be one of all rows (`table_am/utility_scan.rs`). What looks at no values (NOT VALID,
-/// defaults, and everything that only loosens) passes.
+/// ALTER DOMAIN that looks for values which violate the constraint is not among what is known to treat cold ones
+/// right, although the server's scan would be one of all rows (`table_am/utility_scan.rs`). What looks at no values
+/// (NOT VALID, defaults, and everything that only loosens) passes.
 ///
 /// Inside arrays, ranges and composite types PostgreSQL refuses to look at values. But there even a constraint that is
 /// NOT VALID would be in the way: cold values are made anew when they are read, by functions that check every

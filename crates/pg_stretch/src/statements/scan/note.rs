@@ -33,7 +33,7 @@ pub struct PlanNote {
     pub columns: Columns,
     /// Conditions that may prune; their values are among the plan's expressions.
     pub quals: Vec<Qual>,
-    /// Cold rows would have to show system columns.
+    /// Cold rows show who made them, as a tuple of the heap does: a frozen one.
     pub shows_system: bool,
     /// Conditions of a policy or a security barrier come before others.
     pub secured: bool,
