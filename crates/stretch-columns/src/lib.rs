@@ -6,17 +6,19 @@
 //! | module | which part of the extension needs it, and for what |
 //! |---|---|
 //! | [`exact`] | recognising and evaluating conditions, key ranges, key hashes: what compares exactly |
-//! | [`stored`] | reading columns: how a stored column becomes values of the foreign table's column |
+//! | [`stored`] | reading columns: how a stored column becomes values of the table's column |
 //! | [`conditions`] | choosing segments and row groups, and the look for new keys: what statistics leave |
 //! | [`select`] | the scan, before it makes datums: which rows of a batch the conditions leave |
 //! | [`images`] | the scan: values as PostgreSQL holds them in memory |
 //! | [`reading`] | the fetcher of column chunks: pieces of staging, requests, how far to read ahead |
 //! | [`identity`] | slots of the scan, and UPDATE and DELETE of cold rows: the item pointer of a cold row |
+//! | [`places`] | writers that waited for a batch: which cold row came of a row of the heap |
 
 pub mod conditions;
 pub mod exact;
 pub mod identity;
 pub mod images;
+pub mod places;
 pub mod reading;
 pub mod select;
 pub mod stored;
