@@ -155,6 +155,18 @@ CREATE TABLE stretch.awaited (
 );
 COMMENT ON TABLE stretch.awaited IS 'Local, never dumped: tables whose rows were loaded by a dump that has not yet brought its catalog';
 
+CREATE UNLOGGED TABLE stretch.moved (
+    mover    bigint  NOT NULL,
+    relation oid     NOT NULL,
+    number   integer NOT NULL,
+    places   bytea   NOT NULL
+);
+CREATE INDEX moved_mover ON stretch.moved (mover);
+COMMENT ON TABLE stretch.moved IS 'Local, never dumped: where the rows of recent batches lay, for writers that waited for one of them';
+COMMENT ON COLUMN stretch.moved.mover IS 'Transaction of the batch';
+COMMENT ON COLUMN stretch.moved.number IS 'Number of the segment that it made';
+COMMENT ON COLUMN stretch.moved.places IS 'Six bytes for each row of the segment, in the order of its rows';
+
 CREATE TABLE stretch.reconcile_report (
     request_id    uuid    NOT NULL,
     ordinal       integer NOT NULL,

@@ -12,11 +12,13 @@
 //! | [`images`] | the scan: values as PostgreSQL holds them in memory |
 //! | [`reading`] | the fetcher of column chunks: pieces of staging, requests, how far to read ahead |
 //! | [`identity`] | scans and the access method, wherever a row is named: the item pointer of a cold row |
+//! | [`places`] | writers that waited for a batch: which cold row came of a row of the heap |
 
 pub mod conditions;
 pub mod exact;
 pub mod identity;
 pub mod images;
+pub mod places;
 pub mod reading;
 pub mod select;
 pub mod stored;

@@ -78,6 +78,16 @@ pub mod awaited {
     pub const RELATION: Column = Column::new("awaited", "relation", 1);
 }
 
+/// `stretch.moved`: where the rows of recent batches lay.
+pub mod moved {
+    use super::Column;
+
+    pub const MOVER: Column = Column::new("moved", "mover", 1);
+    pub const RELATION: Column = Column::new("moved", "relation", 2);
+    pub const NUMBER: Column = Column::new("moved", "number", 3);
+    pub const PLACES: Column = Column::new("moved", "places", 4);
+}
+
 /// `stretch.manifest`: number, rows and digest of a table's live segments.
 pub mod manifest {
     use super::Column;
@@ -184,6 +194,10 @@ pub static ALL: &[Column] = &[
     stretched_table::COLUMNS,
     stretched_table::UNIQUE_KEYS,
     awaited::RELATION,
+    moved::MOVER,
+    moved::RELATION,
+    moved::NUMBER,
+    moved::PLACES,
     manifest::TABLE_ID,
     manifest::MANIFEST_ID,
     manifest::SEGMENTS,

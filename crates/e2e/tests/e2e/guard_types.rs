@@ -24,20 +24,14 @@ fn what_the_cold_side_would_not_follow_is_refused() {
     db.fails("SELECT stretch.alter_table('orders', order_by => 'gone DESC')", "22023");
     drain(&db, "orders");
     assert_eq!(hot_rows(&db, "orders"), 40);
-    for sql in [
-        "ALTER TABLE ONLY orders DROP CONSTRAINT small",
-        "ALTER TABLE ONLY orders ALTER ts DROP NOT NULL",
-        "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
-    ] {
-        let error = db.fails(sql, "0A000");
-        assert!(!error.detail.is_empty() && !error.hint.is_empty(), "{sql}: {error}");
-    }
+    let error = db.fails("ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'", "0A000");
+    assert!(!error.detail.is_empty() && !error.hint.is_empty(), "{error}");
     db.sql(
         "ALTER TYPE mood ADD VALUE 'calm';
          ALTER TYPE free RENAME VALUE 'a' TO 'c';
          ALTER TABLE ONLY orders ALTER ts SET STATISTICS 10",
     );
-    db.sql("ALTER TABLE orders DROP CONSTRAINT small; ALTER TABLE orders ALTER ts DROP NOT NULL");
+    db.sql("ALTER TABLE ONLY orders DROP CONSTRAINT small; ALTER TABLE orders ALTER ts DROP NOT NULL");
     assert_eq!(db.int("SELECT count(*) FROM orders WHERE ts < 1000 OR ts IS NULL"), 100);
 }
 

@@ -14,12 +14,17 @@ use stretch_core::manifest::{LiveSegment, Totals};
 use stretch_segment::EncodedSegment;
 
 /// Writes an encoded segment with its staged bytes (step 2 of Appendix 1), and adds it to the manifest. The manifest
-/// comes first: whoever meets another batch of the table fails there, before a number is used that is not his.
-pub fn segment(table: &StretchedTable, segment: &EncodedSegment, key_filters: Option<Vec<u8>>) -> Result<SegmentId> {
+/// comes first: whoever meets another batch of the table fails there, before a number is used that is not his. The
+/// answer is the segment's id and its number in the table.
+pub fn segment(
+    table: &StretchedTable,
+    segment: &EncodedSegment,
+    key_filters: Option<Vec<u8>>,
+) -> Result<(SegmentId, i32)> {
     let id = SegmentId::from_bytes(crate::pg::random::random()?);
     let number = add_to_manifest(table, id, segment)?;
-    for (number, piece) in segment.bytes.chunks(CHUNK_BYTES).enumerate() {
-        let args = [uuid_arg(id.as_bytes()), (number as i32).into(), piece.to_vec().into()];
+    for (at, piece) in segment.bytes.chunks(CHUNK_BYTES).enumerate() {
+        let args = [uuid_arg(id.as_bytes()), (at as i32).into(), piece.to_vec().into()];
         spi::execute(
             "INSERT INTO stretch.staged_chunk (segment_id, chunk_no, bytes) VALUES ($1, $2, $3)",
             &args,
@@ -46,7 +51,7 @@ pub fn segment(table: &StretchedTable, segment: &EncodedSegment, key_filters: Op
             key_filters.into(),
         ],
     )?;
-    Ok(id)
+    Ok((id, number))
 }
 
 /// Adds a segment to the manifest under a new random id (F12). The answer is the segment's number in its table.

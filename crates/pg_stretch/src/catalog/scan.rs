@@ -20,6 +20,7 @@ pub enum KeyValue {
     Uuid([u8; 16]),
     Oid(pg_sys::Oid),
     Int4(i32),
+    Int8(i64),
     Text(String),
 }
 
@@ -205,6 +206,7 @@ fn scan_key(key: &Key) -> Result<pg_sys::ScanKeyData> {
         KeyValue::Uuid(bytes) => (pg_sys::F_UUID_EQ, pgrx::Uuid::from_bytes(*bytes).into_datum()),
         KeyValue::Oid(oid) => (pg_sys::F_OIDEQ, oid.into_datum()),
         KeyValue::Int4(value) => (pg_sys::F_INT4EQ, value.into_datum()),
+        KeyValue::Int8(value) => (pg_sys::F_INT8EQ, value.into_datum()),
         KeyValue::Text(value) => (pg_sys::F_TEXTEQ, text::to_server(value)?.to_bytes().into_datum()),
     };
     let datum = datum.unwrap_or(pg_sys::Datum::from(0));

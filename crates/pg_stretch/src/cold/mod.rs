@@ -14,6 +14,7 @@ pub mod identity;
 pub mod key_filter;
 pub mod lost;
 pub mod mode;
+pub mod moved;
 pub mod reader;
 pub mod row;
 pub mod row_lock;

@@ -117,7 +117,10 @@ fn same(a: pg_sys::ItemPointerData, b: pg_sys::ItemPointerData) -> bool {
 }
 
 /// Whether what lies at the place in the heap was written by the transaction: places are used again.
-unsafe fn written_by(
+///
+/// # Safety
+/// As for [`of`].
+pub unsafe fn written_by(
     relation: pg_sys::Relation,
     place: pg_sys::ItemPointerData,
     writer: pg_sys::TransactionId,

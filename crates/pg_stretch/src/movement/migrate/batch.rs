@@ -10,6 +10,7 @@ use crate::catalog::rows::StretchedTable;
 use crate::catalog::scan::relation_oid;
 use crate::catalog::stretched::not_stretched;
 use crate::catalog::{self, record};
+use crate::cold::moved;
 use crate::cold::tombstone::write;
 use crate::pg::error::{self, Error, Result};
 use crate::pg::relation::OpenRelation;
@@ -17,6 +18,7 @@ use crate::pg::{names, spi, steps};
 use pgrx::prelude::*;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
+use stretch_columns::identity::ItemPointer;
 use stretch_core::batch::{self, Limits};
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::staging::Staged;
@@ -151,7 +153,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
         .batch
         .finish(&keys, &EncodeOptions::default())
         .map_err(|error| Error::internal(error.to_string()))?;
-    let segment_id = record::segment(&table, &segment, scanned.keys.filters()?)?;
+    let (segment_id, number) = record::segment(&table, &segment, scanned.keys.filters()?)?;
     record::attempt(
         &table.table_id,
         record::Direction::Outbound,
@@ -174,6 +176,9 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
         ));
     }
     write::born_dead(&segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
+    let places = segment.permutation.iter().map(|input| scanned.tids[*input as usize]);
+    let places = places.map(|(block, offset)| ItemPointer { block, offset });
+    moved::record(order.relation, number, places)?;
     steps::reached(steps::BatchDeleted);
     Ok(Outcome {
         moved,

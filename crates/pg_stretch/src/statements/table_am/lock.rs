@@ -4,6 +4,7 @@ use super::cold;
 use super::heap::{self, of_heap};
 use crate::catalog::snapshot::LATEST;
 use crate::cold::identity;
+use crate::cold::moved;
 use crate::cold::row_lock;
 use crate::cold::tombstone::{conflict, fate, known, write};
 use crate::pg::error::Result;
@@ -41,12 +42,21 @@ pub unsafe extern "C-unwind" fn tuple_lock(
 ) -> TM_Result::Type {
     // SAFETY: what the server handed over.
     unsafe {
-        if !identity::is_cold(&*tid) {
+        let is_cold = identity::is_cold(&*tid);
+        if !is_cold {
+            // Heap would follow the row itself, and give up where it has become cold.
+            let flags = flags & !FIND_LAST_VERSION;
             let lock = of_heap(heap::routine().tuple_lock);
-            return lock(relation, tid, snapshot, slot, command, mode, policy, flags, failure);
+            let result = lock(relation, tid, snapshot, slot, command, mode, policy, flags, failure);
+            if result != TM_Result::TM_Updated {
+                return result;
+            }
+        }
+        if !is_cold && flags & FIND_LAST_VERSION == 0 {
+            return TM_Result::TM_Updated;
         }
         cold::run(|| {
-            Ask {
+            let ask = Ask {
                 relation,
                 tid,
                 snapshot,
@@ -56,8 +66,11 @@ pub unsafe extern "C-unwind" fn tuple_lock(
                 policy,
                 flags,
                 failure,
+            };
+            match is_cold {
+                true => ask.lock(),
+                false => ask.follow(*tid),
             }
-            .lock()
         })
     }
 }
@@ -84,22 +97,51 @@ impl Ask {
                     row.store(self.relation, LATEST, Purpose::RowLock, self.slot)?;
                     Ok(TM_Result::TM_Ok)
                 }
-                TM_Result::TM_Updated if self.flags & FIND_LAST_VERSION != 0 => self.follow(told.ctid),
+                TM_Result::TM_Updated if self.flags & FIND_LAST_VERSION != 0 => self.follow(*self.tid),
                 other => Ok(other),
             }
         }
     }
 
-    /// Goes on with the new version of the row, which is a hot one.
-    unsafe fn follow(&self, home: pg_sys::ItemPointerData) -> Result<TM_Result::Type> {
-        if fate::is_elsewhere(home) {
-            return Err(conflict("a row to be locked was moved to another partition").without_hint());
+    /// Goes on with what became of the row at `before`, of which the failure says where it went: a new version of a hot
+    /// or a cold row is hot, and a batch made a cold row of a hot one.
+    unsafe fn follow(&self, mut before: pg_sys::ItemPointerData) -> Result<TM_Result::Type> {
+        // SAFETY: as above.
+        unsafe {
+            loop {
+                let (next, writer) = ((*self.failure).ctid, (*self.failure).xmax);
+                if fate::is_elsewhere(next) {
+                    let became = match identity::is_cold(&before) {
+                        true => None,
+                        false => moved::identity_of((*self.relation).rd_id, writer, before)?,
+                    };
+                    let became = became
+                        .ok_or_else(|| conflict("a row to be locked was moved to another partition").without_hint())?;
+                    *self.tid = became;
+                    let result = self.lock()?;
+                    (*self.failure).traversed = true;
+                    return Ok(result);
+                }
+                if !fate::written_by(self.relation, next, writer) {
+                    return Ok(TM_Result::TM_Deleted);
+                }
+                *self.tid = next;
+                let result = self.lock_hot();
+                (*self.failure).traversed = true;
+                if result != TM_Result::TM_Updated {
+                    return Ok(result);
+                }
+                before = next;
+            }
         }
+    }
+
+    /// Locks the version at the tid in the heap, and no later one.
+    unsafe fn lock_hot(&self) -> TM_Result::Type {
+        let lock = of_heap(heap::routine().tuple_lock);
         // SAFETY: as above; what heap may raise becomes an unwind.
         unsafe {
-            *self.tid = home;
-            let lock = of_heap(heap::routine().tuple_lock);
-            let result = pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
                 lock(
                     self.relation,
                     self.tid,
@@ -108,12 +150,10 @@ impl Ask {
                     self.command,
                     self.mode,
                     self.policy,
-                    self.flags,
+                    self.flags & !FIND_LAST_VERSION,
                     self.failure,
                 )
-            });
-            (*self.failure).traversed = true;
-            Ok(result)
+            })
         }
     }
 }
