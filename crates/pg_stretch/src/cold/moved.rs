@@ -1,5 +1,5 @@
-//! Where the rows of recent batches lay. A writer at READ COMMITTED that waited for one of them goes on with the cold row
-//! that it has become.
+//! Where the rows of recent batches lay. A writer at READ COMMITTED that waited for one of them goes on with the cold
+//! row that it has become.
 //!
 //! The table is unlogged: what it says matters only to transactions that were under way when the batch committed, and a
 //! crash ends them all.

@@ -1,5 +1,5 @@
 //! The deletes of a batch: page order, never waiting, each row leaving the mark of a moved row, by which waiting
-//! writers get 40001.
+//! writers know that it became cold.
 
 use pgrx::pg_sys;
 
