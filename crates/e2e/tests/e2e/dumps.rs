@@ -174,6 +174,38 @@ fn a_partial_dump_fails_and_a_whole_one_is_silent() {
     assert!(!cluster.log().contains("a dump without cold rows was taken"));
 }
 
+/// A dump of one table with all its rows becomes an ordinary table, when who restores it says so.
+#[test]
+fn all_rows_of_one_table_can_be_restored() {
+    let (cluster, _endpoint, db) = stretched("dumps-one");
+    orders(&db);
+    purge(&db, "orders");
+    let all = [("PGOPTIONS", "-c stretch.copy_to=all")];
+    for (number, (options, mends)) in [
+        (vec!["-Fc", "-t", "orders"], true),
+        (vec!["-Fc", "-t", "orders", "--no-table-access-method"], false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = format!("one{number}");
+        let out = pg_dump(&cluster, &options, &all, &file);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let name = format!("copy{number}");
+        cluster.create_database(&name);
+        let copy = cluster.connect(&name);
+        copy.sql("CREATE EXTENSION pg_stretch");
+        cluster.pg_restore(&name, &[], &cluster.scratch("dumps").join(&file));
+        if mends {
+            let error = copy.fails("SELECT count(*) FROM orders", "ST010");
+            let way = "ALTER TABLE public.orders SET ACCESS METHOD heap";
+            assert!(error.hint.contains(way), "{error}");
+            copy.sql(way);
+        }
+        assert_eq!(copy.int("SELECT count(*) FROM orders"), 10);
+    }
+}
+
 #[test]
 fn a_dump_is_not_restored_over_a_connected_database() {
     let (cluster, _endpoint, db) = stretched("dumps-over");

@@ -146,6 +146,30 @@ fn what_is_done_to_a_parent_is_done_to_stretched_tables_below() {
         "CREATE INDEX ON parent (note); ALTER TABLE parent ADD CHECK (id > 0); CREATE UNIQUE INDEX ON classic (id);
          ALTER TABLE middle DETACH PARTITION orders; ALTER TABLE heir NO INHERIT classic",
     );
+    // What is published reaches the partitions.
+    db.sql(
+        "CREATE TABLE published (id int NOT NULL, note text) PARTITION BY RANGE (id);
+         CREATE TABLE leaf PARTITION OF published FOR VALUES FROM (1000) TO (2000);
+         CREATE PUBLICATION p FOR TABLE published",
+    );
+    db.fails(
+        "ALTER TABLE published ATTACH PARTITION orders FOR VALUES FROM (0) TO (200)",
+        "0A000",
+    );
+    let error = db.fails("SELECT stretch.enable_table('leaf')", "ST011");
+    assert!(
+        error.detail.contains("ALTER PUBLICATION p DROP TABLE published"),
+        "{error}"
+    );
+    db.sql("DROP PUBLICATION p; CREATE PUBLICATION p FOR TABLES IN SCHEMA public");
+    let error = db.fails("SELECT stretch.enable_table('leaf')", "ST011");
+    assert!(
+        error
+            .detail
+            .contains("ALTER PUBLICATION p DROP TABLES IN SCHEMA public"),
+        "{error}"
+    );
+    db.sql("DROP PUBLICATION p");
     // The partition would get an index that knows the hot rows alone.
     db.sql("CREATE TABLE unique_parent (id int NOT NULL, note text, UNIQUE (note, id)) PARTITION BY RANGE (id)");
     db.fails(

@@ -182,7 +182,7 @@ fn a_dump_has_the_hot_rows_and_half_a_dump_is_no_table() {
 
 #[test]
 fn a_rule_about_all_rows_is_checked_on_cold_ones() {
-    let (_cluster, endpoint, db) = one_table("one-table-rules");
+    let (cluster, endpoint, db) = one_table("one-table-rules");
     orders(&db);
     purge(&db, "orders");
     let try_to = |statement: &str, code: &str| {
@@ -226,9 +226,15 @@ fn a_rule_about_all_rows_is_checked_on_cold_ones() {
     assert_eq!(state(), "1 2");
     db.sql("ROLLBACK");
     assert_eq!(state(), "10 55");
+    let old = cluster.connect("postgres");
+    old.sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
     db.sql(&format!(
         "{truncate}; INSERT INTO orders VALUES (3, 'again'), (7, 'hot')"
     ));
+    // A part of the rows is never taken for all.
+    let error = old.fails("SELECT count(*) FROM orders", "40001");
+    assert!(error.message.contains("was truncated"), "{error}");
+    old.sql("ROLLBACK");
     assert_eq!(state(), "2 10");
     assert_eq!(db.int("SELECT count(*) FROM stretch.segment WHERE NOT retired"), 0);
     assert_eq!(drain(&db, "orders"), 1);

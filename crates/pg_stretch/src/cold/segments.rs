@@ -80,10 +80,36 @@ thread_local! {
 /// (F10, F23). So it is when nothing ever named it, as after a dump of the schema alone.
 pub fn registered(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
     let under_snapshot = tables::by_relation(relation, snapshot)?;
-    if under_snapshot.is_none() && tables::by_relation(relation, LATEST)?.is_none() {
-        unnamed(relation)?;
+    match &under_snapshot {
+        Some(table) => not_truncated_since(table, snapshot)?,
+        None if tables::by_relation(relation, LATEST)?.is_none() => unnamed(relation)?,
+        None => {}
     }
     Ok(under_snapshot)
+}
+
+/// 40001 when the transaction's snapshot is older than a TRUNCATE, which took the file of the hot rows from under it:
+/// the cold ones alone would be a part of the table (I-13).
+fn not_truncated_since(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<()> {
+    // SAFETY: a plain global of the transaction.
+    if unsafe { pg_sys::XactIsoLevel } < pg_sys::XACT_REPEATABLE_READ as i32 {
+        return Ok(());
+    }
+    // TRUNCATE retires all segments at once.
+    let list = segments(&table.table_id, table.relation, snapshot)?;
+    let Some(first) = list.iter().next() else {
+        return Ok(());
+    };
+    if tables::segment_by_id(&first.segment_id, LATEST)?.is_some_and(|segment| !segment.retired) {
+        return Ok(());
+    }
+    Err(Error::new(
+        &errors::MOVED,
+        format!(
+            "table {} was truncated after this transaction took its snapshot",
+            names::relation(table.relation)
+        ),
+    ))
 }
 
 /// Whether cold rows may belong to a relation that no row of the catalog names: a dump that is half restored left a
@@ -106,7 +132,11 @@ pub fn unnamed(relation: pg_sys::Oid) -> Result<()> {
         ),
     )
     .detail("Its access method is that of stretched tables, and only a part of a dump was restored.")
-    .without_hint())
+    .hint(format!(
+        "Restore the rest of the dump. If these are all rows, as after a dump with stretch.copy_to = 'all': \
+         ALTER TABLE {} SET ACCESS METHOD heap.",
+        names::relation(relation)
+    )))
 }
 
 /// The live segments of a table under a snapshot, proven complete by the manifest (F23). Of each, only the immutable

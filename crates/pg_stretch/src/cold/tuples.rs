@@ -1,8 +1,13 @@
 //! Cold rows as tuples of the heap.
 
+use super::identity;
 use pgrx::pg_sys;
 
-/// The header of a row that everybody may see, if he sees it at all: triggers and users may ask for its xmin.
+/// The header of a row that everybody may see, if he sees it at all.
+///
+/// Users ask for xmin to learn whether a row is still the version that they read. A version has one place among the
+/// cold rows, and the number of its segment is never given again; so xmin comes of that number, counted down from the
+/// highest transaction id, where no hot row's is unless the server is about to wrap around.
 ///
 /// # Safety
 /// The tuple was just made, and is nobody else's.
@@ -12,11 +17,19 @@ pub unsafe fn mark(tuple: pg_sys::HeapTuple, relation: pg_sys::Oid, tid: pg_sys:
         (*tuple).t_self = tid;
         (*tuple).t_tableOid = relation;
         let header = (*tuple).t_data;
-        (*header).t_choice.t_heap.t_xmin = pg_sys::FrozenTransactionId;
+        (*header).t_choice.t_heap.t_xmin = version(tid);
         (*header).t_choice.t_heap.t_xmax = pg_sys::InvalidTransactionId;
         (*header).t_choice.t_heap.t_field3.t_cid = pg_sys::FirstCommandId;
         (*header).t_ctid = tid;
         (*header).t_infomask |= (pg_sys::HEAP_XMIN_FROZEN | pg_sys::HEAP_XMAX_INVALID) as u16;
+    }
+}
+
+/// What stands for xmin of a cold row.
+fn version(tid: pg_sys::ItemPointerData) -> pg_sys::TransactionId {
+    match identity::read(tid) {
+        Ok((number, _)) => pg_sys::TransactionId::from(u32::MAX - number),
+        Err(_) => pg_sys::FrozenTransactionId,
     }
 }
 

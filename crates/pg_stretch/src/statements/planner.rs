@@ -102,7 +102,7 @@ unsafe fn check_entry(entry: *mut pg_sys::RangeTblEntry) -> Result<()> {
 
 /// 40001 when the transaction's snapshot is older than `disable_table`: it would miss the cold rows that it should see
 /// (F10).
-fn not_disabled_since(relation: pg_sys::Oid) -> Result<()> {
+pub fn not_disabled_since(relation: pg_sys::Oid) -> Result<()> {
     // SAFETY: getters of the transaction and snapshot managers.
     let snapshot = unsafe {
         if pg_sys::XactIsoLevel < pg_sys::XACT_REPEATABLE_READ as i32 || !pg_sys::ActiveSnapshotSet() {

@@ -60,7 +60,7 @@ pub const REFUSALS: [(&str, &str, &str); 11] = [
 ];
 
 /// Hints of other kinds with the test that carries them out, and those after which nobody can run a statement.
-pub const ELSEWHERE: [(&str, &str); 33] = [
+pub const ELSEWHERE: [(&str, &str); 34] = [
     (
         "Run SELECT stretch.deauthorize() first, then restore",
         "dumps::a_dump_is_not_restored_over_a_connected_database",
@@ -146,6 +146,10 @@ pub const ELSEWHERE: [(&str, &str); 33] = [
         "rights_attacks::a_folder_of_the_server_is_no_endpoint",
     ),
     ("Restore the catalog (schema stretch) from", "damage of the catalog"),
+    (
+        "Restore the rest of the dump. If these",
+        "dumps::all_rows_of_one_table_can_be_restored",
+    ),
     (
         "Give the table the index before it is",
         "guards::what_is_done_to_a_parent_is_done_to_stretched_tables_below",

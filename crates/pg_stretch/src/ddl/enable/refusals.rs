@@ -21,6 +21,8 @@ pub struct Refusal {
 const REASONS: &str = r"
 WITH c AS (
     SELECT c.*, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
+), up(relation) AS (
+    SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_ancestors($1)
 ), r(item, reason, hint) AS (
     SELECT 'kind', format('it is %s', CASE relkind WHEN 'p' THEN 'a partitioned table' WHEN 'f' THEN 'a foreign table'
         WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' ELSE 'not a table' END),
@@ -48,13 +50,19 @@ WITH c AS (
   UNION ALL
     SELECT 'publication', format('publication %I publishes it, and would publish every migration as a DELETE', pubname),
         CASE WHEN p.puballtables THEN 'Publish the other tables by name instead of FOR ALL TABLES'
-             WHEN EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = $1)
-                THEN format('Use ALTER PUBLICATION %I DROP TABLE %s', pubname, $1::regclass)
-             ELSE format('Use ALTER PUBLICATION %I DROP TABLES IN SCHEMA %I', pubname, (SELECT nspname FROM c)) END
-    FROM pg_publication p
-    WHERE p.puballtables
-       OR EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = $1)
-       OR EXISTS (SELECT FROM pg_publication_namespace s JOIN c ON c.relnamespace = s.pnnspid WHERE s.pnpubid = p.oid)
+             WHEN named.relation IS NOT NULL
+                THEN format('Use ALTER PUBLICATION %I DROP TABLE %s', pubname, named.relation::regclass)
+             ELSE format('Use ALTER PUBLICATION %I DROP TABLES IN SCHEMA %I', pubname, (
+                SELECT nspname FROM pg_namespace n JOIN pg_publication_namespace s ON s.pnnspid = n.oid
+                WHERE s.pnpubid = p.oid AND n.oid IN (SELECT relnamespace FROM pg_class WHERE oid IN (SELECT * FROM up))
+                LIMIT 1)) END
+    FROM pg_publication p LEFT JOIN LATERAL (
+        SELECT prrelid AS relation FROM pg_publication_rel
+        WHERE prpubid = p.oid AND prrelid IN (SELECT * FROM up) LIMIT 1
+    ) named ON true
+    WHERE p.puballtables OR named.relation IS NOT NULL
+       OR EXISTS (SELECT FROM pg_publication_namespace s JOIN pg_class t ON t.relnamespace = s.pnnspid
+                  WHERE s.pnpubid = p.oid AND t.oid IN (SELECT * FROM up))
   UNION ALL
     SELECT 'subscription', 'it belongs to a subscription, whose worker does not see the cold rows',
         'Take the table out of the publication at the other side and refresh the subscription'

@@ -1,5 +1,6 @@
 //! ALTER TABLE, subcommand by subcommand, as commands of the allow list.
 
+use super::publish;
 use super::targets::{Aim, relation_named};
 use crate::catalog::{stretched, triggers};
 use crate::pg::error::Result;
@@ -17,7 +18,7 @@ pub fn aims(relation: pg_sys::Oid, commands: *mut pg_sys::List) -> Result<Vec<Ai
         let command = unsafe { &*command };
         let kind = one(relation, command)?;
         out.push(Aim::relation(relation, kind));
-        others(command, &mut out);
+        others(relation, command, &mut out)?;
     }
     Ok(out)
 }
@@ -131,7 +132,7 @@ fn trigger(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<Tri
 }
 
 /// Other tables: a parent to inherit from, a partition, the table that a foreign key refers to.
-fn others(command: &pg_sys::AlterTableCmd, out: &mut Vec<Aim>) {
+fn others(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd, out: &mut Vec<Aim>) -> Result<()> {
     match command.subtype {
         AT_AddInherit => {
             out.extend(relation_named(command.def.cast()).map(|parent| Aim::relation(parent, Command::AddChild)));
@@ -139,9 +140,12 @@ fn others(command: &pg_sys::AlterTableCmd, out: &mut Vec<Aim>) {
         AT_AttachPartition | AT_DetachPartition => {
             // SAFETY: these subcommands have a PartitionCmd (gram.y).
             if let Some(partition) = unsafe { command.def.cast::<pg_sys::PartitionCmd>().as_ref() } {
-                out.extend(
-                    relation_named(partition.name).map(|child| Aim::relation(child, one_of_partition(command.subtype))),
-                );
+                let child = relation_named(partition.name);
+                let kind = one_of_partition(command.subtype);
+                out.extend(child.map(|child| Aim::relation(child, kind)));
+                if kind == Command::AttachPartition && publish::is_published(relation)? {
+                    out.extend(child.map(|child| Aim::relation(child, Command::Publish)));
+                }
             }
         }
         AT_AddConstraint | AT_AddConstraintRecurse => {
@@ -155,6 +159,7 @@ fn others(command: &pg_sys::AlterTableCmd, out: &mut Vec<Aim>) {
         }
         _ => {}
     }
+    Ok(())
 }
 
 /// What becomes of the table that an ATTACH or DETACH names.

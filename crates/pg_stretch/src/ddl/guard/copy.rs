@@ -12,6 +12,7 @@ use crate::catalog::{stretched, tables};
 use crate::pg::error::{Error, Result};
 use crate::pg::gucs::{COPY_TO, CopyTo};
 use crate::pg::{list, names};
+use crate::statements::planner;
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 use stretch_columns::identity::{FIRST_BLOCK, IS_HOT};
@@ -219,6 +220,7 @@ unsafe fn first_entry(node: *mut pg_sys::Node) -> Option<*mut pg_sys::RangeTblEn
 /// Whether the command has to take the hot rows alone; as it stands it takes all rows.
 fn takes_hot(relation: pg_sys::Oid, what: &str) -> Result<bool> {
     let Some(info) = stretched::lookup(relation)? else {
+        planner::not_disabled_since(relation)?;
         return Ok(false);
     };
     // Who may read nothing of it gets the server's own error, and hears nothing of cold rows.
@@ -245,7 +247,7 @@ fn takes_hot(relation: pg_sys::Oid, what: &str) -> Result<bool> {
         .hint(
             "SET stretch.copy_to = 'all' copies hot and cold rows, SET stretch.copy_to = 'hot' the hot rows alone; \
             for pg_dump: \
-             PGOPTIONS='-c stretch.copy_to=all'.",
+             PGOPTIONS='-c stretch.copy_to=all' pg_dump --no-table-access-method.",
         )),
     }
 }

@@ -4,6 +4,7 @@ use super::targets::{Aim, relation_named};
 use crate::catalog::snapshot::Latest;
 use crate::catalog::tables;
 use crate::pg::error::Result;
+use crate::pg::local_settings::LocalSettings;
 use crate::pg::{list, names, spi};
 use pgrx::pg_sys;
 use std::ffi::c_char;
@@ -71,6 +72,20 @@ pub fn schema_is_published(name: *const c_char) -> bool {
     let schema = schema(name);
     // SAFETY: syscache list look-up.
     schema != pg_sys::InvalidOid && unsafe { !pg_sys::GetSchemaPublications(schema).is_null() }
+}
+
+/// Whether a table is published, by itself or as a part of a partitioned one.
+pub fn is_published(relation: pg_sys::Oid) -> Result<bool> {
+    let _path = LocalSettings::path();
+    let found = spi::get::<bool>(
+        "WITH up(relation) AS (SELECT $1 UNION SELECT relid::oid FROM pg_partition_ancestors($1))
+         SELECT EXISTS (SELECT FROM pg_publication WHERE puballtables)
+            OR EXISTS (SELECT FROM pg_publication_rel WHERE prrelid IN (SELECT * FROM up))
+            OR EXISTS (SELECT FROM pg_publication_namespace JOIN pg_class ON relnamespace = pnnspid
+                       WHERE pg_class.oid IN (SELECT * FROM up))",
+        &[relation.into()],
+    )?;
+    Ok(found.unwrap_or_default())
 }
 
 /// After CREATE or ALTER SUBSCRIPTION: the stretched tables that are now subscribed.

@@ -128,6 +128,19 @@ fn note_rows(relation: pg_sys::Oid) -> Result<()> {
     .map(drop)
 }
 
+/// Whoever makes an ordinary table of one that no catalog names says that its rows are all there are.
+pub fn forget_rows(relation: pg_sys::Oid) -> Result<()> {
+    if stretched::lookup(relation)?.is_some() || method::is_stretch(relation) != Some(true) {
+        return Ok(());
+    }
+    // The command itself says so to others.
+    if !user::has_privs_of(user::current(), user::relation_owner(relation)) {
+        return Ok(());
+    }
+    let _owner = user::ActAs::extension_owner();
+    spi::execute("DELETE FROM stretch.awaited WHERE relation = $1", &[relation.into()]).map(drop)
+}
+
 /// Refuses rows that a dump loads: after [`check`] refused, here or in another session of the same run, and always
 /// those that pg_restore loads into a stretched table with cold rows.
 fn check_rows(relation: pg_sys::Oid, facts: &Facts) -> Result<()> {

@@ -233,6 +233,9 @@ impl Session {
         };
         for aim in &aims {
             aim.check(&facts)?;
+            if let (What::Relation(relation), Command::SetAccessMethod) = (&aim.what, aim.command) {
+                restoring::forget_rows(*relation)?;
+            }
         }
         // SAFETY: the caller passes a utility statement.
         let owners = tag == T_ReassignOwnedStmt || unsafe { gives_the_database(node) } || changes_readers(&aims);
