@@ -54,6 +54,15 @@ pub fn build_all() -> Result<Vec<TestProgram>, String> {
     build(&[&["--workspace"], &TESTING[..]].concat())
 }
 
+/// Builds all packages as users get them, for measurements.
+pub fn build_release() -> Result<(), String> {
+    sh::run(
+        cargo()
+            .args(["build", "--locked", "--release", "--workspace"])
+            .args(TESTING),
+    )
+}
+
 /// Builds what needs no PostgreSQL. Some dependencies are built a second time for it, once; then it takes seconds.
 pub fn build_without_server() -> Result<Vec<TestProgram>, String> {
     build(&WITHOUT_SERVER)

@@ -54,8 +54,9 @@ pub const COMMANDS: [(&str, &str); 13] = [
         "histories, kills and restores with new seeds until the time is over, and a summary",
     ),
     (
-        "bench [--no-install] [unseen] [conflicts] [keys]",
-        "what loading the library costs a server, and what stretching costs, as ratios measured side by side",
+        "bench [--no-install] [unseen] [conflicts] [keys] [hot]",
+        "what loading the library costs a server, and what stretching costs, as ratios measured side by side, of an \
+        optimized build",
     ),
     (
         "demo [--no-install] [--keep] [--tsql]",

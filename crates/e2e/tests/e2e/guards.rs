@@ -158,7 +158,7 @@ fn what_is_done_to_a_parent_is_done_to_stretched_tables_below() {
     );
     let error = db.fails("SELECT stretch.enable_table('leaf')", "ST011");
     assert!(
-        error.detail.contains("ALTER PUBLICATION p DROP TABLE published"),
+        error.detail.contains("ALTER PUBLICATION p DROP TABLE public.published"),
         "{error}"
     );
     db.sql("DROP PUBLICATION p; CREATE PUBLICATION p FOR TABLES IN SCHEMA public");

@@ -1,7 +1,4 @@
 //! What unique keys cost on hot inserts.
-//!
-//! A third table is plain but for a statement trigger that gets the new rows as a transition table and does nothing:
-//! the part of the cost that PostgreSQL asks of any check of all new rows.
 
 use crate::measure::{BATCH_ROWS, median};
 use std::time::{Duration, Instant};
@@ -20,8 +17,8 @@ pub fn run(db: &Client, name: &str, key: &str) {
         "uuid" => format!("md5({n}::text)::uuid"),
         _ => format!("{n}::bigint"),
     };
-    let tables = ["plain", "trigger", "stretched"].map(|kind| format!("{name}_{kind}"));
-    let [_, trigger, stretched] = &tables;
+    let tables = ["plain", "stretched"].map(|kind| format!("{name}_{kind}"));
+    let [_, stretched] = &tables;
     for table in &tables {
         db.sql(&format!(
             "CREATE TABLE {table} (id {key} PRIMARY KEY, cold boolean NOT NULL, note text);
@@ -29,11 +26,6 @@ pub fn run(db: &Client, name: &str, key: &str) {
             value("g")
         ));
     }
-    db.sql(&format!(
-        "CREATE FUNCTION {trigger}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-         CREATE TRIGGER look AFTER INSERT ON {trigger} REFERENCING NEW TABLE AS added FOR EACH STATEMENT
-             EXECUTE FUNCTION {trigger}()"
-    ));
     enable_table(db, stretched, "cold");
     drain(db, stretched);
     let segments = db.int(&format!(
@@ -43,14 +35,12 @@ pub fn run(db: &Client, name: &str, key: &str) {
     std::thread::sleep(Duration::from_secs(3));
     let mut next = 1_000_000;
     for (what, count) in [("INSERT of 1,000 rows", 1000), ("COPY of 20,000 rows", 20_000)] {
-        let mut times = [Vec::new(), Vec::new(), Vec::new()];
+        let mut times = [Vec::new(), Vec::new()];
         for round in 0..ROUNDS {
             let mut sides: Vec<_> = tables.iter().zip(&mut times).collect();
-            // None is always the one that follows the same other.
             if round % 2 == 1 {
                 sides.reverse();
             }
-            sides.rotate_left(round % 3);
             for (table, times) in sides {
                 next += count;
                 let source = format!(
@@ -72,14 +62,11 @@ pub fn run(db: &Client, name: &str, key: &str) {
                 times.push(began.elapsed().as_secs_f64());
             }
         }
-        let [plain, trigger, stretched] = times.map(median);
-        let more = |time: f64| 100.0 * (time / plain - 1.0);
+        let [plain, stretched] = times.map(median);
         println!(
-            "{what}, {name} keys, {segments} segments: {:.2} ms plain, {:+.1} % with an empty trigger, \
-             {:+.1} % stretched",
+            "{what}, {name} keys, {segments} segments: {:.2} ms plain, {:+.1} % stretched",
             plain * 1e3,
-            more(trigger),
-            more(stretched)
+            100.0 * (stretched / plain - 1.0)
         );
     }
 }

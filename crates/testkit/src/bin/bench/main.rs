@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what stretching costs, as ratios to a plain table measured side by side in one run.
 
 mod conflicts;
+mod hot;
 mod keys;
 mod measure;
 mod unseen;
@@ -16,12 +17,13 @@ fn main() {
     if wanted("unseen") {
         unseen::run();
     }
-    if wanted("conflicts") || wanted("keys") {
-        stretched(wanted("conflicts"), wanted("keys"));
+    let parts = ["conflicts", "keys", "hot"].map(wanted);
+    if parts.contains(&true) {
+        stretched(parts);
     }
 }
 
-fn stretched(conflicts: bool, keys: bool) {
+fn stretched([conflicts, keys, hot]: [bool; 3]) {
     let cluster = Cluster::builder("bench")
         .conf("stretch.batch_rows", &BATCH_ROWS.to_string())
         .conf("stretch.naptime", "1h")
@@ -40,5 +42,8 @@ fn stretched(conflicts: bool, keys: bool) {
         for (name, key) in [("increasing", "bigint"), ("random", "uuid")] {
             keys::run(&db, name, key);
         }
+    }
+    if hot {
+        hot::run(&db);
     }
 }
