@@ -22,10 +22,11 @@ fn items(d: &mut Draw) -> Statement {
         let id = new_item(d);
         rows.push(item(d, id));
     }
+    // Without a target, the deferrable key would be an arbiter, which is refused when the row meets no other conflict.
     let nothing = d.pick(&[
-        "ON CONFLICT DO NOTHING",
         "ON CONFLICT (id) DO NOTHING",
         "ON CONFLICT (code) DO NOTHING",
+        "ON CONFLICT (lower(label)) DO NOTHING",
     ]);
     let set = d.pick(&[
         "SET qty = i.qty + excluded.qty, amount = excluded.amount",
@@ -177,7 +178,7 @@ fn with(d: &mut Draw) -> Statement {
         2 => {
             let row = item(d, id);
             format!(
-                "WITH made AS (INSERT INTO item {ITEM_COLUMNS} VALUES {row} ON CONFLICT DO NOTHING RETURNING *)
+                "WITH made AS (INSERT INTO item {ITEM_COLUMNS} VALUES {row} ON CONFLICT (code) DO NOTHING RETURNING *)
                  SELECT id, code, qty FROM made UNION ALL SELECT id, code, qty FROM item WHERE id = {id}"
             )
         }
