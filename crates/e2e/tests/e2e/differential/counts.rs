@@ -149,7 +149,7 @@ impl Counts {
             ("cold rows updated", self.cold_updates, 0.05),
             ("cold rows deleted", self.cold_deletes, 0.01),
             ("cold rows locked", self.cold_locks, 0.005),
-            ("duplicates of cold rows", self.cold_duplicates, 0.005),
+            ("duplicates of cold rows", self.cold_duplicates, 0.002),
         ] {
             assert!(
                 count >= of(share),
@@ -158,7 +158,7 @@ impl Counts {
             );
         }
         assert!(
-            self.cold_rows * 4 > self.rows,
+            self.cold_rows * 8 > self.rows,
             "only {} of {} rows were cold",
             self.cold_rows,
             self.rows

@@ -1,6 +1,6 @@
 //! Random parts of statements: keys, values, conditions. Keys come from small ranges, so that statements meet.
 
-use super::tables::{EVENTS, ITEMS};
+use super::tables::{EVENTS, ITEMS, PARTS};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -8,6 +8,8 @@ use rand::{Rng, SeedableRng};
 pub struct Draw {
     rng: StdRng,
     fresh: u32,
+    /// Whether there are two sessions, which are to meet at few rows.
+    pub meet: bool,
 }
 
 impl Draw {
@@ -15,6 +17,7 @@ impl Draw {
         Self {
             rng: StdRng::seed_from_u64(seed),
             fresh: 10_000,
+            meet: false,
         }
     }
 
@@ -40,15 +43,22 @@ impl Draw {
 
     /// An item's key; of one in ten there is no row at first.
     pub fn item(&mut self) -> u32 {
-        1 + self.below(ITEMS * 11 / 10)
+        self.key(ITEMS * 11 / 10)
     }
 
     pub fn part(&mut self) -> u32 {
-        1 + self.below(220)
+        self.key(PARTS * 11 / 10)
     }
 
     pub fn event(&mut self) -> u32 {
-        1 + self.below(EVENTS * 11 / 10)
+        self.key(EVENTS * 11 / 10)
+    }
+
+    /// Often one of a few.
+    fn key(&mut self, bound: u32) -> u32 {
+        let (percent, few) = if self.meet { (65, 4) } else { (20, 10) };
+        let bound = if self.percent(percent) { few } else { bound };
+        1 + self.below(bound)
     }
 
     /// A list for IN.

@@ -4,6 +4,8 @@ use super::draw::Draw;
 use super::tables::STRETCHED;
 use testkit::Client;
 
+const IN_THE_WAY: [&str; 7] = ["55P03", "40001", "40P01", "57014", "55000", "55006", "ST014"];
+
 /// Does one thing, if nobody is in its way for long.
 pub fn act(d: &mut Draw, db: &Client) -> &'static str {
     let table = d.pick(&STRETCHED).0;
@@ -18,7 +20,7 @@ pub fn act(d: &mut Draw, db: &Client) -> &'static str {
     match db.try_sql(&statement) {
         Ok(()) => what,
         // Somebody is in the way: a session that waits for the next statement, or the worker.
-        Err(error) if ["55P03", "40001", "57014", "55000", "55006", "40P01"].contains(&error.code.as_str()) => {
+        Err(error) if IN_THE_WAY.contains(&error.code.as_str()) => {
             let _ = db.try_sql("ROLLBACK");
             "refused"
         }

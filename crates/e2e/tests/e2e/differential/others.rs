@@ -123,7 +123,7 @@ pub fn truncate(d: &mut Draw) -> Vec<Statement> {
     };
     let text = |text: String| Statement::new("TRUNCATE", text);
     vec![
-        text(format!("TRUNCATE {table}")),
+        text(format!("SELECT unguarded('TRUNCATE {table}')")),
         text(format!("INSERT INTO {table} {fill} generate_series(1, {rows}) g")),
         text(format!("SELECT * FROM {table}")),
     ]

@@ -59,6 +59,9 @@ pub fn run(level: Level) {
         tables::remove(&monitor);
     }
     counts.print(level);
+    let log = cluster.log();
+    let leak = log.lines().find(|line| line.contains("leak"));
+    assert!(leak.is_none(), "{leak:?}");
     counts.demand();
 }
 
@@ -82,7 +85,8 @@ impl Round<'_> {
             if self.open.iter().all(Option::is_none) && self.counts.statements >= compared + COMPARE {
                 self.compare();
                 compared = self.counts.statements;
-                alone = self.draw.percent(40);
+                alone = self.draw.percent(30);
+                self.draw.meet = !alone;
             }
             if self.draw.percent(10) {
                 let done = keeper::act(&mut self.draw, self.monitor);

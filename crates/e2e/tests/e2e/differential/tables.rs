@@ -5,6 +5,8 @@ use testkit::{Client, Cluster};
 
 /// Items 1 to this many are there at first.
 pub const ITEMS: u32 = 160;
+/// Parts 1 to this many.
+pub const PARTS: u32 = 200;
 /// Events 1 to this many.
 pub const EVENTS: u32 = 240;
 /// Tables that are stretched, with their filters.
@@ -88,7 +90,7 @@ fn rows() -> String {
                 CASE WHEN g % 5 = 0 THEN g / 5 END, CASE WHEN g % 7 > 0 THEN g * 2 END
             FROM generate_series(1, {ITEMS}) g;
          INSERT INTO part SELECT g, 1 + g % {ITEMS}, 1 + g / {ITEMS}, CASE WHEN g % 9 > 0 THEN 's' || g % 30 END, g % 50,
-                g % 5 < 3 FROM generate_series(1, 200) g;
+                g % 5 < 3 FROM generate_series(1, {PARTS}) g;
          INSERT INTO note SELECT g, repeat('note ' || g, g % 4), CASE WHEN g % 4 > 0 THEN 1 + g * 3 % {ITEMS} END
             FROM generate_series(1, 120) g;
          INSERT INTO bill SELECT g, g * 4, g * 1.5 FROM generate_series(1, 30) g;
@@ -106,6 +108,11 @@ pub fn make(cluster: &Cluster, database: &str) {
             rows()
         ));
     }
+    db.sql(
+        "CREATE FUNCTION cold.unguarded(text) RETURNS void LANGUAGE c STRICT AS '$libdir/pg_stretch',
+            'stretch_test_unguarded_wrapper';
+         CREATE FUNCTION plain.unguarded(text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE $1; END $$",
+    );
     db.sql("SET search_path = cold, public; SET stretch.one_table = on");
     for (table, filter) in STRETCHED {
         enable_table(&db, table, filter);

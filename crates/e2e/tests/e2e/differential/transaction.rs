@@ -23,7 +23,7 @@ impl Transaction {
         if d.percent(25) {
             statements.push_back(others::setting(d));
         }
-        let count = d.pick(&[1, 1, 1, 2, 3, 5]);
+        let count = d.pick(&[1, 1, 2, 3, 5, 8]);
         for _ in 0..count {
             match d.below(100) {
                 0..=26 => statements.push_back(reads::draw(d)),
