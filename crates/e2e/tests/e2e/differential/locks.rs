@@ -69,7 +69,7 @@ pub fn cursor(d: &mut Draw) -> Vec<Statement> {
                 all.push(cursor("FETCH NEXT FROM {c}".into()));
                 all.push(match d.below(3) {
                     0 => cursor("UPDATE item SET qty = qty + 1 WHERE CURRENT OF {c} RETURNING *".into()),
-                    1 => cursor("UPDATE item SET state = 'open' WHERE CURRENT OF {c} AND state = 'done'".into()),
+                    1 => cursor("UPDATE item SET amount = 1.5 WHERE CURRENT OF {c}".into()),
                     _ => cursor("DELETE FROM item WHERE CURRENT OF {c} RETURNING id".into()),
                 });
             }

@@ -89,8 +89,7 @@ impl Round<'_> {
                 self.draw.meet = !alone;
             }
             if self.draw.percent(10) {
-                let done = keeper::act(&mut self.draw, self.monitor);
-                self.counts.kept(done);
+                self.keep();
             }
             let who = if alone { 0 } else { self.draw.below(2) as usize };
             self.step(who, alone, self.counts.statements < until);
@@ -212,9 +211,18 @@ impl Round<'_> {
         Verdict::GaveUp
     }
 
+    fn keep(&mut self) {
+        let done = keeper::act(&mut self.draw, self.monitor);
+        self.log.push(format!("{done} beside the worker"));
+        self.counts.kept(done);
+    }
+
     /// Ends the transaction for which the other session waits.
     fn end_neighbour(&mut self, who: usize) {
         self.log.push(format!("{who}: is waited for"));
+        if self.draw.percent(30) {
+            self.keep();
+        }
         let open = self.open[who].as_ref();
         let commits = open
             .expect("a session without a transaction is in nobody's way")

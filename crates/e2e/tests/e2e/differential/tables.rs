@@ -17,6 +17,12 @@ pub const STRETCHED: [(&str, &str); 5] = [
     ("ev_1", "n < 70"),
     ("ev_2", "kind = 'old' AND n IS NOT NULL"),
 ];
+/// Filters that select more.
+pub const LOOSER: [(&str, &str); 3] = [
+    ("item", "state = 'done' OR state = 'void'"),
+    ("part", "shipped OR qty < 10"),
+    ("ev_1", "n < 90"),
+];
 /// All tables whose content is compared.
 pub const ALL: [&str; 6] = ["item", "part", "note", "bill", "ev", "audit"];
 /// The twins: the schema of the stretched tables, and that of the plain ones.
@@ -47,6 +53,7 @@ const TABLES: &str = "
     CREATE TABLE ev_2 PARTITION OF ev FOR VALUES FROM ('2024-05-01') TO ('2024-09-01');
     CREATE TABLE ev_3 PARTITION OF ev FOR VALUES FROM ('2024-09-01') TO ('2025-01-01');
     CREATE INDEX ON ev (n);
+    CREATE VIEW item_view AS SELECT * FROM item WHERE grp < 6 WITH CHECK OPTION;
     CREATE TABLE audit (what text, old text, new text)";
 
 /// Triggers come after the first rows.
@@ -113,7 +120,7 @@ pub fn make(cluster: &Cluster, database: &str) {
             'stretch_test_unguarded_wrapper';
          CREATE FUNCTION plain.unguarded(text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE $1; END $$",
     );
-    db.sql("SET search_path = cold, public; SET stretch.one_table = on");
+    db.sql("SET search_path = cold, public");
     for (table, filter) in STRETCHED {
         enable_table(&db, table, filter);
         drain(&db, table);

@@ -105,13 +105,14 @@ fn merge_items(d: &mut Draw) -> Statement {
     let mut ids: Vec<u32> = (0..1 + d.below(4)).map(|_| new_item(d)).collect();
     ids.sort_unstable();
     ids.dedup();
-    if d.percent(10) {
-        ids.truncate(1);
-        ids.push(ids[0]);
-    }
     let mut rows = Vec::new();
     for id in ids {
         rows.push(format!("({id}, '{}', {})", d.state(), d.fresh()));
+    }
+    if d.percent(10) {
+        // The same to one row twice: which of them comes first does not matter.
+        rows.truncate(1);
+        rows.push(rows[0].clone());
     }
     let matched = d.pick(&[
         "WHEN MATCHED THEN UPDATE SET state = s.state",

@@ -7,6 +7,18 @@ use super::draw::Draw;
 use super::statement::Statement;
 
 pub fn draw(d: &mut Draw) -> Statement {
+    let mut statement = any(d);
+    if d.percent(10) {
+        statement.text = statement.text.replace("UPDATE item i ", "UPDATE item_view i ");
+        statement.text = statement
+            .text
+            .replace("DELETE FROM item i ", "DELETE FROM item_view i ");
+        statement.text = statement.text.replace("INSERT INTO item ", "INSERT INTO item_view ");
+    }
+    statement
+}
+
+fn any(d: &mut Draw) -> Statement {
     match d.below(12) {
         0..=1 => insert_items(d),
         2 => insert_others(d),
