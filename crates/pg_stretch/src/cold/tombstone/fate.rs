@@ -112,7 +112,8 @@ pub unsafe fn home(
     })
 }
 
-fn same(a: pg_sys::ItemPointerData, b: pg_sys::ItemPointerData) -> bool {
+/// Whether two tids name the same place.
+pub fn same(a: pg_sys::ItemPointerData, b: pg_sys::ItemPointerData) -> bool {
     (a.ip_blkid.bi_hi, a.ip_blkid.bi_lo, a.ip_posid) == (b.ip_blkid.bi_hi, b.ip_blkid.bi_lo, b.ip_posid)
 }
 
