@@ -8,6 +8,8 @@
 mod counts;
 #[path = "differential/draw.rs"]
 mod draw;
+#[path = "differential/ending.rs"]
+mod ending;
 #[path = "differential/keeper.rs"]
 mod keeper;
 #[path = "differential/locks.rs"]
@@ -18,6 +20,8 @@ mod others;
 mod pair;
 #[path = "differential/reads.rs"]
 mod reads;
+#[path = "differential/round.rs"]
+mod round;
 #[path = "differential/run.rs"]
 mod run;
 #[path = "differential/session.rs"]

@@ -49,7 +49,8 @@ pub unsafe fn of(
     if kept::has(table, command, segment, row) {
         return Ok(Found {
             fate: Fate::Dead(Killer::Own(command), Home::None),
-            killer: pg_sys::InvalidTransactionId,
+            // SAFETY: a getter; MERGE looks whether it is one of this transaction's.
+            killer: unsafe { pg_sys::GetCurrentTransactionId() },
         });
     }
     kept::show_others(table, command)?;
