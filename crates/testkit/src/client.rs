@@ -65,6 +65,9 @@ pub struct Notice {
     pub detail: String,
 }
 
+/// Rows as text, NULL as `None`.
+pub type Rows = Vec<Vec<Option<String>>>;
+
 /// One connection. It may be moved to another thread, and closes when dropped.
 pub struct Client {
     runtime: Runtime,
@@ -167,7 +170,7 @@ impl Client {
     }
 
     /// All rows as text, and how many rows the last command tag counts, by the simple protocol.
-    pub fn try_counted(&self, sql: &str) -> Result<(Vec<Vec<Option<String>>>, u64), SqlError> {
+    pub fn try_counted(&self, sql: &str) -> Result<(Rows, u64), SqlError> {
         let messages = self.runtime.block_on(self.inner.simple_query(sql))?;
         let (mut rows, mut count) = (Vec::new(), 0);
         for message in &messages {

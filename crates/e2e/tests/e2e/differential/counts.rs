@@ -115,7 +115,8 @@ impl Counts {
             println!("{count:8}  {message}");
         }
         println!(
-            "differential: {level:?}: {} statements, {} transactions committed, {} given up, {} waits ({} and {} of one \
+            "differential: {level:?}: {} statements, {} transactions committed, {} given up, {} waits ({} and {} of \
+             one \
              side), {} of {} impatient answers excused, {} comparisons, {} of {} rows cold; {} cold rows updated, {} \
              deleted, {} locked, {} duplicates of cold rows",
             self.statements,

@@ -44,7 +44,8 @@ pub fn cursor(d: &mut Draw) -> Vec<Statement> {
             let condition = if d.percent(50) { d.some_items() } else { "true".into() };
             let order = d.pick(&["i.id", "i.id DESC", "i.grp, i.id", "i.amount, i.id"]);
             all.push(cursor(format!(
-                "DECLARE {{c}} SCROLL CURSOR FOR SELECT i.id, i.code, i.state FROM item i WHERE {condition} ORDER BY {order}"
+                "DECLARE {{c}} SCROLL CURSOR FOR SELECT i.id, i.code, i.state FROM item i WHERE {condition}
+                    ORDER BY {order}"
             )));
             for _ in 0..2 + d.below(4) {
                 let fetch = match d.below(8) {
@@ -104,7 +105,8 @@ pub fn holdable(d: &mut Draw) -> [Vec<Statement>; 2] {
     let condition = d.some_items();
     let cursor = |text: &str| Statement::new("cursor WITH HOLD", text.replace("{c}", &name)).ordered();
     let declare = format!(
-        "DECLARE {name} SCROLL CURSOR WITH HOLD FOR SELECT i.id, i.code, i.doc FROM item i WHERE {condition} ORDER BY i.id"
+        "DECLARE {name} SCROLL CURSOR WITH HOLD FOR SELECT i.id, i.code, i.doc FROM item i
+            WHERE {condition} ORDER BY i.id"
     );
     [
         vec![Statement::new("cursor WITH HOLD", declare), cursor("FETCH 2 FROM {c}")],

@@ -139,7 +139,8 @@ pub fn setting(d: &mut Draw) -> Statement {
         "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off",
         "SET LOCAL enable_sort = off; SET LOCAL enable_hashagg = off",
         "SET LOCAL enable_partitionwise_join = on; SET LOCAL enable_partitionwise_aggregate = on",
-        "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0",
+        "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0;
+         SET LOCAL min_parallel_table_scan_size = 0",
         "SET LOCAL plan_cache_mode = force_generic_plan",
     ]);
     Statement::new("SET", text)

@@ -93,7 +93,8 @@ fn joins(d: &mut Draw) -> Statement {
         0 => format!("SELECT i.id, p.id, p.sku FROM item i JOIN part p ON p.item = i.id WHERE {items}"),
         1 => format!("SELECT i.id, p.* FROM item i LEFT JOIN part p ON p.item = i.id AND {parts} WHERE {items}"),
         2 => format!(
-            "SELECT a.id, b.id FROM (SELECT * FROM item i WHERE {items}) a FULL JOIN (SELECT * FROM part p WHERE {parts}) b
+            "SELECT a.id, b.id FROM (SELECT * FROM item i WHERE {items}) a
+                FULL JOIN (SELECT * FROM part p WHERE {parts}) b
                 ON a.id = b.item"
         ),
         3 => format!("SELECT i.id, (SELECT sum(p.qty) FROM part p WHERE p.item = i.id) FROM item i WHERE {items}"),

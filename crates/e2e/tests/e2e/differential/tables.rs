@@ -96,7 +96,8 @@ fn rows() -> String {
                 CASE WHEN g % 3 > 0 THEN ARRAY['t' || g % 4, NULL, 'u' || g % 7] END,
                 CASE WHEN g % 5 = 0 THEN g / 5 END, CASE WHEN g % 7 > 0 THEN g * 2 END
             FROM generate_series(1, {ITEMS}) g;
-         INSERT INTO part SELECT g, 1 + g % {ITEMS}, 1 + g / {ITEMS}, CASE WHEN g % 9 > 0 THEN 's' || g % 30 END, g % 50,
+         INSERT INTO part SELECT g, 1 + g % {ITEMS}, 1 + g / {ITEMS}, CASE WHEN g % 9 > 0 THEN 's' || g % 30 END,
+                g % 50,
                 g % 5 < 3 FROM generate_series(1, {PARTS}) g;
          INSERT INTO note SELECT g, repeat('note ' || g, g % 4), CASE WHEN g % 4 > 0 THEN 1 + g * 3 % {ITEMS} END
             FROM generate_series(1, 120) g;

@@ -169,8 +169,8 @@ fn with(d: &mut Draw) -> Statement {
     let text = match d.below(7) {
         0 => format!(
             "WITH gone AS (DELETE FROM part p WHERE {parts} RETURNING *)
-             INSERT INTO part SELECT {fresh}00 + id, item, line + 100 + id % 50, sku, qty, NOT shipped FROM gone ORDER BY id
-             RETURNING *"
+             INSERT INTO part SELECT {fresh}00 + id, item, line + 100 + id % 50, sku, qty, NOT shipped FROM gone
+             ORDER BY id RETURNING *"
         ),
         1 => format!(
             "WITH changed AS (UPDATE item i SET qty = i.qty + 3 WHERE {items} RETURNING *)
@@ -192,12 +192,15 @@ fn with(d: &mut Draw) -> Statement {
                 WHERE id = {id} RETURNING qty) SELECT (SELECT count(*) FROM a), (SELECT sum(qty) FROM b)"
         ),
         5 => format!(
-            "WITH ranked AS (SELECT p.ctid AS place, row_number() OVER (PARTITION BY p.item ORDER BY p.id) AS rank FROM part p
-                WHERE {parts}) DELETE FROM part USING ranked WHERE part.ctid = place AND rank > 1 RETURNING part.*"
+            "WITH ranked AS (SELECT p.ctid AS place,
+                row_number() OVER (PARTITION BY p.item ORDER BY p.id) AS rank
+                FROM part p WHERE {parts})
+             DELETE FROM part USING ranked WHERE part.ctid = place AND rank > 1 RETURNING part.*"
         ),
         _ => format!(
             "WITH moved AS (DELETE FROM ev e WHERE e.id = {} RETURNING *)
-             INSERT INTO ev SELECT id, date '2024-01-01' + (day - date '2023-12-01') % 360, kind, n FROM moved RETURNING *",
+             INSERT INTO ev SELECT id, date '2024-01-01' + (day - date '2023-12-01') % 360, kind, n FROM moved
+             RETURNING *",
             d.event()
         ),
     };

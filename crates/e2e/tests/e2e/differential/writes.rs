@@ -109,7 +109,8 @@ fn insert_others(d: &mut Draw) -> Statement {
             let (day, n) = (d.day(), d.below(100));
             let other = d.fresh();
             format!(
-                "INSERT INTO ev VALUES ({id}, {day}, 'old', {n}), ({other}, {}, 'new', NULL) RETURNING *, tableoid::regclass",
+                "INSERT INTO ev VALUES ({id}, {day}, 'old', {n}), ({other}, {}, 'new', NULL)
+                    RETURNING *, tableoid::regclass",
                 d.day()
             )
         }
@@ -133,9 +134,9 @@ fn update_items(d: &mut Draw) -> Statement {
                 ),
             );
         }
-        6 => format!(
-            "(amount, doc) = (SELECT sum(p.qty), jsonb_agg(p.id ORDER BY p.id) FROM part p WHERE p.item = i.id)"
-        ),
+        6 => {
+            "(amount, doc) = (SELECT sum(p.qty), jsonb_agg(p.id ORDER BY p.id) FROM part p WHERE p.item = i.id)".into()
+        }
         7 => format!("label = i.label || {}", d.fresh()),
         8 => "id = i.id, state = i.state".into(),
         _ => format!(
@@ -230,7 +231,8 @@ fn delete(d: &mut Draw) -> Statement {
             format!("DELETE FROM item WHERE id = {id} AND NOT EXISTS (SELECT FROM bill WHERE item = {id}) RETURNING id")
         }
         _ => format!(
-            "DELETE FROM part WHERE ctid = ANY (ARRAY (SELECT p.ctid FROM part p WHERE {} ORDER BY p.id LIMIT 2)) RETURNING *",
+            "DELETE FROM part WHERE ctid = ANY (ARRAY (SELECT p.ctid FROM part p WHERE {} ORDER BY p.id
+                LIMIT 2)) RETURNING *",
             d.some_parts()
         ),
     };
