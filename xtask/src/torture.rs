@@ -1,5 +1,5 @@
-//! `cargo xtask torture --minutes N [--seed S]`: kills, histories and restores with new seeds until the time is over,
-//! and a summary.
+//! `cargo xtask torture --minutes N [--seed S]`: kills, histories, random statements and restores with new seeds until
+//! the time is over, and a summary.
 
 use crate::{cargo, prepare, sh};
 use std::collections::BTreeMap;
@@ -8,10 +8,22 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The tests that can run for any length, with what makes them long.
-const TESTS: [(&str, &[(&str, &str)]); 5] = [
+const TESTS: [(&str, &[(&str, &str)]); 8] = [
     (
         "history::histories_show_what_a_plain_table_shows",
         &[("STRETCH_TRANSACTIONS", "2500")],
+    ),
+    (
+        "differential::statements_at_read_committed_do_what_they_do_to_plain_tables",
+        &[("STRETCH_STATEMENTS", "3000")],
+    ),
+    (
+        "differential::statements_at_repeatable_read_do_what_they_do_to_plain_tables",
+        &[("STRETCH_STATEMENTS", "3000")],
+    ),
+    (
+        "differential::statements_at_serializable_do_what_they_do_to_plain_tables",
+        &[("STRETCH_STATEMENTS", "3000")],
     ),
     ("kills::kills_at_every_step_lose_nothing", &[]),
     (

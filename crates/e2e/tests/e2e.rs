@@ -10,6 +10,8 @@ mod cold_writes;
 mod content;
 #[path = "e2e/demo.rs"]
 mod demo;
+#[path = "e2e/differential.rs"]
+mod differential;
 #[path = "e2e/disable.rs"]
 mod disable;
 #[path = "e2e/dumps.rs"]

@@ -65,6 +65,9 @@ pub struct Notice {
     pub detail: String,
 }
 
+/// Rows as text, NULL as `None`.
+pub type Rows = Vec<Vec<Option<String>>>;
+
 /// One connection. It may be moved to another thread, and closes when dropped.
 pub struct Client {
     runtime: Runtime,
@@ -166,6 +169,22 @@ impl Client {
             .collect())
     }
 
+    /// All rows as text, and how many rows the last command tag counts, by the simple protocol.
+    pub fn try_counted(&self, sql: &str) -> Result<(Rows, u64), SqlError> {
+        let messages = self.runtime.block_on(self.inner.simple_query(sql))?;
+        let (mut rows, mut count) = (Vec::new(), 0);
+        for message in &messages {
+            match message {
+                SimpleQueryMessage::Row(row) => {
+                    rows.push((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect());
+                }
+                SimpleQueryMessage::CommandComplete(tagged) => count = *tagged,
+                _ => {}
+            }
+        }
+        Ok((rows, count))
+    }
+
     /// As [`Client::try_rows`]; panics on failure.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
@@ -259,16 +278,20 @@ impl Client {
     /// All bytes of a `COPY … TO STDOUT`.
     #[track_caller]
     pub fn copy_out(&self, sql: &str) -> Vec<u8> {
-        let copied = self.runtime.block_on(async {
+        must(sql, self.try_copy_out(sql))
+    }
+
+    /// COPY … TO STDOUT, which may fail.
+    pub fn try_copy_out(&self, sql: &str) -> Result<Vec<u8>, SqlError> {
+        self.runtime.block_on(async {
             let stream = self.inner.copy_out(sql).await?;
             let mut stream = std::pin::pin!(stream);
             let mut all = Vec::new();
             while let Some(piece) = stream.next().await {
                 all.extend_from_slice(&piece?);
             }
-            Ok::<_, tokio_postgres::Error>(all)
-        });
-        must(sql, copied.map_err(SqlError::from))
+            Ok(all)
+        })
     }
 
     /// Notices since the last call.

@@ -98,6 +98,36 @@ fn meets(db: &Client, other: &Client, second: &str, end: &str) -> String {
     })
 }
 
+#[test]
+fn a_cursor_finds_the_row_that_became_cold_under_it() {
+    let (cluster, _endpoint, db) = cold("otr-cursor", 10);
+    let other = cluster.connect("postgres");
+    let state = |state: &str| other.sql(&format!("SELECT stretch.set_migration_state('t', '{state}')"));
+    for (row, before) in [(100, ""), (101, "UPDATE t SET s = 'new' WHERE id = 101")] {
+        db.sql(&format!("INSERT INTO t VALUES ({row}, 'hot', {row})"));
+        db.sql(&format!("BEGIN; DECLARE c CURSOR FOR SELECT * FROM t WHERE id = {row}"));
+        assert_eq!(db.int("FETCH c"), row);
+        other.sql(before);
+        state("outbound");
+        drain(&other, "t");
+        state("paused");
+        let found = db.lines("UPDATE t SET n = n + 1 WHERE CURRENT OF c RETURNING n");
+        assert_eq!(found, [(row + 1).to_string()]);
+        db.sql("COMMIT");
+        assert_eq!(
+            db.lines(&format!("SELECT n FROM t WHERE id = {row}")),
+            [(row + 1).to_string()]
+        );
+    }
+    db.sql("INSERT INTO t VALUES (103, 'hot', 1)");
+    // One that another deleted is not there any more, as ever.
+    db.sql("UPDATE t SET n = -1 WHERE id = 103");
+    db.sql("BEGIN; DECLARE c CURSOR FOR SELECT * FROM t WHERE id = 103; FETCH c");
+    other.sql("DELETE FROM t WHERE id = 103");
+    assert_eq!(db.lines("UPDATE t SET n = 0 WHERE CURRENT OF c RETURNING id"), [""; 0]);
+    db.sql("COMMIT");
+}
+
 const TYPES: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
     CREATE TYPE pair AS (a int, b text);
     CREATE DOMAIN short AS text CHECK (length(value) < 40);

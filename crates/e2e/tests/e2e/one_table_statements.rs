@@ -158,6 +158,10 @@ fn merge_does_what_it_does_to_a_plain_table() {
         "MERGE INTO orders o USING (VALUES (8), (8)) w (id) ON w.id = o.id WHEN MATCHED THEN UPDATE SET n = 1",
         "21000",
     );
+    twins.fails(
+        "MERGE INTO orders o USING (VALUES (9), (9)) w (id) ON w.id = o.id WHEN MATCHED THEN DELETE",
+        "21000",
+    );
     twins.works(
         "MERGE INTO orders o USING generate_series(390, 410) w (id) ON w.id = o.id
          WHEN MATCHED THEN UPDATE SET n = o.n * 2, sku = 'merged'",

@@ -130,6 +130,45 @@ fn deferrable_keys_meet_cold_rows() {
     db.fails("COMMIT", "23505");
 }
 
+/// A trigger gets hold of the row before the UPDATE does, also of one that this UPDATE has brought home.
+#[test]
+fn triggers_meet_rows_that_came_home() {
+    let (_cluster, _endpoint, db) = twins(
+        "one-keys-deferrable-triggers",
+        COLUMNS,
+        &["ALTER TABLE {t} ADD CONSTRAINT {t}_b UNIQUE (b) DEFERRABLE"],
+        ROWS,
+    );
+    db.sql(
+        "CREATE TABLE log (what text);
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO log VALUES (format('%s %s: %s -> %s', TG_WHEN, TG_OP, OLD, NEW));
+             IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+             RETURN NEW; END $$",
+    );
+    for table in ["t", "plain"] {
+        db.sql(&format!(
+            "CREATE TRIGGER early BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION note();
+             CREATE TRIGGER late AFTER UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION note()"
+        ));
+    }
+    for statement in [
+        "UPDATE {t} SET b = 21 - b WHERE b <= 20",
+        "UPDATE {t} SET b = b + 1 WHERE b >= 30",
+        "MERGE INTO {t} USING generate_series(22, 29) g ON b = g WHEN MATCHED AND b = 29 THEN DELETE
+            WHEN MATCHED THEN UPDATE SET b = 51 - b",
+    ] {
+        db.sql("TRUNCATE log");
+        succeeds(&db, statement);
+        same(&db);
+        assert_eq!(
+            db.int("SELECT max(n) FROM (SELECT count(*) AS n FROM log GROUP BY what) l"),
+            2,
+            "{statement}"
+        );
+    }
+}
+
 /// Makes rows cold again that came home.
 fn make_cold(db: &Client, rows: i64) {
     db.sql(&format!(

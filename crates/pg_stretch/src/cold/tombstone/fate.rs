@@ -49,7 +49,8 @@ pub unsafe fn of(
     if kept::has(table, command, segment, row) {
         return Ok(Found {
             fate: Fate::Dead(Killer::Own(command), Home::None),
-            killer: pg_sys::InvalidTransactionId,
+            // SAFETY: a getter; MERGE looks whether it is one of this transaction's.
+            killer: unsafe { pg_sys::GetCurrentTransactionId() },
         });
     }
     kept::show_others(table, command)?;
@@ -112,7 +113,8 @@ pub unsafe fn home(
     })
 }
 
-fn same(a: pg_sys::ItemPointerData, b: pg_sys::ItemPointerData) -> bool {
+/// Whether two tids name the same place.
+pub fn same(a: pg_sys::ItemPointerData, b: pg_sys::ItemPointerData) -> bool {
     (a.ip_blkid.bi_hi, a.ip_blkid.bi_lo, a.ip_posid) == (b.ip_blkid.bi_hi, b.ip_blkid.bi_lo, b.ip_posid)
 }
 

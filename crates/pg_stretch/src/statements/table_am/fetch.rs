@@ -1,7 +1,7 @@
 //! Rows by their tid, without a change: what TID scans, triggers and rechecks ask for.
 
-use super::cold;
 use super::heap::{self, of_heap};
+use super::{became_cold, cold};
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
 use crate::cold::identity;
@@ -98,14 +98,22 @@ pub unsafe extern "C-unwind" fn tuple_tid_valid(scan: pg_sys::TableScanDesc, tid
     }
 }
 
-/// `tuple_get_latest_tid`: a cold row has no later version but the one that an UPDATE put into the heap.
+/// `tuple_get_latest_tid`, for WHERE CURRENT OF: follows a row to its latest version that the snapshot sees, from the
+/// heap to the cold side and back.
 pub unsafe extern "C-unwind" fn tuple_get_latest_tid(scan: pg_sys::TableScanDesc, tid: pg_sys::ItemPointer) {
     // SAFETY: what the server handed over.
     unsafe {
-        if identity::is_cold(&*tid) && !cold::run(|| followed(scan, tid)) {
-            return;
+        loop {
+            if identity::is_cold(&*tid) && !cold::run(|| followed(scan, tid)) {
+                return;
+            }
+            of_heap(heap::routine().tuple_get_latest_tid)(scan, tid);
+            let became = cold::run(|| became_cold::identity((*scan).rs_rd, *tid, (*scan).rs_snapshot));
+            let Some(became) = became else {
+                return;
+            };
+            *tid = became;
         }
-        of_heap(heap::routine().tuple_get_latest_tid)(scan, tid)
     }
 }
 

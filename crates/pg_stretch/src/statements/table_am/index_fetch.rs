@@ -112,7 +112,10 @@ unsafe fn mover_on(page: pg_sys::Page, mut offset: pg_sys::OffsetNumber) -> Opti
 }
 
 /// HeapTupleHeaderGetUpdateXid of htup_details.h; `None` for a version that nobody deleted or updated.
-unsafe fn deleter(version: &pg_sys::HeapTupleHeaderData) -> Option<pg_sys::TransactionId> {
+///
+/// # Safety
+/// The version lies on a pinned page.
+pub unsafe fn deleter(version: &pg_sys::HeapTupleHeaderData) -> Option<pg_sys::TransactionId> {
     let mask = u32::from(version.t_infomask);
     if mask & (pg_sys::HEAP_XMAX_INVALID | pg_sys::HEAP_XMAX_LOCK_ONLY) != 0 {
         return None;

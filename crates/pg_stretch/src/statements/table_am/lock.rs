@@ -2,6 +2,7 @@
 
 use super::cold;
 use super::heap::{self, of_heap};
+use super::home;
 use crate::catalog::snapshot::LATEST;
 use crate::cold::identity;
 use crate::cold::moved;
@@ -80,6 +81,10 @@ impl Ask {
         // SAFETY: what the server handed over; the relation is open and locked.
         unsafe {
             (*self.failure).traversed = false;
+            if let Some(home) = home::brought(self.relation, *self.tid, self.command)? {
+                *self.tid = home;
+                return Ok(self.lock_hot());
+            }
             let row = cold::row(self.relation, *self.tid)?;
             let (strength, wait) = (row_lock::strength(self.mode), row_lock::wait(self.policy));
             if !row_lock::lock(self.relation, *self.tid, strength, wait)? {

@@ -11,6 +11,7 @@
 //! nothing in between; what it does for a cold one is inside `cold::run`.
 
 mod analyze;
+mod became_cold;
 pub mod cold;
 mod cold_sample;
 mod cold_tuple;
