@@ -4,6 +4,8 @@
 
 #[path = "one_table_statements/foreign_keys.rs"]
 mod foreign_keys;
+#[path = "one_table_statements/partitioned_parents.rs"]
+mod partitioned_parents;
 #[path = "one_table_statements/partitions.rs"]
 mod partitions;
 
