@@ -8,6 +8,8 @@ mod foreign_keys;
 mod partitioned_parents;
 #[path = "one_table_statements/partitions.rs"]
 mod partitions;
+#[path = "one_table_statements/upserts.rs"]
+mod upserts;
 
 use testkit::setup::{drain, enable_database};
 use testkit::{Client, Cluster, Endpoint};
