@@ -3,8 +3,8 @@
 use super::raw;
 use pgrx::pg_sys;
 
-/// A slot for rows of a relation, in the current memory context. It holds on to nothing of the server's: its description
-/// is a copy, which is not counted, so that nobody has to let go of it.
+/// A slot for rows of a relation, in the current memory context. It holds on to nothing of the server's: its
+/// description is a copy, which is not counted, so that nobody has to let go of it.
 ///
 /// # Safety
 /// The relation is open.
