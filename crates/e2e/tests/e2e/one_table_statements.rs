@@ -16,7 +16,7 @@ use testkit::{Client, Cluster, Endpoint};
 
 /// Two sessions of one database: in the schema `cold` tables are stretched, in `plain` they are not.
 pub struct Twins {
-    _cluster: Cluster,
+    cluster: Cluster,
     _endpoint: Endpoint,
     cold: Client,
     plain: Client,
@@ -42,7 +42,7 @@ impl Twins {
         let twins = Self {
             cold: session("cold"),
             plain: session("plain"),
-            _cluster: cluster,
+            cluster,
             _endpoint: endpoint,
         };
         for (table, filter) in stretched {

@@ -2,10 +2,16 @@
 
 /// Situations in which a table `x` cannot be stretched: what makes it, part of the reason, and statements where the
 /// hint is none.
-pub const REFUSALS: [(&str, &str, &str); 11] = [
+pub const REFUSALS: [(&str, &str, &str); 12] = [
     (
         "CREATE TABLE x (id int) PARTITION BY RANGE (id); CREATE UNLOGGED TABLE x1 PARTITION OF x DEFAULT",
         "partition s.x1: it is an unlogged table",
+        "",
+    ),
+    (
+        "CREATE TABLE x (id int) PARTITION BY RANGE (id); CREATE TABLE x1 PARTITION OF x DEFAULT; \
+         CREATE PUBLICATION pub FOR TABLE x",
+        "publishes it",
         "",
     ),
     (

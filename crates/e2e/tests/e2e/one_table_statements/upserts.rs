@@ -1,6 +1,8 @@
 //! INSERT … ON CONFLICT through a partitioned table, and by several parts of one statement.
 
 use super::Twins;
+use std::thread;
+use testkit::{PATIENCE, wait_until};
 
 /// Four partitions, one with its columns in another order, two of them below another; a key of each partition's own.
 const STOCK: &str = "
@@ -163,4 +165,63 @@ fn parts_of_a_statement_put_rows_into_one_table() {
         twins.works("SELECT * FROM parted");
         twins.works("ROLLBACK");
     }
+}
+
+#[test]
+fn an_upsert_waits_for_who_changes_the_cold_row() {
+    let twins = Twins::new("upserts-races", STOCK, &[("stock", "n % 3 = 1")]);
+    let statement = |id: i32| {
+        format!(
+            "INSERT INTO stock VALUES ({id}, 'b', {id}, 'put') ON CONFLICT (id, place)
+                DO UPDATE SET note = stock.note || '+' RETURNING note"
+        )
+    };
+    let mut outcomes = Vec::new();
+    for schema in ["cold", "plain"] {
+        let first = twins.cluster.connect("postgres");
+        let watch = twins.cluster.connect("postgres");
+        first.sql(&format!("SET search_path = {schema}"));
+        let mut seen = Vec::new();
+        // Rows of which every second one is cold.
+        for (level, ids) in [
+            ("READ COMMITTED", [1, 5, 13, 17]),
+            ("REPEATABLE READ", [25, 29, 37, 41]),
+        ] {
+            for (id, change) in ids.into_iter().zip([
+                "UPDATE stock SET note = 'first'",
+                "UPDATE stock SET note = 'first'",
+                "DELETE FROM stock",
+                "DELETE FROM stock",
+            ]) {
+                let second = twins.cluster.connect("postgres");
+                second.sql(&format!(
+                    "SET search_path = {schema}; BEGIN ISOLATION LEVEL {level}; SELECT 1 FROM stock"
+                ));
+                let (pid, wanted) = (second.pid(), statement(id));
+                first.sql(&format!("BEGIN; {change} WHERE id = {id}"));
+                let outcome = thread::scope(|scope| {
+                    let waiting = scope.spawn(move || {
+                        let outcome = second.try_text(&wanted);
+                        second.sql(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" });
+                        outcome
+                    });
+                    wait_until("the upsert to wait", PATIENCE, || {
+                        watch.bool(&format!(
+                            "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = {pid} AND NOT granted)"
+                        ))
+                    });
+                    first.sql("COMMIT");
+                    waiting.join().expect("no panic")
+                });
+                seen.push(format!("{level} {id} {:?}", outcome.map_err(|error| error.code)));
+            }
+        }
+        outcomes.push(seen);
+    }
+    assert_eq!(outcomes[0], outcomes[1]);
+    assert!(
+        outcomes[0].iter().any(|outcome| outcome.contains("first+")),
+        "{outcomes:?}"
+    );
+    twins.works("SELECT * FROM stock");
 }

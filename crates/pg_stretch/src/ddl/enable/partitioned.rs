@@ -261,12 +261,13 @@ impl New {
 
     /// All reasons against stretching them, each with the name of its partition.
     fn refusals(&self, parent: pg_sys::Oid) -> Result<Vec<Refusal>> {
-        let mut all = refusals::of_table(parent)?;
+        let of_parent = refusals::of_table(parent)?;
+        let mut all = of_parent.clone();
         for leaf in &self.leaves {
             let name = names::relation(*leaf);
             let mut own = refusals::of_table(*leaf)?;
-            // Settings of the server were named for the parent.
-            own.retain(|refusal| refusal.item != "setting");
+            // Settings of the server and publications of the parent are named with it.
+            own.retain(|refusal| of_parent.iter().all(|known| known.hint != refusal.hint));
             all.extend(own.into_iter().map(|refusal| Refusal {
                 reason: format!("partition {name}: {}", refusal.reason),
                 ..refusal
