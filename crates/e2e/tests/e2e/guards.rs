@@ -148,25 +148,23 @@ fn what_is_done_to_a_parent_is_done_to_stretched_tables_below() {
     );
     // What is published reaches the partitions.
     db.sql(
-        "CREATE TABLE published (id int NOT NULL, note text) PARTITION BY RANGE (id);
-         CREATE TABLE leaf PARTITION OF published FOR VALUES FROM (1000) TO (2000);
-         CREATE PUBLICATION p FOR TABLE published",
+        "CREATE SCHEMA s; CREATE TABLE s.published (id int NOT NULL, note text) PARTITION BY RANGE (id);
+         CREATE TABLE s.leaf PARTITION OF s.published FOR VALUES FROM (1000) TO (2000);
+         CREATE PUBLICATION p FOR TABLE s.published",
     );
     db.fails(
-        "ALTER TABLE published ATTACH PARTITION orders FOR VALUES FROM (0) TO (200)",
+        "ALTER TABLE s.published ATTACH PARTITION orders FOR VALUES FROM (0) TO (200)",
         "0A000",
     );
-    let error = db.fails("SELECT stretch.enable_table('leaf')", "ST011");
+    let error = db.fails("SELECT stretch.enable_table('s.leaf')", "ST011");
     assert!(
-        error.detail.contains("ALTER PUBLICATION p DROP TABLE public.published"),
+        error.detail.contains("ALTER PUBLICATION p DROP TABLE s.published"),
         "{error}"
     );
-    db.sql("DROP PUBLICATION p; CREATE PUBLICATION p FOR TABLES IN SCHEMA public");
-    let error = db.fails("SELECT stretch.enable_table('leaf')", "ST011");
+    db.sql("DROP PUBLICATION p; CREATE PUBLICATION p FOR TABLES IN SCHEMA s");
+    let error = db.fails("SELECT stretch.enable_table('s.leaf')", "ST011");
     assert!(
-        error
-            .detail
-            .contains("ALTER PUBLICATION p DROP TABLES IN SCHEMA public"),
+        error.detail.contains("ALTER PUBLICATION p DROP TABLES IN SCHEMA s"),
         "{error}"
     );
     db.sql("DROP PUBLICATION p");

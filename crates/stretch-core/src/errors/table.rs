@@ -237,15 +237,6 @@ pub const KEY_IN_USE: ErrorDef = ErrorDef {
     hint: "drop or replace what depends on it first",
 };
 
-/// `27000`: code that the statement called changed the cold row that the statement itself is about to change.
-pub const CHANGED_BY_TRIGGER: ErrorDef = ErrorDef {
-    name: "CHANGED_BY_TRIGGER",
-    sqlstate: "27000",
-    microsoft: None,
-    message: "code that the statement called changed the cold row that the statement is about to change",
-    hint: "consider using an AFTER trigger instead of a BEFORE trigger to propagate changes to other rows",
-};
-
 /// `40001`: a row moved to the cold side while the statement waited for it.
 pub const MOVED: ErrorDef = ErrorDef {
     name: "MOVED",
@@ -309,15 +300,6 @@ pub const LOCKED: ErrorDef = ErrorDef {
     hint: "try again when the other transaction has ended",
 };
 
-/// `57014`: the statement was canceled while it waited for the endpoint or the worker.
-pub const CANCELED: ErrorDef = ErrorDef {
-    name: "CANCELED",
-    sqlstate: "57014",
-    microsoft: None,
-    message: "the statement was canceled while it waited for the endpoint or the worker",
-    hint: "run it again; raise the timeout if the endpoint is slow",
-};
-
 /// `58030`: a file outside the data directory cannot be read or written.
 pub const FILE_TROUBLE: ErrorDef = ErrorDef {
     name: "FILE_TROUBLE",
@@ -364,7 +346,6 @@ pub static ALL: &[&ErrorDef] = &[
     &IN_TRANSACTION_BLOCK,
     &WRONG_PASSWORD,
     &KEY_IN_USE,
-    &CHANGED_BY_TRIGGER,
     &MOVED,
     &NOT_OWNER,
     &NAME_TOO_LONG,
@@ -372,7 +353,6 @@ pub static ALL: &[&ErrorDef] = &[
     &EXISTS,
     &NOT_NOW,
     &LOCKED,
-    &CANCELED,
     &FILE_TROUBLE,
     &INTERNAL,
 ];

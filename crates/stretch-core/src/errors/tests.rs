@@ -52,5 +52,5 @@ fn documentation_is_current() {
 fn classes_hold_what_begins_with_them() {
     assert!(DATA_CLASS.holds("22012") && DATA_CLASS.holds(BAD_ARGUMENT.sqlstate));
     assert!(STATEMENT_CLASS.holds(NOT_FOUND.sqlstate) && NOT_SUPPORTED_CLASS.holds(UNSUPPORTED.sqlstate));
-    assert!(!DATA_CLASS.holds(CANCELED.sqlstate) && !STATEMENT_CLASS.holds("04200"));
+    assert!(!DATA_CLASS.holds(LOCKED.sqlstate) && !STATEMENT_CLASS.holds("04200"));
 }

@@ -32,8 +32,6 @@ const USED: &str = "
 #[derive(Clone, Copy)]
 enum Reach {
     Anyhow,
-    /// It is the column's type, or a domain below it.
-    Directly,
     /// Through an array, a range or a composite type.
     Inside,
 }
@@ -43,7 +41,6 @@ impl Reach {
     fn nested(self) -> Vec<bool> {
         match self {
             Self::Anyhow => vec![false, true],
-            Self::Directly => vec![false],
             Self::Inside => vec![true],
         }
     }
@@ -79,37 +76,24 @@ fn check_type(changed: pg_sys::Oid, reach: Reach, reason: &str) -> Result<()> {
 /// What is wrong with a change of the values or the columns of a type.
 const NO_CHANGE: &str = "a column holds values of the type, and the cold ones do not follow the change";
 
-/// ALTER DOMAIN that looks for values which violate the constraint is not among what is known to treat cold ones
-/// right, although the server's scan would be one of all rows (`table_am/utility_scan.rs`). What looks at no values
-/// (NOT VALID, defaults, and everything that only loosens) passes.
+/// A new constraint of a domain. Where a column has the domain, or one made of it, as its type, the server looks at all
+/// rows, cold ones too (`table_am/utility_scan.rs`).
 ///
-/// Inside arrays, ranges and composite types PostgreSQL refuses to look at values. But there even a constraint that is
-/// NOT VALID would be in the way: cold values are made anew when they are read, by functions that check every
-/// constraint of the domain.
+/// Inside arrays, ranges and composite types PostgreSQL refuses to look at values. There even a constraint that is NOT
+/// VALID would be in the way: cold values are made anew when they are read, by functions that check every constraint of
+/// the domain.
 pub fn check_domain(statement: &pg_sys::AlterDomainStmt) -> Result<()> {
     const VALIDATE: u8 = b'V';
     const NOT_NULL: u8 = b'O';
     const ADD: u8 = b'C';
-    let adds = match statement.subtype as u8 {
-        VALIDATE | NOT_NULL => false,
-        ADD => true,
-        _ => return Ok(()),
-    };
-    let domain = type_named(statement.typeName);
-    check_type(
-        domain,
-        Reach::Inside,
-        "cold rows that violate the constraint could not be read",
-    )?;
-    // SAFETY: the definition of ADD is a Constraint.
-    if adds && unsafe { (*statement.def.cast::<pg_sys::Constraint>()).skip_validation } {
-        return Ok(());
+    match statement.subtype as u8 {
+        VALIDATE | NOT_NULL | ADD => check_type(
+            type_named(statement.typeName),
+            Reach::Inside,
+            "cold rows that violate the constraint could not be read",
+        ),
+        _ => Ok(()),
     }
-    check_type(
-        domain,
-        Reach::Directly,
-        "the constraint would be checked against the hot rows only, and cold rows that violate it would stay",
-    )
 }
 
 /// The type of that name, or none.
