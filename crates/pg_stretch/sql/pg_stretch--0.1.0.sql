@@ -53,6 +53,15 @@ CREATE TABLE stretch.stretched_table (
 );
 COMMENT ON TABLE stretch.stretched_table IS 'One row per stretched table; columns maps column names to field ids of the segments';
 
+CREATE TABLE stretch.partitioned_table (
+    relation        regclass PRIMARY KEY,
+    filter          text,
+    order_by        text,
+    strict          boolean  NOT NULL DEFAULT false,
+    migration_state text     NOT NULL DEFAULT 'outbound'
+);
+COMMENT ON TABLE stretch.partitioned_table IS 'One row per partitioned table that was stretched: how its new partitions are stretched';
+
 CREATE TABLE stretch.manifest (
     table_id            uuid    PRIMARY KEY,
     manifest_id         uuid    NOT NULL,
@@ -183,6 +192,7 @@ COMMENT ON TABLE stretch.reconcile_report IS 'Local, never dumped: results of re
 
 SELECT pg_catalog.pg_extension_config_dump('stretch.database', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.stretched_table', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.partitioned_table', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.manifest', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.segment', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.segment_detail', '');
@@ -192,8 +202,8 @@ SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch_batch_id_seq', '');
 
 GRANT USAGE ON SCHEMA stretch TO PUBLIC;
-GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.manifest, stretch.segment, stretch.segment_detail,
-    stretch.staged_chunk, stretch.tombstone, stretch.migration_batch, stretch.migration_batch_batch_id_seq TO pg_database_owner;
+GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.partitioned_table, stretch.manifest, stretch.segment,
+    stretch.segment_detail, stretch.staged_chunk, stretch.tombstone, stretch.migration_batch, stretch.migration_batch_batch_id_seq TO pg_database_owner;
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- The access method of stretched tables

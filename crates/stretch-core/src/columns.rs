@@ -71,6 +71,17 @@ pub mod stretched_table {
     pub const UNIQUE_KEYS: Column = Column::new("stretched_table", "unique_keys", 10);
 }
 
+/// `stretch.partitioned_table`: how new partitions are stretched.
+pub mod partitioned_table {
+    use super::Column;
+
+    pub const RELATION: Column = Column::new("partitioned_table", "relation", 1);
+    pub const FILTER: Column = Column::new("partitioned_table", "filter", 2);
+    pub const ORDER_BY: Column = Column::new("partitioned_table", "order_by", 3);
+    pub const STRICT: Column = Column::new("partitioned_table", "strict", 4);
+    pub const MIGRATION_STATE: Column = Column::new("partitioned_table", "migration_state", 5);
+}
+
 /// `stretch.awaited`: tables whose catalog a dump has not brought yet.
 pub mod awaited {
     use super::Column;
@@ -193,6 +204,11 @@ pub static ALL: &[Column] = &[
     stretched_table::IS_RECONCILED,
     stretched_table::COLUMNS,
     stretched_table::UNIQUE_KEYS,
+    partitioned_table::RELATION,
+    partitioned_table::FILTER,
+    partitioned_table::ORDER_BY,
+    partitioned_table::STRICT,
+    partitioned_table::MIGRATION_STATE,
     awaited::RELATION,
     moved::MOVER,
     moved::RELATION,

@@ -4,8 +4,12 @@
 
 #[path = "one_table_statements/foreign_keys.rs"]
 mod foreign_keys;
+#[path = "one_table_statements/partitioned_parents.rs"]
+mod partitioned_parents;
 #[path = "one_table_statements/partitions.rs"]
 mod partitions;
+#[path = "one_table_statements/upserts.rs"]
+mod upserts;
 
 use testkit::setup::{drain, enable_database};
 use testkit::{Client, Cluster, Endpoint};

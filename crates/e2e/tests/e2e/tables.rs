@@ -59,6 +59,7 @@ fn every_refusal_comes_at_once_with_its_way_out() {
 
     db.sql(
         "CREATE TABLE parted (a int) PARTITION BY RANGE (a);
+         CREATE UNLOGGED TABLE part PARTITION OF parted DEFAULT;
          CREATE UNLOGGED TABLE unlogged (a int);
          CREATE TEMP TABLE temporary (a int);
          CREATE VIEW looks AS SELECT 1 AS a;

@@ -1,38 +1,53 @@
 //! `stretch.migrate`, `drain` and `purge_staged`: the caller's rights are checked here, the worker does the work.
 
-use crate::catalog::snapshot::Latest;
-use crate::catalog::tables;
+use crate::catalog::snapshot::{LATEST, Latest};
+use crate::catalog::{partitions, stretched, tables};
 use crate::pg::error::{Error, OrRaise, Result, notice, report};
 use crate::pg::{names, request, user};
 use pgrx::prelude::*;
 use serde_json::{Value, json};
+use std::time::Instant;
 use stretch_core::errors;
 
-fn rights(relation: Option<pg_sys::Oid>, function: &str) -> Result<()> {
+/// The tables that are meant, each as the worker is told of it: of a partitioned one its stretched partitions, NULL for
+/// all tables.
+fn meant(relation: Option<pg_sys::Oid>, function: &str) -> Result<Vec<Value>> {
     request::refuse_in_block(function)?;
-    match relation {
-        Some(relation) => user::require_table_owner(relation, function),
-        None => user::require_database_owner(function),
+    let Some(relation) = relation else {
+        user::require_database_owner(function)?;
+        return Ok(vec![Value::Null]);
+    };
+    user::require_table_owner(relation, function)?;
+    let tables = partitions::stretched(relation)?;
+    if tables.is_empty() && tables::partitioned_table(relation, LATEST)?.is_none() {
+        return Err(stretched::not_stretched(relation));
     }
+    let mut out = Vec::new();
+    for table in tables {
+        user::require_table_owner(table, function)?;
+        out.push(json!(table.to_u32()));
+    }
+    Ok(out)
 }
 
-fn oid(relation: Option<pg_sys::Oid>) -> Value {
-    relation.map_or(Value::Null, |relation| json!(relation.to_u32()))
-}
-
-/// One batch now; returns the rows moved.
+/// One batch of each table now; returns the rows moved.
 #[pg_extern]
 fn stretch_migrate(relation: pg_sys::Oid, max_rows: Option<i64>) -> i64 {
     let run = || {
-        rights(Some(relation), "migrate")?;
+        let tables = meant(Some(relation), "migrate")?;
         if max_rows.is_some_and(|rows| rows < 1) {
             return Err(Error::argument("max_rows must be at least 1"));
         }
-        let moved = request::call(
-            "migrate",
-            &json!({"relation": oid(Some(relation)), "max_rows": max_rows}),
-        )?;
-        Ok(moved.as_i64().unwrap_or(0))
+        let mut moved = 0;
+        for table in tables {
+            let left = max_rows.map(|rows| rows - moved);
+            if left == Some(0) {
+                break;
+            }
+            let answer = request::call("migrate", &json!({"relation": table, "max_rows": left}))?;
+            moved += answer.as_i64().unwrap_or(0);
+        }
+        Ok(moved)
     };
     run().or_raise()
 }
@@ -41,7 +56,7 @@ fn stretch_migrate(relation: pg_sys::Oid, max_rows: Option<i64>) -> i64 {
 #[pg_extern]
 fn stretch_drain(relation: Option<pg_sys::Oid>, timeout: Interval) -> i64 {
     let run = || {
-        rights(relation, "drain")?;
+        let tables = meant(relation, "drain")?;
         // SAFETY: plain global of the transaction.
         if unsafe { pg_sys::XactIsoLevel } >= pg_sys::XACT_REPEATABLE_READ as i32 {
             return Err(
@@ -51,11 +66,17 @@ fn stretch_drain(relation: Option<pg_sys::Oid>, timeout: Interval) -> i64 {
         }
         let seconds =
             timeout.months() as f64 * 2_592_000.0 + timeout.days() as f64 * 86_400.0 + timeout.micros() as f64 / 1e6;
-        let answer = request::call("drain", &json!({"relation": oid(relation), "timeout": seconds}))?;
-        for failure in answer[2].as_array().into_iter().flatten() {
-            tell_of_filter(failure)?;
+        let began = Instant::now();
+        let (mut moved, mut left) = (0, 0);
+        for table in tables {
+            let timeout = (seconds - began.elapsed().as_secs_f64()).max(0.0);
+            let answer = request::call("drain", &json!({"relation": table, "timeout": timeout}))?;
+            for failure in answer[2].as_array().into_iter().flatten() {
+                tell_of_filter(failure)?;
+            }
+            moved += answer[0].as_i64().unwrap_or(0);
+            left += answer[1].as_i64().unwrap_or(0);
         }
-        let left = answer[1].as_i64().unwrap_or(0);
         if left > 0 {
             let what = relation.map_or_else(|| "the stretched tables".to_string(), names::relation);
             notice(&format!(
@@ -63,7 +84,7 @@ fn stretch_drain(relation: Option<pg_sys::Oid>, timeout: Interval) -> i64 {
                 the round trip"
             ));
         }
-        Ok(answer[0].as_i64().unwrap_or(0))
+        Ok(moved)
     };
     run().or_raise()
 }
@@ -92,10 +113,12 @@ fn tell_of_filter(failure: &Value) -> Result<()> {
 #[pg_extern]
 fn stretch_purge_staged(relation: Option<pg_sys::Oid>) -> i64 {
     let run = || {
-        rights(relation, "purge_staged")?;
-        Ok(request::call("purge_staged", &json!({"relation": oid(relation)}))?
-            .as_i64()
-            .unwrap_or(0))
+        let mut bytes = 0;
+        for table in meant(relation, "purge_staged")? {
+            let answer = request::call("purge_staged", &json!({"relation": table}))?;
+            bytes += answer.as_i64().unwrap_or(0);
+        }
+        Ok(bytes)
     };
     run().or_raise()
 }

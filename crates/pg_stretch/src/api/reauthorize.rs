@@ -146,10 +146,20 @@ fn stretch_reconcile(
 fn reconcile(relation: Option<pg_sys::Oid>, dry_run: bool) -> Result<Vec<Row>> {
     shmem::require()?;
     request::refuse_in_block("reconcile")?;
-    match relation {
-        Some(relation) => user::require_table_owner(relation, "reconcile")?,
-        None => user::require_database_owner("reconcile")?,
-    }
+    let tables: Vec<Option<u32>> = match relation {
+        Some(relation) => {
+            user::require_table_owner(relation, "reconcile")?;
+            let tables = catalog::partitions::stretched(relation)?;
+            for table in &tables {
+                user::require_table_owner(*table, "reconcile")?;
+            }
+            tables.into_iter().map(|table| Some(table.to_u32())).collect()
+        }
+        None => {
+            user::require_database_owner("reconcile")?;
+            vec![None]
+        }
+    };
     {
         let latest = Latest::take();
         if catalog::tables::database(latest.get())?.is_none() {
@@ -157,13 +167,14 @@ fn reconcile(relation: Option<pg_sys::Oid>, dry_run: bool) -> Result<Vec<Row>> {
         }
     }
     identity::require_connected()?;
-    report("reconcile", |request| {
-        json!({
-            "relation": relation.map(|oid| oid.to_u32()),
-            "dry_run": dry_run,
-            "request": request,
-        })
-    })
+    let mut rows = Vec::new();
+    for table in tables {
+        rows.extend(report(
+            "reconcile",
+            |request| json!({ "relation": table, "dry_run": dry_run, "request": request }),
+        )?);
+    }
+    Ok(rows)
 }
 
 /// Calls the worker, tells its notices and fetches the rows it left.

@@ -1,6 +1,6 @@
 //! The SQL functions for tables: enabling, checking, changing settings and filter.
 
-use crate::ddl::enable::{self, Wish, disable};
+use crate::ddl::enable::{self, Wish, partitioned};
 use crate::pg::error::{Error, OrRaise, Result};
 use crate::pg::text::Text;
 use pgrx::prelude::*;
@@ -21,7 +21,7 @@ fn stretch_enable_table(
     if_not_exists: Option<bool>,
 ) {
     let run = || {
-        enable::enable(
+        partitioned::enable(
             given(relation, "relation")?,
             &Wish {
                 filter: filter.as_deref(),
@@ -55,7 +55,7 @@ fn stretch_check_table(
     ),
 > {
     let findings = given(relation, "relation")
-        .and_then(|relation| enable::check(relation, filter.as_deref()))
+        .and_then(|relation| partitioned::check(relation, filter.as_deref()))
         .or_raise();
     let mut rows: Vec<Finding> = findings
         .refusals
@@ -71,8 +71,15 @@ fn stretch_check_table(
             )
         })
         .collect();
+    let fits = rows.is_empty();
+    rows.extend(
+        findings
+            .skipped
+            .into_iter()
+            .map(|what| ("info".into(), "kind".into(), what.into(), None, None, None)),
+    );
     if let Some((eligible, bytes)) = findings.eligible {
-        let verdict = if rows.is_empty() {
+        let verdict = if fits {
             "the table can be stretched"
         } else {
             "the table cannot be stretched as it is"
@@ -93,7 +100,7 @@ fn stretch_check_table(
 #[pg_extern]
 fn stretch_alter_table(relation: Option<pg_sys::Oid>, strict: Option<bool>, order_by: Option<Text>) {
     given(relation, "relation")
-        .and_then(|relation| enable::alter(relation, strict, order_by.as_deref()))
+        .and_then(|relation| partitioned::alter(relation, strict, order_by.as_deref()))
         .or_raise();
 }
 
@@ -101,7 +108,7 @@ fn stretch_alter_table(relation: Option<pg_sys::Oid>, strict: Option<bool>, orde
 #[pg_extern]
 fn stretch_set_migration_state(relation: Option<pg_sys::Oid>, migration_state: Option<Text>) {
     let run = || {
-        enable::set_state(
+        partitioned::set_state(
             given(relation, "relation")?,
             given(migration_state.as_deref(), "migration_state")?,
         )
@@ -113,7 +120,7 @@ fn stretch_set_migration_state(relation: Option<pg_sys::Oid>, migration_state: O
 #[pg_extern]
 fn stretch_set_filter(relation: Option<pg_sys::Oid>, filter: Option<Text>) {
     given(relation, "relation")
-        .and_then(|relation| enable::set_filter(relation, filter.as_deref()))
+        .and_then(|relation| partitioned::set_filter(relation, filter.as_deref()))
         .or_raise();
 }
 
@@ -121,7 +128,7 @@ fn stretch_set_filter(relation: Option<pg_sys::Oid>, filter: Option<Text>) {
 #[pg_extern]
 fn stretch_disable_table(relation: Option<pg_sys::Oid>, leave_remote_data: Option<bool>, if_exists: Option<bool>) {
     let run = || {
-        disable::table(
+        partitioned::disable(
             given(relation, "relation")?,
             given(leave_remote_data, "leave_remote_data")?,
             if_exists.unwrap_or(false),

@@ -2,7 +2,7 @@
 
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::stretched::not_stretched;
-use crate::catalog::tables;
+use crate::catalog::{partitions, tables};
 use crate::cold::reader::Reader;
 use crate::cold::whole::Content;
 use crate::pg::error::{OrRaise, Result};
@@ -57,10 +57,18 @@ fn stretch_verify(relation: Option<pg_sys::Oid>) -> Rows {
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
         let tables = match relation {
             Some(relation) => {
-                if !is_granted()? {
-                    user::require_table_owner(relation, "verify")?;
+                let mut found = Vec::new();
+                for table in std::iter::once(relation).chain(partitions::stretched(relation)?) {
+                    if !is_granted()? {
+                        user::require_table_owner(table, "verify")?;
+                    }
+                    found.extend(tables::by_relation(table, snapshot)?);
                 }
-                vec![tables::by_relation(relation, snapshot)?.ok_or_else(|| not_stretched(relation))?]
+                found.dedup();
+                if found.is_empty() {
+                    return Err(not_stretched(relation));
+                }
+                found
             }
             None => {
                 if !is_granted()? {

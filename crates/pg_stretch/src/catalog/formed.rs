@@ -20,15 +20,6 @@ pub struct Former {
     key: Vec<Option<pg_sys::Datum>>,
 }
 
-/// A slot for rows of an open table. Its description is a copy, which is not counted: nobody would let go of it.
-unsafe fn own_slot(table: pg_sys::Relation) -> *mut pg_sys::TupleTableSlot {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let description = pg_sys::CreateTupleDescCopy((*table).rd_att);
-        pg_sys::MakeSingleTupleTableSlot(description, &raw const pg_sys::TTSOpsVirtual)
-    }
-}
-
 impl Former {
     /// For a key of an open table. What it takes lies in the current memory context.
     ///
@@ -52,7 +43,7 @@ impl Former {
             Self {
                 predicate,
                 columns: columns(table, info),
-                row: own_slot(table),
+                row: slot::own(table),
                 info,
                 statement,
                 key: Vec::new(),

@@ -8,6 +8,7 @@ pub mod filter;
 pub mod formed;
 pub mod keys;
 pub mod method;
+pub mod partitions;
 pub mod record;
 pub mod retire;
 pub mod rows;

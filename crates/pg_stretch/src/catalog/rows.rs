@@ -82,6 +82,16 @@ pub struct StretchedTable {
     pub unique_keys: Vec<UniqueKey>,
 }
 
+/// `stretch.partitioned_table`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionedTable {
+    pub relation: pg_sys::Oid,
+    pub filter: Option<String>,
+    pub order_by: Option<String>,
+    pub strict: bool,
+    pub migration_state: MigrationState,
+}
+
 /// `stretch.manifest`.
 #[derive(Clone, Debug)]
 pub struct Manifest {

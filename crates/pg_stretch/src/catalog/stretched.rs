@@ -86,6 +86,12 @@ pub fn is_known_stranger(relation: pg_sys::Oid) -> bool {
     KNOWN.with_borrow(|map| map.get(&relation).is_some_and(Option::is_none))
 }
 
+/// Counts what the session was told of relations: what was found at one number holds until there is another.
+pub fn messages() -> u64 {
+    listen();
+    MESSAGES.get()
+}
+
 /// False for relations that never can be stretched, and where the extension is missing.
 pub fn may_be(relation: pg_sys::Oid) -> bool {
     relation.to_u32() >= FIRST_NORMAL_OBJECT && installed()
@@ -145,11 +151,15 @@ unsafe extern "C-unwind" fn forget(_arg: pg_sys::Datum, relation: pg_sys::Oid) {
 
 /// 55000 with the names of the tables that are still stretched.
 pub fn none_stretched(snapshot: pg_sys::Snapshot) -> Result<()> {
-    let tables = tables::stretched_tables(snapshot)?;
-    if tables.is_empty() {
+    let mut relations: Vec<_> = tables::stretched_tables(snapshot)?
+        .iter()
+        .map(|table| table.relation)
+        .collect();
+    relations.extend(tables::partitioned_tables(snapshot)?.iter().map(|table| table.relation));
+    if relations.is_empty() {
         return Ok(());
     }
-    let names: Vec<String> = tables.iter().map(|table| names::relation(table.relation)).collect();
+    let names: Vec<String> = relations.into_iter().map(names::relation).collect();
     Err(Error::new(&errors::NOT_NOW, "this database still has stretched tables")
         .detail(format!("Stretched are {}.", names.join(", ")))
         .hint("Run stretch.disable_table for each of them first."))

@@ -8,7 +8,8 @@ use pgrx::pg_sys;
 use std::rc::Rc;
 use std::str::FromStr;
 use stretch_core::columns::{
-    Column, awaited, binding, database, manifest, segment, segment_detail, staged_chunk, stretched_table, tombstone,
+    Column, awaited, binding, database, manifest, partitioned_table, segment, segment_detail, staged_chunk,
+    stretched_table, tombstone,
 };
 use stretch_core::dead_rows::{BITMAP_ROW, DeadRows};
 use stretch_core::errors;
@@ -167,6 +168,34 @@ pub fn by_relation(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<
 /// Every stretched table.
 pub fn stretched_tables(snapshot: pg_sys::Snapshot) -> Result<Vec<StretchedTable>> {
     all(c"stretched_table", c"stretched_table_pkey", &[], snapshot, stretched)
+}
+
+fn partitioned(row: &Row) -> Result<PartitionedTable> {
+    Ok(PartitionedTable {
+        relation: row
+            .get(partitioned_table::RELATION)
+            .ok_or_else(|| missing("relation"))?,
+        filter: row.text(partitioned_table::FILTER),
+        order_by: row.text(partitioned_table::ORDER_BY),
+        strict: row.get(partitioned_table::STRICT).unwrap_or(false),
+        migration_state: word(row, partitioned_table::MIGRATION_STATE, "migration state")?,
+    })
+}
+
+/// How the new partitions of this partitioned table are stretched; `None` when they are not.
+pub fn partitioned_table(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<PartitionedTable>> {
+    let key = Key {
+        column: partitioned_table::RELATION,
+        value: KeyValue::Oid(relation),
+    };
+    let index = c"partitioned_table_pkey";
+    one(c"partitioned_table", index, &[key], snapshot, partitioned)
+}
+
+/// Every partitioned table whose new partitions are stretched.
+pub fn partitioned_tables(snapshot: pg_sys::Snapshot) -> Result<Vec<PartitionedTable>> {
+    let index = c"partitioned_table_pkey";
+    all(c"partitioned_table", index, &[], snapshot, partitioned)
 }
 
 /// Whether a dump has loaded the rows of this table and not yet the catalog that names it.

@@ -25,6 +25,8 @@ unsafe extern "C-unwind" {
     pub fn die(signal: i32);
     pub fn expression_tree_walker(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool;
     pub fn find_inheritance_children(parent: pg_sys::Oid, lockmode: i32) -> *mut pg_sys::List;
+    /// From the parent to the root.
+    pub fn get_partition_ancestors(partition: pg_sys::Oid) -> *mut pg_sys::List;
     pub fn lc_collate_is_c(collation: pg_sys::Oid) -> bool;
     pub fn query_tree_walker(query: *mut pg_sys::Query, walker: Walker, context: *mut c_void, flags: i32) -> bool;
 }

@@ -1,7 +1,20 @@
-//! Slots of the executor: emptied, and taken apart.
+//! Slots of the executor: made, emptied, and taken apart.
 
 use super::raw;
 use pgrx::pg_sys;
+
+/// A slot for rows of a relation, in the current memory context. It holds on to nothing of the server's: its
+/// description is a copy, which is not counted, so that nobody has to let go of it.
+///
+/// # Safety
+/// The relation is open.
+pub unsafe fn own(relation: pg_sys::Relation) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let description = pg_sys::CreateTupleDescCopy((*relation).rd_att);
+        pg_sys::MakeSingleTupleTableSlot(description, &raw const pg_sys::TTSOpsVirtual)
+    }
+}
 
 /// Empties a slot of whatever kind.
 ///

@@ -145,16 +145,6 @@ pub fn statements() -> Vec<Row> {
             "BEGIN; {hint}; COMMIT",
             "SELECT 1 / (count(*) - 9) FROM t",
         ),
-        row(
-            "Run an UPDATE of s.t for that key first",
-            // One statement with two of them.
-            "WITH a AS (INSERT INTO t VALUES (2, 'new', 1) ON CONFLICT (id) DO UPDATE SET note = excluded.note) \
-             INSERT INTO t VALUES (8, 'new', 1) ON CONFLICT (id) DO UPDATE SET note = excluded.note",
-            "ST015",
-            "BEGIN; UPDATE t SET id = id WHERE id = 2",
-            "WITH a AS (INSERT INTO t VALUES (2, 'new', 1) ON CONFLICT (id) DO UPDATE SET note = excluded.note) \
-             INSERT INTO t VALUES (8, 'new', 1) ON CONFLICT (id) DO UPDATE SET note = excluded.note; COMMIT",
-        ),
         Row {
             make: "SET stretch.cold_writes = refuse",
             ..row(

@@ -92,6 +92,7 @@ fn alter_table(table: &ObjectName, change: &TableChange, at: Position) -> Result
     let stretched = {
         let latest = Latest::take();
         catalog::tables::by_relation(relation, latest.get())?.is_some()
+            || catalog::tables::partitioned_table(relation, latest.get())?.is_some()
     };
     if matches!(change, TableChange::Enable { .. }) && !stretched && state != MigrationState::Inbound {
         spi::execute(

@@ -4,6 +4,7 @@
 pub mod disable;
 pub mod filter;
 pub mod lock;
+pub mod partitioned;
 pub mod refusals;
 pub mod way_back;
 
@@ -37,6 +38,8 @@ pub struct Findings {
     pub refusals: Vec<Refusal>,
     /// Estimated rows and bytes that the filter selects, when it can be used.
     pub eligible: Option<(i64, i64)>,
+    /// What is left out, in words.
+    pub skipped: Vec<String>,
 }
 
 /// Stretches the table.
@@ -50,24 +53,10 @@ pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
     rights(relation, "enable_table")?;
     let table = names::relation(relation);
     if tables::by_relation(relation, Latest::take().get())?.is_some() {
-        let message = format!("table {table} is stretched already");
-        if wish.if_not_exists {
-            notice(&format!("{message}, skipping"));
-            return Ok(());
-        }
-        return Err(Error::new(&errors::EXISTS, message));
+        return already(&table, wish.if_not_exists);
     }
-    let mut reasons = refusals::of_table(relation)?;
     let filter = usable_filter(relation, wish.filter);
-    match &filter {
-        Err(error) if reasons.is_empty() => return Err(error.clone()),
-        Err(error) => reasons.push(refusals::of_filter(error)),
-        Ok(_) => {}
-    }
-    if !reasons.is_empty() {
-        return Err(refusals::error(&table, &reasons));
-    }
-    let filter = filter?;
+    let filter = fit(&table, refusals::of_table(relation)?, filter)?;
     let order_by = wish
         .order_by
         .map(|order_by| filter::normalize_order(relation, order_by))
@@ -77,21 +66,53 @@ pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
     Ok(())
 }
 
+/// 42710 for a table that is stretched, or a notice.
+fn already(table: &str, skip: bool) -> Result<()> {
+    let message = format!("table {table} is stretched already");
+    if skip {
+        notice(&format!("{message}, skipping"));
+        return Ok(());
+    }
+    Err(Error::new(&errors::EXISTS, message))
+}
+
+/// The filter where nothing stands in the way; else one error with all that does.
+fn fit(table: &str, mut reasons: Vec<Refusal>, filter: Result<Option<String>>) -> Result<Option<String>> {
+    match &filter {
+        Err(error) if reasons.is_empty() => return Err(error.clone()),
+        Err(error) => reasons.push(refusals::of_filter(error)),
+        Ok(_) => {}
+    }
+    match reasons.is_empty() {
+        true => filter,
+        false => Err(refusals::error(table, &reasons)),
+    }
+}
+
+/// Columns must not change between parsing a filter and looking at it.
+fn lock_share(relation: pg_sys::Oid) {
+    // SAFETY: waits in the lock manager.
+    unsafe { pg_sys::LockRelationOid(relation, pg_sys::AccessShareLock as i32) };
+}
+
+/// For `check_table`.
+fn already_stretched() -> Refusal {
+    Refusal {
+        item: "table".into(),
+        reason: "it is stretched already".into(),
+        hint: "Use stretch.set_filter or stretch.alter_table to change it.".into(),
+    }
+}
+
 /// All reasons against stretching the table, and what a filter would select; changes nothing.
 pub fn check(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Findings> {
     rights(relation, "check_table")?;
-    // Columns must not change between parsing the filter and looking at it.
-    // SAFETY: waits in the lock manager.
-    unsafe { pg_sys::LockRelationOid(relation, pg_sys::AccessShareLock as i32) };
+    lock_share(relation);
     rights(relation, "check_table")?;
     let mut refusals = refusals::of_table(relation)?;
     let already = tables::by_relation(relation, Latest::take().get())?.is_some();
     if already {
-        refusals = vec![Refusal {
-            item: "table".into(),
-            reason: "it is stretched already".into(),
-            hint: "Use stretch.set_filter or stretch.alter_table to change it.".into(),
-        }];
+        refusals = vec![already_stretched()];
     }
     let filter = usable_filter(relation, filter);
     if let Err(error) = &filter {
@@ -102,23 +123,32 @@ pub fn check(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Findings> {
         Ok(filter) if ordinary => Some(estimate(relation, filter.as_deref())?),
         _ => None,
     };
-    Ok(Findings { refusals, eligible })
+    Ok(Findings {
+        refusals,
+        eligible,
+        skipped: Vec::new(),
+    })
 }
 
 /// `stretch.alter_table`; `None` keeps, an empty `order_by` removes it.
 pub fn alter(relation: pg_sys::Oid, strict: Option<bool>, order_by: Option<&str>) -> Result<()> {
     let table = stretched(relation, "alter_table")?;
-    let order_by = match order_by {
-        None => table.order_by.clone(),
-        Some("") => None,
-        Some(order_by) => Some(filter::normalize_order(relation, order_by)?),
-    };
+    let order_by = new_order(relation, table.order_by, order_by)?;
     let _us = user::ActAs::extension_owner();
     spi::execute(
         "UPDATE stretch.stretched_table SET strict = $2, order_by = $3 WHERE relation = $1",
         &[relation.into(), strict.unwrap_or(table.strict).into(), order_by.into()],
     )?;
     Ok(())
+}
+
+/// `None` keeps what there is, an empty text removes it.
+fn new_order(relation: pg_sys::Oid, old: Option<String>, wish: Option<&str>) -> Result<Option<String>> {
+    match wish {
+        None => Ok(old),
+        Some("") => Ok(None),
+        Some(order_by) => filter::normalize_order(relation, order_by).map(Some),
+    }
 }
 
 /// `stretch.set_migration_state`.

@@ -24,13 +24,9 @@ WITH c AS (
 ), up(relation) AS (
     SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_ancestors($1)
 ), r(item, reason, hint) AS (
-    SELECT 'kind', format('it is %s', CASE relkind WHEN 'p' THEN 'a partitioned table' WHEN 'f' THEN 'a foreign table'
-        WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' ELSE 'not a table' END),
-        CASE relkind WHEN 'p' THEN
-            format('Stretch its partitions: SELECT stretch.enable_table(relid) FROM pg_partition_tree(%L) WHERE isleaf',
-                $1::regclass)
-            ELSE 'Only ordinary tables can be stretched' END
-    FROM c WHERE relkind <> 'r'
+    SELECT 'kind', format('it is %s', CASE relkind WHEN 'f' THEN 'a foreign table' WHEN 'v' THEN 'a view'
+        WHEN 'm' THEN 'a materialized view' ELSE 'not a table' END), 'Only ordinary tables can be stretched'
+    FROM c WHERE relkind NOT IN ('r', 'p')
   UNION ALL
     SELECT 'kind', 'it is a temporary table', 'Use a permanent table' FROM c WHERE relpersistence = 't'
   UNION ALL
@@ -74,7 +70,7 @@ WITH c AS (
   UNION ALL
     SELECT 'unique index', format('the unique index %s is not valid', indexrelid::regclass),
         format('Use REINDEX INDEX %s', indexrelid::regclass)
-    FROM pg_index WHERE indrelid = $1 AND indisunique AND NOT indisvalid
+    FROM pg_index, c WHERE indrelid = $1 AND indisunique AND NOT indisvalid AND relkind = 'r'
   UNION ALL
     SELECT 'trigger', 'pg_repack is at work on it, and would double the rows that migrate meanwhile',
         format('Wait for pg_repack to end, or use DROP TRIGGER repack_trigger ON %s', $1::regclass)
@@ -83,8 +79,8 @@ WITH c AS (
     SELECT 'trigger', format('the row trigger %I is ENABLE ALWAYS: '
             'a tool that copies the table by it would not see migrations', tgname),
         format('Use ALTER TABLE %s ENABLE TRIGGER %I', $1::regclass, tgname)
-    FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled = 'A' AND tgtype & 1 = 1
-        AND tgname <> 'repack_trigger'
+    FROM pg_trigger, c WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled = 'A' AND tgtype & 1 = 1
+        AND tgname <> 'repack_trigger' AND relkind = 'r'
   UNION ALL
     SELECT 'rule', format('the rule %I could redirect rows past the cold side', rulename),
         format('Use DROP RULE %I ON %s', rulename, $1::regclass)
@@ -96,7 +92,8 @@ WITH c AS (
 )
 SELECT item, reason, hint || '.' FROM r";
 
-/// Every reason why the relation itself cannot be stretched.
+/// Every reason why the relation itself cannot be stretched; for a partitioned table those that its partitions do not
+/// have.
 pub fn of_table(relation: pg_sys::Oid) -> Result<Vec<Refusal>> {
     spi::rows(REASONS, &[relation.into()], |row| {
         Ok(Refusal {

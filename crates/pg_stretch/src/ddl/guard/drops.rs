@@ -2,8 +2,11 @@
 //! command has deleted all of them, because only then it shows whether a part went together with its table.
 
 use super::targets::{Facts, refused, schema_target};
+use crate::catalog::snapshot::LATEST;
 use crate::catalog::stretched::{self, Info};
+use crate::catalog::{partitions, tables};
 use crate::ddl::enable::disable::retire;
+use crate::ddl::enable::partitioned::forget;
 use crate::pg::error::Result;
 use crate::pg::{names, user};
 use pgrx::pg_sys;
@@ -15,6 +18,8 @@ use stretch_core::command::{Command, Context, Decision, Target, decide};
 #[derive(Clone, Debug)]
 enum Dropped {
     Table(Arc<Info>),
+    /// A partitioned table whose new partitions are stretched.
+    Parent(pg_sys::Oid),
     /// Part of a stretched table, which may itself be going.
     Part(pg_sys::Oid, Command),
     Known(Target, String),
@@ -85,6 +90,9 @@ fn relation(object: pg_sys::Oid) -> Result<Option<Dropped>> {
     if let Some(info) = stretched::lookup(object)? {
         return Ok(Some(Dropped::Table(info)));
     }
+    if partitions::is_partitioned(object) && tables::partitioned_table(object, LATEST)?.is_some() {
+        return Ok(Some(Dropped::Parent(object)));
+    }
     // SAFETY: syscache look-up that tolerates missing relations.
     let target = schema_target(unsafe { pg_sys::get_rel_namespace(object) });
     Ok(target.map(|target| Dropped::Known(target, names::relation(object))))
@@ -120,6 +128,7 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
     for dropped in &pending {
         match dropped {
             Dropped::Table(info) => retire(info)?,
+            Dropped::Parent(relation) => forget(*relation)?,
             Dropped::Part(relation, command) if exists(*relation) => {
                 let name = names::relation(*relation);
                 judge(Target::StretchedTable, *command, &name, Some(*relation), context)?;

@@ -11,6 +11,7 @@ mod databases;
 mod drops;
 pub mod dump;
 mod foreign_keys;
+mod new_partitions;
 mod planned;
 mod publish;
 pub mod restoring;

@@ -1,5 +1,6 @@
 //! The hooks: ProcessUtility for statements by their parse tree, object access for drops by any route.
 
+use super::new_partitions::Partitions;
 use super::targets::{Aim, Facts, What, installed, relation_named};
 use super::{below, classify, copy, databases, drops, dump, foreign_keys, publish, restoring};
 use crate::ddl::enable;
@@ -210,6 +211,8 @@ struct Session {
     unlocked: Vec<Aim>,
     /// The statement may take from the owner of the database the right to read all rows of a stretched table.
     owners: bool,
+    /// Of a partitioned table that gets new ones.
+    partitions: Option<Partitions>,
 }
 
 impl Session {
@@ -238,7 +241,8 @@ impl Session {
             }
         }
         // SAFETY: the caller passes a utility statement.
-        let owners = tag == T_ReassignOwnedStmt || unsafe { gives_the_database(node) } || changes_readers(&aims);
+        let (gives, partitions) = unsafe { (gives_the_database(node), Partitions::before(node)) };
+        let owners = tag == T_ReassignOwnedStmt || gives || changes_readers(&aims);
         let mut unlocked = aims;
         unlocked.retain(|aim| matches!(aim.what, What::Relation(_)));
         Ok(Self {
@@ -246,6 +250,7 @@ impl Session {
             watch,
             unlocked,
             owners,
+            partitions,
         })
     }
 
@@ -262,6 +267,9 @@ impl Session {
             for aim in publish::subscribed()? {
                 aim.check(&self.facts)?;
             }
+        }
+        if let Some(partitions) = self.partitions {
+            partitions.after()?;
         }
         if self.owners {
             enable::close_contents()?;

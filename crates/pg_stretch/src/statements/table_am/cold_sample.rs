@@ -6,7 +6,6 @@
 //! there are about as many groups as a histogram has bounds, and they lie apart, so a distribution along the order is
 //! met as finely as it is kept.
 
-use super::cold_tuple;
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::snapshot::Latest;
 use crate::catalog::tables;
@@ -15,7 +14,7 @@ use crate::cold::mode::query_mode;
 use crate::cold::{segments, tuples};
 use crate::pg::context::Context;
 use crate::pg::error::{Error, Result, report};
-use crate::pg::names;
+use crate::pg::{names, slot};
 use crate::statements::scan::cold::{ColdRows, emptied};
 use crate::statements::scan::note::Columns;
 use pgrx::pg_sys;
@@ -102,7 +101,7 @@ unsafe fn sample(
     let chances = chances(total, most(&list));
     // SAFETY: the caller's promise; what is read lives in the context, or ends here.
     unsafe {
-        let slot = cold_tuple::own_slot(relation);
+        let slot = slot::own(relation);
         let all = &Columns::WholeRow;
         let mut rows = ColdRows::open(relation, table, all, snapshot, Purpose::Sample, context.as_ptr())?;
         let mut each = 1.0;

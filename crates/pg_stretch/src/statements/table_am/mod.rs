@@ -14,7 +14,6 @@ mod analyze;
 mod became_cold;
 pub mod cold;
 mod cold_sample;
-mod cold_tuple;
 mod delete;
 mod fetch;
 mod filenode;

@@ -4,7 +4,6 @@
 //! The combiner begins its scans of the heap by heap's own callback. Scans with a snapshot that is no MVCC one, as
 //! VACUUM FULL has it, parallel ones, as those of index builds are, and those of another type are the heap's.
 
-use super::cold_tuple;
 use super::heap::{self, of_heap};
 use super::held::{self, HOT_DONE, WITH_COLD};
 use crate::catalog::snapshot::LATEST;
@@ -155,7 +154,7 @@ unsafe fn open(scan: pg_sys::TableScanDesc, context: Context) -> Result<Cold> {
     // SAFETY: the scan's relation and snapshot live as long as the scan, and so does the context.
     unsafe {
         let (relation, snapshot) = ((*scan).rs_rd, (*scan).rs_snapshot);
-        let slot = cold_tuple::own_slot(relation);
+        let slot = slot::own(relation);
         let rows = match segments::registered((*relation).rd_id, snapshot)? {
             Some(table) => {
                 let (all, memory) = (Columns::WholeRow, context.as_ptr());

@@ -47,8 +47,7 @@ pub unsafe fn look_for_many(relation: pg_sys::Relation, slots: &[*mut pg_sys::Tu
 }
 
 /// The same for INSERT … ON CONFLICT, which asks the heap's indexes first: the cold row comes home, and then core finds
-/// it there and acts on it. Where the statement has no room for that (see `room.rs`), it is ST015 when the row was cold
-/// before the statement began, and 40001 when it became cold meanwhile.
+/// it there and acts on it. Where the statement has no room for that (see `room.rs`), it is 40001.
 ///
 /// # Safety
 /// As for [`look`].
@@ -266,7 +265,7 @@ unsafe fn judge(
             }
             let found = (search.place(), search.found().to_vec());
             match on_hit {
-                OnHit::OnConflict(None) => return Err(unfit_for_on_conflict(&mut search, key)),
+                OnHit::OnConflict(None) => return Err(unfit_for_on_conflict(table.info.relation, key)),
                 OnHit::OnConflict(Some(_)) => is_visible(&mut search)?,
                 _ => {}
             }

@@ -3,6 +3,7 @@
 //! reading where that leaves a doubt (`search.rs`).
 
 mod doubt;
+mod front;
 mod known;
 mod look;
 mod narrow;

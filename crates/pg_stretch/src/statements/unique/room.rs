@@ -11,17 +11,18 @@
 //! entries. So only the indexes of ON CONFLICT are asked then: they meet the row, core takes the new one back and
 //! begins anew.
 
-use crate::catalog::keys;
-use crate::catalog::stretched;
+use super::front;
+use crate::catalog::{keys, partitions, stretched};
 use crate::pg::error::Result;
-use crate::pg::list;
+use crate::pg::{hook, list, raw};
 use pgrx::prelude::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 /// EXEC_FLAG_EXPLAIN_ONLY of executor.h.
 const EXPLAIN_ONLY: i32 = pg_sys::EXEC_FLAG_EXPLAIN_ONLY as i32;
 
-/// Whether one of a started query's targets may need it. Those of ON CONFLICT are remembered.
+/// Whether one of a started query's targets may need it. The nodes of ON CONFLICT are watched.
 ///
 /// # Safety
 /// The query was started with these flags.
@@ -37,14 +38,14 @@ pub unsafe fn is_wanted(query: *mut pg_sys::QueryDesc, flags: i32) -> Result<boo
         let mut wanted = false;
         for node in nodes {
             if !node.is_null() && (*node).type_ == pg_sys::NodeTag::T_ModifyTableState {
-                wanted |= is_wanted_by(&*node.cast())?;
+                wanted |= is_wanted_by(&mut *node.cast())?;
             }
         }
         Ok(wanted)
     }
 }
 
-unsafe fn is_wanted_by(node: &pg_sys::ModifyTableState) -> Result<bool> {
+unsafe fn is_wanted_by(node: &mut pg_sys::ModifyTableState) -> Result<bool> {
     // SAFETY: an initialized node has open targets.
     unsafe {
         let plan = &*node.ps.plan.cast::<pg_sys::ModifyTable>();
@@ -55,17 +56,27 @@ unsafe fn is_wanted_by(node: &pg_sys::ModifyTableState) -> Result<bool> {
         }
         for at in 0..node.mt_nrels as usize {
             let table = (*node.resultRelInfo.add(at)).ri_RelationDesc;
-            if stretched::lookup((*table).rd_id)?.is_some()
-                && (on_conflict || keys::of(table)?.iter().any(|key| key.deferrable))
-            {
+            let is_wanted = match (on_conflict, stretched::lookup((*table).rd_id)?.is_some()) {
+                // The rows go to partitions that nobody has opened yet.
+                (true, false) => is_partitioned(table) && partitions::has_stretched((*table).rd_id)?,
+                (true, true) => true,
+                (false, true) => keys::of(table)?.iter().any(|key| key.deferrable),
+                (false, false) => false,
+            };
+            if is_wanted {
                 if on_conflict {
-                    remember(node);
+                    watch(node);
                 }
                 return Ok(true);
             }
         }
         Ok(false)
     }
+}
+
+unsafe fn is_partitioned(table: pg_sys::Relation) -> bool {
+    // SAFETY: an open relation.
+    unsafe { (*(*table).rd_rel).relkind as u8 == pg_sys::RELKIND_PARTITIONED_TABLE }
 }
 
 /// Lets the query write with the number after that which its snapshot shows.
@@ -80,59 +91,97 @@ pub unsafe fn make(query: *mut pg_sys::QueryDesc) {
     }
 }
 
-/// A target of an INSERT … ON CONFLICT that runs.
-#[derive(Clone, Copy)]
-struct Target {
-    /// The memory of its statement, with which it goes.
-    statement: usize,
-    relation: pg_sys::Oid,
-    info: *mut pg_sys::ResultRelInfo,
-}
-
 thread_local! {
-    /// Those of inner statements come last.
-    static TARGETS: RefCell<Vec<Target>> = const { RefCell::new(Vec::new()) };
+    /// The functions of the nodes of INSERT … ON CONFLICT, until their statements' memory goes.
+    static NODES: RefCell<HashMap<usize, front::Next>> = RefCell::new(HashMap::new());
+    /// The innermost of them that runs, and the target that it used last.
+    static RUNNING: Cell<Running> = const { Cell::new(Running::NOBODY) };
 }
 
-/// Remembers the target of a node until the statement's memory goes.
-unsafe fn remember(node: &pg_sys::ModifyTableState) {
-    // SAFETY: an initialized node of a running statement.
+/// A node of INSERT … ON CONFLICT that runs. A statement may have several on one table.
+#[derive(Clone, Copy)]
+struct Running {
+    node: *mut pg_sys::ModifyTableState,
+    target: *mut pg_sys::ResultRelInfo,
+}
+
+impl Running {
+    const NOBODY: Self = Self {
+        node: std::ptr::null_mut(),
+        target: std::ptr::null_mut(),
+    };
+}
+
+/// Who ran before, and does so again when this is dropped, also by an error.
+struct Before(Running);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        RUNNING.set(self.0);
+    }
+}
+
+/// Has the node say when it runs.
+unsafe fn watch(node: &mut pg_sys::ModifyTableState) {
+    // SAFETY: an initialized node of a running statement, which lies in the statement's memory.
     unsafe {
         let memory = (*node.ps.state).es_query_cxt;
-        let info = node.resultRelInfo;
-        let target = Target {
-            statement: memory as usize,
-            relation: (*(*info).ri_RelationDesc).rd_id,
-            info,
-        };
-        let callback = pg_sys::MemoryContextAllocZero(memory, size_of::<pg_sys::MemoryContextCallback>())
-            .cast::<pg_sys::MemoryContextCallback>();
-        (*callback).func = Some(forget);
-        (*callback).arg = memory.cast();
-        pg_sys::MemoryContextRegisterResetCallback(memory, callback);
-        TARGETS.with_borrow_mut(|targets| targets.push(target));
+        if let Some(next) = front::put(&mut node.ps, run) {
+            NODES.with_borrow_mut(|nodes| nodes.insert(std::ptr::from_mut(node) as usize, next));
+            front::forget_with(memory, forget, std::ptr::from_mut(node).cast());
+        }
     }
 }
 
 #[pg_guard]
-unsafe extern "C-unwind" fn forget(statement: *mut std::ffi::c_void) {
-    TARGETS.with_borrow_mut(|targets| targets.retain(|target| target.statement != statement as usize));
+unsafe extern "C-unwind" fn forget(node: *mut std::ffi::c_void) {
+    NODES.with_borrow_mut(|nodes| nodes.remove(&(node as usize)));
 }
 
-/// The target of the innermost statement that inserts into the table so; `None` where that statement has two of them,
-/// of which nobody can say which one inserts.
-fn target(relation: pg_sys::Oid) -> Option<Target> {
-    TARGETS.with_borrow(|targets| {
-        let last = *targets.iter().rev().find(|target| target.relation == relation)?;
-        let same = |target: &&Target| target.relation == relation && target.statement == last.statement;
-        (targets.iter().filter(same).count() == 1).then_some(last)
-    })
+/// What the executor calls instead of the node's own function.
+unsafe extern "C-unwind" fn run(node: *mut pg_sys::PlanState) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: called by the executor; a node has this function only while it is watched.
+    unsafe {
+        hook::own_part(|| {
+            let next = NODES.with_borrow(|nodes| nodes[&(node as usize)]);
+            let running = Running {
+                node: node.cast(),
+                ..Running::NOBODY
+            };
+            let _before = Before(RUNNING.replace(running));
+            raw::guarded(|| next(node))
+        })
+    }
+}
+
+/// The target of the node that inserts into the table just now: its own, or one that it opened for a partition. `None`
+/// where no node that has room inserts.
+fn target(relation: pg_sys::Oid) -> Option<*mut pg_sys::ResultRelInfo> {
+    let running = RUNNING.get();
+    // SAFETY: the node runs, and so it and its targets live.
+    unsafe {
+        let node = running.node.as_ref()?;
+        let is_it = |target: &*mut pg_sys::ResultRelInfo| (*(**target).ri_RelationDesc).rd_id == relation;
+        if !running.target.is_null() && is_it(&running.target) {
+            return Some(running.target);
+        }
+        let mut all = vec![node.resultRelInfo];
+        let routed = (*node.ps.state).es_tuple_routing_result_relations;
+        all.extend(
+            list::pointers::<pg_sys::ResultRelInfo>(routed)
+                .into_iter()
+                .filter(|target| (**target).ri_RootResultRelInfo == node.resultRelInfo),
+        );
+        let target = all.into_iter().find(is_it)?;
+        RUNNING.set(Running { target, ..running });
+        Some(target)
+    }
 }
 
 /// The indexes whose conflicts the INSERT into the table acts on; nothing stands for all that are checked at once.
 pub fn arbiters(relation: pg_sys::Oid) -> Option<Vec<pg_sys::Oid>> {
-    // SAFETY: the statement runs, and so its target lives.
-    target(relation).map(|target| unsafe { list::oids((*target.info).ri_onConflictArbiterIndexes) })
+    // SAFETY: the target's statement runs.
+    target(relation).map(|target| unsafe { list::oids((*target).ri_onConflictArbiterIndexes) })
 }
 
 /// From now on, or not any more, indexes hear of new rows of the INSERT that are not among these.
@@ -142,7 +191,7 @@ pub fn ask_only(relation: pg_sys::Oid, arbiters: Option<&[pg_sys::Oid]>) {
     };
     // SAFETY: as above; the arrays are as long as it says once the indexes are open.
     unsafe {
-        let info = &*target.info;
+        let info = &*target;
         for at in 0..info.ri_NumIndices as usize {
             let (index, of) = (*info.ri_IndexRelationDescs.add(at), *info.ri_IndexRelationInfo.add(at));
             let ready = (*(*index).rd_index).indisready;

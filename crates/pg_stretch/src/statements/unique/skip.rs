@@ -3,6 +3,7 @@
 //!
 //! The heap's indexes judge hot rows afterwards.
 
+use super::front::{self, Next};
 use super::narrow::{self, ColdSide, Look};
 use super::room;
 use super::search::{Search, Session, Then};
@@ -21,8 +22,6 @@ use std::sync::Arc;
 use stretch_core::errors;
 
 static mut PREVIOUS: pg_sys::ExecutorStart_hook_type = None;
-
-type Next = unsafe extern "C-unwind" fn(*mut pg_sys::PlanState) -> *mut pg_sys::TupleTableSlot;
 
 /// The source of rows of one INSERT.
 struct Source {
@@ -138,8 +137,8 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
     SOURCES.with_borrow_mut(|sources| sources.insert(source as usize, Rc::new(watched)));
     // SAFETY: the source lives in that memory.
     unsafe {
-        forget_with(context, source);
-        put_in_front(&mut *source, next);
+        front::forget_with(context, forget, source.cast());
+        front::put(&mut *source, next_row);
     }
     Ok(())
 }
@@ -157,27 +156,6 @@ unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation) -> Result
         is_arbiter && key.definition.is_none() && !has_triggers && !key.deferrable
     });
     Ok(keys)
-}
-
-/// Forgets the source when the memory goes in which it lies.
-unsafe fn forget_with(context: pg_sys::MemoryContext, source: *mut pg_sys::PlanState) {
-    // SAFETY: the callback lies in the context that calls it.
-    unsafe {
-        let callback = pg_sys::MemoryContextAllocZero(context, size_of::<pg_sys::MemoryContextCallback>())
-            .cast::<pg_sys::MemoryContextCallback>();
-        (*callback).func = Some(forget);
-        (*callback).arg = source.cast();
-        pg_sys::MemoryContextRegisterResetCallback(context, callback);
-    }
-}
-
-/// The executor asks our function for the next row, which asks the one that was there.
-fn put_in_front(source: &mut pg_sys::PlanState, next: Next) {
-    source.ExecProcNodeReal = Some(next_row);
-    // At its first row a node calls a wrapper, which then puts the real function in its own place.
-    if source.ExecProcNode.is_some_and(|now| std::ptr::fn_addr_eq(now, next)) {
-        source.ExecProcNode = Some(next_row);
-    }
 }
 
 #[pg_guard]
