@@ -109,6 +109,10 @@ impl Round<'_> {
                 self.counts.waits += 1;
                 self.counts.waits_of_one[0] += u64::from(plain.is_some());
                 self.counts.waits_of_one[1] += u64::from(cold.is_some());
+                if cold.is_some() || plain.is_some() {
+                    let side = if cold.is_some() { "plain" } else { "stretched" };
+                    println!("only the {side} side waits: {}", statement.text);
+                }
                 self.end_neighbour(1 - who);
                 let pair = &self.pairs[who];
                 (

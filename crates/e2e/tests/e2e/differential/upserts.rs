@@ -84,18 +84,20 @@ fn parts(d: &mut Draw) -> Statement {
     )
 }
 
-/// Into a leaf: upserts through the root are not made for stretched leaves yet.
 fn events(d: &mut Draw) -> Statement {
-    let (leaf, first) = d.pick(&[("ev_1", 0), ("ev_2", 121)]);
-    let (id, day, n) = (d.event(), first + d.below(120), d.below(100));
+    let (table, first, days) = d.pick(&[("ev", 0, 360), ("ev", 0, 360), ("ev_1", 0, 120), ("ev_2", 122, 118)]);
+    let day = first + d.below(days);
+    let (id, n) = (d.event(), d.below(100));
     let action = d.pick(&[
         "DO NOTHING",
+        "(id, day) DO NOTHING",
         "(id, day) DO UPDATE SET n = e.n + excluded.n, kind = 'old'",
+        "(id, day) DO UPDATE SET day = e.day WHERE e.kind = 'old'",
     ]);
     Statement::new(
         "INSERT … ON CONFLICT",
         format!(
-            "INSERT INTO {leaf} AS e SELECT x.id, coalesce((SELECT min(day) FROM {leaf} WHERE id = {id}),
+            "INSERT INTO {table} AS e SELECT x.id, coalesce((SELECT min(day) FROM {table} WHERE id = {id}),
                 date '2024-01-01' + {day}), 'new', {n} FROM (VALUES ({id})) x (id) ON CONFLICT {action} RETURNING e.*"
         ),
     )

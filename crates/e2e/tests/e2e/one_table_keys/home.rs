@@ -130,6 +130,24 @@ fn deferrable_keys_meet_cold_rows() {
     db.fails("COMMIT", "23505");
 }
 
+/// A snapshot that is kept shows a version of the row that has gone, and became cold again as another.
+#[test]
+fn on_conflict_does_not_act_on_what_a_kept_snapshot_does_not_show() {
+    let (cluster, _endpoint, db) = twins("one-keys-kept", COLUMNS, &KEYS, ROWS);
+    let other = cluster.connect("postgres");
+    for (row, action) in [(5, "DO UPDATE SET n = t.n + 1"), (6, "DO NOTHING")] {
+        db.sql("BEGIN ISOLATION LEVEL REPEATABLE READ");
+        assert_eq!(db.int(&format!("SELECT n FROM t WHERE a = {row}")), row);
+        other.sql(&format!("UPDATE t SET n = n + 1000 WHERE a = {row}"));
+        other.sql("SELECT stretch.drain('t')");
+        let insert = format!("INSERT INTO t VALUES ({row}, 0, 0, '', false) ON CONFLICT (a) {action}");
+        db.fails(&insert, "40001");
+        db.sql("ROLLBACK");
+        db.sql(&insert);
+        assert!(db.int(&format!("SELECT n FROM t WHERE a = {row}")) >= row + 1000);
+    }
+}
+
 /// A trigger gets hold of the row before the UPDATE does, also of one that this UPDATE has brought home.
 #[test]
 fn triggers_meet_rows_that_came_home() {

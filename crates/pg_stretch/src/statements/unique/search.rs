@@ -131,9 +131,10 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether a cold row is found under a snapshot.
+    /// Whether the row that was found is the one that is found under a snapshot, too, and no later version of it.
     pub fn finds_under(&mut self, snapshot: pg_sys::Snapshot) -> Result<bool> {
-        Ok(self.first(snapshot)?.is_some())
+        let place = self.place;
+        Ok(place.is_some() && self.first(snapshot)? == place)
     }
 
     /// Segment and number of the first row found under `snapshot`.
