@@ -103,6 +103,7 @@ impl Round<'_> {
         }
         pair.plain.start(statement);
         let plain = pair.plain.answer(self.monitor, neighbour.plain.pid);
+        let mut statement = statement.clone();
         let (cold, plain) = match (cold, plain) {
             (Some(cold), Some(plain)) => (cold, plain),
             (cold, plain) => {
@@ -113,6 +114,9 @@ impl Round<'_> {
                     let side = if cold.is_some() { "plain" } else { "stretched" };
                     println!("only the {side} side waits: {}", statement.text);
                 }
+                // A lock FOR KEY SHARE passes by an UPDATE of a plain row, and shows the version before; it waits for
+                // that of a cold row, and shows the new one.
+                statement.impatient |= cold.is_none() && plain.is_some() && statement.text.contains("FOR KEY SHARE");
                 self.end_neighbour(1 - who);
                 let pair = &self.pairs[who];
                 (
@@ -121,7 +125,7 @@ impl Round<'_> {
                 )
             }
         };
-        self.judge(who, statement, &cold, &plain)
+        self.judge(who, &statement, &cold, &plain)
     }
 
     /// What both answers come to; a difference ends the test.
