@@ -3,7 +3,7 @@
 
 use crate::tables::stretched;
 use std::process::Output;
-use testkit::setup::{drain, purge, reauthorize};
+use testkit::setup::{drain, enable_table, purge, reauthorize};
 use testkit::{Client, Cluster, digest};
 
 /// Ten orders, of which four are cold; a generated column, and a role that may read two columns.
@@ -198,6 +198,43 @@ fn all_rows_of_one_table_can_be_restored() {
         }
         assert_eq!(copy.int("SELECT count(*) FROM orders"), 10);
     }
+}
+
+/// While no cold row can be read, foreign keys are restored as the dump has them, and hold again afterwards.
+#[test]
+fn foreign_keys_between_cold_rows_are_restored() {
+    let (cluster, _endpoint, db) = stretched("dumps-foreign");
+    db.sql(
+        "CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent SELECT generate_series(1, 10);
+         CREATE TABLE child (id int PRIMARY KEY, of int REFERENCES parent)",
+    );
+    db.sql("INSERT INTO child SELECT g, g FROM generate_series(1, 8) g; CREATE TABLE plain (of int REFERENCES parent)");
+    db.sql("INSERT INTO plain VALUES (2), (9)");
+    for table in ["parent", "child"] {
+        enable_table(&db, table, "id <= 5");
+        assert_eq!(drain(&db, table), 5);
+        purge(&db, table);
+    }
+    let archive = cluster.pg_dump("postgres", &["-Fc"]);
+    cluster.create_database("keys");
+    cluster.pg_restore("keys", &[], &archive);
+    let copy = cluster.connect("keys");
+    assert_eq!(
+        copy.int("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated"),
+        2
+    );
+    reauthorize(&copy);
+    assert_eq!(copy.int("SELECT count(*) FROM child JOIN parent ON parent.id = of"), 8);
+    for wrong in [
+        "DELETE FROM parent WHERE id = 3",
+        "DELETE FROM parent WHERE id = 9",
+        "INSERT INTO child VALUES (20, 30)",
+    ] {
+        copy.fails(wrong, "23503");
+    }
+    copy.sql("INSERT INTO child VALUES (20, 4)");
+    // Whoever is not restoring a dump is checked.
+    db.fails("ALTER TABLE plain ADD FOREIGN KEY (of) REFERENCES child (id)", "23503");
 }
 
 #[test]

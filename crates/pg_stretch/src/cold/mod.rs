@@ -10,6 +10,7 @@ pub mod counters;
 pub mod damage;
 pub mod datums;
 pub mod fetch;
+pub mod heap_version;
 pub mod identity;
 pub mod key_filter;
 pub mod lost;

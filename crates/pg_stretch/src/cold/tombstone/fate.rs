@@ -3,6 +3,7 @@
 use super::{kept, known};
 use crate::catalog::rows::Tombstone;
 use crate::catalog::tables;
+use crate::cold::heap_version;
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 use stretch_core::ids::SegmentId;
@@ -127,28 +128,8 @@ pub unsafe fn written_by(
     place: pg_sys::ItemPointerData,
     writer: pg_sys::TransactionId,
 ) -> bool {
-    let block = (u32::from(place.ip_blkid.bi_hi) << 16) | u32::from(place.ip_blkid.bi_lo);
-    // SAFETY: the caller's promise; the buffer is released at once. A place that holds no tuple gives false.
-    unsafe {
-        if block >= pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM) {
-            return false;
-        }
-        let mut tuple = pg_sys::HeapTupleData {
-            t_self: place,
-            ..Default::default()
-        };
-        let mut buffer = pg_sys::InvalidBuffer as pg_sys::Buffer;
-        if !pg_sys::heap_fetch(
-            relation,
-            &raw mut pg_sys::SnapshotAnyData,
-            &mut tuple,
-            &mut buffer,
-            false,
-        ) {
-            return false;
-        }
-        let xmin = (*tuple.t_data).t_choice.t_heap.t_xmin;
-        pg_sys::ReleaseBuffer(buffer);
-        xmin == writer
-    }
+    let any = &raw mut pg_sys::SnapshotAnyData;
+    // SAFETY: the caller's promise; the snapshot is the server's own.
+    let xmin = unsafe { heap_version::look(relation, place, any, |header| header.t_choice.t_heap.t_xmin) };
+    xmin == Some(writer)
 }

@@ -1,8 +1,8 @@
 //! A hot row that became cold after somebody learnt its place: which cold row it is.
 
 use super::index_fetch::deleter;
-use crate::cold::moved;
 use crate::cold::tombstone::fate;
+use crate::cold::{heap_version, moved};
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 
@@ -18,7 +18,7 @@ pub unsafe fn identity(
 ) -> Result<Option<pg_sys::ItemPointerData>> {
     // SAFETY: the caller's promise.
     unsafe {
-        if version(relation, tid, snapshot, |_| ()).is_some() {
+        if heap_version::look(relation, tid, snapshot, |_| ()).is_some() {
             return Ok(None);
         }
         match mover(relation, tid) {
@@ -38,7 +38,7 @@ unsafe fn mover(
         // SAFETY: the caller's promise; headers are looked at on their page.
         let (writer, deleter, next) = unsafe {
             let any = &raw mut pg_sys::SnapshotAnyData;
-            version(relation, tid, any, |header| {
+            heap_version::look(relation, tid, any, |header| {
                 (header.t_choice.t_heap.t_xmin, deleter(header), header.t_ctid)
             })?
         };
@@ -56,32 +56,5 @@ unsafe fn mover(
         }
         before = Some(deleter);
         tid = next;
-    }
-}
-
-/// What `of` says of the header of the version at a place, if the snapshot sees one.
-unsafe fn version<T>(
-    relation: pg_sys::Relation,
-    tid: pg_sys::ItemPointerData,
-    snapshot: pg_sys::Snapshot,
-    of: impl FnOnce(&pg_sys::HeapTupleHeaderData) -> T,
-) -> Option<T> {
-    let block = (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo);
-    // SAFETY: the caller's promise; the buffer is released at once. A place that holds no tuple gives false.
-    unsafe {
-        if block >= pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM) {
-            return None;
-        }
-        let mut tuple = pg_sys::HeapTupleData {
-            t_self: tid,
-            ..Default::default()
-        };
-        let mut buffer = pg_sys::InvalidBuffer as pg_sys::Buffer;
-        if !pg_sys::heap_fetch(relation, snapshot, &mut tuple, &mut buffer, false) {
-            return None;
-        }
-        let answer = of(&*tuple.t_data);
-        pg_sys::ReleaseBuffer(buffer);
-        Some(answer)
     }
 }
