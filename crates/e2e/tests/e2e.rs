@@ -18,6 +18,8 @@ mod disable;
 mod dumps;
 #[path = "e2e/encodings.rs"]
 mod encodings;
+#[path = "e2e/family.rs"]
+mod family;
 #[path = "e2e/guard_types.rs"]
 mod guard_types;
 #[path = "e2e/guards.rs"]
@@ -38,6 +40,8 @@ mod kills;
 mod kit;
 #[path = "e2e/limits.rs"]
 mod limits;
+#[path = "e2e/lock_matrix.rs"]
+mod lock_matrix;
 #[path = "e2e/migration.rs"]
 mod migration;
 #[path = "e2e/neighbours.rs"]

@@ -11,6 +11,7 @@ mod check;
 #[path = "history/workload.rs"]
 mod workload;
 
+use crate::family;
 use crate::seed::seed;
 use crate::twins::StopAtEnd;
 use check::Level;
@@ -23,6 +24,8 @@ use testkit::setup::{enable_database, enable_table};
 use testkit::{Client, Cluster, Endpoint};
 use workload::{BANDS, Demand, Seen};
 
+/// Clients of families at the same time.
+const MEMBERS: u32 = 3;
 /// The first filter ends at this band.
 const FIRST_BAND: u32 = 45;
 /// Transactions per level for which the counts of a whole run are demanded.
@@ -31,6 +34,10 @@ const WHOLE_RUN: u64 = 7_000;
 const BATCHES: f64 = 500.0;
 /// Share of reads that see a cold row, at least.
 const COLD_READS: f64 = 0.3;
+/// Appends under a lock of a cold row in a whole run, and upserts of cold rows, at least.
+const COLD_WRITES: f64 = 300.0;
+/// How often each way of meeting cold rows happens to the families of a whole run, at least.
+const FAMILIES: f64 = 100.0;
 
 #[test]
 fn histories_show_what_a_plain_table_shows() {
@@ -55,13 +62,28 @@ fn histories_show_what_a_plain_table_shows() {
             let seen = if stretched {
                 enable_database(&db, &endpoint.url());
                 enable_table(&db, "work", &filter(FIRST_BAND));
+                family::make(&db);
+                let families = family::Counts::default();
+                let each = |whole: f64| (whole * share(transactions)) as u64;
                 let seen = std::thread::scope(|scope| {
                     scope.spawn(|| migrator(&cluster.connect(&name), &stop));
                     scope.spawn(|| keeper(&cluster, &name, seed, &stop));
+                    for number in 0..MEMBERS {
+                        let (cluster, name, stop, families) = (&cluster, &name, &stop, &families);
+                        scope.spawn(move || {
+                            family::client(cluster, name, level.sql(), number, seed, stop, families);
+                        });
+                    }
                     let _stopped = StopAtEnd(&stop);
-                    let demand = Demand { cold: COLD_READS };
+                    let demand = Demand {
+                        cold: COLD_READS,
+                        cold_writes: each(COLD_WRITES),
+                        families: Some((&families, each(FAMILIES))),
+                    };
                     workload::run(&cluster, &name, level, transactions, &demand, seed, &stop)
                 });
+                assert!(db.bool(family::IS_WELL), "{name}: families and queue");
+                families.print_and_demand(&name, each(FAMILIES));
                 total.add(&seen, &db);
                 seen
             } else {
@@ -84,10 +106,17 @@ fn histories_show_what_a_plain_table_shows() {
     total.print_and_demand(transactions);
 }
 
-/// One batch after the other.
+/// One batch after the other, every second one of the lists.
 fn migrator(db: &Client, stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
-        match db.try_sql("SELECT stretch.migrate('work')") {
+    let turns = family::TABLES
+        .iter()
+        .flat_map(|table| ["work", *table])
+        .collect::<Vec<_>>();
+    for table in turns.iter().cycle() {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        match db.try_sql(&format!("SELECT stretch.migrate('{table}')")) {
             Ok(()) => {}
             // In the way of others: next time.
             Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => {}
@@ -136,14 +165,12 @@ fn lists(db: &Client) -> BTreeMap<u32, Vec<u64>> {
         "SELECT id, array_to_string(list, ',') FROM work WHERE id < {}",
         workload::KEYS
     ));
-    let number = |text: &str| text.parse::<u64>().expect("a number");
     rows.into_iter()
         .map(|row| {
             let [Some(id), Some(list)] = row.as_slice() else {
                 panic!("{row:?}")
             };
-            let values = list.split(',').filter(|text| !text.is_empty()).map(number).collect();
-            (number(id) as u32, values)
+            (id.parse().expect("a number"), workload::values_of(Some(list)))
         })
         .collect()
 }
@@ -154,6 +181,8 @@ struct Counts {
     conflicts: u64,
     reads: u64,
     cold_reads: u64,
+    cold_locks: u64,
+    cold_upserts: u64,
     batches: i64,
 }
 
@@ -165,17 +194,22 @@ impl Counts {
         self.conflicts += of(&seen.conflicts);
         self.reads += of(&seen.reads);
         self.cold_reads += of(&seen.cold_reads);
+        self.cold_locks += of(&seen.cold_locks);
+        self.cold_upserts += of(&seen.cold_upserts);
         self.batches += db.int("SELECT count(*) FROM stretch.segment");
     }
 
     /// A run in which nothing interesting happened proves nothing.
     fn print_and_demand(&self, transactions: u64) {
         println!(
-            "history: {} transactions on stretched tables, {} batches, {} of {} reads cold, {} conflicts ({:.1} %)",
+            "history: {} transactions on stretched tables, {} batches, {} of {} reads cold, {} appends under locks of \
+             cold rows, {} upserts of cold rows, {} conflicts ({:.1} %)",
             self.committed,
             self.batches,
             self.cold_reads,
             self.reads,
+            self.cold_locks,
+            self.cold_upserts,
             self.conflicts,
             100.0 * self.conflicts as f64 / self.committed as f64,
         );
@@ -184,12 +218,18 @@ impl Counts {
         testkit::tally("batches under histories", self.batches as u64);
         testkit::tally("reads in histories", self.reads);
         testkit::tally("reads of cold rows in histories", self.cold_reads);
+        testkit::tally("appends under locks of cold rows in histories", self.cold_locks);
+        testkit::tally("upserts of cold rows in histories", self.cold_upserts);
         testkit::tally("histories checked, with their twins", 2 * Level::ALL.len() as u64);
         let share = share(transactions);
         assert!(self.batches as f64 >= BATCHES * share, "too few batches");
         assert!(
             self.cold_reads as f64 >= COLD_READS * self.reads as f64,
             "too few cold reads"
+        );
+        assert!(
+            self.cold_locks.min(self.cold_upserts) as f64 >= COLD_WRITES * share,
+            "too few appends to cold rows"
         );
     }
 }

@@ -33,6 +33,12 @@ pub fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
+    movers(&db);
+    (cluster, endpoint, db)
+}
+
+/// A batch, a fold and the wait for an upload, as functions.
+pub fn movers(db: &Client) {
     db.sql(
         "CREATE FUNCTION batch(regclass) RETURNS bigint LANGUAGE c STRICT AS '$libdir/pg_stretch', \
          'stretch_test_batch_wrapper';
@@ -43,7 +49,6 @@ pub fn server(name: &str) -> (Cluster, Endpoint, Client) {
              END LOOP;
          END$$",
     );
-    (cluster, endpoint, db)
 }
 
 /// Six rows, three of which are to be moved.
@@ -68,7 +73,7 @@ fn isolation_specs_give_what_is_expected() {
             continue;
         }
         let spec = fs::read_to_string(folder().join("specs").join(&name).with_extension("spec")).expect("readable");
-        let got = run(&cluster, &spec);
+        let got = run(&cluster, "postgres", &spec);
         let ran = got.matches("\nstarting permutation:").count();
         assert!(ran > 0, "{name} ran nothing:\n{got}");
         permutations += ran;
@@ -86,12 +91,13 @@ fn isolation_specs_give_what_is_expected() {
     }
 }
 
-fn run(cluster: &Cluster, spec: &str) -> String {
+/// What isolationtester prints for a spec.
+pub fn run(cluster: &Cluster, database: &str, spec: &str) -> String {
     let tester = Tree::get().lib.join("pgxs/src/test/isolation/isolationtester");
     let mut child = cluster
         .command_at(&tester)
         .env("PGISOLATIONTIMEOUT", "120")
-        .arg("dbname=postgres")
+        .arg(format!("dbname={database}"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

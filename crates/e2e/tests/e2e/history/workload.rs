@@ -1,6 +1,7 @@
 //! Clients that append to lists, transfer, insert and delete in transactions, and write down what they did and saw.
 
 use super::check::{Level, Op, Txn};
+use crate::family;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Mutex;
@@ -29,6 +30,10 @@ pub struct Seen {
     pub wrong: Mutex<Vec<String>>,
     pub reads: AtomicU64,
     pub cold_reads: AtomicU64,
+    /// Appends to a list that was read under a row lock of a cold row.
+    pub cold_locks: AtomicU64,
+    /// Appends by INSERT … ON CONFLICT DO UPDATE that met a cold row.
+    pub cold_upserts: AtomicU64,
     pub conflicts: AtomicU64,
     /// Those at READ COMMITTED, but deadlocks: a plain table has none.
     pub needless: AtomicU64,
@@ -38,18 +43,24 @@ pub struct Seen {
 
 /// What a run goes on for, up to [`PATIENCE`] times the transactions that it was asked for.
 #[derive(Default)]
-pub struct Demand {
+pub struct Demand<'a> {
     /// Share of reads that see a cold row.
     pub cold: f64,
+    /// Appends under a lock of a cold row, and upserts of cold rows.
+    pub cold_writes: u64,
+    /// How often each way of meeting cold rows has to happen to the families.
+    pub families: Option<(&'a family::Counts, u64)>,
 }
 
 /// How much longer than asked a run goes on for its demand.
 const PATIENCE: u64 = 20;
 
-impl Demand {
+impl Demand<'_> {
     fn met(&self, seen: &Seen) -> bool {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
         of(&seen.cold_reads) as f64 >= self.cold * of(&seen.reads) as f64
+            && of(&seen.cold_locks).min(of(&seen.cold_upserts)) >= self.cold_writes
+            && self.families.is_none_or(|(counts, each)| counts.has_met(each))
     }
 }
 
@@ -59,7 +70,7 @@ pub fn run(
     database: &str,
     level: Level,
     transactions: u64,
-    demand: &Demand,
+    demand: &Demand<'_>,
     seed: u64,
     stop: &AtomicBool,
 ) -> Seen {
@@ -87,6 +98,12 @@ pub fn run(
         }
     });
     seen
+}
+
+/// The values of a list as text.
+pub fn values_of(list: Option<&str>) -> Vec<u64> {
+    let values = list.unwrap_or_default().split(',').filter(|text| !text.is_empty());
+    values.map(|text| text.parse().expect("a number")).collect()
 }
 
 struct Work<'a> {
@@ -128,7 +145,9 @@ impl Work<'_> {
         for _ in 0..rng.random_range(1..=4) {
             let key = rng.random_range(0..KEYS);
             match rng.random_range(0..20) {
-                0..=6 => self.append(key, rng, ops)?,
+                0..=2 => self.append(key, rng, ops)?,
+                3..=4 => self.append_under_lock(key, rng, ops)?,
+                5..=6 => self.upsert(key, rng, ops)?,
                 7..=14 => self.read(key, ops)?,
                 15..=16 => self.transfer(key, rng)?,
                 17..=18 => self.insert()?,
@@ -152,6 +171,52 @@ impl Work<'_> {
         .map(drop)
     }
 
+    /// Reads a list under a row lock, and writes it back from here: who loses a lock loses an append.
+    fn append_under_lock(&mut self, key: u32, rng: &mut StdRng, ops: &mut Vec<Op>) -> Result<(), SqlError> {
+        let lock = ["UPDATE", "UPDATE", "NO KEY UPDATE", "SHARE"][rng.random_range(0..4)];
+        let row = self.one_row(&format!(
+            "SELECT array_to_string(list, ','), ctid >= '(2147483648,0)' FROM work WHERE id = {key} FOR {lock}"
+        ))?;
+        let Some([list, is_cold]) = row.as_deref() else {
+            return Ok(());
+        };
+        let value = self.seen.value.fetch_add(1, Ordering::Relaxed);
+        let mut values = values_of(list.as_deref());
+        ops.push(Op::Read(key, values.clone()));
+        ops.push(Op::Append(key, value));
+        values.push(value);
+        let cold = rng.random_bool(COLD);
+        self.one_row(&format!(
+            "UPDATE work SET list = '{{{}}}', cold = {cold} WHERE id = {key} RETURNING 1",
+            values.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+        ))?;
+        let is_cold = is_cold.as_deref() == Some("t");
+        self.seen.cold_locks.fetch_add(is_cold.into(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Appends by an upsert; first in vain by one that does nothing.
+    fn upsert(&mut self, key: u32, rng: &mut StdRng, ops: &mut Vec<Op>) -> Result<(), SqlError> {
+        let cold = rng.random_bool(COLD);
+        let value = self.seen.value.fetch_add(1, Ordering::Relaxed);
+        let row = format!("({key}, {}, {cold}, 0, '{{{value}}}')", key % BANDS);
+        if rng.random_bool(0.2) {
+            let statement = format!("INSERT INTO work VALUES {row} ON CONFLICT DO NOTHING RETURNING id");
+            if !self.db.try_rows(&statement)?.is_empty() {
+                self.wrong(format!("row {key} was there, and is twice"));
+            }
+        }
+        ops.push(Op::Append(key, value));
+        let met = self.one_row(&format!(
+            "WITH met AS MATERIALIZED (SELECT ctid >= '(2147483648,0)' AS cold FROM work WHERE id = {key})
+             INSERT INTO work VALUES {row} ON CONFLICT (id) DO UPDATE SET list = work.list || {value}::bigint,
+                cold = {cold} RETURNING (SELECT cold FROM met)"
+        ))?;
+        let is_cold = met.and_then(|row| row.into_iter().next().flatten()).as_deref() == Some("t");
+        self.seen.cold_upserts.fetch_add(is_cold.into(), Ordering::Relaxed);
+        Ok(())
+    }
+
     fn read(&mut self, key: u32, ops: &mut Vec<Op>) -> Result<(), SqlError> {
         let row = self.one_row(&format!(
             "SELECT array_to_string(list, ','), ctid >= '(2147483648,0)' FROM work WHERE id = {key}"
@@ -159,12 +224,7 @@ impl Work<'_> {
         let Some([list, cold]) = row.as_deref() else {
             return Ok(());
         };
-        let list = list.as_deref().unwrap_or_default();
-        let values = list.split(',').filter(|text| !text.is_empty());
-        ops.push(Op::Read(
-            key,
-            values.map(|text| text.parse().expect("a number")).collect(),
-        ));
+        ops.push(Op::Read(key, values_of(list.as_deref())));
         self.seen.reads.fetch_add(1, Ordering::Relaxed);
         let cold = cold.as_deref() == Some("t");
         self.seen.cold_reads.fetch_add(cold.into(), Ordering::Relaxed);
