@@ -441,6 +441,17 @@ pub fn newer_bitmap(segment: &SegmentId, known: Option<&Rc<Bitmap>>) -> Result<O
     )
 }
 
+/// Who wrote the versions of a segment's bitmap that the snapshot shows: a dirty one shows those under way, too.
+pub fn bitmap_writers(segment: &SegmentId, snapshot: pg_sys::Snapshot) -> Result<Vec<pg_sys::TransactionId>> {
+    all(
+        c"tombstone",
+        c"tombstone_pkey",
+        &tombstone_key(segment, BITMAP_ROW),
+        snapshot,
+        |row| Ok(row.xmin()),
+    )
+}
+
 /// Whether a row of a segment is dead.
 pub fn is_dead(segment: &SegmentId, row: u32, snapshot: pg_sys::Snapshot) -> Result<bool> {
     if tombstone(segment, row, snapshot)?.is_some() {

@@ -28,9 +28,9 @@ use stretch_core::purpose::Purpose;
 /// What follows from a row found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Then {
-    /// An error: whoever deletes the row, by itself or with many others, is waited for.
+    /// An error: nobody may write a bitmap of the segment from here on.
     Refuse,
-    /// The new row is left out: then only a deletion of that row alone is waited for.
+    /// The new row is left out, and nothing is locked for it.
     Skip,
 }
 
@@ -234,7 +234,9 @@ unsafe fn formed(
     }
 }
 
-/// Waits for the end of another transaction that has written a tombstone for the row; false when there is none.
+/// Waits for the end of another transaction that has written a tombstone for the row, or deleted so many rows of its
+/// segment that it has written a bitmap; false when there is none. The bitmap is not looked into: what a transaction
+/// wrote that fails meanwhile may go at any moment.
 fn wait_for_deleter(segment: &SegmentId, row: u32) -> Result<bool> {
     let mut dirty = pg_sys::SnapshotData {
         snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY,
@@ -242,14 +244,17 @@ fn wait_for_deleter(segment: &SegmentId, row: u32) -> Result<bool> {
     };
     // SAFETY: the newest state is asked for.
     unsafe { kept::show(std::ptr::null_mut())? };
-    let Some(writer) = tables::tombstone(segment, row, &mut dirty)?.map(|tombstone| tombstone.writer) else {
+    let mut writers = tables::bitmap_writers(segment, &mut dirty)?;
+    writers.extend(tables::tombstone(segment, row, &mut dirty)?.map(|tombstone| tombstone.writer));
+    // SAFETY: transaction ids of tuples.
+    let is_under_way = |writer: &pg_sys::TransactionId| unsafe {
+        !pg_sys::TransactionIdIsCurrentTransactionId(*writer) && pg_sys::TransactionIdIsInProgress(*writer)
+    };
+    let Some(writer) = writers.into_iter().find(is_under_way) else {
         return Ok(false);
     };
-    // SAFETY: a transaction id of a tuple; the wait obeys cancel and timeouts.
+    // SAFETY: as above; the wait obeys cancel and timeouts.
     unsafe {
-        if pg_sys::TransactionIdIsCurrentTransactionId(writer) || !pg_sys::TransactionIdIsInProgress(writer) {
-            return Ok(false);
-        }
         pg_sys::XactLockTableWait(
             writer,
             std::ptr::null_mut(),
