@@ -14,7 +14,7 @@ mod differences;
 mod spec;
 
 use crate::isolation;
-use cases::{Case, Family};
+use cases::{Case, Family, Place};
 use differences::{Difference, LISTED};
 use spec::Outcome;
 use std::collections::BTreeMap;
@@ -41,25 +41,24 @@ const NOBODY_MOVES: &str = "CREATE FUNCTION batch(regclass) RETURNS bigint LANGU
 fn row_locks_meet_everybody_as_on_a_plain_table() {
     let (cluster, endpoint, _db) = isolation::server("lock-matrix");
     let all = cases::all(1);
-    let (settled, moved): (Vec<Case>, Vec<Case>) = all.into_iter().partition(|case| case.family.is_settled());
-    for (name, cases) in [("settled", &settled), ("moved", &moved)] {
+    let mut parts: Vec<(Place, Vec<&Case>)> = Vec::new();
+    for place in Place::ALL {
+        let cases: Vec<&Case> = all.iter().filter(|case| case.family.place() == place).collect();
         for stretched in [false, true] {
-            make(&cluster, &endpoint, &database(name, stretched), stretched, cases);
+            make(&cluster, &endpoint, stretched, place, &cases);
         }
-    }
-    let mut parts: Vec<(&'static str, Vec<&Case>)> = vec![("moved", moved.iter().collect())];
-    for part in 0..PARTS {
-        parts.push(("settled", settled.iter().skip(part).step_by(PARTS).collect()));
+        let several = if place == Place::Settled { PARTS } else { 1 };
+        parts.extend((0..several).map(|part| (place, cases.iter().skip(part).step_by(several).copied().collect())));
     }
     let cluster = &cluster;
     let outcomes = std::thread::scope(|scope| {
-        let run = |name: &'static str, stretched: bool, cases: &[&Case]| {
+        let run = |place: Place, stretched: bool, cases: &[&Case]| {
             let spec = spec::text(cases.iter().map(|case| case.steps.as_slice()));
-            scope.spawn(move || isolation::run(cluster, &database(name, stretched), &spec))
+            scope.spawn(move || isolation::run(cluster, &database(place, stretched), &spec))
         };
         let runs: Vec<_> = parts
             .iter()
-            .map(|(name, cases)| [false, true].map(|stretched| run(*name, stretched, cases)))
+            .map(|(place, cases)| [false, true].map(|stretched| run(*place, stretched, cases)))
             .collect();
         runs.into_iter()
             .map(|twins| twins.map(|run| spec::outcomes(&run.join().expect("no panic"))))
@@ -75,14 +74,15 @@ fn row_locks_meet_everybody_as_on_a_plain_table() {
     seen.print_and_demand();
 }
 
-fn database(name: &str, stretched: bool) -> String {
-    format!("{name}_{}", if stretched { "cold" } else { "plain" })
+fn database(place: Place, stretched: bool) -> String {
+    format!("{place:?}_{}", if stretched { "cold" } else { "plain" }).to_lowercase()
 }
 
 /// A database with the tables; the rows of settled cases are there, and cold.
-fn make(cluster: &Cluster, endpoint: &Endpoint, name: &str, stretched: bool, cases: &[Case]) {
-    cluster.create_database(name);
-    let db = cluster.connect(name);
+fn make(cluster: &Cluster, endpoint: &Endpoint, stretched: bool, place: Place, cases: &[&Case]) {
+    let name = database(place, stretched);
+    cluster.create_database(&name);
+    let db = cluster.connect(&name);
     if stretched {
         enable_database(&db, &endpoint.url());
         isolation::movers(&db);
@@ -90,7 +90,9 @@ fn make(cluster: &Cluster, endpoint: &Endpoint, name: &str, stretched: bool, cas
         db.sql(NOBODY_MOVES);
     }
     db.sql(TABLES);
-    fill(&db, cases.iter().filter(|case| case.family.is_settled()));
+    if place == Place::Settled {
+        fill(&db, cases);
+    }
     if stretched {
         enable_table(&db, "t", "old");
         enable_table(&db, "child", "id > 0");
@@ -104,8 +106,8 @@ fn make(cluster: &Cluster, endpoint: &Endpoint, name: &str, stretched: bool, cas
     }
 }
 
-fn fill<'a>(db: &Client, cases: impl Iterator<Item = &'a Case>) {
-    let rows: Vec<String> = cases.map(|case| case.row.to_string()).collect();
+fn fill(db: &Client, cases: &[&Case]) {
+    let rows: Vec<String> = cases.iter().map(|case| case.row.to_string()).collect();
     let rows = rows.join(",");
     db.sql(&format!("INSERT INTO t SELECT g, g FROM unnest('{{{rows}}}'::int[]) g"));
     db.sql(&format!(

@@ -25,6 +25,10 @@ pub enum Family {
     Folded,
     /// The second comes while they are folded.
     Folding,
+    /// The second comes while the first has the cold row, and most of its segment.
+    Many,
+    /// The second comes for another row of the segment then.
+    Beside,
     /// TRUNCATE comes while the first has the cold row.
     Truncated,
     /// The second comes while TRUNCATE is under way.
@@ -36,14 +40,33 @@ pub enum Family {
 impl Family {
     /// Whether somebody takes part who does nothing to a plain table: there is nobody to wait for there.
     pub fn moves(self) -> bool {
-        use Family::*;
-        matches!(self, Moving | Held | Between | Uploaded | Folded | Folding)
+        self.place() == Place::Moved
     }
 
-    /// Whether its rows are cold from the beginning.
-    pub fn is_settled(self) -> bool {
-        matches!(self, Self::Overlap | Self::Upgraded | Self::Late)
+    /// Where its cases run.
+    pub fn place(self) -> Place {
+        use Family::*;
+        match self {
+            Overlap | Upgraded | Late => Place::Settled,
+            Moving | Held | Between | Uploaded | Folded | Folding => Place::Moved,
+            Many | Beside | Truncated | Truncating | LongTruncated => Place::Whole,
+        }
     }
+}
+
+/// Databases of their own, of which all but the first serve one case at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// All rows are cold from the beginning.
+    Settled,
+    /// Batches, uploads and folds go on.
+    Moved,
+    /// Statements reach most of a segment, or the whole table.
+    Whole,
+}
+
+impl Place {
+    pub const ALL: [Self; 3] = [Self::Settled, Self::Moved, Self::Whole];
 }
 
 /// One permutation.
@@ -93,6 +116,14 @@ impl Case {
         changes(&self.second, &self.first)
     }
 
+    /// The second's row, which is the first's but where they are beside each other.
+    fn row_of_second(&self) -> u32 {
+        match self.family {
+            Family::Beside => 10_000_180 + 300_000 * self.row,
+            _ => self.row,
+        }
+    }
+
     /// Puts the steps together, from a template in which `#` stands for the number of the row.
     fn with_steps(mut self) -> Self {
         use Family::*;
@@ -111,6 +142,7 @@ impl Case {
             Uploaded => format!("s# mbegin mmove hhold mcommit abegin a# hrelease udrain uupload p# {first_ends} l#"),
             Folded => format!("s# mbegin mmove mcommit d# abegin a# ffold fcommit p# {first_ends} l#"),
             Folding => format!("s# mbegin mmove mcommit d# ffold {begin} b# fcommit p# bend l#"),
+            Many | Beside => format!("s# mbegin mmove mcommit abegin a# {begin} b# {first_ends} p# bend l#"),
             Truncated => format!("s# mbegin mmove mcommit abegin a# ttruncate {first_ends} l#"),
             Truncating => {
                 format!("s# mbegin mmove mcommit tbegin ttruncate {begin} b# {truncate_ends} p# bend l#")
@@ -123,6 +155,7 @@ impl Case {
 
     fn step(&self, name: &str) -> Step {
         let n = self.row;
+        let theirs = self.row_of_second();
         let session = name.chars().next().expect("a name");
         let sql = match &name[1..] {
             "begin" if session == 'm' => {
@@ -144,7 +177,11 @@ impl Case {
             "u#" => format!("UPDATE t SET v = v + 1 WHERE id = {n} RETURNING v"),
             _ => match session {
                 'a' => self.first.as_ref().expect("the first").on(n, 1),
-                'b' => self.second.as_ref().expect("the second").on(n, 2),
+                'b' => self.second.as_ref().expect("the second").on(theirs, 2),
+                's' if matches!(self.family, Family::Many | Family::Beside) => format!(
+                    "INSERT INTO t SELECT g, g FROM generate_series(10000000 + 300000 * {n}, 10000198 + 300000 * {n}) g; \
+                     INSERT INTO t SELECT {n}, {n}; INSERT INTO child VALUES ({n}, {n})"
+                ),
                 's' => format!(
                     "INSERT INTO t SELECT g, g, 0, true FROM generate_series({n}, {n} + 2) g; \
                      INSERT INTO child VALUES ({n}, {n})"
@@ -152,12 +189,12 @@ impl Case {
                 'd' => format!("DELETE FROM t WHERE id = {n} + 1"),
                 // What others can get of the row now: so the locks of those who are not through yet show.
                 'p' => format!(
-                    "SELECT id AS share FROM t WHERE id = {n} FOR KEY SHARE SKIP LOCKED; \
-                     SELECT id AS update FROM t WHERE id = {n} FOR UPDATE SKIP LOCKED; \
+                    "SELECT id AS share FROM t WHERE id = {theirs} FOR KEY SHARE SKIP LOCKED; \
+                     SELECT id AS update FROM t WHERE id = {theirs} FOR UPDATE SKIP LOCKED; \
                      SELECT id AS child FROM child WHERE id = {n} FOR UPDATE SKIP LOCKED"
                 ),
                 'l' => format!(
-                    "SELECT id, key, v FROM t WHERE id IN ({n}, {n} + 100000) ORDER BY id; \
+                    "SELECT id, key, v FROM t WHERE id IN ({theirs}, {theirs} + 100000) ORDER BY id; \
                      SELECT id, of, note FROM child WHERE id IN ({n}, {n} + 100000, {n} + 200000) ORDER BY id"
                 ),
                 _ => panic!("no step {name}"),
@@ -241,6 +278,13 @@ pub fn all(first_row: u32) -> Vec<Case> {
             .filter(holds)
         {
             add(Family::Between, Some(first), Some(second), false, false);
+        }
+    }
+    for first in &deeds::of_many() {
+        for second in deeds.iter().filter(of_row) {
+            add(Family::Many, Some(first), Some(second), false, false);
+            add(Family::Many, Some(first), Some(second), false, true);
+            add(Family::Beside, Some(first), Some(second), false, false);
         }
     }
     for second in deeds.iter().filter(of_row).filter(|deed| deed.policy == Policy::Wait) {

@@ -207,6 +207,23 @@ pub fn all() -> Vec<Deed> {
     deeds
 }
 
+/// What does to the row and to 150 others what one statement may do to many: a segment of 200 rows gets a bitmap of
+/// those that are deleted, and one lock as a whole.
+pub fn of_many() -> [Deed; 2] {
+    let rows = "id = {n} OR id BETWEEN 10000000 + 300000 * {n} AND 10000149 + 300000 * {n}";
+    let deed = |name: &str, touches, does, sql: &str| Deed {
+        name: name.into(),
+        sql: format!("{sql} WHERE {rows}"),
+        touches,
+        does,
+        policy: Policy::Wait,
+    };
+    [
+        deed("delete of many", Touches::Both, Does::Deletes, "DELETE FROM t"),
+        deed("update of many", Touches::Row, Does::Changes, "UPDATE t SET v = v + 1"),
+    ]
+}
+
 impl Deed {
     /// The statement for a row, by the session with this number.
     pub fn on(&self, row: u32, session: u32) -> String {

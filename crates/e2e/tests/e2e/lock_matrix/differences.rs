@@ -31,10 +31,10 @@ pub struct Difference {
 
 use Aspect::{Content, First, Lockable, Second, Waits};
 use Does::{Changes, Doubles, KeyShare, Passes, Share, Update};
-use Family::{Between, Held, LongTruncated, Moving, Overlap, Truncating, Upgraded};
+use Family::{Beside, Between, Held, LongTruncated, Many, Moving, Overlap, Truncating, Upgraded};
 
 /// All of them.
-pub static LISTED: [Difference; 12] = [
+pub static LISTED: [Difference; 13] = [
     Difference {
         reason: "an UPDATE of a cold row takes the strongest lock: it waits for who has the row FOR KEY SHARE",
         of: |case| case.family == Overlap && case.first_does(&[KeyShare]) && case.second_changes(),
@@ -43,7 +43,10 @@ pub static LISTED: [Difference; 12] = [
     Difference {
         reason: "so whoever wants it FOR KEY SHARE waits for the UPDATE, and is shown the new version",
         of: |case| {
-            case.family == Overlap && case.first_changes() && case.second_does(&[KeyShare]) && !case.keeps_snapshot
+            matches!(case.family, Overlap | Many)
+                && case.first_changes()
+                && case.second_does(&[KeyShare])
+                && !case.keeps_snapshot
         },
         aspects: &[Waits, Second, Lockable],
     },
@@ -69,6 +72,11 @@ pub static LISTED: [Difference; 12] = [
         reason: "two who have a cold row FOR KEY SHARE and update it are a deadlock",
         of: |case| case.family == Upgraded && case.first_does(&[KeyShare]),
         aspects: &[First, Second, Lockable, Content],
+    },
+    Difference {
+        reason: "who changes many rows of a segment has locked all of it",
+        of: |case| case.family == Beside,
+        aspects: &[Waits, Second, Lockable],
     },
     Difference {
         reason: "a deadlock over one cold row ends who came last, and at once",
