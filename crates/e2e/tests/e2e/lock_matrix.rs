@@ -192,7 +192,7 @@ impl Seen {
             assert!(listed(&number) > 0, "never met: {reason}");
         }
         assert!(
-            self.worked["mmove"] > 100 && self.worked["ffold"] > 20,
+            self.worked["mmove"] > 100 && self.worked["ffold"] > 8,
             "{:?}",
             self.worked
         );
