@@ -1,4 +1,5 @@
 //! The unique keys of a table as its indexes define them: columns, and the operators of each index's operator classes.
+//! And the columns by which its rows refer to others.
 
 use super::rows::UniqueKey;
 use crate::pg::error::{Error, Result};
@@ -62,6 +63,45 @@ pub unsafe fn of(table: pg_sys::Relation) -> Result<Vec<Key>> {
         }
     }
     Ok(keys)
+}
+
+/// The columns of each foreign key of an open table, compared as their types are.
+///
+/// # Safety
+/// `table` is an open relation.
+pub unsafe fn referencing(table: pg_sys::Relation) -> Vec<Vec<Part>> {
+    // SAFETY: the list is that of the relation cache, copied out of it before anything else is looked up; the array of
+    // columns has one entry per column of the foreign key.
+    unsafe {
+        let columns: Vec<Vec<i16>> = list::pointers::<pg_sys::ForeignKeyCacheInfo>(pg_sys::RelationGetFKeyList(table))
+            .into_iter()
+            .map(|key| (&(*key).conkey)[..(*key).nkeys as usize].to_vec())
+            .collect();
+        let table = (*table).rd_id;
+        (columns.into_iter())
+            .map(|columns| columns.into_iter().map(|column| plain(table, column)).collect())
+            .collect()
+    }
+}
+
+/// A column that is compared by the operators of its type.
+unsafe fn plain(table: pg_sys::Oid, column: i16) -> Part {
+    let flags = pg_sys::TYPECACHE_EQ_OPR | pg_sys::TYPECACHE_CMP_PROC | pg_sys::TYPECACHE_BTREE_OPFAMILY;
+    // SAFETY: look-ups of a column that exists; entries of the type cache stay.
+    unsafe {
+        let (mut type_id, mut modifier, mut collation) = (pg_sys::InvalidOid, 0, pg_sys::InvalidOid);
+        pg_sys::get_atttypetypmodcoll(table, column, &mut type_id, &mut modifier, &mut collation);
+        let entry = &*pg_sys::lookup_type_cache(type_id, flags as i32);
+        Part {
+            column,
+            name: names::text(pg_sys::get_attname(table, column, true)),
+            type_id,
+            operand: entry.btree_opintype,
+            equal: entry.eq_opr,
+            compare: entry.cmp_proc,
+            collation,
+        }
+    }
 }
 
 /// The last column that one of the keys has; 1 without keys.

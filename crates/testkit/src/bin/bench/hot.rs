@@ -15,7 +15,10 @@ const ROUNDS: usize = 21;
 
 /// A kind of statement. `{t}` is the table, `{c}` its child, `i` counts from 1 in each loop, `n` over all loops.
 const STATEMENTS: [(&str, &str); 9] = [
-    ("SELECT by key", "SELECT note INTO note FROM {t} WHERE id = 100000 + i"),
+    (
+        "SELECT by key",
+        "SELECT t.note INTO found FROM {t} t WHERE id = 100000 + i",
+    ),
     ("UPDATE by key", "UPDATE {t} SET note = 'new' WHERE id = 100000 + i"),
     ("INSERT of one row", "INSERT INTO {t} VALUES (1000000 + n, 'new')"),
     (
@@ -82,7 +85,7 @@ fn function(table: &str, number: usize, statement: &str) -> String {
         .replace("{c}", &format!("{table}_child"));
     format!(
         "CREATE FUNCTION {table}_{number}(before int) RETURNS float LANGUAGE plpgsql AS $$
-         DECLARE began timestamptz := clock_timestamp(); n bigint; note text;
+         DECLARE began timestamptz := clock_timestamp(); n bigint; found text;
          BEGIN
             FOR i IN 1..{LOOP} LOOP
                 n := before + i;
