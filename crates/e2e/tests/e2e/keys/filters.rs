@@ -26,8 +26,8 @@ fn runs(cluster: &Cluster) -> Vec<std::path::PathBuf> {
     files
 }
 
-/// Deleting a parent asks the cold children nothing that their key filters know: the endpoint may be away. A foreign key
-/// that came later is in the filters of later segments.
+/// Deleting a parent asks the cold children nothing that their key filters know: the endpoint may be away. A foreign
+/// key that came later is in the filters of later segments.
 #[test]
 fn parents_without_cold_children_need_no_endpoint() {
     let cluster = Cluster::builder("keys-referencing")

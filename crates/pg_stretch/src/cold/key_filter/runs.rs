@@ -33,6 +33,11 @@ pub struct Search {
 }
 
 impl Search {
+    /// Whether the worker has merged all that it is going to merge.
+    pub fn is_settled(&self) -> bool {
+        self.scattered.is_none()
+    }
+
     /// The segments that may hold one of the keys, by their hashes, which are sorted so that memory is read in its
     /// order.
     pub fn find(&self, hashes: &mut [u64]) -> HashSet<SegmentId> {
