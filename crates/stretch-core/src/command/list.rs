@@ -59,7 +59,7 @@ fn table(command: Command, context: Context) -> Decision {
             bring_back("a new unique constraint would be checked against the hot rows only")
         }
         DropKey => bring_back("without it a key that is cold could be inserted again, and it could not be made anew"),
-        AddExclude => bring_back("an exclusion constraint cannot look at cold rows"),
+        AddExclude => bring_back("a new exclusion constraint would be checked against the hot rows only"),
         AddConstraintOther => bring_back("the constraint is not known to hold for cold rows"),
         AddColumn | AddColumnDefault | DropColumn | RenameColumn | AlterType | AddIdentity | DropIdentity
         | DropExpression => bring_back("the cold rows do not follow a change of the columns yet"),

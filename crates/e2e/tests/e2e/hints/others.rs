@@ -41,7 +41,7 @@ pub const REFUSALS: [(&str, &str, &str); 12] = [
         "",
     ),
     (
-        "CREATE TABLE x (id int, EXCLUDE USING btree (id WITH =))",
+        "CREATE TABLE x (id int, EXCLUDE USING gist (int4range(id, id + 1) WITH &&))",
         "the exclusion constraint",
         "",
     ),

@@ -37,8 +37,11 @@ struct Column {
 }
 
 impl Hasher {
-    /// `None` when one of the key's columns has no hash function of use, or no field id.
+    /// `None` when one of the key's columns has no hash function of use, or no field id, and for exclusion constraints.
     pub fn new(key: &Key, columns: &[rows::Column]) -> Option<Self> {
+        if key.excludes.is_some() {
+            return None;
+        }
         let fields = match &key.definition {
             None => fields(&key.parts, columns)?,
             Some(definition) => defined(definition),

@@ -62,9 +62,12 @@ WITH c AS (
         'Take the table out of the publication at the other side and refresh the subscription'
     FROM pg_subscription_rel WHERE srrelid = $1
   UNION ALL
-    SELECT 'exclusion constraint', format('the exclusion constraint %I cannot look at cold rows', conname),
+    SELECT 'exclusion constraint', format('no column of the exclusion constraint %I is compared for equality, '
+            'so that each new row would have to be compared with all cold rows', conname),
         format('Use ALTER TABLE %s DROP CONSTRAINT %I', $1::regclass, conname)
-    FROM pg_constraint WHERE conrelid = $1 AND contype = 'x'
+    FROM pg_constraint WHERE conrelid = $1 AND contype = 'x' AND NOT EXISTS (
+        SELECT FROM pg_amop o JOIN pg_am a ON a.oid = o.amopmethod JOIN pg_opclass d ON d.opcfamily = o.amopfamily
+        WHERE o.amopopr = ANY (conexclop) AND amname = 'btree' AND amopstrategy = 3 AND opcdefault)
   UNION ALL
     SELECT 'unique index', format('the unique index %s is not valid', indexrelid::regclass),
         format('Use REINDEX INDEX %s', indexrelid::regclass)
