@@ -69,7 +69,10 @@ pub fn run(scale: f64) {
     let rows = data::load_lineitem(&db, scale);
     db.sql("ALTER TABLE lineitem ADD PRIMARY KEY (l_orderkey, l_linenumber)");
     db.sql("VACUUM (ANALYZE, FREEZE) lineitem");
-    db.sql("CREATE TABLE fifty AS SELECT l_orderkey AS key FROM lineitem WHERE l_linenumber = 1 ORDER BY md5(l_orderkey::text) LIMIT 50");
+    db.sql(
+        "CREATE TABLE fifty AS
+         SELECT l_orderkey AS key FROM lineitem WHERE l_linenumber = 1 ORDER BY md5(l_orderkey::text) LIMIT 50",
+    );
     let heap = db.int("SELECT pg_total_relation_size('lineitem')");
     println!("lineitem: {rows} rows, {} MB of heap and index", heap / 1_000_000);
     let began = Instant::now();

@@ -57,7 +57,8 @@ pub fn run(db: &Client) {
     }
     db.sql(&format!(
         "CREATE TABLE hot_old (PRIMARY KEY (id), CHECK (id <= {COLD})) INHERITS (hot_inherits);
-         WITH old AS (DELETE FROM ONLY hot_inherits WHERE id <= {COLD} RETURNING *) INSERT INTO hot_old SELECT * FROM old"
+         WITH old AS (DELETE FROM ONLY hot_inherits WHERE id <= {COLD} RETURNING *)
+         INSERT INTO hot_old SELECT * FROM old"
     ));
     enable_table(db, "hot_stretched", &format!("id <= {COLD}"));
     drain(db, "hot_stretched");
