@@ -1,8 +1,8 @@
 //! Every row lock against everybody who may come for the same row, on a plain table and on cold rows: the outcomes are
 //! the same, or the difference is listed with its reason (`differences.rs`).
 //!
-//! The matrix is made in Rust (`cases.rs`, of the statements in `deeds.rs`) and run by PostgreSQL's isolationtester, each case on a row of
-//! its own.
+//! The matrix is made in Rust (`cases.rs`, of the statements in `deeds.rs`) and run by PostgreSQL's isolationtester,
+//! each case on a row of its own.
 
 #[path = "lock_matrix/cases.rs"]
 mod cases;

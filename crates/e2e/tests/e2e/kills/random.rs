@@ -1,5 +1,5 @@
-//! Kills at random moments under a workload that changes stretched tables and their plain twins in the same transactions:
-//! single rows, and rows that are locked, upserted, referred to, cascaded to and taken from a queue.
+//! Kills at random moments under a workload that changes stretched tables and their plain twins in the same
+//! transactions: single rows, and rows that are locked, upserted, referred to, cascaded to and taken from a queue.
 
 use super::Bench;
 use crate::family;

@@ -179,7 +179,8 @@ impl Case {
                 'a' => self.first.as_ref().expect("the first").on(n, 1),
                 'b' => self.second.as_ref().expect("the second").on(theirs, 2),
                 's' if matches!(self.family, Family::Many | Family::Beside) => format!(
-                    "INSERT INTO t SELECT g, g FROM generate_series(10000000 + 300000 * {n}, 10000198 + 300000 * {n}) g; \
+                    "INSERT INTO t SELECT g, g FROM \
+                        generate_series(10000000 + 300000 * {n}, 10000198 + 300000 * {n}) g; \
                      INSERT INTO t SELECT {n}, {n}; INSERT INTO child VALUES ({n}, {n})"
                 ),
                 's' => format!(
