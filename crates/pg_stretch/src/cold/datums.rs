@@ -1,6 +1,6 @@
 //! The values of a batch as datums, one slice of rows at a time.
 
-use super::batches::Batch;
+use super::batch::Batch;
 use super::columns::Target;
 use super::values::Maker;
 use crate::pg::context::Context;

@@ -102,8 +102,7 @@ impl ColdRows {
             // SAFETY: the caller's promise.
             unsafe { batches.share(next)? };
         }
-        self.begin_again(batches);
-        Ok(())
+        self.begin_again(batches)
     }
 
     /// The same for a part of the rows: `thin` takes row groups from the choice of all.
@@ -133,7 +132,7 @@ impl ColdRows {
     }
 
     /// Keeps the decoded rows when a rescan wants the one row group that is at hand.
-    fn begin_again(&mut self, batches: Batches) {
+    fn begin_again(&mut self, batches: Batches) -> Result<()> {
         let at_hand = self.batches.as_ref().and_then(Batches::single);
         if at_hand.is_some()
             && at_hand == batches.single()
@@ -141,13 +140,14 @@ impl ColdRows {
         {
             // SAFETY: nobody looks at a row of the scan before.
             unsafe { self.group_context.reset() };
-            let group = group.again(&self.conditions);
+            let group = group.again(&self.conditions)?;
             self.counters.rows_pruned += group.pruned();
             self.group = Some(group);
-            return;
+            return Ok(());
         }
         self.batches = Some(batches);
         self.group = None;
+        Ok(())
     }
 
     /// Puts the next row into `slot`; false at the end. The row's memory is this scan's, until the next row.
@@ -180,7 +180,7 @@ impl ColdRows {
         self.group = None;
         // SAFETY: what lived there belonged to the row group before.
         unsafe { self.group_context.reset() };
-        let Some(batch) = batches.next(&mut self.counters)? else {
+        let Some(group) = batches.next_undecoded(&mut self.counters)? else {
             return Ok(false);
         };
         let maker = Maker {
@@ -188,7 +188,7 @@ impl ColdRows {
             owner: self.owner,
             context: self.group_context,
         };
-        let group = Group::new(batch, maker, &self.conditions);
+        let group = Group::new(group, maker, &self.conditions)?;
         self.counters.rows_pruned += group.pruned();
         self.group = Some(group);
         Ok(true)

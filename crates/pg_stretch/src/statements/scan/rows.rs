@@ -1,6 +1,6 @@
 //! Rows of a batch on their way into the executor's slot.
 
-use crate::cold::batches::Batch;
+use crate::cold::batch::{Batch, Undecoded};
 use crate::cold::columns::Target;
 use crate::cold::datums::Datums;
 use crate::cold::identity;
@@ -10,12 +10,12 @@ use pgrx::pg_sys;
 use std::rc::Rc;
 use stretch_columns::conditions::Condition;
 
-/// A batch whose rows are shown one by one.
+/// A row group whose rows are shown one by one.
 pub struct Group {
-    /// As it was decoded: a rescan may want other rows of it.
-    whole: Batch,
-    /// Without the rows that the conditions rule out; `None` where there are few of them.
-    selected: Option<Batch>,
+    /// A rescan may want other rows of it.
+    whole: Undecoded,
+    /// Without the rows that the conditions rule out.
+    shown: Batch,
     datums: Datums,
     maker: Maker,
     /// Next row to show.
@@ -31,26 +31,21 @@ pub struct Maker {
 }
 
 impl Group {
-    /// A batch whose rows are all to come but those that the conditions rule out.
-    pub fn new(whole: Batch, maker: Maker, conditions: &[Condition]) -> Self {
-        let selected = whole.selected(&maker.targets, conditions);
-        let shown = selected.as_ref().unwrap_or(&whole);
-        Self {
-            datums: Datums::new(shown, &maker.targets, maker.owner, maker.context),
-            selected,
+    /// A row group whose rows are all to come but those that the conditions rule out.
+    pub fn new(whole: Undecoded, maker: Maker, conditions: &[Condition]) -> Result<Self> {
+        let shown = whole.batch(conditions)?;
+        Ok(Self {
+            datums: Datums::new(&shown, &maker.targets, maker.owner, maker.context),
+            shown,
             whole,
             maker,
             next: 0,
-        }
+        })
     }
 
     /// How many rows the conditions ruled out.
     pub fn pruned(&self) -> u64 {
-        (self.whole.rows - self.shown().rows) as u64
-    }
-
-    fn shown(&self) -> &Batch {
-        self.selected.as_ref().unwrap_or(&self.whole)
+        (self.whole.rows() - self.shown.rows) as u64
     }
 
     /// Puts the next living row into `slot`; false at the end. The row's memory is that of `context`, which is reset
@@ -59,9 +54,9 @@ impl Group {
     /// # Safety
     /// `slot` is the scan's slot with every attribute set to NULL before, `context` belongs to this scan.
     pub unsafe fn fill(&mut self, slot: *mut pg_sys::TupleTableSlot, context: Context) -> Result<bool> {
-        while self.next < self.shown().rows {
+        while self.next < self.shown.rows {
             let row = self.next;
-            if self.shown().is_dead(row) {
+            if self.shown.is_dead(row) {
                 self.next += 1;
                 continue;
             }
@@ -78,8 +73,7 @@ impl Group {
     }
 
     unsafe fn write(&self, slot: *mut pg_sys::TupleTableSlot, row: usize) -> Result<()> {
-        let shown = self.shown();
-        let identity = identity::of(shown.segment, shown.number(row))?;
+        let identity = identity::of(self.shown.segment, self.shown.number(row))?;
         // SAFETY: the slot's arrays have a place for each attribute; the row is one of the slice.
         unsafe {
             for (column, target) in self.maker.targets.iter().enumerate() {
@@ -97,8 +91,8 @@ impl Group {
         Ok(())
     }
 
-    /// The same batch again from its first row, under other conditions.
-    pub fn again(self, conditions: &[Condition]) -> Self {
+    /// The same row group again from its first row, under other conditions.
+    pub fn again(self, conditions: &[Condition]) -> Result<Self> {
         Self::new(self.whole, self.maker, conditions)
     }
 }
