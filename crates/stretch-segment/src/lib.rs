@@ -34,7 +34,7 @@ pub use epoch::{date_from_parquet, date_to_parquet, timestamp_from_parquet, time
 pub use error::SegmentError;
 pub use order::SortKey;
 pub use prune::{CompareOp, Predicate, may_match};
-pub use reader::SegmentReader;
+pub use reader::{Checked, SegmentReader};
 pub use stats::{Bound, ColumnStats};
 pub use summary::Summary;
 pub use types::{ColumnSpec, ColumnType, StoredType, ValueForm};

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_buffer::BooleanBuffer;
 use bytes::{Buf, Bytes};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
@@ -72,55 +75,99 @@ impl SegmentReader {
         columns: &[usize],
         chunk_bytes: &[Bytes],
     ) -> Result<Vec<ArrayRef>, SegmentError> {
-        let group = self
-            .row_groups()
-            .get(row_group)
-            .ok_or(SegmentError::NoSuchRowGroup(row_group))?;
         if columns.len() != chunk_bytes.len() {
             return Err(SegmentError::Mismatch("as many chunks as columns must be given"));
         }
-        for (&column, bytes) in columns.iter().zip(chunk_bytes) {
-            let chunk = group.chunks.get(column).ok_or(SegmentError::NoSuchColumn(column))?;
-            if bytes.len() as u64 != chunk.len || checksum(bytes) != chunk.checksum {
-                return Err(SegmentError::Checksum { row_group, column });
-            }
+        let checked = |(column, bytes): (&usize, &Bytes)| self.check(row_group, *column, bytes.clone());
+        let chunks = columns
+            .iter()
+            .zip(chunk_bytes)
+            .map(checked)
+            .collect::<Result<Vec<_>, _>>()?;
+        self.decode(row_group, &chunks, None)
+    }
+
+    /// Compares the bytes of a chunk with the detail.
+    /// Errors: [`SegmentError::Checksum`], [`SegmentError::NoSuchRowGroup`], [`SegmentError::NoSuchColumn`].
+    pub fn check(&self, row_group: usize, column: usize, bytes: Bytes) -> Result<Checked, SegmentError> {
+        let chunk = self
+            .group(row_group)?
+            .chunks
+            .get(column)
+            .ok_or(SegmentError::NoSuchColumn(column))?;
+        if bytes.len() as u64 != chunk.len || checksum(&bytes) != chunk.checksum {
+            return Err(SegmentError::Checksum { row_group, column });
         }
+        Ok(Checked { column, bytes })
+    }
+
+    /// Decodes chunks of one row group that this reader checked, all rows of it or those of a selection, which has a
+    /// place for each row of the row group. One array per chunk, in their order.
+    pub fn decode(
+        &self,
+        row_group: usize,
+        chunks: &[Checked],
+        selection: Option<&BooleanBuffer>,
+    ) -> Result<Vec<ArrayRef>, SegmentError> {
+        let group = self.group(row_group)?;
         let Some(metadata) = &self.inner.metadata else {
             return Ok(Vec::new());
         };
-        if columns.is_empty() {
+        if chunks.is_empty() {
             return Ok(Vec::new());
         }
+        if selection.is_some_and(|selection| selection.len() != group.rows as usize) {
+            return Err(SegmentError::Mismatch("a selection is of another number of rows"));
+        }
         // Parquet gives the columns in the order of the schema, each once.
-        let mut projected: Vec<(usize, &Bytes)> = columns.iter().copied().zip(chunk_bytes).collect();
-        projected.sort_by_key(|(column, _)| *column);
-        projected.dedup_by_key(|(column, _)| *column);
-        let chunks = Chunks(
-            projected
-                .iter()
-                .map(|(column, bytes)| (group.chunks[*column].offset, (*bytes).clone()))
-                .collect(),
-        );
-        let indices: Vec<usize> = projected.iter().map(|(column, _)| *column).collect();
-        let decoded = decode(metadata, row_group, group.rows as usize, &indices, chunks)?;
-
-        columns
+        let mut projected: Vec<&Checked> = chunks.iter().collect();
+        projected.sort_by_key(|chunk| chunk.column);
+        projected.dedup_by_key(|chunk| chunk.column);
+        let offset = |chunk: &Checked| {
+            let detail = group.chunks.get(chunk.column);
+            detail
+                .map(|detail| detail.offset)
+                .ok_or(SegmentError::NoSuchColumn(chunk.column))
+        };
+        let bytes = projected
             .iter()
-            .map(|column| {
+            .map(|chunk| Ok((offset(chunk)?, chunk.bytes.clone())))
+            .collect::<Result<Vec<_>, SegmentError>>()?;
+        let indices: Vec<usize> = projected.iter().map(|chunk| chunk.column).collect();
+        let rows = selection.map_or(group.rows as usize, BooleanBuffer::count_set_bits);
+        let decoded = decode(metadata, row_group, rows, &indices, Chunks(bytes), selection)?;
+
+        chunks
+            .iter()
+            .map(|chunk| {
+                let column = chunk.column;
                 let place = indices
-                    .binary_search(column)
-                    .map_err(|_| SegmentError::NoSuchColumn(*column))?;
+                    .binary_search(&column)
+                    .map_err(|_| SegmentError::NoSuchColumn(column))?;
                 let array = decoded
                     .get(place)
                     .ok_or(SegmentError::Mismatch("a column is missing"))?;
-                let wanted = arrow_type(self.inner.detail.columns[*column].stored);
-                if array.len() != group.rows as usize || *array.data_type() != wanted {
+                let wanted = arrow_type(self.inner.detail.columns[column].stored);
+                if array.len() != rows || *array.data_type() != wanted {
                     return Err(SegmentError::Mismatch("a column has another type or number of rows"));
                 }
                 Ok(Arc::clone(array))
             })
             .collect()
     }
+
+    fn group(&self, row_group: usize) -> Result<&RowGroupDetail, SegmentError> {
+        self.row_groups()
+            .get(row_group)
+            .ok_or(SegmentError::NoSuchRowGroup(row_group))
+    }
+}
+
+/// The bytes of a column's chunk, as the detail describes them.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    column: usize,
+    bytes: Bytes,
 }
 
 fn decode(
@@ -129,14 +176,18 @@ fn decode(
     rows: usize,
     columns: &[usize],
     chunks: Chunks,
+    selection: Option<&BooleanBuffer>,
 ) -> Result<Vec<ArrayRef>, SegmentError> {
     let mask = ProjectionMask::leaves(metadata.parquet_schema(), columns.iter().copied());
-    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
+    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
         .with_projection(mask)
         .with_row_groups(vec![row_group])
-        .with_batch_size(rows)
-        .build()?;
-    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+        .with_batch_size(rows.max(1));
+    if let Some(selection) = selection {
+        let rows = BooleanArray::new(selection.clone(), None);
+        builder = builder.with_row_selection(RowSelection::from_filters(&[rows]));
+    }
+    let batches = builder.build()?.collect::<Result<Vec<_>, _>>()?;
     match batches.as_slice() {
         [one] => Ok(one.columns().to_vec()),
         many => (0..columns.len())

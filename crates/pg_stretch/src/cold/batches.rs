@@ -1,59 +1,26 @@
-//! Row groups on their way to whoever reads: bytes, checksums, arrays, and which of the rows are dead.
+//! Row groups on their way to whoever reads: their bytes, and which of the rows are dead.
 
+use super::batch::{Batch, Stored, Undecoded};
 use super::choose::Choice;
 use super::columns::{self, Target};
 use super::counters::Counters;
-use super::damage::damaged;
 use super::fetch::{Fetcher, Want};
 use super::reader::{Ask, Reader};
 use super::tombstone::{conflicts, kept};
 use super::turns::Turns;
-use crate::catalog::rows::Segment;
 use crate::catalog::tables;
-use crate::pg::error::{Error, Result};
-use crate::pg::names;
-use arrow_array::ArrayRef;
+use crate::pg::error::Result;
+use bytes::Bytes;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
-use stretch_columns::stored::Reading;
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::SegmentId;
-use stretch_segment::{SegmentError, SegmentReader};
-
-/// A decoded row group with the columns that were asked for.
-pub struct Batch {
-    /// Permanent number of the segment in its table.
-    pub segment: u32,
-    pub segment_id: SegmentId,
-    /// Number of the first row within the segment.
-    pub first_row: u32,
-    pub rows: usize,
-    /// One per column asked for; nothing when the segment has no such column, so that all is NULL.
-    pub columns: Vec<Option<(ArrayRef, Reading)>>,
-    /// Name of the encoding of the database that wrote the segment.
-    pub encoding: Rc<str>,
-    /// Sorted numbers, within the segment, of dead rows.
-    pub dead: Vec<u32>,
-}
-
-impl Batch {
-    /// The number of the batch's row `row` within the segment.
-    pub fn number(&self, row: usize) -> u32 {
-        self.first_row + row as u32
-    }
-
-    /// Whether the batch's row `row` is dead.
-    pub fn is_dead(&self, row: usize) -> bool {
-        !self.dead.is_empty() && self.dead.binary_search(&self.number(row)).is_ok()
-    }
-}
+use stretch_segment::SegmentReader;
 
 /// A segment that is read.
 struct Open {
     reader: SegmentReader,
-    /// Its columns that are needed, in the order in which they were asked for.
-    needed: Vec<usize>,
     /// Read when the segment is reached.
     dead: Option<DeadRows>,
 }
@@ -61,7 +28,7 @@ struct Open {
 /// Batches to come.
 pub struct Batches {
     reader: Rc<Reader>,
-    columns: Vec<Target>,
+    targets: Rc<[Target]>,
     open: Vec<Open>,
     fetcher: Fetcher,
     next: usize,
@@ -93,13 +60,12 @@ impl Reader {
             segments.push(one.segment);
             open.push(Open {
                 reader: one.reader,
-                needed,
                 dead: None,
             });
         }
         Batches {
             reader: self.clone(),
-            columns: ask.columns.to_vec(),
+            targets: ask.columns.into(),
             open,
             fetcher: Fetcher::new(self.clone(), segments, wants),
             next: 0,
@@ -120,12 +86,17 @@ impl Batches {
         Ok(())
     }
 
-    /// The next row group with living rows; `None` at the end.
+    /// All rows of the next row group with living ones; `None` at the end.
     pub fn next(&mut self, counters: &mut Counters) -> Result<Option<Batch>> {
+        self.next_undecoded(counters)?.map(|group| group.all()).transpose()
+    }
+
+    /// The next row group with living rows, to be decoded as far as it is needed; `None` at the end.
+    pub fn next_undecoded(&mut self, counters: &mut Counters) -> Result<Option<Undecoded>> {
         while let Some((number, end)) = self.take() {
             pgrx::check_for_interrupts!();
-            if let Some(batch) = self.batch(number, end, counters)? {
-                return Ok(Some(batch));
+            if let Some(group) = self.group(number, end, counters)? {
+                return Ok(Some(group));
             }
         }
         Ok(None)
@@ -164,7 +135,7 @@ impl Batches {
     }
 
     /// `None` when all its rows are dead.
-    fn batch(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<Option<Batch>> {
+    fn group(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<Option<Undecoded>> {
         let want = &self.fetcher.wants()[number];
         let (index, row_group) = (want.segment, want.row_group);
         self.reach(index, counters)?;
@@ -180,20 +151,12 @@ impl Batches {
         }
         let chunks = self.fetcher.get(number, end, counters)?;
         counters.row_groups += 1;
-        let segment = self.fetcher.segment(index);
-        let arrays = open
-            .reader
-            .decode_row_group(row_group, &open.needed, &chunks)
-            .map_err(|error| self.damaged(&error, segment, open, row_group))?;
-        Ok(Some(Batch {
-            segment: segment.number,
-            segment_id: segment.segment_id,
-            first_row,
-            rows: rows as usize,
-            columns: self.with_readings(open, arrays)?,
-            encoding: segment.server_encoding.as_str().into(),
+        Ok(Some(Undecoded::new(
+            (self.reader.table.relation, self.fetcher.segment(index)),
+            (&open.reader, row_group),
+            (self.targets.clone(), self.stored(open, chunks)?),
             dead,
-        }))
+        )))
     }
 
     /// What comes before the first row group of a segment: its place, the mark of its reader, then its dead rows.
@@ -214,25 +177,19 @@ impl Batches {
         Ok(())
     }
 
-    /// The arrays, one for each column that was asked for, with how their values are read.
-    fn with_readings(&self, open: &Open, arrays: Vec<ArrayRef>) -> Result<Vec<Option<(ArrayRef, Reading)>>> {
+    /// The columns that were asked for, with how their values are read.
+    fn stored(&self, open: &Open, chunks: Vec<Bytes>) -> Result<Vec<Option<Stored>>> {
         let detail = open.reader.detail();
-        let mut arrays = arrays.into_iter();
-        self.columns
-            .iter()
-            .map(|target| match columns::find(detail, target.field_id) {
-                Some(column) => {
-                    let reading = columns::reading(&detail.columns[column], target)?;
-                    Ok(arrays.next().map(|array| (array, reading)))
-                }
-                None => Ok(None),
-            })
-            .collect()
-    }
-
-    fn damaged(&self, error: &SegmentError, segment: &Segment, open: &Open, row_group: usize) -> Error {
-        let name = names::relation(self.reader.table.relation);
-        damaged(error, segment, &open.reader, row_group, &name)
+        let mut chunks = chunks.into_iter();
+        let stored = |target: &Target| {
+            let Some(column) = columns::find(detail, target.field_id) else {
+                return Ok(None);
+            };
+            let reading = columns::reading(&detail.columns[column], target)?;
+            let bytes = chunks.next();
+            Ok(bytes.map(|bytes| Stored { column, reading, bytes }))
+        };
+        self.targets.iter().map(stored).collect()
     }
 }
 

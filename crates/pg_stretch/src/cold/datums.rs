@@ -1,6 +1,6 @@
 //! The values of a batch as datums, one slice of rows at a time.
 
-use super::batches::Batch;
+use super::batch::Batch;
 use super::columns::Target;
 use super::values::Maker;
 use crate::pg::context::Context;
@@ -71,11 +71,6 @@ impl Datums {
         }
         self.slice = slice;
         Ok(())
-    }
-
-    /// Forgets the slice: it is made again when a row is asked for.
-    pub fn rewind(&mut self) {
-        self.slice = 0..0;
     }
 
     /// The value of a column in a row of the slice; `None` for NULL.

@@ -1,6 +1,7 @@
 //! The read engine: which segments, which bytes and which rows a caller must see. It knows no plan node, no trigger and
 //! no callback of the access method.
 
+pub mod batch;
 pub mod batches;
 pub mod choose;
 pub mod collation;

@@ -2,7 +2,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_buffer::BooleanBuffer;
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -113,6 +114,15 @@ pub fn read_all(segment: &EncodedSegment) -> Vec<Vec<Value>> {
         assert_eq!(group.first_row as usize, rows.len());
         let chunks = chunks_of(&reader, &segment.bytes, i, &columns);
         let arrays = reader.decode_row_group(i, &columns, &chunks).unwrap();
+        // Some rows alone are the same rows.
+        let some = BooleanBuffer::collect_bool(group.rows as usize, |row| row % 7 == 1 || row % 64 == 0);
+        let check = |(column, bytes): (&usize, &Bytes)| reader.check(i, *column, bytes.clone()).unwrap();
+        let checked: Vec<Checked> = columns.iter().zip(&chunks).map(check).collect();
+        let selected = reader.decode(i, &checked, Some(&some)).unwrap();
+        let mask = BooleanArray::new(some, None);
+        for (selected, all) in selected.iter().zip(&arrays) {
+            assert_eq!(selected, &arrow_select::filter::filter(all, &mask).unwrap());
+        }
         for row in 0..group.rows as usize {
             let stored = reader.detail().columns.iter().map(|c| c.stored);
             rows.push(arrays.iter().zip(stored).map(|(a, s)| value_at(a, s, row)).collect());
