@@ -6,6 +6,8 @@ mod catalog;
 mod cold_reads;
 #[path = "e2e/cold_writes.rs"]
 mod cold_writes;
+#[path = "e2e/compatibility.rs"]
+mod compatibility;
 #[path = "e2e/content.rs"]
 mod content;
 #[path = "e2e/demo.rs"]

@@ -34,6 +34,7 @@
 //! | a folder as endpoint, and damage to it | [`Endpoint`] |
 //! | S3 that checks signatures; S3 that keeps create-if-absent | [`S3Server`], [`Moto`] |
 //! | refuse, hang at connect, headers or body, reset, 503 | [`Faulty`] before one of them |
+//! | PostgreSQL's own suite; scripts for psql piece by piece | [`regress`], [`psql_script`], [`psql`], [`transcript`] |
 //! | content compared | [`digest`] |
 //! | flights, orders, line items | [`data`] |
 //! | waiting for a state | [`wait_until`], [`wait_for`] |
@@ -48,6 +49,8 @@ pub mod faulty;
 pub mod moto;
 pub mod odd;
 pub mod os;
+pub mod psql;
+pub mod psql_script;
 pub mod regress;
 pub mod run_dir;
 pub mod s3;
@@ -55,6 +58,7 @@ pub mod setup;
 #[cfg(test)]
 mod tests;
 mod timing;
+pub mod transcript;
 pub mod tree;
 pub mod wait;
 

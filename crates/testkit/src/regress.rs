@@ -1,10 +1,11 @@
 //! PostgreSQL's own regression suite, run by its own driver against a private server.
 //!
-//! `cargo xtask prepare` brings the suite. What its files print is compared between two servers and not with what the
-//! suite expects: whoever asks wants to know what a library changes, not whether this build of the server is a good
-//! one.
+//! `cargo xtask prepare` brings the suite. Whoever asks what a library changes by being there compares two servers, and
+//! not what the suite expects: this build of the server may not be a good one. [`Regress::session`] runs a file piece
+//! by piece instead, and [`Regress::expected`] is what it should print.
 
 use crate::cluster::Cluster;
+use crate::psql::Psql;
 use crate::tree::{Tree, build_dir};
 use crate::{os, run_dir, timing};
 use std::collections::BTreeMap;
@@ -65,6 +66,50 @@ impl Regress {
         &self.schedule
     }
 
+    /// The script of a file.
+    pub fn script(&self, name: &str) -> String {
+        read(&self.input.join("sql").join(format!("{name}.sql")))
+    }
+
+    /// What a file is to print: one text, or several of which one is right.
+    pub fn expected(&self, name: &str) -> Vec<String> {
+        let path = |variant: &str| self.input.join("expected").join(format!("{name}{variant}.out"));
+        let variants = (0..10).map(|number| match number {
+            0 => path(""),
+            _ => path(&format!("_{number}")),
+        });
+        variants.filter(|path| path.exists()).map(|path| read(&path)).collect()
+    }
+
+    /// The version of the package that the suite is of.
+    pub fn version(&self) -> String {
+        read(&build_dir().with_file_name("postgresql-regress").join("prepared"))
+    }
+
+    /// A psql in database `regression`, as the driver would start it for a file. `output` is a folder for what the
+    /// files write, the same for all of them.
+    pub fn session(&self, cluster: &Cluster, output: &Path, name: &str) -> Psql {
+        os::make_dir(&output.join("results"));
+        let (input, output) = (self.input.to_string_lossy(), output.to_string_lossy());
+        let library = Tree::get().lib.to_string_lossy();
+        let environment = [
+            ("PGAPPNAME", format!("pg_regress/{name}")),
+            ("PG_ABS_SRCDIR", input.into_owned()),
+            ("PG_ABS_BUILDDIR", output.into_owned()),
+            ("PG_LIBDIR", library.into_owned()),
+            ("PG_DLSUFFIX", ".so".to_owned()),
+            ("PGCLIENTENCODING", "UTF8".to_owned()),
+            ("PGTZ", "America/Los_Angeles".to_owned()),
+            ("PGDATESTYLE", "Postgres, MDY".to_owned()),
+            ("PGOPTIONS", "-c intervalstyle=postgres_verbose".to_owned()),
+        ];
+        let environment: Vec<(&str, &str)> = environment
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        Psql::start(cluster, "regression", &environment)
+    }
+
     /// Runs groups of files one after the other, in a database `regression` that is made anew. `options` are settings
     /// of each session, such as `-c debug_discard_caches=1`.
     pub fn run(&self, cluster: &Cluster, groups: &[Vec<String>], options: &str) -> Printed {
@@ -104,8 +149,8 @@ impl Regress {
     }
 }
 
-/// The database as the driver itself would make it for a server of its own.
-fn make_database(cluster: &Cluster) {
+/// The database `regression` as the driver itself would make it for a server of its own.
+pub fn make_database(cluster: &Cluster) {
     let db = cluster.connect("postgres");
     db.sql("DROP DATABASE IF EXISTS regression");
     db.sql("CREATE DATABASE regression TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
@@ -136,6 +181,11 @@ fn copy_all(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).expect("a file of the suite can be copied");
         }
     }
+}
+
+fn read(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn printed(results: &Path) -> Printed {

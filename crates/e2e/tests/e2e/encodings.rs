@@ -1,7 +1,7 @@
 //! What is stored depends neither on the encoding and the settings of whoever migrates nor of whoever reads, writes or
 //! checks keys.
 
-use testkit::setup::{drain, enable_database, enable_table, purge, reauthorize};
+use testkit::setup::{drain, enable_database, enable_table, hot_rows, purge, reauthorize};
 use testkit::{Client, Cluster, Endpoint, odd};
 
 /// A database: its encoding, a word in UTF-8 that is not ASCII and can be written in it, and the encodings that clients
@@ -293,4 +293,24 @@ fn filters_mean_what_their_author_meant() {
         assert_eq!(session.int(r"SELECT count(*) FROM paths WHERE p = 'C:\temp'"), 5);
         assert_eq!(session.int(r"SELECT count(*) FROM paths WHERE p = 'C:\\temp'"), 4);
     }
+}
+
+/// C functions and damage leave behind text that is none. The heap shows it; a segment could not.
+#[test]
+fn text_that_is_none_stays_hot() {
+    let cluster = Cluster::builder("encodings-broken").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    db.sql(
+        "CREATE CAST (bytea AS text) WITHOUT FUNCTION;
+         CREATE TABLE t (id int PRIMARY KEY, s text, v varchar);
+         INSERT INTO t VALUES (1, 'good', 'good'), (2, '\\x636166c3'::bytea::text, 'good'), (3, 'good', 'good'),
+            (4, 'good', '\\xff'::bytea::text)",
+    );
+    enable_table(&db, "t", "id < 10");
+    assert_eq!(drain(&db, "t"), 2);
+    assert_eq!(hot_rows(&db, "t"), 2);
+    let sizes = db.lines("SELECT id, octet_length(s), octet_length(v) FROM t ORDER BY id");
+    assert_eq!(sizes, ["1|4|4", "2|4|4", "3|4|4", "4|4|1"]);
 }

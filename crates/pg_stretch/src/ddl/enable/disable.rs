@@ -41,7 +41,10 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
             "which makes it an ordinary table with all its rows",
         )?));
     }
-    uploaded(&table, &name)?;
+    // Rows that came back need no object.
+    if left > 0 {
+        uploaded(&table, &name)?;
+    }
     {
         let _us = user::ActAs::extension_owner();
         let _path = LocalSettings::path();

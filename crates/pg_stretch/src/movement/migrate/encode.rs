@@ -18,6 +18,9 @@ pub struct Encoder {
     length: i16,
     /// Text must be converted: the server's encoding is neither UTF-8 nor SQL_ASCII (F37).
     convert: bool,
+    /// Text must be valid UTF-8: a segment holds other bytes too, but who reads them could not tell them from bytes of
+    /// another encoding.
+    check: bool,
 }
 
 /// Where encoding stopped; read after an ERROR inside a type's function.
@@ -52,6 +55,7 @@ impl Encoder {
         // SAFETY: plain getter.
         let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
         let text = plan.column_type == ColumnType::Text;
+        let check = text && encoding == pg_sys::pg_enc::PG_UTF8 as i32;
         let convert =
             text && encoding != pg_sys::pg_enc::PG_UTF8 as i32 && encoding != pg_sys::pg_enc::PG_SQL_ASCII as i32;
         Self {
@@ -61,6 +65,7 @@ impl Encoder {
             by_value,
             length,
             convert,
+            check,
         }
     }
 
@@ -106,11 +111,22 @@ impl Encoder {
             }
             ColumnType::Bytea => buffer.push_bytes(detoasted(value)),
             ColumnType::Text if self.convert => buffer.push_bytes(&to_utf8(detoasted(value))),
-            ColumnType::Text => buffer.push_bytes(detoasted(value)),
+            ColumnType::Text => buffer.push_bytes(self.text(detoasted(value))?),
             ColumnType::Numeric { .. } => buffer.push_numeric(detoasted(value)),
             ColumnType::Opaque => buffer.push_bytes(self.opaque(formats, value)?),
         }
         Ok(())
+    }
+
+    /// Text as it is. What C functions or damage left behind may be no text at all; its row stays hot.
+    fn text<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8]> {
+        match self.check && std::str::from_utf8(bytes).is_err() {
+            false => Ok(bytes),
+            true => Err(Error::internal(format!(
+                "a value of column {} is not valid in the encoding of the database",
+                self.column.name
+            ))),
+        }
     }
 
     /// Bytes of the send or output function, checked: reading them must give the same bits.
