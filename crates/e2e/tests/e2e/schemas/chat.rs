@@ -241,7 +241,7 @@ fn forbidden(d: &mut Draw) -> Unit {
 }
 
 fn remind(d: &mut Draw) -> Unit {
-    let mut take = |count: u32| {
+    let take = |count: u32| {
         Statement::new(
             "remind",
             format!(
