@@ -10,7 +10,6 @@ pub use headers::PG_CONFIG;
 
 use crate::sh;
 use apt::apt;
-use say::say;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -28,7 +28,11 @@ pub fn bring() -> Result<(), String> {
         make(&venv)?;
     }
     let mut install = Command::new(venv.join("bin/pip"));
-    sh::output(install.args(["install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
+    sh::output(
+        install
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(PACKAGES),
+    )?;
     let stamp = stamp();
     fs::write(&stamp, PACKAGES.join("\n")).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
 }

@@ -44,26 +44,39 @@ fn alike(script: &str) {
         if one.starts_with("===") {
             scenario = one;
         }
-        assert_eq!(*one, other, "{script}, {scenario}: stretched on the left, plain on the right");
+        assert_eq!(
+            *one, other,
+            "{script}, {scenario}: stretched on the left, plain on the right"
+        );
     }
-    assert_eq!(compared.len(), plain.lines().count(), "{script} printed more on one side");
+    assert_eq!(
+        compared.len(),
+        plain.lines().count(),
+        "{script} printed more on one side"
+    );
     let tables = db.lines("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'plain'");
     let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
     let differences = differences(&db, &tables);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
-    let killed = told.iter().find_map(|line| line.rsplit(", ").next()?.split(' ').next()?.parse::<u64>().ok());
+    let killed = told
+        .iter()
+        .find_map(|line| line.rsplit(", ").next()?.split(' ').next()?.parse::<u64>().ok());
     assert!(killed.is_some_and(|killed| killed > KILLED), "{told:?}");
 }
 
 /// What a script prints about the tables of a schema.
 fn run(script: &str, cluster: &Cluster, schema: &str) -> String {
     let python = tree::build_dir().with_file_name("venv").join("bin/python");
-    assert!(python.exists(), "{} is missing; run `cargo xtask prepare`", python.display());
+    assert!(
+        python.exists(),
+        "{} is missing; run `cargo xtask prepare`",
+        python.display()
+    );
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/object_mappers");
     // Nothing is to be written beside the sources.
     os::run_ok(
         Command::new(python)
-            .args(["-B", "-W", "error::RuntimeWarning"])
+            .arg("-B")
             .arg(scripts.join(script))
             .arg(cluster.socket_dir())
             .arg(schema),

@@ -6,12 +6,16 @@ but for lines that begin with `#`.
 
 import sys
 import threading
+import time
 
 import psycopg
 
 SOCKET, SCHEMA = sys.argv[1:3]
 STRETCHED = SCHEMA == "cold"
 OPTIONS = f"-c search_path={SCHEMA},public -c lock_timeout=60s -c application_name={SCHEMA}"
+
+# Seconds after which nothing is waited for any more.
+PATIENCE = 60
 
 scenarios = []
 
@@ -44,8 +48,10 @@ class Administrator:
     def wait_for_a_waiter(self):
         """Returns when a session of the script waits for a lock."""
         waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = %s)"
+        end = time.monotonic() + PATIENCE
         while not self.value(waits, SCHEMA):
-            pass
+            if time.monotonic() > end:
+                raise TimeoutError("no session waits for a lock")
 
 
 def sqlstate(error):

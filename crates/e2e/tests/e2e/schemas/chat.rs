@@ -16,9 +16,36 @@ pub const APP: App = App {
     ],
     looser: ("reaction", "post_at < '2025-03-01 00:00+00'"),
     units: &[
-        page, thread, search, unread, statistics, say, say_at_once, answer, edit, delete, react, unreact, react_again,
-        mark_read, join, leave, rename, direct, see, forbidden, remind, remember, upload, attach, archive, retention,
-        export, forget, logins, move_posts,
+        page,
+        thread,
+        search,
+        unread,
+        statistics,
+        say,
+        say_at_once,
+        answer,
+        edit,
+        delete,
+        react,
+        unreact,
+        react_again,
+        mark_read,
+        join,
+        leave,
+        rename,
+        direct,
+        see,
+        forbidden,
+        remind,
+        remember,
+        upload,
+        attach,
+        archive,
+        retention,
+        export,
+        forget,
+        logins,
+        move_posts,
     ],
 };
 
@@ -69,7 +96,11 @@ fn search(d: &mut Draw) -> Unit {
         2 => format!("(props ->> 'pinned')::boolean AND channel % 6 = {small}"),
         _ => format!("size > {} AND root IS NULL", 100 + small * 15),
     };
-    Statement::new("search", format!("SELECT id, channel, at, hashtags, props FROM post WHERE {condition}")).into()
+    Statement::new(
+        "search",
+        format!("SELECT id, channel, at, hashtags, props FROM post WHERE {condition}"),
+    )
+    .into()
 }
 
 fn unread(d: &mut Draw) -> Unit {
@@ -102,7 +133,12 @@ fn say_at_once(d: &mut Draw) -> Unit {
     let mut lines = String::new();
     let (year, month) = (2023 + d.below(3), 1 + d.below(12));
     for n in 0..1 + d.below(12) {
-        lines += &format!("{}\t{year}-{month:02}-05 00:00:{n:02}+00\t{}\t{}\timported\n", d.fresh(), channel(d), person(d));
+        lines += &format!(
+            "{}\t{year}-{month:02}-05 00:00:{n:02}+00\t{}\t{}\timported\n",
+            d.fresh(),
+            channel(d),
+            person(d)
+        );
     }
     Statement::copy_in("COPY post (id, at, channel, author, text) FROM STDIN", lines).into()
 }
@@ -110,19 +146,25 @@ fn say_at_once(d: &mut Draw) -> Unit {
 fn answer(d: &mut Draw) -> Unit {
     let (id, root) = (d.fresh(), post(d));
     Unit::all(vec![
-        Statement::new("root", format!("SELECT id, at FROM post WHERE id = {root} FOR KEY SHARE")),
+        Statement::new(
+            "root",
+            format!("SELECT id, at FROM post WHERE id = {root} FOR KEY SHARE"),
+        ),
         Statement::new(
             "answer",
             format!(
                 "INSERT INTO post (id, at, channel, author, root, root_at, text)
-                 SELECT {id}, clock(), channel, {}, id, at, 'Yes: ' || left(text, 9) FROM post WHERE id = {root} RETURNING id, text",
+                 SELECT {id}, clock(), channel, {}, id, at, 'Yes: ' || left(text, 9) FROM post WHERE id = {root}
+                     RETURNING id, text",
                 person(d)
             ),
         ),
         Statement::new(
             "mention",
-            format!("UPDATE membership SET mentions = mentions + 1 WHERE (channel, person) IN
-                (SELECT channel, author FROM post WHERE id = {root}) RETURNING *"),
+            format!(
+                "UPDATE membership SET mentions = mentions + 1 WHERE (channel, person) IN
+                (SELECT channel, author FROM post WHERE id = {root}) RETURNING *"
+            ),
         ),
     ])
 }
@@ -131,19 +173,29 @@ fn edit(d: &mut Draw) -> Unit {
     let id = post(d);
     let text = match d.below(3) {
         0 => format!("UPDATE post SET text = text || '!' WHERE id = {id} RETURNING id, edited, size"),
-        1 => format!("UPDATE post SET props = coalesce(props, '{{}}') || '{{\"pinned\": true}}' WHERE id BETWEEN {id} AND {id} + 3"),
-        _ => format!("UPDATE post SET hashtags = array_remove(hashtags, 'tag2') WHERE hashtags && '{{tag2}}' AND id > {id}"),
+        1 => format!(
+            "UPDATE post SET props = coalesce(props, '{{}}') || '{{\"pinned\": true}}' WHERE id BETWEEN {id} AND
+                {id} + 3"
+        ),
+        _ => format!(
+            "UPDATE post SET hashtags = array_remove(hashtags, 'tag2') WHERE hashtags && '{{tag2}}' AND id > {id}"
+        ),
     };
     Statement::new("edit", text).into()
 }
 
 fn delete(d: &mut Draw) -> Unit {
-    Statement::new("delete", format!("DELETE FROM post WHERE id = {} RETURNING id, channel", post(d))).into()
+    Statement::new(
+        "delete",
+        format!("DELETE FROM post WHERE id = {} RETURNING id, channel", post(d)),
+    )
+    .into()
 }
 
 fn react(d: &mut Draw) -> Unit {
     let text = format!(
-        "INSERT INTO reaction (post, post_at, person, emoji) SELECT id, at, {}, 'smile{}' FROM post WHERE id BETWEEN {2} AND {2} + 4
+        "INSERT INTO reaction (post, post_at, person, emoji) SELECT id, at, {}, 'smile{}' FROM post WHERE id BETWEEN
+            {2} AND {2} + 4
          ON CONFLICT DO NOTHING RETURNING post, person",
         person(d),
         1 + d.below(3),
@@ -153,7 +205,14 @@ fn react(d: &mut Draw) -> Unit {
 }
 
 fn unreact(d: &mut Draw) -> Unit {
-    Statement::new("unreact", format!("DELETE FROM reaction WHERE post = {} RETURNING *", 3 * (1 + d.below(500)))).into()
+    Statement::new(
+        "unreact",
+        format!(
+            "DELETE FROM reaction WHERE post = {} RETURNING *",
+            3 * (1 + d.below(500))
+        ),
+    )
+    .into()
 }
 
 fn react_again(d: &mut Draw) -> Unit {
@@ -178,7 +237,8 @@ fn mark_read(d: &mut Draw) -> Unit {
 
 fn join(d: &mut Draw) -> Unit {
     let text = format!(
-        "INSERT INTO membership (channel, person) SELECT id, {} FROM channel WHERE kind = 'public' AND team = {} ORDER BY id
+        "INSERT INTO membership (channel, person) SELECT id, {} FROM channel WHERE kind = 'public' AND team = {}
+            ORDER BY id
          ON CONFLICT DO NOTHING RETURNING channel",
         person(d),
         1 + d.below(4)
@@ -187,17 +247,28 @@ fn join(d: &mut Draw) -> Unit {
 }
 
 fn leave(d: &mut Draw) -> Unit {
-    Statement::new("leave", format!("DELETE FROM membership WHERE person = {} AND mentions = 0", person(d))).into()
+    Statement::new(
+        "leave",
+        format!("DELETE FROM membership WHERE person = {} AND mentions = 0", person(d)),
+    )
+    .into()
 }
 
 fn rename(d: &mut Draw) -> Unit {
-    let text = format!("UPDATE channel SET name = 'CHANNEL-{}', archived = false WHERE id = {}", channel(d), channel(d));
+    let text = format!(
+        "UPDATE channel SET name = 'CHANNEL-{}', archived = false WHERE id = {}",
+        channel(d),
+        channel(d)
+    );
     Statement::new("rename", text).into()
 }
 
 /// What somebody may do whom row-level security binds.
 fn as_person(who: u32, statements: Vec<Statement>) -> Unit {
-    let mut all = vec![Statement::new("SET", format!("SET LOCAL ROLE clerk; SET LOCAL app.tenant = '{who}'"))];
+    let mut all = vec![Statement::new(
+        "SET",
+        format!("SET LOCAL ROLE clerk; SET LOCAL app.tenant = '{who}'"),
+    )];
     all.extend(statements);
     Unit::all(all)
 }
@@ -207,10 +278,17 @@ fn direct(d: &mut Draw) -> Unit {
     as_person(
         who,
         vec![
-            Statement::new("direct", format!("SELECT id, text, seen FROM direct WHERE receiver = {other} ORDER BY id")).ordered(),
             Statement::new(
                 "direct",
-                format!("INSERT INTO direct (sender, receiver, text) VALUES ({who}, {other}, 'psst') RETURNING id, at"),
+                format!("SELECT id, text, seen FROM direct WHERE receiver = {other} ORDER BY id"),
+            )
+            .ordered(),
+            Statement::new(
+                "direct",
+                format!(
+                    "INSERT INTO direct (sender, receiver, text) VALUES ({who}, {other}, 'psst') RETURNING id,
+                    at"
+                ),
             ),
             Statement::new("direct", "SELECT seen, count(*) FROM direct GROUP BY seen"),
         ],
@@ -222,8 +300,14 @@ fn see(d: &mut Draw) -> Unit {
     as_person(
         who,
         vec![
-            Statement::new("see", format!("UPDATE direct SET seen = NOT seen WHERE sender = {who} AND id % 4 = 0 RETURNING id")),
-            Statement::new("see", format!("DELETE FROM direct WHERE sender = {who} AND id % 16 = {}", d.below(16))),
+            Statement::new(
+                "see",
+                format!("UPDATE direct SET seen = NOT seen WHERE sender = {who} AND id % 4 = 0 RETURNING id"),
+            ),
+            Statement::new(
+                "see",
+                format!("DELETE FROM direct WHERE sender = {who} AND id % 16 = {}", d.below(16)),
+            ),
         ],
     )
 }
@@ -234,8 +318,10 @@ fn forbidden(d: &mut Draw) -> Unit {
     let statement = match d.below(3) {
         0 => format!("UPDATE direct SET text = 'mine' WHERE id = {id} RETURNING id"),
         1 => format!("INSERT INTO direct (id, sender, receiver, text) VALUES ({id}, {who}, 2, 'x')"),
-        _ => format!("INSERT INTO direct (id, sender, receiver, text) VALUES ({id}, {who}, 2, 'x')
-                ON CONFLICT (id) DO UPDATE SET text = excluded.text RETURNING *"),
+        _ => format!(
+            "INSERT INTO direct (id, sender, receiver, text) VALUES ({id}, {who}, 2, 'x')
+                ON CONFLICT (id) DO UPDATE SET text = excluded.text RETURNING *"
+        ),
     };
     as_person(who, vec![Statement::new("policies", statement)])
 }
@@ -258,11 +344,15 @@ fn remember(d: &mut Draw) -> Unit {
     let text = match d.below(2) {
         0 => format!(
             "INSERT INTO reminder (person, due, text) VALUES ({}, clock(), 'Remember {}')
-             ON CONFLICT (person, md5(text)) WHERE NOT sent DO UPDATE SET due = excluded.due RETURNING person, due, text",
+             ON CONFLICT (person, md5(text)) WHERE NOT sent DO UPDATE SET due = excluded.due RETURNING person, due,
+                 text",
             person(d),
             d.below(90)
         ),
-        _ => format!("UPDATE reminder SET sent = false, due = due + every WHERE every IS NOT NULL AND id % 23 = {}", d.below(23)),
+        _ => format!(
+            "UPDATE reminder SET sent = false, due = due + every WHERE every IS NOT NULL AND id % 23 = {}",
+            d.below(23)
+        ),
     };
     Statement::new("remember", text).into()
 }
@@ -283,28 +373,48 @@ fn attach(d: &mut Draw) -> Unit {
     Unit::all(vec![
         Statement::new(
             "attach",
-            format!("INSERT INTO upload VALUES (md5('{file}')::uuid, {later}, clock(), 'new', NULL, '\\x01')
-                ON CONFLICT (id) DO UPDATE SET (post, post_at) = (excluded.post, excluded.post_at) RETURNING id, name"),
+            format!(
+                "INSERT INTO upload VALUES (md5('{file}')::uuid, {later}, clock(), 'new', NULL, '\\x01')
+                ON CONFLICT (id) DO UPDATE SET (post, post_at) = (excluded.post, excluded.post_at) RETURNING id, name"
+            ),
         ),
-        Statement::new("say", format!("INSERT INTO post (id, at, channel, text) VALUES ({id}, clock(), 3, 'With a file')")),
+        Statement::new(
+            "say",
+            format!("INSERT INTO post (id, at, channel, text) VALUES ({id}, clock(), 3, 'With a file')"),
+        ),
     ])
 }
 
 fn archive(d: &mut Draw) -> Unit {
     let id = channel(d);
     Unit::all(vec![
-        Statement::new("archive", format!("SELECT * FROM channel WHERE id = {id} FOR NO KEY UPDATE")),
-        Statement::new("archive", format!("UPDATE channel SET archived = true, topic = 'old' WHERE id = {id}")),
-        Statement::new("archive", format!("UPDATE post SET props = NULL WHERE channel = {id} AND at < '2023-09-01 00:00+00'")),
+        Statement::new(
+            "archive",
+            format!("SELECT * FROM channel WHERE id = {id} FOR NO KEY UPDATE"),
+        ),
+        Statement::new(
+            "archive",
+            format!("UPDATE channel SET archived = true, topic = 'old' WHERE id = {id}"),
+        ),
+        Statement::new(
+            "archive",
+            format!("UPDATE post SET props = NULL WHERE channel = {id} AND at < '2023-09-01 00:00+00'"),
+        ),
     ])
 }
 
 fn retention(d: &mut Draw) -> Unit {
     let days = d.below(40);
     let text = match d.below(3) {
-        0 => format!("DELETE FROM post WHERE at < timestamptz '2023-06-01 00:00+00' + interval '{} days'", days / 4),
+        0 => format!(
+            "DELETE FROM post WHERE at < timestamptz '2023-06-01 00:00+00' + interval '{} days'",
+            days / 4
+        ),
         1 => format!("DELETE FROM login WHERE at < timestamptz '2024-01-01 00:00+00' + interval '{days} days'"),
-        _ => format!("DELETE FROM reaction r USING post p WHERE (p.id, p.at) = (r.post, r.post_at) AND p.channel = {}", channel(d)),
+        _ => format!(
+            "DELETE FROM reaction r USING post p WHERE (p.id, p.at) = (r.post, r.post_at) AND p.channel = {}",
+            channel(d)
+        ),
     };
     Statement::new("retention", text).into()
 }
@@ -329,7 +439,10 @@ fn forget(d: &mut Draw) -> Unit {
 
 fn logins(d: &mut Draw) -> Unit {
     let text = match d.below(3) {
-        0 => format!("SELECT * FROM login WHERE address <<= '10.0.{}.0/24' AND NOT ok", d.below(7)),
+        0 => format!(
+            "SELECT * FROM login WHERE address <<= '10.0.{}.0/24' AND NOT ok",
+            d.below(7)
+        ),
         1 => format!("INSERT INTO login VALUES ({}, '10.0.9.9', clock(), false)", person(d)),
         _ => format!(
             "MERGE INTO login t USING (SELECT person, max(at) AS at FROM login WHERE person % 6 = {} GROUP BY 1) s
@@ -344,7 +457,8 @@ fn logins(d: &mut Draw) -> Unit {
 /// Posts get another time, and so another partition; what refers to them is in the way, or follows.
 fn move_posts(d: &mut Draw) -> Unit {
     let text = format!(
-        "UPDATE post SET at = at + interval '200 days' WHERE id = {} AND root IS NULL RETURNING id, at, tableoid::regclass",
+        "UPDATE post SET at = at + interval '200 days' WHERE id = {} AND root IS NULL RETURNING id, at,
+            tableoid::regclass",
         post(d)
     );
     Statement::new("move posts", text).into()

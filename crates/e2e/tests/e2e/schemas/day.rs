@@ -72,6 +72,7 @@ pub fn run(app: &App) {
 
 impl Day<'_> {
     fn go(&mut self, statements: u64) {
+        self.tally.segments(&self.monitor);
         let mut deck: Vec<fn(&mut Draw) -> Unit> = Vec::new();
         for number in 1.. {
             if deck.is_empty() {
@@ -86,12 +87,13 @@ impl Day<'_> {
             self.sides.set_clock(self.minute);
             self.unit(&unit);
             self.tally.tombstones(&self.monitor);
-            self.keep();
+            self.keep(35);
             if number % COMPARE == 0 {
                 self.compare();
             }
         }
         self.compare();
+        self.tally.segments(&self.monitor);
     }
 
     /// Runs a unit, and what the other session does beside it.
@@ -148,7 +150,7 @@ impl Day<'_> {
     fn all(&mut self, who: Who, statements: &[Statement]) -> Next {
         for (at, statement) in statements.iter().enumerate() {
             if at > 0 {
-                self.keep();
+                self.keep(60);
             }
             let next = self.statement(who, statement);
             if next != Next::On {
@@ -161,7 +163,9 @@ impl Day<'_> {
     /// Runs a statement on both sides; a difference ends the test.
     fn statement(&mut self, who: Who, statement: &Statement) -> Next {
         let cold = self.sides.one(Side::Cold, who, statement);
-        let told = cold.as_ref().map_or_else(|error| error.code.clone(), |done| format!("{} rows", done.count));
+        let told = cold
+            .as_ref()
+            .map_or_else(|error| error.code.clone(), |done| format!("{} rows", done.count));
         self.log.push(format!("{}{}  -- {told}", label(who), statement.text));
         self.tally.answer(statement.kind, &cold);
         if is_conflict(&cold) {
@@ -192,8 +196,8 @@ impl Day<'_> {
     }
 
     /// Now and then something is done to the stretched tables.
-    fn keep(&mut self) {
-        if !self.draw.percent(35) {
+    fn keep(&mut self, percent: u32) {
+        if !self.draw.percent(percent) {
             return;
         }
         let done = keeper::act(&mut self.draw, &self.monitor, self.app.stretched, &[self.app.looser]);

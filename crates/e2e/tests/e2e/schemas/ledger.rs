@@ -9,10 +9,7 @@ pub const APP: App = App {
     stretched: &[
         ("entry", "booked < '2024-11-01'"),
         ("journal", "booked < '2024-11-01'"),
-        (
-            "transfer",
-            "state IN ('settled', 'reversed', 'failed') AND created < '2024-11-01 00:00+00'",
-        ),
+        ("transfer", "journal IS NOT NULL AND created < '2024-11-01 00:00+00'"),
         ("balance", "month < '2024-10-01'"),
         ("hold", "released"),
         ("dispute", "closed < '2024-09-01'"),
@@ -22,9 +19,37 @@ pub const APP: App = App {
     ],
     looser: ("balance", "month < '2025-01-01'"),
     units: &[
-        trial, account_page, monthly, journals, transfers, book, unbalanced, reverse, book_late, settle, request, hold,
-        release, fail, dispute, close_dispute, statements, write_statements, publish, close_period, renumber, recode,
-        move_entry, correct, retention, rebuild, export, totals, children, reopen, tenants,
+        trial,
+        account_page,
+        monthly,
+        journals,
+        transfers,
+        book,
+        unbalanced,
+        reverse,
+        book_late,
+        settle,
+        request,
+        hold,
+        release,
+        fail,
+        dispute,
+        close_dispute,
+        statements,
+        write_statements,
+        publish,
+        close_period,
+        renumber,
+        recode,
+        move_entry,
+        correct,
+        retention,
+        rebuild,
+        export,
+        totals,
+        children,
+        reopen,
+        tenants,
     ],
 };
 
@@ -46,8 +71,13 @@ fn day(d: &mut Draw) -> String {
 
 fn trial(d: &mut Draw) -> Unit {
     let text = match d.below(2) {
-        0 => format!("SELECT * FROM trial_balance WHERE tenant = {} ORDER BY code", 1 + d.below(6)),
-        _ => "SELECT a.currency, sum(e.signed), count(*) FROM entry e JOIN account a ON a.id = e.account GROUP BY 1 ORDER BY 1".to_owned(),
+        0 => format!(
+            "SELECT * FROM trial_balance WHERE tenant = {} ORDER BY code",
+            1 + d.below(6)
+        ),
+        _ => "SELECT a.currency, sum(e.signed), count(*) FROM entry e JOIN account a ON a.id = e.account GROUP BY 1
+            ORDER BY 1"
+            .to_owned(),
     };
     Statement::new("trial balance", text).ordered().into()
 }
@@ -55,7 +85,8 @@ fn trial(d: &mut Draw) -> Unit {
 fn account_page(d: &mut Draw) -> Unit {
     let text = format!(
         "SELECT e.booked, j.id, j.text, e.side, e.amount, sum(e.signed) OVER (ORDER BY e.booked, j.id, e.line)
-         FROM entry e JOIN journal j ON j.id = e.journal WHERE e.account = {} AND e.booked >= {} ORDER BY e.booked, j.id, e.line LIMIT 30",
+         FROM entry e JOIN journal j ON j.id = e.journal WHERE e.account = {} AND e.booked >= {} ORDER BY e.booked,
+             j.id, e.line LIMIT 30",
         account(d),
         day(d)
     );
@@ -73,10 +104,19 @@ fn monthly(d: &mut Draw) -> Unit {
 
 fn journals(d: &mut Draw) -> Unit {
     let text = match d.below(3) {
-        0 => format!("SELECT j.*, r.text FROM journal j LEFT JOIN journal r ON r.id = j.reverses WHERE j.id = {0} OR j.reverses = {0}", journal(d)),
-        1 => format!("SELECT id, booked FROM journal WHERE meta @> '{{\"src\": {}}}' AND tenant = {}", d.below(5), 1 + d.below(6)),
+        0 => format!(
+            "SELECT j.*, r.text FROM journal j LEFT JOIN journal r ON r.id = j.reverses WHERE j.id = {0} OR
+                j.reverses = {0}",
+            journal(d)
+        ),
+        1 => format!(
+            "SELECT id, booked FROM journal WHERE meta @> '{{\"src\": {}}}' AND tenant = {}",
+            d.below(5),
+            1 + d.below(6)
+        ),
         _ => format!(
-            "SELECT j.id FROM journal j WHERE booked < {} AND NOT EXISTS (SELECT FROM transfer t WHERE t.journal = j.id) AND tenant = 2",
+            "SELECT j.id FROM journal j WHERE booked < {} AND NOT EXISTS (SELECT FROM transfer t WHERE t.journal =
+                j.id) AND tenant = 2",
             day(d)
         ),
     };
@@ -85,7 +125,10 @@ fn journals(d: &mut Draw) -> Unit {
 
 /// Row-level security is in force.
 fn as_tenant(tenant: u32, statements: Vec<Statement>) -> Unit {
-    let mut all = vec![Statement::new("SET", format!("SET LOCAL ROLE clerk; SET LOCAL app.tenant = '{tenant}'"))];
+    let mut all = vec![Statement::new(
+        "SET",
+        format!("SET LOCAL ROLE clerk; SET LOCAL app.tenant = '{tenant}'"),
+    )];
     all.extend(statements);
     Unit::all(all)
 }
@@ -95,10 +138,28 @@ fn transfers(d: &mut Draw) -> Unit {
     as_tenant(
         tenant,
         vec![
-            Statement::new("transfers", "SELECT state, count(*), sum(amount) FROM transfer GROUP BY state"),
-            Statement::new("transfers", format!("SELECT * FROM transfer WHERE id = md5('t{n}')::uuid FOR UPDATE")),
-            Statement::new("transfers", format!("UPDATE transfer SET amount = amount + 1 WHERE source = {} RETURNING id", account(d))),
-            Statement::new("transfers", format!("UPDATE transfer SET tenant = {} WHERE id = md5('t{n}')::uuid", 1 + d.below(2))),
+            Statement::new(
+                "transfers",
+                "SELECT state, count(*), sum(amount) FROM transfer GROUP BY state",
+            ),
+            Statement::new(
+                "transfers",
+                format!("SELECT * FROM transfer WHERE id = md5('t{n}')::uuid FOR UPDATE"),
+            ),
+            Statement::new(
+                "transfers",
+                format!(
+                    "UPDATE transfer SET amount = amount + 1 WHERE source = {} RETURNING id",
+                    account(d)
+                ),
+            ),
+            Statement::new(
+                "transfers",
+                format!(
+                    "UPDATE transfer SET tenant = {} WHERE id = md5('t{n}')::uuid",
+                    1 + d.below(2)
+                ),
+            ),
         ],
     )
 }
@@ -119,7 +180,8 @@ fn booking(d: &mut Draw, date: &str, credit: [u32; 2]) -> Vec<Statement> {
         Statement::new(
             "book",
             format!(
-                "INSERT INTO entry (journal, line, account, side, amount, booked) VALUES ({id}, 1, {}, 'debit', 30, {date}),
+                "INSERT INTO entry (journal, line, account, side, amount, booked) VALUES ({id}, 1, {}, 'debit', 30,
+                    {date}),
                  ({id}, 2, {}, 'credit', {one}, {date}), ({id}, 3, {}, 'credit', {other}, {date}) RETURNING signed",
                 account(d),
                 account(d),
@@ -147,7 +209,10 @@ fn book_late(d: &mut Draw) -> Unit {
     let date = day(d);
     let mut all = vec![Statement::new(
         "open month",
-        format!("UPDATE period SET open = true WHERE month = date_trunc('month', {date}::timestamp)::date AND tenant < 5 RETURNING *"),
+        format!(
+            "UPDATE period SET open = true WHERE month = date_trunc('month', {date}::timestamp)::date AND tenant < 5
+                RETURNING *"
+        ),
     )];
     all.extend(booking(d, &date, [29, 1]));
     Unit::all(all)
@@ -156,18 +221,33 @@ fn book_late(d: &mut Draw) -> Unit {
 fn reverse(d: &mut Draw) -> Unit {
     let (id, new) = (journal(d), d.fresh());
     Unit::all(vec![
-        Statement::new("reverse", format!("SELECT id, booked FROM journal WHERE id = {id} FOR SHARE")),
         Statement::new(
             "reverse",
-            format!("INSERT INTO journal (id, tenant, booked, reverses, month) SELECT {new}, tenant, '2025-02-03', id, '2025-02-01'
-                FROM journal WHERE id = {id}"),
+            format!("SELECT id, booked FROM journal WHERE id = {id} FOR SHARE"),
         ),
         Statement::new(
             "reverse",
-            format!("INSERT INTO entry SELECT {new}, line, account, (CASE side WHEN 'debit' THEN 'credit' ELSE 'debit' END)::side, amount,
-                '2025-02-03' FROM entry WHERE journal = {id} RETURNING line, side, signed"),
+            format!(
+                "INSERT INTO journal (id, tenant, booked, reverses, month) SELECT {new}, tenant, '2025-02-03',
+                id, '2025-02-01'
+                FROM journal WHERE id = {id}"
+            ),
         ),
-        Statement::new("reverse", format!("UPDATE transfer SET state = 'reversed' WHERE journal = {id} RETURNING id, state")),
+        Statement::new(
+            "reverse",
+            format!(
+                "INSERT INTO entry SELECT {new}, line, account, (CASE side WHEN 'debit' THEN 'credit' ELSE
+                'debit' END)::side, amount,
+                '2025-02-03' FROM entry WHERE journal = {id} RETURNING line, side, signed"
+            ),
+        ),
+        Statement::new(
+            "reverse",
+            format!(
+                "UPDATE transfer SET state = 'reversed' WHERE journal = {id} RETURNING id,
+            state"
+            ),
+        ),
     ])
 }
 
@@ -176,7 +256,8 @@ fn settle(d: &mut Draw) -> Unit {
         Statement::new(
             "settle",
             format!(
-                "UPDATE transfer SET state = 'settled' WHERE id IN (SELECT id FROM transfer WHERE state IN ('created', 'held')
+                "UPDATE transfer SET state = 'settled' WHERE id IN (SELECT id FROM transfer WHERE state IN
+                    ('created', 'held')
                     ORDER BY created, id LIMIT {count} FOR UPDATE SKIP LOCKED) RETURNING id, source, target, amount"
             ),
         )
@@ -195,7 +276,8 @@ fn request(d: &mut Draw) -> Unit {
         "(id) DO UPDATE SET state = 'created', created = clock()",
     ]);
     let text = format!(
-        "INSERT INTO transfer (id, tenant, request, source, target, amount) VALUES (md5('t{id}')::uuid, {tenant}, 'request {n}', {}, {}, 5)
+        "INSERT INTO transfer (id, tenant, request, source, target, amount) VALUES (md5('t{id}')::uuid, {tenant},
+            'request {n}', {}, {}, 5)
          ON CONFLICT {action} RETURNING id, request, state, amount",
         account(d),
         account(d)
@@ -206,18 +288,29 @@ fn request(d: &mut Draw) -> Unit {
 fn hold(d: &mut Draw) -> Unit {
     let n = transfer(d);
     Unit::all(vec![
-        Statement::new("hold", format!("UPDATE transfer SET state = 'held' WHERE id = md5('t{n}')::uuid RETURNING state, amount")),
         Statement::new(
             "hold",
-            format!("INSERT INTO hold SELECT id, amount, clock() + interval '7 days' FROM transfer WHERE id = md5('t{n}')::uuid
-                ON CONFLICT (transfer) DO UPDATE SET amount = hold.amount + 1, released = false RETURNING amount, released"),
+            format!(
+                "UPDATE transfer SET state = 'held' WHERE id = md5('t{n}')::uuid RETURNING
+            state, amount"
+            ),
+        ),
+        Statement::new(
+            "hold",
+            format!(
+                "INSERT INTO hold SELECT id, amount, clock() + interval '7 days' FROM transfer WHERE id =
+                md5('t{n}')::uuid
+                ON CONFLICT (transfer) DO UPDATE SET amount = hold.amount + 1, released = false RETURNING amount,
+                    released"
+            ),
         ),
     ])
 }
 
 fn release(d: &mut Draw) -> Unit {
     let text = format!(
-        "UPDATE hold h SET released = NOT released FROM transfer t WHERE t.id = h.transfer AND t.source BETWEEN {0} AND {0} + 4
+        "UPDATE hold h SET released = NOT released FROM transfer t WHERE t.id = h.transfer AND t.source BETWEEN {0}
+            AND {0} + 4
          RETURNING h.transfer, h.released, t.state",
         account(d)
     );
@@ -226,8 +319,15 @@ fn release(d: &mut Draw) -> Unit {
 
 fn fail(d: &mut Draw) -> Unit {
     let text = match d.below(2) {
-        0 => format!("UPDATE transfer SET state = 'failed', journal = NULL WHERE target = {} AND state <> 'failed' RETURNING id", account(d)),
-        _ => format!("DELETE FROM transfer WHERE state = 'failed' AND source = {} RETURNING id, created", account(d)),
+        0 => format!(
+            "UPDATE transfer SET state = 'failed', journal = NULL WHERE target = {} AND state <> 'failed' RETURNING
+                id",
+            account(d)
+        ),
+        _ => format!(
+            "DELETE FROM transfer WHERE state = 'failed' AND source = {} RETURNING id, created",
+            account(d)
+        ),
     };
     Statement::new("fail", text).into()
 }
@@ -235,7 +335,8 @@ fn fail(d: &mut Draw) -> Unit {
 fn dispute(d: &mut Draw) -> Unit {
     let text = format!(
         "INSERT INTO dispute (transfer, opened, papers) VALUES (md5('t{}')::uuid, clock()::date, '{{first}}')
-         ON CONFLICT (transfer) WHERE closed IS NULL DO UPDATE SET papers = dispute.papers || 'more' RETURNING transfer, papers",
+         ON CONFLICT (transfer) WHERE closed IS NULL DO UPDATE SET papers = array_append(dispute.papers, 'more') RETURNING
+             transfer, papers",
         4 * d.below(170)
     );
     Statement::new("dispute", text).into()
@@ -243,8 +344,14 @@ fn dispute(d: &mut Draw) -> Unit {
 
 fn close_dispute(d: &mut Draw) -> Unit {
     let text = match d.below(2) {
-        0 => format!("UPDATE dispute SET closed = date '2024-08-01' WHERE closed IS NULL AND id % 6 = {} RETURNING id", d.below(6)),
-        _ => format!("UPDATE dispute SET closed = NULL, papers = papers[1:1] WHERE id = {} RETURNING *", 1 + d.below(160)),
+        0 => format!(
+            "UPDATE dispute SET closed = date '2024-08-01' WHERE closed IS NULL AND id % 6 = {} RETURNING id",
+            d.below(6)
+        ),
+        _ => format!(
+            "UPDATE dispute SET closed = NULL, papers = papers[1:1] WHERE id = {} RETURNING *",
+            1 + d.below(160)
+        ),
     };
     Statement::new("close dispute", text).into()
 }
@@ -254,18 +361,32 @@ fn statements(d: &mut Draw) -> Unit {
     as_tenant(
         1 + d.below(6),
         vec![
-            Statement::new("statements", format!("SELECT * FROM statement WHERE during @> {}::date", day(d))),
-            Statement::new("statements", format!("UPDATE statement SET document = document || '{{\"read\": true}}' WHERE account = {id} RETURNING number")),
-            Statement::new("statements", format!("INSERT INTO statement VALUES ({id}, 99, '[2025-01-01,2025-02-01)', '{{}}')")),
+            Statement::new(
+                "statements",
+                format!("SELECT * FROM statement WHERE during @> {}::date", day(d)),
+            ),
+            Statement::new(
+                "statements",
+                format!(
+                    "UPDATE statement SET document = document || '{{\"read\": true}}' WHERE account = {id} RETURNING
+                        number"
+                ),
+            ),
+            Statement::new(
+                "statements",
+                format!("INSERT INTO statement VALUES ({id}, 99, '[2025-01-01,2025-02-01)', '{{}}')"),
+            ),
         ],
     )
 }
 
 fn write_statements(d: &mut Draw) -> Unit {
     let text = format!(
-        "INSERT INTO statement SELECT account, {}, daterange(min(booked), max(booked), '[]'), jsonb_agg(amount ORDER BY booked, journal, line)
+        "INSERT INTO statement SELECT account, {}, daterange(min(booked), max(booked), '[]'), jsonb_agg(amount ORDER
+            BY booked, journal, line)
          FROM entry WHERE account BETWEEN {1} AND {1} + 3 GROUP BY account
-         ON CONFLICT (account, number) DO UPDATE SET document = excluded.document, during = statement.during + excluded.during
+         ON CONFLICT (account, number) DO UPDATE SET document = excluded.document, during = statement.during +
+             excluded.during
          RETURNING account, number, during",
         d.below(9),
         account(d)
@@ -278,21 +399,31 @@ fn publish(d: &mut Draw) -> Unit {
         Statement::new(
             "publish",
             format!(
-                "WITH next AS (SELECT id FROM outbox WHERE NOT sent ORDER BY id LIMIT {count} FOR NO KEY UPDATE SKIP LOCKED)
+                "WITH next AS (SELECT id FROM outbox WHERE NOT sent ORDER BY id LIMIT {count} FOR NO KEY UPDATE SKIP
+                    LOCKED)
                  UPDATE outbox o SET sent = true FROM next WHERE o.id = next.id RETURNING o.*"
             ),
         )
     };
     let (mine, others) = (take(1 + d.below(6)), take(2));
-    let again = format!("UPDATE outbox SET sent = false WHERE id BETWEEN {0} AND {0} + 3", 1 + d.below(500));
+    let again = format!(
+        "UPDATE outbox SET sent = false WHERE id BETWEEN {0} AND {0} + 3",
+        1 + d.below(500)
+    );
     Unit::all(vec![mine, Statement::new("publish", again)]).beside(vec![others], vec![])
 }
 
 fn close_period(d: &mut Draw) -> Unit {
     let month = format!("date_trunc('month', {}::timestamp)::date", day(d));
     Unit::all(vec![
-        Statement::new("close month", format!("UPDATE period SET open = false WHERE month = {month} RETURNING tenant")),
-        Statement::new("close month", format!("SELECT tenant, count(*) FROM journal WHERE month = {month} GROUP BY tenant")),
+        Statement::new(
+            "close month",
+            format!("UPDATE period SET open = false WHERE month = {month} RETURNING tenant"),
+        ),
+        Statement::new(
+            "close month",
+            format!("SELECT tenant, count(*) FROM journal WHERE month = {month} GROUP BY tenant"),
+        ),
     ])
 }
 
@@ -303,11 +434,17 @@ fn renumber(d: &mut Draw) -> Unit {
     Unit::all(vec![
         Statement::new(
             "renumber",
-            format!("UPDATE journal SET number = number + 1 WHERE tenant = {tenant} AND number BETWEEN {from} AND {from} + 5"),
+            format!(
+                "UPDATE journal SET number = number + 1 WHERE tenant = {tenant} AND number BETWEEN {from} AND {from}
+                    + 5"
+            ),
         ),
         Statement::new(
             "renumber",
-            format!("UPDATE journal SET number = number + {gap} WHERE tenant = {tenant} AND number > {from} + 6 RETURNING id, number"),
+            format!(
+                "UPDATE journal SET number = number + {gap} WHERE tenant = {tenant} AND number > {from} + 6
+                    RETURNING id, number"
+            ),
         ),
     ])
 }
@@ -316,8 +453,13 @@ fn renumber(d: &mut Draw) -> Unit {
 fn recode(d: &mut Draw) -> Unit {
     let id = 80 + d.below(41);
     let text = match d.below(2) {
-        0 => format!("UPDATE account SET id = {} WHERE id = {id} RETURNING id, code", d.fresh()),
-        _ => format!("UPDATE account SET code = code || 'x', labels = labels || 'old' WHERE id = {id} RETURNING *"),
+        0 => format!(
+            "UPDATE account SET id = {} WHERE id = {id} RETURNING id, code",
+            d.fresh()
+        ),
+        _ => format!(
+            "UPDATE account SET code = code || 'x', labels = array_append(labels, 'old') WHERE id = {id} RETURNING *"
+        ),
     };
     Statement::new("recode", text).into()
 }
@@ -325,7 +467,8 @@ fn recode(d: &mut Draw) -> Unit {
 /// Another day, maybe in another partition.
 fn move_entry(d: &mut Draw) -> Unit {
     let text = format!(
-        "UPDATE entry SET booked = booked + {} WHERE journal = {} RETURNING journal, line, booked, tableoid::regclass",
+        "UPDATE entry SET booked = booked + {} WHERE journal = {} RETURNING journal, line, booked,
+            tableoid::regclass",
         d.pick(&[30, 365]),
         journal(d)
     );
@@ -333,7 +476,10 @@ fn move_entry(d: &mut Draw) -> Unit {
 }
 
 fn correct(d: &mut Draw) -> Unit {
-    let (id, text) = (journal(d), "UPDATE entry SET amount = amount + 2 WHERE journal = {} AND line");
+    let (id, text) = (
+        journal(d),
+        "UPDATE entry SET amount = amount + 2 WHERE journal = {} AND line",
+    );
     let first = text.replace("{}", &id.to_string());
     Unit::all(vec![
         Statement::new("correct", format!("{first} = 1 RETURNING signed")),
@@ -354,8 +500,10 @@ fn retention(d: &mut Draw) -> Unit {
 
 fn rebuild(d: &mut Draw) -> Unit {
     let text = format!(
-        "MERGE INTO balance t USING (SELECT account, date_trunc('month', booked::timestamp)::date AS month, sum(signed) AS amount,
-            count(*) AS n FROM entry WHERE account BETWEEN {0} AND {0} + 9 GROUP BY 1, 2) s ON (t.account, t.month) = (s.account, s.month)
+        "MERGE INTO balance t USING (SELECT account, date_trunc('month', booked::timestamp)::date AS month,
+            sum(signed) AS amount,
+            count(*) AS n FROM entry WHERE account BETWEEN {0} AND {0} + 9 GROUP BY 1, 2) s ON (t.account, t.month)
+                = (s.account, s.month)
          WHEN MATCHED AND (t.amount, t.entries) <> (s.amount, s.n) THEN UPDATE SET amount = s.amount, entries = s.n
          WHEN MATCHED AND t.amount = 0 THEN DELETE
          WHEN NOT MATCHED THEN INSERT VALUES (s.account, s.month, s.amount, s.n)",
@@ -376,7 +524,8 @@ fn export(d: &mut Draw) -> Unit {
 
 fn totals(d: &mut Draw) -> Unit {
     let text = format!(
-        "SELECT a.id, (SELECT sum(signed) FROM entry e WHERE e.account = a.id), (SELECT sum(amount) FROM balance b WHERE b.account = a.id)
+        "SELECT a.id, (SELECT sum(signed) FROM entry e WHERE e.account = a.id), (SELECT sum(amount) FROM balance b
+            WHERE b.account = a.id)
          FROM account a WHERE a.tenant = {} AND a.closed IS {} NULL",
         1 + d.below(6),
         d.pick(&["", "NOT"])
@@ -386,8 +535,10 @@ fn totals(d: &mut Draw) -> Unit {
 
 fn children(d: &mut Draw) -> Unit {
     let text = format!(
-        "WITH RECURSIVE below AS (SELECT id FROM account WHERE id = {} UNION ALL SELECT a.id FROM account a JOIN below b ON a.parent = b.id)
-         SELECT b.id, sum(e.amount) FILTER (WHERE e.side = 'debit'), count(e.journal) FROM below b LEFT JOIN entry e ON e.account = b.id
+        "WITH RECURSIVE below AS (SELECT id FROM account WHERE id = {} UNION ALL SELECT a.id FROM account a JOIN
+            below b ON a.parent = b.id)
+         SELECT b.id, sum(e.amount) FILTER (WHERE e.side = 'debit'), count(e.journal) FROM below b LEFT JOIN entry e
+             ON e.account = b.id
          GROUP BY b.id",
         1 + d.below(12)
     );
@@ -396,8 +547,14 @@ fn children(d: &mut Draw) -> Unit {
 
 fn reopen(d: &mut Draw) -> Unit {
     let text = match d.below(3) {
-        0 => format!("UPDATE account SET closed = NULL WHERE id = {} RETURNING code", 90 + d.below(31)),
-        1 => format!("UPDATE account SET closed = '2024-01-01' WHERE id = {} RETURNING code", account(d)),
+        0 => format!(
+            "UPDATE account SET closed = NULL WHERE id = {} RETURNING code",
+            90 + d.below(31)
+        ),
+        1 => format!(
+            "UPDATE account SET closed = '2024-01-01' WHERE id = {} RETURNING code",
+            account(d)
+        ),
         _ => format!("DELETE FROM account WHERE id = {} RETURNING code", 60 + d.below(61)),
     };
     Statement::new("reopen", text).into()
@@ -405,8 +562,14 @@ fn reopen(d: &mut Draw) -> Unit {
 
 fn tenants(d: &mut Draw) -> Unit {
     let text = match d.below(2) {
-        0 => "SELECT t.name, count(DISTINCT j.id), max(j.number) FROM tenant t LEFT JOIN journal j ON j.tenant = t.id GROUP BY t.id",
-        _ => "SELECT t.country, x.state, sum(x.amount) FROM tenant t JOIN transfer x ON x.tenant = t.id GROUP BY 1, 2",
+        0 => {
+            "SELECT t.name, count(DISTINCT j.id), max(j.number) FROM tenant t LEFT JOIN journal j ON j.tenant = t.id
+                GROUP BY t.id"
+        }
+        _ => {
+            "SELECT t.country, x.state, sum(x.amount) FROM tenant t JOIN transfer x ON x.tenant = t.id GROUP BY 1,
+            2"
+        }
     };
     Statement::new("tenants", text).into()
 }

@@ -16,9 +16,36 @@ pub const APP: App = App {
     ],
     looser: ("rollup", "day < '2025-06-01'"),
     units: &[
-        graph, top, board, gaps, firing, write, write_many, late, correct, roll_up, roll_up_again, series, relabel, stale,
-        raise, end, acknowledge, deliver, causes, silence, boards, reorder, note, rename_metric, retire, downsample,
-        retention, export, rules, history,
+        graph,
+        top,
+        board,
+        gaps,
+        firing,
+        write,
+        write_many,
+        late,
+        correct,
+        roll_up,
+        roll_up_again,
+        series,
+        relabel,
+        stale,
+        raise,
+        end,
+        acknowledge,
+        deliver,
+        causes,
+        silence,
+        boards,
+        reorder,
+        note,
+        rename_metric,
+        retire,
+        downsample,
+        retention,
+        export,
+        rules,
+        history,
     ],
 };
 
@@ -32,19 +59,27 @@ fn alert(d: &mut Draw) -> u32 {
 
 /// Any moment of the samples.
 fn moment(d: &mut Draw) -> String {
-    format!("(timestamptz '2024-11-01 00:00+00' + interval '{} hours')", d.below(2900))
+    format!(
+        "(timestamptz '2024-11-01 00:00+00' + interval '{} hours')",
+        d.below(2900)
+    )
 }
 
 fn graph(d: &mut Draw) -> Unit {
     let (from, to) = (moment(d), moment(d));
     let text = match d.below(3) {
-        0 => format!("SELECT at, kind, value FROM sample WHERE series = {} AND at BETWEEN {from} AND {to} ORDER BY at", series_id(d)),
+        0 => format!(
+            "SELECT at, kind, value FROM sample WHERE series = {} AND at BETWEEN {from} AND {to} ORDER BY
+            at",
+            series_id(d)
+        ),
         1 => format!(
             "SELECT date_bin('6 hours', at, '2024-01-01 00:00+00') AS bin, count(*), max(value) FROM sample
              WHERE at >= {from} AND kind = 'raw' GROUP BY bin ORDER BY bin"
         ),
         _ => format!(
-            "SELECT series, at, value - lag(value) OVER (PARTITION BY series ORDER BY at) FROM sample WHERE series IN ({}, {})
+            "SELECT series, at, value - lag(value) OVER (PARTITION BY series ORDER BY at) FROM sample WHERE series
+                IN ({}, {})
              AND at < {to} ORDER BY series, at",
             series_id(d),
             series_id(d)
@@ -55,7 +90,8 @@ fn graph(d: &mut Draw) -> Unit {
 
 fn top(d: &mut Draw) -> Unit {
     let text = format!(
-        "SELECT h.name, s.metric, s.labels, max(v.value) AS peak, count(*) FROM sample v JOIN series s ON s.id = v.series
+        "SELECT h.name, s.metric, s.labels, max(v.value) AS peak, count(*) FROM sample v JOIN series s ON s.id =
+            v.series
             JOIN host h ON h.id = s.host WHERE h.tags @> ARRAY['rack{}'] AND v.at > {}
          GROUP BY h.id, s.id ORDER BY peak DESC, s.id LIMIT 10",
         d.below(4),
@@ -66,7 +102,8 @@ fn top(d: &mut Draw) -> Unit {
 
 fn board(d: &mut Draw) -> Unit {
     let text = format!(
-        "SELECT r.day, s.metric, sum(r.n), min(r.low), max(r.high), sum(r.mean) FROM rollup r JOIN series s ON s.id = r.series
+        "SELECT r.day, s.metric, sum(r.n), min(r.low), max(r.high), sum(r.mean) FROM rollup r JOIN series s ON s.id
+            = r.series
          WHERE s.labels @> '{{\"core\": {}}}' AND r.day >= {}::date GROUP BY ROLLUP (r.day, s.metric)",
         d.below(6),
         moment(d)
@@ -76,8 +113,9 @@ fn board(d: &mut Draw) -> Unit {
 
 fn gaps(d: &mut Draw) -> Unit {
     let text = format!(
-        "SELECT day::date, s.id FROM generate_series(date '2024-11-10', date '2025-02-10', '9 days') day CROSS JOIN series s
-         LEFT JOIN rollup r ON r.series = s.id AND r.day = day::date WHERE r.n IS NULL AND s.host = {}",
+        "SELECT g.at, s.id FROM generate_series(timestamp '2024-11-10', '2025-02-10', '9 days') g (at) CROSS JOIN
+            series s
+         LEFT JOIN rollup r ON r.series = s.id AND r.day = g.at::date WHERE r.n IS NULL AND s.host = {}",
         1 + d.below(40)
     );
     Statement::new("gaps", text).into()
@@ -86,15 +124,21 @@ fn gaps(d: &mut Draw) -> Unit {
 fn firing(d: &mut Draw) -> Unit {
     let text = match d.below(3) {
         0 => "SELECT * FROM firing".to_owned(),
-        1 => format!("SELECT id, severity, period FROM alert WHERE period @> {} AND severity >= 'warning'", moment(d)),
-        _ => "SELECT severity, count(*), count(ended), max(ended - began), array_agg(DISTINCT rule) FROM alert GROUP BY severity".to_owned(),
+        1 => format!(
+            "SELECT id, severity, period FROM alert WHERE period @> {} AND severity >= 'warning'",
+            moment(d)
+        ),
+        _ => "SELECT severity, count(*), count(ended), max(ended - began), array_agg(DISTINCT rule) FROM alert GROUP
+            BY severity"
+            .to_owned(),
     };
     Statement::new("firing", text).into()
 }
 
 fn write(d: &mut Draw) -> Unit {
     let text = format!(
-        "INSERT INTO sample VALUES ({0}, clock(), 'raw', {1}), ({0}, clock(), 'max', {1}) RETURNING *, tableoid::regclass",
+        "INSERT INTO sample VALUES ({0}, clock(), 'raw', {1}), ({0}, clock(), 'max', {1}) RETURNING *,
+            tableoid::regclass",
         series_id(d),
         d.below(100)
     );
@@ -107,7 +151,11 @@ fn write_many(d: &mut Draw) -> Unit {
     let series = 1 + d.below(150);
     for n in 0..1 + d.below(10) {
         let month = d.pick(&["2025-02", "2025-03", "2024-12", "2025-01"]);
-        lines += &format!("{}\t{month}-{day:02} {hour:02}:30:{n:02}+00\traw\t{}.5\n", series + n, d.below(99));
+        lines += &format!(
+            "{}\t{month}-{day:02} {hour:02}:30:{n:02}+00\traw\t{}.5\n",
+            series + n,
+            d.below(99)
+        );
     }
     Statement::copy_in("COPY sample FROM STDIN", lines).into()
 }
@@ -115,20 +163,32 @@ fn write_many(d: &mut Draw) -> Unit {
 /// What comes late meets what is there.
 fn late(d: &mut Draw) -> Unit {
     let hour = 1 + d.below(2880);
-    let action = d.pick(&["NOTHING", "UPDATE SET value = greatest(sample.value, excluded.value) + 1"]);
+    let action = d.pick(&[
+        "NOTHING",
+        "UPDATE SET value = greatest(sample.value, excluded.value) + 1",
+    ]);
     let text = format!(
         "INSERT INTO sample SELECT 1 + g % 160, '2024-11-01 00:00+00'::timestamptz + g * interval '1 hour', 'raw', 50
-         FROM generate_series({hour}, {hour} + 5) g ON CONFLICT (series, at, kind) DO {action} RETURNING series, at, value"
+         FROM generate_series({hour}, {hour} + 5) g ON CONFLICT (series, at, kind) DO {action} RETURNING series, at,
+             value"
     );
     Statement::new("late", text).into()
 }
 
 fn correct(d: &mut Draw) -> Unit {
     let text = match d.below(3) {
-        0 => format!("UPDATE sample SET value = -value WHERE series = {} AND at < {} RETURNING at, value", series_id(d), moment(d)),
-        1 => format!("UPDATE sample SET kind = 'fixed' WHERE at = {} RETURNING *, tableoid::regclass", moment(d)),
+        0 => format!(
+            "UPDATE sample SET value = -value WHERE series = {} AND at < {} RETURNING at, value",
+            series_id(d),
+            moment(d)
+        ),
+        1 => format!(
+            "UPDATE sample SET kind = 'fixed' WHERE at = {} RETURNING *, tableoid::regclass",
+            moment(d)
+        ),
         _ => format!(
-            "UPDATE sample SET at = at + interval '31 days 1 second' WHERE series = {} AND kind = 'max' AND at < '2025-01-01 00:00+00'
+            "UPDATE sample SET at = at + interval '31 days 1 second' WHERE series = {} AND kind = 'max' AND at <
+                '2025-01-01 00:00+00'
              RETURNING at, tableoid::regclass",
             series_id(d)
         ),
@@ -139,9 +199,12 @@ fn correct(d: &mut Draw) -> Unit {
 fn roll_up(d: &mut Draw) -> Unit {
     let text = format!(
         "INSERT INTO rollup (series, day, n, low, high, total)
-         SELECT series, at::date, count(*), min(value), max(value), sum(value::numeric) FROM sample WHERE series BETWEEN {0} AND {0} + 4
-         GROUP BY 1, 2 ON CONFLICT (series, day) DO UPDATE SET n = excluded.n, low = excluded.low, high = excluded.high,
-            total = excluded.total WHERE rollup.n <> excluded.n OR rollup.total <> excluded.total RETURNING series, day, mean",
+         SELECT series, at::date, count(*), min(value), max(value), sum(value::numeric) FROM sample WHERE series
+             BETWEEN {0} AND {0} + 4
+         GROUP BY 1, 2 ON CONFLICT (series, day) DO UPDATE SET n = excluded.n, low = excluded.low, high =
+             excluded.high,
+            total = excluded.total WHERE rollup.n <> excluded.n OR rollup.total <> excluded.total RETURNING series,
+                day, mean",
         series_id(d)
     );
     Statement::new("roll up", text).into()
@@ -149,7 +212,8 @@ fn roll_up(d: &mut Draw) -> Unit {
 
 fn roll_up_again(d: &mut Draw) -> Unit {
     let text = format!(
-        "MERGE INTO rollup t USING (SELECT series, at::date AS day, count(*) AS n, sum(value::numeric) AS total FROM sample
+        "MERGE INTO rollup t USING (SELECT series, at::date AS day, count(*) AS n, sum(value::numeric) AS total FROM
+            sample
             WHERE at::date = {}::date GROUP BY 1, 2) s ON t.series = s.series AND t.day = s.day
          WHEN MATCHED AND t.n = s.n THEN DO NOTHING
          WHEN MATCHED THEN UPDATE SET n = s.n, total = s.total
@@ -161,7 +225,8 @@ fn roll_up_again(d: &mut Draw) -> Unit {
 
 fn series(d: &mut Draw) -> Unit {
     let text = format!(
-        "INSERT INTO series (metric, host, labels, last_seen) VALUES ('{}', {}, '{{\"core\": {}, \"job\": \"j{}\"}}', clock())
+        "INSERT INTO series (metric, host, labels, last_seen) VALUES ('{}', {},
+            '{{\"core\": {}, \"job\": \"j{}\"}}', clock())
          ON CONFLICT (metric, host, labels) DO UPDATE SET last_seen = excluded.last_seen, stale = false
          RETURNING metric, host, labels, stale",
         d.pick(&["cpu_load", "disk_used", "requests", "errors", "unknown_one"]),
@@ -183,17 +248,25 @@ fn relabel(d: &mut Draw) -> Unit {
 
 fn stale(d: &mut Draw) -> Unit {
     let text = match d.below(2) {
-        0 => format!("UPDATE series SET stale = true WHERE last_seen < {} AND NOT stale RETURNING id", moment(d)),
-        _ => format!("UPDATE series SET stale = false WHERE id = {} RETURNING *", series_id(d)),
+        0 => format!(
+            "UPDATE series SET stale = true WHERE last_seen < {} AND NOT stale RETURNING id",
+            moment(d)
+        ),
+        _ => format!(
+            "UPDATE series SET stale = false WHERE id = {} RETURNING *",
+            series_id(d)
+        ),
     };
     Statement::new("stale", text).into()
 }
 
 fn raise(d: &mut Draw) -> Unit {
     let text = format!(
-        "INSERT INTO alert (rule, series, severity) SELECT r.id, s.id, r.severity FROM rule r JOIN series s ON s.metric = r.metric
+        "INSERT INTO alert (rule, series, severity) SELECT r.id, s.id, r.severity FROM rule r JOIN series s ON
+            s.metric = r.metric
          WHERE s.id BETWEEN {0} AND {0} + 12 AND r.above < {1} ORDER BY r.id, s.id
-         ON CONFLICT (rule, series) WHERE ended IS NULL DO UPDATE SET severity = 'critical' RETURNING rule, series, severity",
+         ON CONFLICT (rule, series) WHERE ended IS NULL DO UPDATE SET severity = 'critical' RETURNING rule, series,
+             severity",
         series_id(d),
         d.below(40)
     );
@@ -202,9 +275,15 @@ fn raise(d: &mut Draw) -> Unit {
 
 fn end(d: &mut Draw) -> Unit {
     let text = match d.below(3) {
-        0 => format!("UPDATE alert SET ended = clock() WHERE ended IS NULL AND series % 9 = {} RETURNING id", d.below(9)),
+        0 => format!(
+            "UPDATE alert SET ended = clock() WHERE ended IS NULL AND series % 9 = {} RETURNING id",
+            d.below(9)
+        ),
         1 => format!("UPDATE alert SET ended = NULL WHERE id = {} RETURNING *", alert(d)),
-        _ => format!("UPDATE alert SET ended = began - interval '1 hour' WHERE id = {}", alert(d)),
+        _ => format!(
+            "UPDATE alert SET ended = began - interval '1 hour' WHERE id = {}",
+            alert(d)
+        ),
     };
     Statement::new("end", text).into()
 }
@@ -212,15 +291,31 @@ fn end(d: &mut Draw) -> Unit {
 fn acknowledge(d: &mut Draw) -> Unit {
     let id = alert(d);
     Unit::all(vec![
-        Statement::new("acknowledge", format!("SELECT id, severity FROM alert WHERE id = {id} FOR NO KEY UPDATE NOWAIT")),
-        Statement::new("acknowledge", format!("UPDATE alert SET acknowledged_by = 'me' WHERE id = {id} RETURNING period")),
         Statement::new(
             "acknowledge",
-            format!("INSERT INTO notification VALUES ({id}, {}, 'mail', 'queued', 'seen')", 1 + d.below(4)),
+            format!("SELECT id, severity FROM alert WHERE id = {id} FOR NO KEY UPDATE NOWAIT"),
+        ),
+        Statement::new(
+            "acknowledge",
+            format!("UPDATE alert SET acknowledged_by = 'me' WHERE id = {id} RETURNING period"),
+        ),
+        Statement::new(
+            "acknowledge",
+            format!(
+                "INSERT INTO notification VALUES ({id}, {}, 'mail', 'queued', 'seen')",
+                1 + d.below(4)
+            ),
         ),
     ])
     .beside(
-        vec![Statement::new("hold", format!("SELECT id FROM alert WHERE id IN ({id}, {}) FOR UPDATE", alert(d)))],
+        vec![Statement::new(
+            "hold",
+            format!(
+                "SELECT id FROM alert WHERE id IN ({}, {}) FOR UPDATE",
+                id + d.below(2),
+                alert(d)
+            ),
+        )],
         vec![],
     )
 }
@@ -230,25 +325,36 @@ fn deliver(d: &mut Draw) -> Unit {
         Statement::new(
             "deliver",
             format!(
-                "UPDATE notification n SET state = 'sent' FROM (SELECT alert, number FROM notification WHERE state = 'queued'
+                "UPDATE notification n SET state = 'sent' FROM (SELECT alert, number FROM notification WHERE state =
+                    'queued'
                     ORDER BY alert, number LIMIT {count} FOR UPDATE SKIP LOCKED) q
                  WHERE (q.alert, q.number) = (n.alert, n.number) RETURNING n.*"
             ),
         )
     };
     let (mine, others) = (take(1 + d.below(7)), take(1 + d.below(4)));
-    Unit::from(mine).beside(vec![others], vec![Statement::new("deliver", "UPDATE notification SET state = 'queued' WHERE alert % 70 = 3")])
+    Unit::from(mine).beside(
+        vec![others],
+        vec![Statement::new(
+            "deliver",
+            "UPDATE notification SET state = 'queued' WHERE alert % 70 = 3",
+        )],
+    )
 }
 
 fn causes(d: &mut Draw) -> Unit {
     let (id, cause) = (alert(d), alert(d));
     Unit::all(vec![
-        Statement::new("causes", format!("UPDATE alert SET cause = {cause} WHERE id = {id} OR cause = {id}")),
+        Statement::new(
+            "causes",
+            format!("UPDATE alert SET cause = {cause} WHERE id = {id} OR cause = {id}"),
+        ),
         Statement::new(
             "causes",
             format!(
                 "WITH RECURSIVE up AS (SELECT id, cause, 1 AS n FROM alert WHERE id = {id}
-                    UNION ALL SELECT a.id, a.cause, n + 1 FROM alert a JOIN up ON up.cause = a.id WHERE n < 6) SELECT * FROM up"
+                    UNION ALL SELECT a.id, a.cause, n + 1 FROM alert a JOIN up ON up.cause = a.id WHERE n < 6)
+                        SELECT * FROM up"
             ),
         ),
     ])
@@ -256,7 +362,8 @@ fn causes(d: &mut Draw) -> Unit {
 
 fn silence(d: &mut Draw) -> Unit {
     let text = format!(
-        "SELECT a.id, x.why FROM alert a JOIN series s ON s.id = a.series JOIN silence x ON x.host = s.host AND x.during && a.period
+        "SELECT a.id, x.why FROM alert a JOIN series s ON s.id = a.series JOIN silence x ON x.host = s.host AND
+            x.during && a.period
          WHERE a.id % 8 = {}",
         d.below(8)
     );
@@ -265,7 +372,8 @@ fn silence(d: &mut Draw) -> Unit {
 
 fn boards(d: &mut Draw) -> Unit {
     let text = format!(
-        "INSERT INTO dashboard (id, title, panels) VALUES ({}, 'BOARD {}', '[]') ON CONFLICT (lower(title) text_pattern_ops)
+        "INSERT INTO dashboard (id, title, panels) VALUES ({}, 'BOARD {}', '[]') ON CONFLICT (lower(title)
+            text_pattern_ops)
          DO UPDATE SET panels = dashboard.panels || '[{{\"n\": 0}}]' RETURNING title, panels",
         d.fresh(),
         d.below(20)
@@ -275,16 +383,43 @@ fn boards(d: &mut Draw) -> Unit {
 
 fn reorder(d: &mut Draw) -> Unit {
     Unit::all(vec![
-        Statement::new("reorder", d.pick(&["SET CONSTRAINTS dashboard_place DEFERRED", "SET CONSTRAINTS ALL DEFERRED"])),
-        Statement::new("reorder", format!("UPDATE dashboard SET place = place + 1 WHERE place >= {}", 1 + d.below(12))),
-        Statement::new("reorder", format!("UPDATE dashboard SET place = {} WHERE id = {}", 1 + d.below(12), 1 + d.below(15))),
+        Statement::new(
+            "reorder",
+            d.pick(&[
+                "SET CONSTRAINTS dashboard_place DEFERRED",
+                "SET CONSTRAINTS ALL DEFERRED",
+            ]),
+        ),
+        Statement::new(
+            "reorder",
+            format!(
+                "UPDATE dashboard SET place = place + 1 WHERE place >= {}",
+                1 + d.below(12)
+            ),
+        ),
+        Statement::new(
+            "reorder",
+            format!(
+                "UPDATE dashboard SET place = {} WHERE id = {}",
+                1 + d.below(12),
+                1 + d.below(15)
+            ),
+        ),
     ])
 }
 
 fn note(d: &mut Draw) -> Unit {
     let text = match d.below(3) {
-        0 => format!("INSERT INTO annotation (dashboard, at, text) VALUES ({}, {}, 'note') RETURNING id", 1 + d.below(15), moment(d)),
-        1 => format!("UPDATE annotation SET text = upper(text) WHERE dashboard = {} AND at > {} RETURNING text", 1 + d.below(15), moment(d)),
+        0 => format!(
+            "INSERT INTO annotation (dashboard, at, text) VALUES ({}, {}, 'note') RETURNING id",
+            1 + d.below(15),
+            moment(d)
+        ),
+        1 => format!(
+            "UPDATE annotation SET text = upper(text) WHERE dashboard = {} AND at > {} RETURNING text",
+            1 + d.below(15),
+            moment(d)
+        ),
         _ => format!("DELETE FROM dashboard WHERE id = {} AND id > 12", 1 + d.below(15)),
     };
     Statement::new("note", text).into()
@@ -292,15 +427,27 @@ fn note(d: &mut Draw) -> Unit {
 
 /// Cascades into series and rules, hot and cold.
 fn rename_metric(d: &mut Draw) -> Unit {
-    let [from, to] = d.pick(&[["errors", "failures"], ["failures", "errors"], ["requests", "calls"], ["calls", "requests"]]);
-    Statement::new("rename", format!("UPDATE metric SET name = '{to}' WHERE name = '{from}' RETURNING *")).into()
+    let [from, to] = d.pick(&[
+        ["errors", "failures"],
+        ["failures", "errors"],
+        ["requests", "calls"],
+        ["calls", "requests"],
+    ]);
+    Statement::new(
+        "rename",
+        format!("UPDATE metric SET name = '{to}' WHERE name = '{from}' RETURNING *"),
+    )
+    .into()
 }
 
 fn retire(d: &mut Draw) -> Unit {
     let id = 1 + d.below(40);
     let text = match d.below(3) {
-        0 => format!("UPDATE host SET retired = clock(), tags = tags || 'old' WHERE id = {id}"),
-        1 => format!("UPDATE host SET retired = NULL, address = '10.1.0.{}' WHERE id = {id}", 1 + d.below(40)),
+        0 => format!("UPDATE host SET retired = clock(), tags = array_append(tags, 'old') WHERE id = {id}"),
+        1 => format!(
+            "UPDATE host SET retired = NULL, address = '10.1.0.{}' WHERE id = {id}",
+            1 + d.below(40)
+        ),
         _ => format!("DELETE FROM host WHERE id = {id} AND id > 36 RETURNING name"),
     };
     Statement::new("retire", text).into()
@@ -312,13 +459,18 @@ fn downsample(d: &mut Draw) -> Unit {
         Statement::new(
             "downsample",
             format!(
-                "WITH old AS (DELETE FROM sample WHERE at >= date_trunc('day', {moment}) AND at < date_trunc('day', {moment}) + interval '1 day'
+                "WITH old AS (DELETE FROM sample WHERE at >= date_trunc('day', {moment}) AND at < date_trunc('day',
+                    {moment}) + interval '1 day'
                     AND kind = 'raw' RETURNING series, at, value)
-                 INSERT INTO sample SELECT series, date_trunc('day', max(at)), 'mean', max(value) FROM old GROUP BY series
+                 INSERT INTO sample SELECT series, date_trunc('day', max(at)), 'mean', max(value) FROM old GROUP BY
+                     series
                  ON CONFLICT DO NOTHING"
             ),
         ),
-        Statement::new("downsample", format!("SELECT count(*), min(at) FROM sample WHERE at::date = {moment}::date")),
+        Statement::new(
+            "downsample",
+            format!("SELECT count(*), min(at) FROM sample WHERE at::date = {moment}::date"),
+        ),
     ])
 }
 
@@ -327,7 +479,9 @@ fn retention(d: &mut Draw) -> Unit {
     let text = match d.below(3) {
         0 => format!("DELETE FROM sample WHERE at < timestamptz '2024-11-01 00:00+00' + interval '{days} days'"),
         1 => format!("DELETE FROM rollup WHERE day < date '2024-11-01' + {days} RETURNING series, day"),
-        _ => format!("DELETE FROM alert WHERE ended < timestamptz '2024-11-01 00:00+00' + interval '{days} days' RETURNING id"),
+        _ => format!(
+            "DELETE FROM alert WHERE ended < timestamptz '2024-11-01 00:00+00' + interval '{days} days' RETURNING id"
+        ),
     };
     Statement::new("retention", text).into()
 }
@@ -335,7 +489,7 @@ fn retention(d: &mut Draw) -> Unit {
 fn export(d: &mut Draw) -> Unit {
     Statement::copy_out(match d.below(3) {
         0 => "COPY sample_2025_01_raw TO STDOUT".to_owned(),
-        1 => "COPY rollup (series, day, mean) TO STDOUT (FORMAT csv)".to_owned(),
+        1 => "COPY rollup (series, day, n, total) TO STDOUT (FORMAT csv)".to_owned(),
         _ => format!("COPY (SELECT * FROM sample WHERE series = {}) TO STDOUT", series_id(d)),
     })
     .into()
@@ -343,7 +497,10 @@ fn export(d: &mut Draw) -> Unit {
 
 fn rules(d: &mut Draw) -> Unit {
     let text = match d.below(2) {
-        0 => format!("DELETE FROM rule WHERE id = {} AND id > 15 RETURNING id", 1 + d.below(20)),
+        0 => format!(
+            "DELETE FROM rule WHERE id = {} AND id > 15 RETURNING id",
+            1 + d.below(20)
+        ),
         _ => format!(
             "INSERT INTO rule VALUES ({}, 'cpu_load', {}, 'info') ON CONFLICT (metric, coalesce(above, 0), severity)
              DO UPDATE SET matchers = '[1]' RETURNING *",
@@ -356,7 +513,8 @@ fn rules(d: &mut Draw) -> Unit {
 
 fn history(d: &mut Draw) -> Unit {
     let text = format!(
-        "SELECT a.id, r.metric, array_agg(n.state ORDER BY n.number), (SELECT c.severity FROM alert c WHERE c.id = a.cause)
+        "SELECT a.id, r.metric, array_agg(n.state ORDER BY n.number), (SELECT c.severity FROM alert c WHERE c.id =
+            a.cause)
          FROM alert a JOIN rule r ON r.id = a.rule LEFT JOIN notification n ON n.alert = a.id
          WHERE a.began BETWEEN {} AND '2025-01-15 00:00+00' GROUP BY a.id, r.id",
         moment(d)

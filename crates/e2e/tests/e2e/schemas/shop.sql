@@ -16,7 +16,7 @@ CREATE TABLE product (
     name text NOT NULL,
     net money_amount NOT NULL,
     tax numeric(4, 3) NOT NULL DEFAULT 0.190,
-    gross numeric(12, 2) GENERATED ALWAYS AS (round(net * (1 + tax), 2)) STORED,
+    gross numeric(12, 2) GENERATED ALWAYS AS (round(net::numeric * (1 + tax), 2)) STORED,
     attributes jsonb NOT NULL DEFAULT '{}',
     pictures text[],
     discontinued date);
@@ -75,7 +75,7 @@ CREATE TABLE order_line (
     product int NOT NULL REFERENCES product ON DELETE RESTRICT,
     pieces int NOT NULL CHECK (pieces > 0),
     price money_amount NOT NULL,
-    worth numeric GENERATED ALWAYS AS (pieces * price) STORED,
+    worth numeric GENERATED ALWAYS AS (pieces * price::numeric) STORED,
     PRIMARY KEY (orders, line));
 CREATE INDEX ON order_line (product);
 
@@ -122,7 +122,8 @@ CREATE VIEW basket AS SELECT id, customer, voucher, note FROM orders WHERE state
 
 INSERT INTO category SELECT g, 'Category ' || g, nullif(g / 3, 0), CASE WHEN g < 3 THEN ARRAY[g] ELSE ARRAY[g / 3, g] END
     FROM generate_series(1, 12) g;
-INSERT INTO product SELECT g, 'SKU' || g, 1 + g % 12, 'Product ' || g, g * 1.37, CASE WHEN g % 4 = 0 THEN 0.07 ELSE 0.19 END,
+INSERT INTO product (id, sku, category, name, net, tax, attributes, pictures, discontinued)
+    SELECT g, 'SKU' || g, 1 + g % 12, 'Product ' || g, g * 1.37, CASE WHEN g % 4 = 0 THEN 0.07 ELSE 0.19 END,
         jsonb_build_object('colour', (ARRAY['red', 'blue', 'green'])[1 + g % 3], 'size', g % 7), ARRAY['p' || g], CASE WHEN g % 3 > 0
         AND g < 190 THEN date '2022-01-01' + g * 5 END
     FROM generate_series(1, 220) g;

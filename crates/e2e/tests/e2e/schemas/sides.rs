@@ -4,7 +4,7 @@ use super::Statement;
 use super::app::App;
 use crate::differential::session::{self, Answer};
 use crate::differential::tables::{SCHEMAS, differences};
-use testkit::setup::{drain, enable_table};
+use testkit::setup::{IS_HOT, drain, enable_table};
 use testkit::{Client, Cluster};
 
 #[derive(Clone, Copy)]
@@ -46,8 +46,11 @@ impl Sides {
             [db, session(cluster, schema)]
         });
         for (table, filter) in app.stretched {
-            enable_table(&sessions[0][0], table, filter);
-            assert!(drain(&sessions[0][0], table) > 0, "{table} has no cold row");
+            let db = &sessions[0][0];
+            enable_table(db, table, filter);
+            drain(db, table);
+            let cold = db.int(&format!("SELECT count(*) FROM {table} WHERE NOT {IS_HOT}"));
+            assert!(cold > 0, "{table} has no cold row");
         }
         let tables = monitor.lines(
             "SELECT quote_ident(relname) FROM pg_class
@@ -79,7 +82,9 @@ impl Sides {
     pub fn level_sequences(&self) {
         let [cold, plain] = [&self.sessions[0][1], &self.sessions[1][1]];
         for name in cold.lines("SELECT quote_ident(sequencename) FROM pg_sequences WHERE schemaname = 'cold'") {
-            let state = cold.lines(&format!("SELECT last_value, is_called FROM cold.{name}")).remove(0);
+            let state = cold
+                .lines(&format!("SELECT last_value, is_called FROM cold.{name}"))
+                .remove(0);
             let (value, called) = state.split_once('|').expect("two columns");
             plain.sql(&format!("SELECT setval('plain.{name}', {value}, '{called}')"));
         }
@@ -94,11 +99,15 @@ impl Sides {
 
 fn session(cluster: &Cluster, schema: &str) -> Client {
     let db = cluster.connect("postgres");
-    db.sql(&format!("SET search_path = {schema}, public; SET lock_timeout = '1s'; SET app.tenant = '1'"));
+    db.sql(&format!(
+        "SET search_path = {schema}, public; SET lock_timeout = '1s'; SET app.tenant = '1'"
+    ));
     db.sql(&clock(0));
     db
 }
 
 fn clock(minute: u64) -> String {
-    format!("SELECT set_config('app.now', (timestamptz '2025-03-01 08:00+00' + {minute} * interval '1 minute')::text, false)")
+    format!(
+        "SELECT set_config('app.now', (timestamptz '2025-03-01 08:00+00' + {minute} * interval '1 min')::text, false)"
+    )
 }

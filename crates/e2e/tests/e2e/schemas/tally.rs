@@ -15,6 +15,9 @@ pub struct Tally {
     since: u64,
     home: i64,
     dead: i64,
+    /// Segments when the day began, and those that it made.
+    segments: i64,
+    moved: i64,
     comparisons: u64,
     cold: BTreeMap<&'static str, (i64, i64)>,
 }
@@ -22,7 +25,9 @@ pub struct Tally {
 impl Tally {
     pub fn answer(&mut self, kind: &'static str, answer: &Answer) {
         self.statements += 1;
-        let code = answer.as_ref().map_or_else(|error| error.code.clone(), |_| "00000".into());
+        let code = answer
+            .as_ref()
+            .map_or_else(|error| error.code.clone(), |_| "00000".into());
         *self.answers.entry((kind, code)).or_default() += 1;
     }
 
@@ -37,7 +42,10 @@ impl Tally {
              WHERE row_no >= 0 AND xmin::text::bigint >= {}",
             self.since
         ));
-        let numbers: Vec<i64> = lines[0].split('|').map(|text| text.parse().expect("a number")).collect();
+        let numbers: Vec<i64> = lines[0]
+            .split('|')
+            .map(|text| text.parse().expect("a number"))
+            .collect();
         self.home += numbers[0];
         self.dead += numbers[1];
         self.since = numbers[2] as u64;
@@ -56,6 +64,13 @@ impl Tally {
         }
     }
 
+    /// Says that the day begins, or ends.
+    pub fn segments(&mut self, monitor: &Client) {
+        let now = monitor.int("SELECT count(*) FROM stretch.segment");
+        self.moved = now - self.segments;
+        self.segments = now;
+    }
+
     pub fn print(&self, app: &str) {
         for ((kind, code), count) in &self.answers {
             println!("{count:8}  {kind}: {code}");
@@ -67,8 +82,8 @@ impl Tally {
             println!("{app}: {cold} of {all} rows of {table} are cold at the end");
         }
         println!(
-            "{app}: {} statements, {} conflicts, {} comparisons, {} cold rows updated, {} deleted",
-            self.statements, self.conflicts, self.comparisons, self.home, self.dead
+            "{app}: {} statements, {} conflicts, {} comparisons, {} cold rows updated, {} deleted, {} batches in between",
+            self.statements, self.conflicts, self.comparisons, self.home, self.dead, self.moved
         );
         testkit::tally("statements of applications compared", self.statements);
     }
@@ -76,11 +91,18 @@ impl Tally {
     /// A day in which a statement never worked, or nothing cold was touched, proves nothing.
     pub fn demand(&self) {
         let kinds: Vec<&str> = self.answers.keys().map(|(kind, _)| *kind).collect();
-        let never = kinds.iter().find(|kind| !self.answers.contains_key(&(**kind, "00000".into())));
+        let never = kinds
+            .iter()
+            .find(|kind| !self.answers.contains_key(&(**kind, "00000".into())));
         assert!(never.is_none(), "{never:?} never worked");
-        assert!(self.home > 20 && self.dead > 5, "{} updates and {} deletes of cold rows", self.home, self.dead);
+        assert!(
+            self.home > 20 && self.dead > 5,
+            "{} updates and {} deletes of cold rows",
+            self.home,
+            self.dead
+        );
         assert!(self.conflicts * 10 < self.statements, "{} conflicts", self.conflicts);
-        assert!(self.keeper.contains_key("batches"), "nothing moved between statements");
+        assert!(self.moved > 5, "only {} batches between statements", self.moved);
         for (table, (cold, all)) in &self.cold {
             assert!(cold * 4 > *all, "only {cold} of {all} rows of {table} are cold");
         }

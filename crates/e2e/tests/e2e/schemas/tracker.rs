@@ -7,21 +7,43 @@ pub const APP: App = App {
     name: "tracker",
     sql: include_str!("tracker.sql"),
     stretched: &[
-        (
-            "issue",
-            "state IN ('closed', 'dropped') AND closed < '2025-01-01 00:00+00'",
-        ),
+        ("issue", "closed < '2025-01-01 00:00+00'"),
         ("comment", "at < '2025-01-01 00:00+00'"),
         ("change", "at < '2025-01-01 00:00+00'"),
         ("time_entry", "billed"),
         ("issue_label", "issue < 700"),
         ("attachment", "comment < 1200"),
     ],
-    looser: ("issue", "state IN ('closed', 'dropped') AND closed < '2025-06-01 00:00+00'"),
+    looser: ("issue", "closed < '2025-06-01 00:00+00'"),
     units: &[
-        board, search, report, thread, history, tree, open, close, reopen, assign, renumber, comment, edit, label, pin,
-        log_time, bill, merge_labels, move_project, remove, remove_account, duplicate, reorder, triage, export, import,
-        through_view, next_task,
+        board,
+        search,
+        report,
+        thread,
+        history,
+        tree,
+        open,
+        close,
+        reopen,
+        assign,
+        renumber,
+        comment,
+        edit,
+        label,
+        pin,
+        log_time,
+        bill,
+        merge_labels,
+        move_project,
+        remove,
+        remove_account,
+        duplicate,
+        reorder,
+        triage,
+        export,
+        import,
+        through_view,
+        next_task,
     ],
 };
 
@@ -62,7 +84,10 @@ fn search(d: &mut Draw) -> Unit {
         1 => format!("fields ->> 'build' = 'b{small}' AND state <> 'closed'"),
         2 => format!("title ILIKE '%thing {small}%'"),
         3 => format!("words = {} AND closed IS NOT NULL", small + 2),
-        _ => format!("state = ANY ('{{closed,open}}') AND weight BETWEEN {small} AND {}", small + 2),
+        _ => format!(
+            "state = ANY ('{{closed,open}}') AND weight BETWEEN {small} AND {}",
+            small + 2
+        ),
     };
     let text = format!("SELECT id, project, number, state, fields FROM issue WHERE {condition}");
     Statement::new("search", text).into()
@@ -92,7 +117,8 @@ fn thread(d: &mut Draw) -> Unit {
     Statement::new(
         "thread",
         format!(
-            "SELECT c.id, c.at, c.body, a.login, r.id, t.name, t.size FROM comment c LEFT JOIN account a ON a.id = c.author
+            "SELECT c.id, c.at, c.body, a.login, r.id, t.name, t.size FROM comment c LEFT JOIN account a ON a.id =
+                c.author
                 LEFT JOIN comment r ON r.id = c.reply_to LEFT JOIN attachment t ON t.comment = c.id
              WHERE c.issue = {} ORDER BY c.at, c.id, t.id",
             issue(d)
@@ -104,7 +130,10 @@ fn thread(d: &mut Draw) -> Unit {
 
 fn history(d: &mut Draw) -> Unit {
     let text = match d.below(2) {
-        0 => format!("SELECT * FROM change WHERE issue = {} AND at >= '2024-03-01 00:00+00'", issue(d)),
+        0 => format!(
+            "SELECT * FROM change WHERE issue = {} AND at >= '2024-03-01 00:00+00'",
+            issue(d)
+        ),
         _ => format!(
             "SELECT issue, what, count(*), max(at) FROM change WHERE at BETWEEN '2023-{:02}-01 00:00+00' AND
                 '2024-{:02}-01 00:00+00' GROUP BY 1, 2 HAVING count(*) > 1",
@@ -162,7 +191,10 @@ fn close(d: &mut Draw) -> Unit {
 fn reopen(d: &mut Draw) -> Unit {
     let (id, who) = (issue(d), account(d));
     Unit::all(vec![
-        Statement::new("look before", format!("SELECT state FROM issue WHERE id = {id} FOR UPDATE")),
+        Statement::new(
+            "look before",
+            format!("SELECT state FROM issue WHERE id = {id} FOR UPDATE"),
+        ),
         Statement::new(
             "reopen",
             format!("UPDATE issue SET state = 'open', assignee = {who} WHERE id = {id} AND state = 'closed'"),
@@ -176,12 +208,16 @@ fn reopen(d: &mut Draw) -> Unit {
 
 fn assign(d: &mut Draw) -> Unit {
     let (from, to) = (account(d), account(d));
-    let text = format!("UPDATE issue SET assignee = {to} WHERE assignee = {from} AND priority < 4 RETURNING id, state");
+    let text = format!(
+        "UPDATE issue SET assignee = {to} WHERE assignee = {from} AND priority < 4 RETURNING id,
+        state"
+    );
     Statement::new("assign", text).into()
 }
 
 fn renumber(d: &mut Draw) -> Unit {
-    let (id, other) = (issue(d), d.below(70));
+    let id = issue(d);
+    let other = if d.percent(50) { d.fresh() } else { d.below(70) };
     let text = format!("UPDATE issue SET number = {other} WHERE id = {id}");
     Statement::new("renumber", text).into()
 }
@@ -201,8 +237,14 @@ fn comment(d: &mut Draw) -> Unit {
 fn edit(d: &mut Draw) -> Unit {
     let id = 1 + d.below(1500);
     let text = match d.below(3) {
-        0 => format!("UPDATE comment SET body = body || ' (edited)', mentions = mentions || 'user-x' WHERE id = {id}"),
-        1 => format!("UPDATE comment SET reply_to = id - 1 WHERE issue = {} AND id > 1 RETURNING id", issue(d)),
+        0 => format!(
+            "UPDATE comment SET body = body || ' (edited)', mentions = array_append(mentions, 'user-x') WHERE id =
+            {id}"
+        ),
+        1 => format!(
+            "UPDATE comment SET reply_to = id - 1 WHERE issue = {} AND id > 1 RETURNING id",
+            issue(d)
+        ),
         _ => format!("DELETE FROM comment WHERE id = {id} RETURNING *"),
     };
     Statement::new("edit", text).into()
@@ -212,7 +254,10 @@ fn label(d: &mut Draw) -> Unit {
     let (issue, label) = (issue(d), 1 + d.below(60));
     let text = match d.below(3) {
         0 => format!("INSERT INTO issue_label VALUES ({issue}, {label}) ON CONFLICT DO NOTHING"),
-        1 => format!("INSERT INTO issue_label SELECT id, {label} FROM issue WHERE project = 3 ON CONFLICT DO NOTHING"),
+        1 => format!(
+            "INSERT INTO issue_label SELECT id, {label} FROM issue WHERE project = 3 ON CONFLICT DO
+            NOTHING"
+        ),
         _ => format!("DELETE FROM issue_label WHERE issue = {issue} RETURNING *"),
     };
     Statement::new("label", text).into()
@@ -242,7 +287,10 @@ fn log_time(d: &mut Draw) -> Unit {
 fn bill(d: &mut Draw) -> Unit {
     let day = d.below(780);
     let text = match d.below(2) {
-        0 => format!("UPDATE time_entry SET billed = true WHERE NOT billed AND day < date '2024-12-01' + {day} % 100"),
+        0 => format!(
+            "UPDATE time_entry SET billed = true WHERE NOT billed AND day < date '2024-12-01' + {day} %
+            100"
+        ),
         _ => format!(
             "UPDATE time_entry SET billed = false WHERE day BETWEEN date '2023-01-01' + {day} AND
                 date '2023-01-03' + {day} RETURNING *"
@@ -275,7 +323,8 @@ fn remove(d: &mut Draw) -> Unit {
     let text = match d.below(3) {
         0 => format!("DELETE FROM issue WHERE id = {} RETURNING id", issue(d)),
         1 => format!(
-            "DELETE FROM issue i WHERE state = 'dropped' AND NOT EXISTS (SELECT FROM time_entry t WHERE t.issue = i.id)
+            "DELETE FROM issue i WHERE state = 'dropped' AND NOT EXISTS (SELECT FROM time_entry t WHERE t.issue =
+                i.id)
              AND i.id BETWEEN {0} AND {0} + 30 RETURNING i.id",
             issue(d)
         ),
@@ -290,9 +339,18 @@ fn remove(d: &mut Draw) -> Unit {
 fn remove_account(d: &mut Draw) -> Unit {
     let id = 1 + d.below(80);
     Unit::all(vec![
-        Statement::new("leave", format!("UPDATE account SET active = false, email = NULL WHERE id = {id}")),
-        Statement::new("leave", format!("UPDATE time_entry SET account = 1 WHERE account = {id} AND billed")),
-        Statement::new("remove account", format!("DELETE FROM account WHERE id = {id} AND id > 70")),
+        Statement::new(
+            "leave",
+            format!("UPDATE account SET active = false, email = NULL WHERE id = {id}"),
+        ),
+        Statement::new(
+            "leave",
+            format!("UPDATE time_entry SET account = 1 WHERE account = {id} AND billed"),
+        ),
+        Statement::new(
+            "remove account",
+            format!("DELETE FROM account WHERE id = {id} AND id > 70"),
+        ),
     ])
 }
 
@@ -301,7 +359,10 @@ fn duplicate(d: &mut Draw) -> Unit {
     let (id, new, number) = (issue(d), d.fresh(), d.fresh());
     let other = if d.percent(70) { new } else { new + 100_000 };
     Unit::all(vec![
-        Statement::new("duplicate", format!("UPDATE issue SET duplicate_of = {other} WHERE id = {id}")),
+        Statement::new(
+            "duplicate",
+            format!("UPDATE issue SET duplicate_of = {other} WHERE id = {id}"),
+        ),
         Statement::new(
             "open",
             format!("INSERT INTO issue (id, project, number, title) VALUES ({new}, 2, {number}, 'The same')"),
@@ -326,8 +387,10 @@ fn reorder(d: &mut Draw) -> Unit {
 
 fn triage(d: &mut Draw) -> Unit {
     let text = format!(
-        "WITH old AS (SELECT id FROM issue WHERE state = 'new' AND project = {} ORDER BY opened, id LIMIT 3 FOR UPDATE),
-            said AS (INSERT INTO comment (issue, author, body) SELECT id, 1, 'triaged' FROM old ORDER BY id RETURNING issue)
+        "WITH old AS (SELECT id FROM issue WHERE state = 'new' AND project = {} ORDER BY opened, id LIMIT 3 FOR
+            UPDATE),
+            said AS (INSERT INTO comment (issue, author, body) SELECT id, 1, 'triaged' FROM old ORDER BY id
+                RETURNING issue)
          UPDATE issue SET state = 'open', priority = 2 WHERE id IN (SELECT issue FROM said) RETURNING id",
         project(d)
     );
@@ -347,7 +410,11 @@ fn import(d: &mut Draw) -> Unit {
     let mut lines = String::new();
     for _ in 0..1 + d.below(6) {
         let number = if d.percent(92) { d.fresh() } else { d.below(70) };
-        lines += &format!("{}\t{number}\tImported issue\tclosed\t2024-0{}-11 00:00+00\n", project(d), 1 + d.below(9));
+        lines += &format!(
+            "{}\t{number}\tImported issue\tclosed\t2024-0{}-11 00:00+00\n",
+            project(d),
+            1 + d.below(9)
+        );
     }
     Statement::copy_in("COPY issue (project, number, title, state, closed) FROM STDIN", lines).into()
 }
@@ -355,7 +422,12 @@ fn import(d: &mut Draw) -> Unit {
 fn through_view(d: &mut Draw) -> Unit {
     let id = issue(d);
     let text = match d.below(3) {
-        0 => format!("UPDATE open_issue SET priority = 1 + priority % 5 WHERE id BETWEEN {id} AND {id} + 20 RETURNING *"),
+        0 => {
+            format!(
+                "UPDATE open_issue SET priority = 1 + priority % 5 WHERE id BETWEEN {id} AND {id} + 20 RETURNING
+                *"
+            )
+        }
         1 => format!("DELETE FROM open_issue WHERE id BETWEEN {id} AND {id} + 5"),
         _ => format!("SELECT * FROM open_issue WHERE assignee = {} FOR SHARE", account(d)),
     };
@@ -373,10 +445,16 @@ fn next_task(d: &mut Draw) -> Unit {
     let id = issue(d);
     Unit::all(vec![
         Statement::new("next", next(1 + d.below(5), "SKIP LOCKED")).ordered(),
-        Statement::new("next", format!("UPDATE issue SET assignee = 5 WHERE id = {id} RETURNING id")),
+        Statement::new(
+            "next",
+            format!("UPDATE issue SET assignee = 5 WHERE id = {id} RETURNING id"),
+        ),
     ])
     .beside(
         vec![Statement::new("next", next(1 + d.below(9), "SKIP LOCKED")).ordered()],
-        vec![Statement::new("next", "UPDATE issue SET weight = 7 WHERE project = 4 AND priority = 1")],
+        vec![Statement::new(
+            "next",
+            "UPDATE issue SET weight = 7 WHERE project = 4 AND priority = 1",
+        )],
     )
 }

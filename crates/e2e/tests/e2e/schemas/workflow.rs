@@ -7,7 +7,7 @@ pub const APP: App = App {
     name: "workflow",
     sql: include_str!("workflow.sql"),
     stretched: &[
-        ("process", "state IN ('done', 'failed', 'cancelled') AND ended < '2024-12-01 00:00+00'"),
+        ("process", "ended < '2024-12-01 00:00+00'"),
         ("step", "ended < '2024-12-01 00:00+00'"),
         ("job", "state = 'done'"),
         ("variable", "written < '2024-12-01 00:00+00'"),
@@ -17,9 +17,34 @@ pub const APP: App = App {
     ],
     looser: ("job", "state IN ('done', 'dead')"),
     units: &[
-        overview, slow, instance, variables, events, start, take, finish, fail, retry, dead, optimistic, set_variable,
-        merge_variables, correlate, fire, cancel, call, restart, resolve, renumber, retention, rekey, migrate_version,
-        export, recount, skip_step, move_time,
+        overview,
+        slow,
+        instance,
+        variables,
+        events,
+        start,
+        take,
+        finish,
+        fail,
+        retry,
+        dead,
+        optimistic,
+        set_variable,
+        merge_variables,
+        correlate,
+        fire,
+        cancel,
+        call,
+        restart,
+        resolve,
+        renumber,
+        retention,
+        rekey,
+        migrate_version,
+        export,
+        recount,
+        skip_step,
+        move_time,
     ],
 };
 
@@ -33,14 +58,17 @@ fn job(d: &mut Draw) -> u32 {
 
 fn overview(d: &mut Draw) -> Unit {
     let text = match d.below(4) {
-        0 => "SELECT definition, state, count(*), avg(took), max(revision) FROM process GROUP BY CUBE (definition, state)"
+        0 => "SELECT definition, state, count(*), avg(took), max(revision) FROM process GROUP BY CUBE (definition,
+            state)"
             .to_owned(),
         1 => "SELECT * FROM running".to_owned(),
         2 => format!(
-            "SELECT topic, state, count(*), min(due) FROM job WHERE tries < {} GROUP BY topic, state HAVING count(*) > 2",
+            "SELECT topic, state, count(*), min(due) FROM job WHERE tries < {} GROUP BY topic, state HAVING count(*)
+                > 2",
             1 + d.below(4)
         ),
-        _ => "SELECT s.name, s.result ->> 'code' AS code, count(*), count(s.ended) FROM step s JOIN process p ON p.id = s.process
+        _ => "SELECT s.name, s.result ->> 'code' AS code, count(*), count(s.ended) FROM step s JOIN process p ON
+            p.id = s.process
               WHERE p.state <> 'running' GROUP BY 1, 2"
             .to_owned(),
     };
@@ -74,9 +102,13 @@ fn instance(d: &mut Draw) -> Unit {
 fn variables(d: &mut Draw) -> Unit {
     let text = match d.below(3) {
         0 => format!("SELECT name, value FROM variable WHERE process = {}", process(d)),
-        1 => format!("SELECT process FROM variable WHERE value @> '{{\"a\": {}}}' AND name = 'v1'", d.below(9)),
+        1 => format!(
+            "SELECT process FROM variable WHERE value @> '{{\"a\": {}}}' AND name = 'v1'",
+            d.below(9)
+        ),
         _ => format!(
-            "SELECT p.id, jsonb_object_agg(v.name, v.value ORDER BY v.name) FROM process p JOIN variable v ON v.process = p.id
+            "SELECT p.id, jsonb_object_agg(v.name, v.value ORDER BY v.name) FROM process p JOIN variable v ON
+                v.process = p.id
              WHERE p.state = 'failed' AND p.id % 7 = {} GROUP BY p.id",
             d.below(7)
         ),
@@ -105,16 +137,29 @@ fn start(d: &mut Draw) -> Unit {
             "start",
             format!(
                 "INSERT INTO process (id, definition, version, business_key, step)
-                 SELECT {id}, name, version, 'CASE-{key}', {step} FROM definition WHERE name = 'flow-{}' AND latest RETURNING *",
+                 SELECT {id}, name, version, 'CASE-{key}', {step} FROM definition WHERE name = 'flow-{}' AND latest
+                     RETURNING *",
                 1 + d.below(5)
             ),
         ),
-        Statement::new("start", format!("INSERT INTO step (id, process, name, number) VALUES ({step}, {id}, 'first', 0)")),
         Statement::new(
             "start",
-            format!("INSERT INTO job (step, topic, dedup) VALUES ({step}, 'topic-1', 'd{}') RETURNING id, tries", d.below(400)),
+            format!(
+                "INSERT INTO step (id, process, name, number) VALUES ({step}, {id}, 'first',
+            0)"
+            ),
         ),
-        Statement::new("event", format!("INSERT INTO event VALUES ({id}, clock(), 0, 'started')")),
+        Statement::new(
+            "start",
+            format!(
+                "INSERT INTO job (step, topic, dedup) VALUES ({step}, 'topic-1', 'd{}') RETURNING id, tries",
+                d.below(400)
+            ),
+        ),
+        Statement::new(
+            "event",
+            format!("INSERT INTO event VALUES ({id}, clock(), 0, 'started')"),
+        ),
     ])
 }
 
@@ -137,7 +182,10 @@ fn take(d: &mut Draw) -> Unit {
     let unit: Unit = next(mine, topic, "SKIP LOCKED").into();
     unit.beside(
         vec![next(others, topic, "SKIP LOCKED")],
-        vec![Statement::new("take", "UPDATE job SET state = 'ready' WHERE state = 'taken' AND worker = 'w1'")],
+        vec![Statement::new(
+            "take",
+            "UPDATE job SET state = 'ready' WHERE state = 'taken' AND worker = 'w1'",
+        )],
     )
 }
 
@@ -147,8 +195,10 @@ fn finish(d: &mut Draw) -> Unit {
         next(3, topic, "SKIP LOCKED"),
         Statement::new(
             "finish",
-            "WITH done AS (UPDATE job SET state = 'done', lease = NULL WHERE state = 'taken' AND worker = 'w1' RETURNING step)
-             UPDATE step SET ended = clock(), result = '{\"code\": 0}' WHERE id IN (SELECT step FROM done) RETURNING id",
+            "WITH done AS (UPDATE job SET state = 'done', lease = NULL WHERE state = 'taken' AND worker = 'w1'
+                RETURNING step)
+             UPDATE step SET ended = clock(), result = '{\"code\": 0}' WHERE id IN (SELECT step FROM done) RETURNING
+                 id",
         ),
     ])
 }
@@ -158,7 +208,8 @@ fn fail(d: &mut Draw) -> Unit {
         "WITH failed AS (UPDATE job SET state = CASE WHEN tries > 2 THEN 'dead' ELSE 'ready' END, tries = tries + 1
             WHERE id BETWEEN {0} AND {0} + 10 AND state IN ('ready', 'taken', 'done') AND id % 3 = 0 RETURNING id)
          INSERT INTO incident (job, message) SELECT id, 'again' FROM failed ORDER BY id
-            ON CONFLICT (job) WHERE NOT closed DO UPDATE SET message = incident.message || '+' RETURNING job, message",
+            ON CONFLICT (job) WHERE NOT closed DO UPDATE SET message = incident.message || '+' RETURNING job,
+                message",
         job(d)
     );
     Statement::new("fail", text).into()
@@ -166,8 +217,14 @@ fn fail(d: &mut Draw) -> Unit {
 
 fn retry(d: &mut Draw) -> Unit {
     let text = match d.below(2) {
-        0 => format!("UPDATE job SET state = 'ready', tries = 0 WHERE id = {} RETURNING id, topic", job(d)),
-        _ => format!("UPDATE job SET tries = tries + 12 WHERE step = {} AND tries > 0", 1 + 3 * job(d)),
+        0 => format!(
+            "UPDATE job SET state = 'ready', tries = 0 WHERE id = {} RETURNING id, topic",
+            job(d)
+        ),
+        _ => format!(
+            "UPDATE job SET tries = tries + 12 WHERE step = {} AND tries > 0",
+            1 + 3 * job(d)
+        ),
     };
     Statement::new("retry", text).into()
 }
@@ -175,12 +232,25 @@ fn retry(d: &mut Draw) -> Unit {
 fn dead(d: &mut Draw) -> Unit {
     let id = job(d);
     Unit::all(vec![
-        Statement::new("dead", format!("SELECT id, state, tries FROM job WHERE id = {id} FOR NO KEY UPDATE NOWAIT")),
+        Statement::new(
+            "dead",
+            format!("SELECT id, state, tries FROM job WHERE id = {id} FOR NO KEY UPDATE NOWAIT"),
+        ),
         Statement::new("dead", format!("UPDATE job SET state = 'dead' WHERE id = {id}")),
-        Statement::new("dead", format!("UPDATE process SET state = 'failed', ended = clock() WHERE id = {id} RETURNING id")),
+        Statement::new(
+            "dead",
+            format!("UPDATE process SET state = 'failed', ended = clock() WHERE id = {id} RETURNING id"),
+        ),
     ])
     .beside(
-        vec![Statement::new("hold", format!("SELECT id FROM job WHERE id IN ({id}, {}) FOR UPDATE", job(d)))],
+        vec![Statement::new(
+            "hold",
+            format!(
+                "SELECT id FROM job WHERE id IN ({}, {}) FOR UPDATE",
+                id + d.below(2),
+                job(d)
+            ),
+        )],
         vec![],
     )
 }
@@ -189,7 +259,8 @@ fn dead(d: &mut Draw) -> Unit {
 fn optimistic(d: &mut Draw) -> Unit {
     let (id, revision) = (process(d), 1 + d.below(3));
     let text = format!(
-        "UPDATE process SET business_key = business_key || '.' WHERE id = {id} AND revision = {revision} RETURNING revision"
+        "UPDATE process SET business_key = business_key || '.' WHERE id = {id} AND revision = {revision} RETURNING
+            revision"
     );
     Statement::new("optimistic", text).into()
 }
@@ -203,11 +274,15 @@ fn set_variable(d: &mut Draw) -> Unit {
             d.below(4)
         ),
         1 => format!(
-            "INSERT INTO variable SELECT id, 'v0', to_jsonb(revision) FROM process WHERE state = 'waiting' AND id % 5 = {}
+            "INSERT INTO variable SELECT id, 'v0', to_jsonb(revision) FROM process WHERE state = 'waiting' AND id %
+                5 = {}
              ON CONFLICT DO NOTHING",
             d.below(5)
         ),
-        _ => format!("UPDATE variable SET value = value || '{{\"b\": [1]}}' WHERE process = {} AND name = 'v1'", process(d)),
+        _ => format!(
+            "UPDATE variable SET value = value || '{{\"b\": [1]}}' WHERE process = {} AND name = 'v1'",
+            process(d)
+        ),
     };
     Statement::new("set variable", text).into()
 }
@@ -215,7 +290,8 @@ fn set_variable(d: &mut Draw) -> Unit {
 fn merge_variables(d: &mut Draw) -> Unit {
     let (from, to) = (process(d), 1 + d.below(700));
     let text = format!(
-        "MERGE INTO variable t USING (SELECT * FROM variable WHERE process = {from}) s ON t.process = {to} AND t.name = s.name
+        "MERGE INTO variable t USING (SELECT * FROM variable WHERE process = {from}) s ON t.process = {to} AND
+            t.name = s.name
          WHEN MATCHED AND s.value = 'null' THEN DELETE
          WHEN MATCHED THEN UPDATE SET value = s.value
          WHEN NOT MATCHED THEN INSERT VALUES ({to}, s.name, s.value)"
@@ -232,7 +308,8 @@ fn correlate(d: &mut Draw) -> Unit {
             n % 6
         ),
         1 => format!(
-            "INSERT INTO subscription VALUES ({}, {}, 'message-{}', 'k{n}') ON CONFLICT (message, md5(correlation)) WHERE NOT used
+            "INSERT INTO subscription VALUES ({}, {}, 'message-{}', 'k{n}') ON CONFLICT (message, md5(correlation))
+                WHERE NOT used
              DO UPDATE SET process = excluded.process RETURNING *",
             if d.percent(80) { d.fresh() } else { n },
             1 + d.below(700),
@@ -250,7 +327,10 @@ fn fire(d: &mut Draw) -> Unit {
                 ORDER BY fires, process LIMIT {} FOR UPDATE SKIP LOCKED) RETURNING *",
             1 + d.below(9)
         ),
-        _ => format!("UPDATE timer SET fired = false, fires = clock() WHERE process = {} RETURNING *", process(d) | 1),
+        _ => format!(
+            "UPDATE timer SET fired = false, fires = clock() WHERE process = {} RETURNING *",
+            process(d) | 1
+        ),
     };
     Statement::new("fire", text).into()
 }
@@ -267,7 +347,10 @@ fn cancel(d: &mut Draw) -> Unit {
                  WHERE id IN (SELECT id FROM below) AND state <> 'done' RETURNING id, took"
             ),
         ),
-        Statement::new("cancel", format!("DELETE FROM timer WHERE process = {id} RETURNING name")),
+        Statement::new(
+            "cancel",
+            format!("DELETE FROM timer WHERE process = {id} RETURNING name"),
+        ),
         Statement::new("cancel", format!("DELETE FROM subscription WHERE process = {id}")),
     ])
 }
@@ -275,7 +358,8 @@ fn cancel(d: &mut Draw) -> Unit {
 fn call(d: &mut Draw) -> Unit {
     let text = format!(
         "INSERT INTO process (definition, version, business_key, parent)
-         SELECT definition, version, business_key || '/sub', id FROM process WHERE id BETWEEN {0} AND {0} + 2 AND parent IS NULL
+         SELECT definition, version, business_key || '/sub', id FROM process WHERE id BETWEEN {0} AND {0} + 2 AND
+             parent IS NULL
          ORDER BY id RETURNING id, parent, state",
         process(d)
     );
@@ -288,18 +372,26 @@ fn restart(d: &mut Draw) -> Unit {
         Statement::new(
             "restart",
             format!(
-                "UPDATE process SET state = 'running', ended = NULL, step = {} WHERE id = {id} AND state IN ('failed', 'done')
+                "UPDATE process SET state = 'running', ended = NULL, step = {} WHERE id = {id} AND state IN
+                    ('failed', 'done')
                  RETURNING *",
                 id * 3 + d.below(3)
             ),
         ),
-        Statement::new("restart", format!("UPDATE step SET ended = NULL, result = NULL WHERE process = {id} AND number = 2")),
+        Statement::new(
+            "restart",
+            format!(
+                "UPDATE step SET ended = NULL, result = NULL WHERE process = {id} AND
+            number = 2"
+            ),
+        ),
     ])
 }
 
 fn resolve(d: &mut Draw) -> Unit {
     let text = format!(
-        "UPDATE incident SET closed = NOT closed WHERE job IN (SELECT id FROM job WHERE topic = 'topic-{}' AND id % 11 = {})",
+        "UPDATE incident SET closed = NOT closed WHERE job IN (SELECT id FROM job WHERE topic = 'topic-{}' AND id %
+            11 = {})",
         d.below(4),
         d.below(11)
     );
@@ -308,10 +400,17 @@ fn resolve(d: &mut Draw) -> Unit {
 
 /// The numbers of steps are exchanged within one statement.
 fn renumber(d: &mut Draw) -> Unit {
-    let text = format!("UPDATE step SET number = {} - number WHERE process = {} RETURNING id, number", 2 + d.below(2), process(d));
+    let text = format!(
+        "UPDATE step SET number = {} - number WHERE process = {} RETURNING id, number",
+        2 + d.below(2),
+        process(d)
+    );
     Unit::all(vec![
         Statement::new("renumber", text),
-        Statement::new("renumber", format!("UPDATE step SET number = 1 WHERE id = {}", 3 + 3 * d.below(700))),
+        Statement::new(
+            "renumber",
+            format!("UPDATE step SET number = 1 WHERE id = {}", 3 + 3 * d.below(700)),
+        ),
     ])
 }
 
@@ -334,7 +433,10 @@ fn rekey(d: &mut Draw) -> Unit {
     Unit::all(vec![
         Statement::new("rekey", format!("DELETE FROM timer WHERE process = {id}")),
         Statement::new("rekey", format!("UPDATE step SET process = {new} WHERE process = {id}")),
-        Statement::new("rekey", format!("UPDATE process SET id = {new} WHERE id = {id} RETURNING id, state")),
+        Statement::new(
+            "rekey",
+            format!("UPDATE process SET id = {new} WHERE id = {id} RETURNING id, state"),
+        ),
     ])
 }
 
@@ -359,14 +461,16 @@ fn export(d: &mut Draw) -> Unit {
 }
 
 fn recount(_: &mut Draw) -> Unit {
-    let text = "SELECT s.*, s.processes - count(p.id) AS off FROM statistic s LEFT JOIN process p USING (definition, state)
+    let text =
+        "SELECT s.*, s.processes - count(p.id) AS off FROM statistic s LEFT JOIN process p USING (definition, state)
                 GROUP BY s.definition, s.state ORDER BY 1, 2";
     Statement::new("recount", text).ordered().into()
 }
 
 fn skip_step(d: &mut Draw) -> Unit {
     let text = format!(
-        "UPDATE process p SET step = s.id FROM step s WHERE s.process = p.id AND s.number = 1 AND p.state = 'waiting' AND p.id % 9 = {}
+        "UPDATE process p SET step = s.id FROM step s WHERE s.process = p.id AND s.number = 1 AND p.state =
+            'waiting' AND p.id % 9 = {}
          RETURNING p.id, s.name, p.revision",
         d.below(9)
     );
@@ -376,7 +480,8 @@ fn skip_step(d: &mut Draw) -> Unit {
 /// Events change their partition.
 fn move_time(d: &mut Draw) -> Unit {
     let text = format!(
-        "UPDATE event SET at = at + interval '1 year' WHERE process BETWEEN {0} AND {0} + 3 AND at < '2025-01-01 00:00+00'
+        "UPDATE event SET at = at + interval '1 year' WHERE process BETWEEN {0} AND {0} + 3 AND at <
+            '2025-01-01 00:00+00'
          RETURNING *, tableoid::regclass",
         process(d)
     );

@@ -166,5 +166,5 @@ CREATE TRIGGER deleted AFTER DELETE ON process REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION count_processes();
 CREATE FUNCTION raise_revision() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
     NEW.revision := OLD.revision + 1; RETURN NEW; END $f$;
-CREATE TRIGGER raise_revision BEFORE UPDATE ON process FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)
+CREATE TRIGGER raise_revision BEFORE UPDATE ON process FOR EACH ROW WHEN (OLD.revision = NEW.revision)
     EXECUTE FUNCTION raise_revision();
