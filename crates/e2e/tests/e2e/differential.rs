@@ -15,7 +15,7 @@ pub mod keeper;
 #[path = "differential/locks.rs"]
 mod locks;
 #[path = "differential/others.rs"]
-mod others;
+pub mod others;
 #[path = "differential/pair.rs"]
 pub mod pair;
 #[path = "differential/reads.rs"]

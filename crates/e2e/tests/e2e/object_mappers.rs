@@ -25,6 +25,7 @@ fn alike(script: &str) {
     let cluster = Cluster::builder("mappers")
         .conf("stretch.naptime", "1h")
         .conf("autovacuum", "off")
+        .conf("max_prepared_transactions", "4")
         .start();
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");

@@ -30,7 +30,7 @@ settings.configure(
 django.setup()
 
 # pylint: disable=wrong-import-position
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, connection, connections, models, transaction
 from django.db.models import Avg, Case, Count, Exists, F, Max, OuterRef, Prefetch, Q, Subquery, Sum, Value, When, Window
 from django.db.models.functions import Lag, Lower, TruncMonth
 from shop.models import Customer, Event, Label, Line, Order, Payment, Product, Shipment
@@ -432,6 +432,51 @@ def parameters_bound_by_the_server():
     say("updated", using.filter(customer__active=False, total__lt=200).update(total=F("total") + 1))
     say("orders", orders(version=3))
     say("deleted", Line.objects.using("binding").filter(order__in=(50, 51, 460)).delete())
+
+
+@scenario
+def migrations():
+    def field(kind, name, **options):
+        made = kind(**options)
+        made.set_attributes_from_name(name)
+        made.model = Order
+        return made
+
+    def own(name):
+        return Order._meta.get_field(name)
+
+    steps = {
+        "a field that may be null": lambda e: e.add_field(Order, field(models.TextField, "a", null=True)),
+        "a field with a default": lambda e: e.add_field(Order, field(models.IntegerField, "b", db_default=7)),
+        "a longer field": lambda e: e.alter_field(Order, own("state"), field(models.CharField, "state", max_length=90)),
+        "a wider field": lambda e: e.alter_field(Order, own("version"), field(models.BigIntegerField, "version")),
+        "a field that may be null now": lambda e: e.alter_field(
+            Order, own("version"), field(models.IntegerField, "version", null=True)),
+        "another name": lambda e: e.alter_field(Order, own("version"), field(models.IntegerField, "revision")),
+        "no field": lambda e: e.remove_field(Order, own("version")),
+        "an index": lambda e: e.add_index(Order, models.Index(fields=["placed"], name="order_placed")),
+        "a partial index": lambda e: e.add_index(Order, models.Index(
+            fields=["total"], condition=Q(state="open"), name="order_open")),
+        "a unique constraint": lambda e: e.add_constraint(Order, models.UniqueConstraint(
+            fields=["placed", "number"], name="order_once")),
+        "a unique constraint that is broken": lambda e: e.add_constraint(Order, models.UniqueConstraint(
+            fields=["placed"], name="order_day")),
+        "a check": lambda e: e.add_constraint(Order, models.CheckConstraint(
+            condition=Q(version__gte=0), name="order_version")),
+        "a check that is broken": lambda e: e.add_constraint(Order, models.CheckConstraint(
+            condition=Q(total__gt=100), name="order_big")),
+        "no constraint": lambda e: e.remove_constraint(Order, Order._meta.constraints[0]),
+        "another table name": lambda e: e.alter_db_table(Order, "shop_order", "shop_orders"),
+        "no table": lambda e: e.delete_model(Shipment),
+    }
+    for what, step in steps.items():
+        def migrate(step=step):
+            with transaction.atomic():
+                with connection.schema_editor(atomic=False) as editor:
+                    step(editor)
+                transaction.set_rollback(True)
+            return "done"
+        attempt(what, migrate)
 
 
 make()

@@ -406,6 +406,21 @@ def queries():
 
 
 @scenario
+def two_phases():
+    for pk in (COLD + 5, HOT + 8):
+        for ends in ("commit", "rollback"):
+            with engine.connect() as db:
+                phase = db.begin_twophase(f"{twin.SCHEMA} {pk} {ends}")
+                say("updated", db.execute(update(Account.__table__).where(Account.id == pk).values(
+                    balance=Account.balance + 7)).rowcount)
+                say("deleted", db.execute(delete(Entry.__table__).where(Entry.account_id == pk + 1)).rowcount)
+                phase.prepare()
+                say("not yet", accounts(Account.id == pk))
+                getattr(phase, ends)()
+            say(ends, accounts(Account.id == pk))
+
+
+@scenario
 def serializable_transactions():
     strict = engine.execution_options(isolation_level="SERIALIZABLE")
     total = select(func.sum(Account.balance)).where(Account.id.in_((70, 71)))

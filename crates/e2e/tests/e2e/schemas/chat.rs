@@ -12,10 +12,13 @@ pub const APP: App = App {
         ("upload", "post_at < '2024-12-01 00:00+00'"),
         ("direct", "seen AND at < '2025-01-01 00:00+00'"),
         ("reminder", "sent"),
+        ("invitation", "used"),
         ("login", "at < '2025-01-01 00:00+00' AND ok"),
     ],
     looser: ("reaction", "post_at < '2025-03-01 00:00+00'"),
     units: &[
+        invite,
+        accept,
         page,
         thread,
         search,
@@ -77,6 +80,44 @@ fn page(d: &mut Draw) -> Unit {
     )
     .ordered()
     .into()
+}
+
+/// Keys that ignore case, by their type or by their collation.
+fn invite(d: &mut Draw) -> Unit {
+    let n = if d.percent(70) { 1 + d.below(300) } else { d.fresh() };
+    let action = d.pick(&[
+        "DO NOTHING",
+        "(team, email) DO UPDATE SET used = false, extra = invitation.extra || excluded.extra",
+        "(nick) DO UPDATE SET email = excluded.email",
+    ]);
+    let text = format!(
+        "INSERT INTO invitation VALUES ({}, 'GUEST{n}@example.ORG', 'NICK{}', 'again=>1') ON CONFLICT {} RETURNING *",
+        1 + (n + d.below(2)) % 4,
+        n + d.below(2),
+        action
+    );
+    Statement::new("invite", text).into()
+}
+
+fn accept(d: &mut Draw) -> Unit {
+    let n = 1 + d.below(300);
+    let text = match d.below(4) {
+        0 => format!("UPDATE invitation SET used = true WHERE email = 'guest{n}@EXAMPLE.org' RETURNING *"),
+        1 => format!(
+            "UPDATE invitation SET nick = 'nICK{}' WHERE nick = 'NICK{n}' RETURNING team, nick",
+            n + d.below(3)
+        ),
+        2 => format!(
+            "SELECT * FROM invitation WHERE nick IN ('nick{n}', 'NICK{}') OR extra -> 'by' = 'p{}'",
+            n + 1,
+            n % 9
+        ),
+        _ => format!(
+            "SELECT team, count(*), max(email), count(DISTINCT nick) FROM invitation WHERE extra ? 'n' AND
+            nick > 'NICK{n}' GROUP BY team"
+        ),
+    };
+    Statement::new("accept", text).into()
 }
 
 fn thread(d: &mut Draw) -> Unit {
@@ -323,7 +364,7 @@ fn forbidden(d: &mut Draw) -> Unit {
                 ON CONFLICT (id) DO UPDATE SET text = excluded.text RETURNING *"
         ),
     };
-    as_person(who, vec![Statement::new("policies", statement)])
+    as_person(who, vec![Statement::new("see", statement)])
 }
 
 fn remind(d: &mut Draw) -> Unit {

@@ -97,6 +97,18 @@ ALTER TABLE direct ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON direct USING (current_setting('app.tenant')::int IN (sender, receiver))
     WITH CHECK (current_setting('app.tenant')::int = sender);
 
+CREATE EXTENSION IF NOT EXISTS citext SCHEMA public;
+CREATE EXTENSION IF NOT EXISTS hstore SCHEMA public;
+CREATE COLLATION ignore_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE invitation (
+    team int REFERENCES team ON DELETE CASCADE,
+    email citext,
+    nick text COLLATE ignore_case,
+    extra hstore,
+    used boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (team, email),
+    UNIQUE (nick));
+
 CREATE TABLE login (
     person int REFERENCES person ON DELETE CASCADE,
     address inet,
@@ -136,6 +148,8 @@ SELECT setval('reminder_id_seq', 420);
 INSERT INTO direct (id, sender, receiver, at, text, seen) SELECT g, 1 + g % 12, 1 + g * 5 % 12, '2024-01-01 00:00+00'::timestamptz
         + g * interval '11 hours', 'Secret ' || g, g < 700 FROM generate_series(1, 800) g;
 SELECT setval('direct_id_seq', 800);
+INSERT INTO invitation SELECT 1 + g % 4, format('Guest%s@Example.org', g), CASE WHEN g % 5 > 0 THEN 'Nick' || g END,
+        hstore('by', 'p' || g % 9) || hstore('n', CASE WHEN g % 3 = 0 THEN 'x' END), g % 6 > 0 FROM generate_series(1, 300) g;
 INSERT INTO login SELECT 1 + g % 60, ('10.0.' || g % 7 || '.' || g % 250)::inet, '2024-01-01 00:00+00'::timestamptz
         + g * interval '15 hours', g % 9 > 0 FROM generate_series(1, 600) g;
 UPDATE channel c SET posts = (SELECT count(*) FROM post p WHERE p.channel = c.id),

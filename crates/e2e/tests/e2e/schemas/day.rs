@@ -5,8 +5,8 @@ use super::app::{App, Unit};
 use super::sides::{Side, Sides, Who};
 use super::tally::Tally;
 use super::{Draw, Statement};
-use crate::differential::keeper;
 use crate::differential::pair::{Level, is_conflict, show};
+use crate::differential::{keeper, others};
 use crate::seed::seed;
 use testkit::setup::enable_database;
 use testkit::{Client, Cluster, Endpoint};
@@ -128,6 +128,11 @@ impl Day<'_> {
             Level::Serializable,
         ]);
         self.begin(Who::Unit, level);
+        if self.draw.percent(25) {
+            // Other plans.
+            let setting = others::setting(&mut self.draw);
+            self.statement(Who::Unit, &setting);
+        }
         if self.all(Who::Unit, statements) == Next::On {
             if self.draw.percent(92) {
                 self.commit(Who::Unit);

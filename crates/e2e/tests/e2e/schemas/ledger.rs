@@ -335,7 +335,8 @@ fn fail(d: &mut Draw) -> Unit {
 fn dispute(d: &mut Draw) -> Unit {
     let text = format!(
         "INSERT INTO dispute (transfer, opened, papers) VALUES (md5('t{}')::uuid, clock()::date, '{{first}}')
-         ON CONFLICT (transfer) WHERE closed IS NULL DO UPDATE SET papers = array_append(dispute.papers, 'more') RETURNING
+         ON CONFLICT (transfer) WHERE closed IS NULL DO UPDATE SET papers = array_append(dispute.papers, 'more')
+             RETURNING
              transfer, papers",
         4 * d.below(170)
     );
@@ -491,7 +492,11 @@ fn retention(d: &mut Draw) -> Unit {
     let days = d.below(15);
     let text = match d.below(4) {
         0 => format!("DELETE FROM journal WHERE booked < date '2023-01-01' + {days} / 2 RETURNING id"),
-        1 => format!("DELETE FROM outbox WHERE sent AND id < {days} * 3"),
+        1 => format!(
+            "DELETE FROM outbox WHERE ctid = ANY (ARRAY(SELECT ctid FROM outbox WHERE sent ORDER BY id LIMIT {days}
+                FOR UPDATE
+                SKIP LOCKED)) RETURNING id"
+        ),
         2 => format!("DELETE FROM dispute WHERE closed < date '2023-03-01' + {days} RETURNING id"),
         _ => format!("DELETE FROM statement WHERE upper(during) < date '2023-04-01' + {days}"),
     };

@@ -114,7 +114,7 @@ CREATE VIEW trial_balance AS
 INSERT INTO currency VALUES ('EUR', 2), ('USD', 2), ('JPY', 0);
 INSERT INTO tenant SELECT g, 'Tenant ' || g, (ARRAY['de', 'fr', 'us'])[1 + g % 3] FROM generate_series(1, 6) g;
 INSERT INTO account (id, tenant, code, currency, parent, closed, labels) SELECT g, 1 + g % 6, 'A' || g, (ARRAY['EUR', 'USD', 'JPY'])[1 + g % 3],
-        CASE WHEN g > 12 THEN g - 12 END, CASE WHEN g > 100 THEN date '2024-03-01' END, ARRAY['l' || g % 4]
+        CASE WHEN g > 12 THEN g - 12 END, CASE WHEN g > 60 THEN date '2024-03-01' END, ARRAY['l' || g % 4]
     FROM generate_series(1, 120) g;
 SELECT setval('account_id_seq', 120);
 INSERT INTO period SELECT t, m::date, m > '2024-10-01' FROM generate_series(1, 6) t, generate_series('2023-01-01'::timestamp,

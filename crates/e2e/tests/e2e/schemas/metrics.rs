@@ -16,6 +16,8 @@ pub const APP: App = App {
     ],
     looser: ("rollup", "day < '2025-06-01'"),
     units: &[
+        worst,
+        snapshot,
         graph,
         top,
         board,
@@ -86,6 +88,52 @@ fn graph(d: &mut Draw) -> Unit {
         ),
     };
     Statement::new("graph", text).ordered().into()
+}
+
+/// For each host what a subquery finds that depends on it.
+fn worst(d: &mut Draw) -> Unit {
+    let text = format!(
+        "SELECT h.name, w.at, w.value, a.severity FROM host h CROSS JOIN LATERAL (SELECT v.series, v.at, v.value
+            FROM sample v
+            JOIN series s ON s.id = v.series WHERE s.host = h.id AND v.at < {} ORDER BY v.value DESC, v.at, v.series
+                LIMIT 2) w
+         LEFT JOIN LATERAL (SELECT severity FROM alert WHERE series = w.series ORDER BY began DESC, id LIMIT 1) a ON
+             true
+         WHERE h.site = 'site{}'",
+        moment(d),
+        d.below(5)
+    );
+    Statement::new("worst", text).into()
+}
+
+/// A table for the transaction alone, filled from the big ones.
+fn snapshot(d: &mut Draw) -> Unit {
+    let moment = moment(d);
+    Unit::all(vec![
+        Statement::new(
+            "snapshot",
+            format!(
+                "CREATE TEMP TABLE picked ON COMMIT DROP AS SELECT * FROM sample WHERE at > {moment} AND series %
+                7 = 2"
+            ),
+        ),
+        Statement::new(
+            "snapshot",
+            "UPDATE sample v SET value = 0 FROM picked s WHERE (v.series, v.at, v.kind) =
+            (s.series, s.at, s.kind) AND s.value > 100",
+        ),
+        Statement::new(
+            "snapshot",
+            "SELECT kind, count(*), max(value) FROM picked GROUP BY kind",
+        ),
+        Statement::new(
+            "snapshot",
+            format!(
+                "SELECT DISTINCT ON (series) series, at, value FROM sample WHERE at >
+            {moment} ORDER BY series, at DESC, kind"
+            ),
+        ),
+    ])
 }
 
 fn top(d: &mut Draw) -> Unit {

@@ -18,6 +18,7 @@ pub const APP: App = App {
     ],
     looser: ("payment", "received < '2025-02-01'"),
     units: &[
+        refresh,
         catalogue,
         search,
         account,
@@ -73,6 +74,17 @@ fn catalogue(d: &mut Draw) -> Unit {
         1 + d.below(4)
     );
     Statement::new("catalogue", text).ordered().into()
+}
+
+fn refresh(d: &mut Draw) -> Unit {
+    let how = d.pick(&["", "CONCURRENTLY "]);
+    Unit::all(vec![
+        Statement::new("refresh", format!("REFRESH MATERIALIZED VIEW {how}sold")),
+        Statement::new(
+            "refresh",
+            "SELECT s.*, p.sku FROM sold s JOIN product p ON p.id = s.product",
+        ),
+    ])
 }
 
 fn search(d: &mut Draw) -> Unit {

@@ -118,6 +118,10 @@ CREATE VIEW turnover AS
     SELECT date_trunc('month', o.placed) AS month, p.category, sum(l.worth) AS worth, count(DISTINCT o.id) AS orders
     FROM orders o JOIN order_line l ON l.orders = o.id JOIN product p ON p.id = l.product
     WHERE o.state IN ('paid', 'shipped') GROUP BY 1, 2;
+CREATE MATERIALIZED VIEW sold AS
+    SELECT l.product, sum(l.pieces) AS pieces, max(o.placed) AS latest FROM order_line l JOIN orders o ON o.id = l.orders
+    WHERE o.state <> 'cancelled' GROUP BY l.product WITH NO DATA;
+CREATE UNIQUE INDEX ON sold (product);
 CREATE VIEW basket AS SELECT id, customer, voucher, note FROM orders WHERE state = 'basket';
 
 INSERT INTO category SELECT g, 'Category ' || g, nullif(g / 3, 0), CASE WHEN g < 3 THEN ARRAY[g] ELSE ARRAY[g / 3, g] END
@@ -155,6 +159,8 @@ INSERT INTO shipment SELECT id, 'carrier' || id % 3, 'c' || id, placed::date + 3
 INSERT INTO price_change SELECT 1 + g % 220, date '2023-01-01' + g, g, g + 1 FROM generate_series(1, 780) g;
 INSERT INTO review SELECT 1 + g * 3 % 220, 1 + g * 11 % 300, 1 + g % 5, CASE WHEN g % 3 = 0 THEN 'Fine ' || g END, date '2023-01-01' + g
     FROM generate_series(1, 700) g ON CONFLICT DO NOTHING;
+
+REFRESH MATERIALIZED VIEW sold;
 
 CREATE FUNCTION keep_totals() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
     UPDATE orders o SET total = coalesce((SELECT sum(worth) FROM order_line l WHERE l.orders = o.id), 0)

@@ -79,10 +79,12 @@ fn board(d: &mut Draw) -> Unit {
 
 fn search(d: &mut Draw) -> Unit {
     let small = d.below(6);
-    let condition = match d.below(5) {
+    let condition = match d.below(7) {
         0 => format!("fields @> '{{\"area\": {small}}}'"),
         1 => format!("fields ->> 'build' = 'b{small}' AND state <> 'closed'"),
         2 => format!("title ILIKE '%thing {small}%'"),
+        5 => format!("found @@ to_tsquery('english', 'thing & text{small}:*')"),
+        6 => format!("found @@ plainto_tsquery('english', 'text {small}7') AND ts_rank(found, 'text') > 0.01"),
         3 => format!("words = {} AND closed IS NOT NULL", small + 2),
         _ => format!(
             "state = ANY ('{{closed,open}}') AND weight BETWEEN {small} AND {}",

@@ -49,6 +49,7 @@ CREATE TABLE issue (
     fields jsonb NOT NULL DEFAULT '{}',
     opened timestamptz NOT NULL DEFAULT clock(),
     closed timestamptz,
+    found tsvector GENERATED ALWAYS AS (to_tsvector('english'::regconfig, title || ' ' || coalesce(body, ''))) STORED,
     words int GENERATED ALWAYS AS (cardinality(string_to_array(title, ' '))) STORED,
     UNIQUE (project, number),
     CHECK ((closed IS NOT NULL) = (state IN ('closed', 'dropped'))));
@@ -57,6 +58,7 @@ CREATE INDEX ON issue (assignee, state);
 CREATE INDEX ON issue (parent);
 CREATE INDEX ON issue (duplicate_of);
 CREATE INDEX ON issue USING gin (fields);
+CREATE INDEX ON issue USING gin (found);
 
 CREATE TABLE label (
     id int PRIMARY KEY,

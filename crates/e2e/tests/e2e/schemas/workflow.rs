@@ -17,6 +17,8 @@ pub const APP: App = App {
     ],
     looser: ("job", "state IN ('done', 'dead')"),
     units: &[
+        archive,
+        wake,
         overview,
         slow,
         instance,
@@ -54,6 +56,18 @@ fn process(d: &mut Draw) -> u32 {
 
 fn job(d: &mut Draw) -> u32 {
     1 + d.below(700)
+}
+
+/// A procedure that commits within its loop.
+fn archive(d: &mut Draw) -> Unit {
+    let text = format!("CALL archive('topic-{}', {})", d.below(4), d.below(10));
+    Statement::new("archive", text).into()
+}
+
+/// A function that changes rows under its cursor.
+fn wake(d: &mut Draw) -> Unit {
+    let text = format!("SELECT * FROM wake('topic-{}', {})", d.below(4), 1 + d.below(9));
+    Statement::new("wake", text).into()
 }
 
 fn overview(d: &mut Draw) -> Unit {
@@ -422,7 +436,10 @@ fn retention(d: &mut Draw) -> Unit {
                 + {day} % 20 * interval '1 day' RETURNING id"
         ),
         1 => format!("DELETE FROM event WHERE at < '2023-01-01 00:00+00'::timestamptz + {day} * interval '1 day'"),
-        _ => format!("DELETE FROM job WHERE state = 'done' AND id % 41 = {day} RETURNING id, dedup"),
+        _ => format!(
+            "WITH old AS (SELECT ctid AS place FROM job WHERE state = 'done' ORDER BY due, id LIMIT {day})
+             DELETE FROM job USING old WHERE job.ctid = old.place RETURNING id, dedup"
+        ),
     };
     Statement::new("retention", text).into()
 }

@@ -164,6 +164,34 @@ CREATE TRIGGER updated AFTER UPDATE ON process REFERENCING OLD TABLE AS gone NEW
     FOR EACH STATEMENT EXECUTE FUNCTION count_processes();
 CREATE TRIGGER deleted AFTER DELETE ON process REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION count_processes();
+CREATE PROCEDURE archive(topics text, every int) LANGUAGE plpgsql AS $p$
+DECLARE
+    one record;
+    done int := 0;
+BEGIN
+    FOR one IN SELECT j.id, s.process FROM job j JOIN step s ON s.id = j.step WHERE j.topic = topics AND j.state = 'done'
+        ORDER BY j.id LOOP
+        IF one.id % 10 = every THEN
+            UPDATE variable SET value = value || '{"archived": true}' WHERE process = one.process AND name = 'v1';
+            INSERT INTO event VALUES (one.process, clock(), one.id, 'archived') ON CONFLICT DO NOTHING;
+            done := done + 1;
+            IF done % 3 = 0 THEN COMMIT; END IF;
+        END IF;
+    END LOOP;
+END $p$;
+CREATE FUNCTION wake(topics text, n int) RETURNS SETOF bigint LANGUAGE plpgsql AS $f$
+DECLARE
+    queue CURSOR FOR SELECT * FROM job WHERE topic = topics AND state <> 'taken' AND id % 50 < n ORDER BY id FOR UPDATE;
+BEGIN
+    FOR one IN queue LOOP
+        IF one.tries > 2 THEN
+            DELETE FROM job WHERE CURRENT OF queue;
+        ELSE
+            UPDATE job SET tries = tries + 1, payload = payload - 'deep' WHERE CURRENT OF queue;
+            RETURN NEXT one.id;
+        END IF;
+    END LOOP;
+END $f$;
 CREATE FUNCTION raise_revision() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
     NEW.revision := OLD.revision + 1; RETURN NEW; END $f$;
 CREATE TRIGGER raise_revision BEFORE UPDATE ON process FOR EACH ROW WHEN (OLD.revision = NEW.revision)
