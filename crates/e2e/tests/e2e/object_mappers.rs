@@ -41,15 +41,16 @@ fn alike(script: &str) {
     let (told, compared): (Vec<&str>, Vec<&str>) = cold.lines().partition(|line| line.starts_with('#'));
     println!("{script}: {} lines compared; {}", compared.len(), told.join("; "));
     let mut scenario = "";
+    let mut found = Vec::new();
     for (one, other) in compared.iter().zip(plain.lines()) {
         if one.starts_with("===") {
             scenario = one;
         }
-        assert_eq!(
-            *one, other,
-            "{script}, {scenario}: stretched on the left, plain on the right"
-        );
+        if *one != other {
+            found.push(format!("{scenario}\n  stretched: {one}\n  plain:     {other}"));
+        }
     }
+    assert!(found.is_empty(), "{script}:\n{}", found.join("\n"));
     assert_eq!(
         compared.len(),
         plain.lines().count(),

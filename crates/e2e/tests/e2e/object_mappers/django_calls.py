@@ -445,6 +445,11 @@ def migrations():
     def own(name):
         return Order._meta.get_field(name)
 
+    # What changes columns or unique keys is refused as long as there are cold rows.
+    changes = (
+        "a field that may be null", "a field with a default", "a longer field", "a wider field", "another name", "no field",
+        "a unique constraint", "a unique constraint that is broken", "no unique constraint",
+    )
     steps = {
         "a field that may be null": lambda e: e.add_field(Order, field(models.TextField, "a", null=True)),
         "a field with a default": lambda e: e.add_field(Order, field(models.IntegerField, "b", db_default=7)),
@@ -465,7 +470,8 @@ def migrations():
             condition=Q(version__gte=0), name="order_version")),
         "a check that is broken": lambda e: e.add_constraint(Order, models.CheckConstraint(
             condition=Q(total__gt=100), name="order_big")),
-        "no constraint": lambda e: e.remove_constraint(Order, Order._meta.constraints[0]),
+        "no unique constraint": lambda e: e.remove_constraint(Order, Order._meta.constraints[0]),
+        "no check": lambda e: e.remove_constraint(Order, Order._meta.constraints[1]),
         "another table name": lambda e: e.alter_db_table(Order, "shop_order", "shop_orders"),
         "no table": lambda e: e.delete_model(Shipment),
     }
@@ -476,7 +482,19 @@ def migrations():
                     step(editor)
                 transaction.set_rollback(True)
             return "done"
-        attempt(what, migrate)
+        attempt(what, migrate, refused=what in changes)
+    # The way round: the rows come home, the table changes, and they become cold again.
+    if twin.STRETCHED:
+        administrator.bring_back("shop_order")
+    with connection.schema_editor() as editor:
+        editor.add_field(Order, field(models.IntegerField, "rank", db_default=7))
+    if twin.STRETCHED:
+        administrator.stretch("shop_order")
+        administrator.settle()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE shop_order SET rank = id WHERE id IN (3, 470)")
+        cursor.execute("SELECT rank, count(*), sum(id) FROM shop_order GROUP BY rank ORDER BY rank")
+        say("ranks", cursor.fetchall())
 
 
 make()
