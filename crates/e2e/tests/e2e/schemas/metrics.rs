@@ -16,6 +16,8 @@ pub const APP: App = App {
     ],
     looser: ("rollup", "day < '2025-06-01'"),
     units: &[
+        upkeep,
+        partitions,
         worst,
         snapshot,
         graph,
@@ -131,6 +133,59 @@ fn snapshot(d: &mut Draw) -> Unit {
             format!(
                 "SELECT DISTINCT ON (series) series, at, value FROM sample WHERE at >
             {moment} ORDER BY series, at DESC, kind"
+            ),
+        ),
+    ])
+}
+
+/// What an administrator does to tables beside migrations.
+fn upkeep(d: &mut Draw) -> Unit {
+    let text = d.pick(&[
+        "CREATE INDEX IF NOT EXISTS sample_value ON sample (value)",
+        "DROP INDEX IF EXISTS sample_value",
+        "REINDEX TABLE alert",
+        "REINDEX TABLE sample",
+        "VACUUM FULL annotation",
+        "CLUSTER rollup USING rollup_pkey",
+        "ALTER TABLE rollup ADD CONSTRAINT low CHECK (low <= high) NOT VALID",
+        "ALTER TABLE rollup VALIDATE CONSTRAINT low",
+        "ALTER TABLE rollup DROP CONSTRAINT low",
+        "ALTER TABLE alert ALTER acknowledged_by SET DEFAULT 'nobody'",
+        "ALTER TABLE alert ALTER COLUMN severity SET STATISTICS 300",
+        "CREATE STATISTICS IF NOT EXISTS labelled ON metric, host FROM series",
+        "ALTER TABLE sample_2024_12 SET (autovacuum_enabled = off, fillfactor = 70)",
+        "TRUNCATE sample_2024_12",
+    ]);
+    Statement::new("upkeep", text).into()
+}
+
+/// A partition goes and comes again, empty or with its rows.
+fn partitions(d: &mut Draw) -> Unit {
+    let (name, from, to) = d.pick(&[
+        ("sample_2024_11", "2024-11-01", "2024-12-01"),
+        ("sample_2024_12", "2024-12-01", "2025-01-01"),
+    ]);
+    let bounds = format!("FOR VALUES FROM ('{from} 00:00+00') TO ('{to} 00:00+00')");
+    let [out, back] = if d.percent(50) {
+        [
+            format!("DROP TABLE {name}"),
+            format!("CREATE TABLE {name} PARTITION OF sample {bounds}"),
+        ]
+    } else {
+        [
+            format!("ALTER TABLE sample DETACH PARTITION {name}"),
+            format!("ALTER TABLE sample ATTACH PARTITION {name} {bounds}"),
+        ]
+    };
+    Unit::all(vec![
+        Statement::new("partitions", out),
+        Statement::new("partitions", "SELECT count(*), min(at) FROM sample"),
+        Statement::new("partitions", back),
+        Statement::new(
+            "partitions",
+            format!(
+                "INSERT INTO sample SELECT id, '{from} 12:00+00', 'new', id FROM series WHERE id % 4 = 1 ON
+                CONFLICT DO NOTHING"
             ),
         ),
     ])
@@ -322,12 +377,12 @@ fn raise(d: &mut Draw) -> Unit {
 }
 
 fn end(d: &mut Draw) -> Unit {
-    let text = match d.below(3) {
-        0 => format!(
+    let text = match d.below(6) {
+        0..=2 => format!(
             "UPDATE alert SET ended = clock() WHERE ended IS NULL AND series % 9 = {} RETURNING id",
             d.below(9)
         ),
-        1 => format!("UPDATE alert SET ended = NULL WHERE id = {} RETURNING *", alert(d)),
+        3..=4 => format!("UPDATE alert SET ended = NULL WHERE id = {} RETURNING *", alert(d)),
         _ => format!(
             "UPDATE alert SET ended = began - interval '1 hour' WHERE id = {}",
             alert(d)

@@ -496,7 +496,7 @@ fn export(d: &mut Draw) -> Unit {
 fn import(d: &mut Draw) -> Unit {
     let mut lines = String::new();
     for _ in 0..1 + d.below(5) {
-        let id = if d.percent(85) { d.fresh() } else { product(d) };
+        let id = if d.percent(96) { d.fresh() } else { product(d) };
         lines += &format!(
             "{id},NEW{id},{},Imported,{}.50,2022-05-05\n",
             1 + d.below(12),
