@@ -64,6 +64,8 @@ mod pitr_load;
 mod reconcile;
 #[path = "e2e/redaction.rs"]
 mod redaction;
+#[path = "e2e/replication.rs"]
+mod replication;
 #[path = "e2e/rights.rs"]
 mod rights;
 #[path = "e2e/rights_attacks.rs"]

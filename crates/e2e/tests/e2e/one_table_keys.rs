@@ -1,6 +1,8 @@
 //! Unique keys of tables whose access method keeps them: every kind of key, by every way in which a new key comes; who
 //! deletes the cold row meanwhile; rows that become cold meanwhile (F28).
 
+#[path = "one_table_keys/exclusion.rs"]
+mod exclusion;
 #[path = "one_table_keys/home.rs"]
 mod home;
 #[path = "one_table_keys/races.rs"]

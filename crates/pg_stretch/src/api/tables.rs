@@ -1,6 +1,6 @@
 //! The SQL functions for tables: enabling, checking, changing settings and filter.
 
-use crate::ddl::enable::{self, Wish, partitioned};
+use crate::ddl::enable::{self, Wish, partitioned, slots};
 use crate::pg::error::{Error, OrRaise, Result};
 use crate::pg::text::Text;
 use pgrx::prelude::*;
@@ -30,7 +30,8 @@ fn stretch_enable_table(
                 order_by: order_by.as_deref(),
                 if_not_exists: if_not_exists.unwrap_or(false),
             },
-        )
+        )?;
+        slots::without_publication().map(|names| slots::warn(&names))
     };
     run().or_raise();
 }

@@ -1,4 +1,6 @@
 //! The unique keys of a table as its indexes define them: columns, and the operators of each index's operator classes.
+//! Exclusion constraints are keys, too, of which each column has an operator of its own. And the columns by which rows
+//! refer to others.
 
 use super::rows::UniqueKey;
 use crate::pg::error::{Error, Result};
@@ -19,14 +21,14 @@ pub struct Part {
     pub type_id: pg_sys::Oid,
     /// The type that the operator class compares, to which the declared one is binary-compatible.
     pub operand: pg_sys::Oid,
-    /// The operator `=`.
+    /// The operator `=`; InvalidOid where an exclusion constraint compares the column by another one.
     pub equal: pg_sys::Oid,
-    /// The function that orders two values, and the collation it takes.
+    /// The function that orders two values, as long as they are compared for equality, and the collation it takes.
     pub compare: pg_sys::Oid,
     pub collation: pg_sys::Oid,
 }
 
-/// One unique index.
+/// One unique index, or that of an exclusion constraint.
 pub struct Key {
     /// The index.
     pub index: pg_sys::Oid,
@@ -39,6 +41,8 @@ pub struct Key {
     /// The text of columns, expressions and predicate, for an index that has more than plain columns of all rows: then
     /// [`super::formed::Former`] says what a row's key is.
     pub definition: Option<String>,
+    /// For an exclusion constraint: two rows conflict when these functions, one per column, give true for both values.
+    pub excludes: Option<Vec<pg_sys::Oid>>,
 }
 
 /// The unique keys of an open table.
@@ -52,16 +56,57 @@ pub unsafe fn of(table: pg_sys::Relation) -> Result<Vec<Key>> {
         for index_id in list::oids(pg_sys::RelationGetIndexList(table)) {
             let index = pg_sys::index_open(index_id, pg_sys::AccessShareLock as i32);
             let form = &*(*index).rd_index;
-            let key = if form.indisunique {
-                Some(key(table, index))
-            } else {
-                None
-            };
+            let key = (form.indisunique || form.indisexclusion).then(|| key(table, index));
             pg_sys::index_close(index, pg_sys::AccessShareLock as i32);
             keys.extend(key.transpose()?);
         }
     }
     Ok(keys)
+}
+
+/// The columns of each foreign key of an open table, compared as their types are.
+///
+/// # Safety
+/// `table` is an open relation.
+pub unsafe fn referencing(table: pg_sys::Relation) -> Vec<Vec<Part>> {
+    // SAFETY: the list is that of the relation cache, copied out of it before anything else is looked up; the array of
+    // columns has one entry per column of the foreign key.
+    unsafe {
+        let columns: Vec<Vec<i16>> = list::pointers::<pg_sys::ForeignKeyCacheInfo>(pg_sys::RelationGetFKeyList(table))
+            .into_iter()
+            .map(|key| (&(*key).conkey)[..(*key).nkeys as usize].to_vec())
+            .collect();
+        let table = (*table).rd_id;
+        (columns.into_iter())
+            .map(|columns| columns.into_iter().map(|column| plain(table, column)).collect())
+            .collect()
+    }
+}
+
+/// A column that is compared by the operators of its type.
+unsafe fn plain(table: pg_sys::Oid, column: i16) -> Part {
+    // SAFETY: look-ups of a column that exists.
+    unsafe {
+        let (mut type_id, mut modifier, mut collation) = (pg_sys::InvalidOid, 0, pg_sys::InvalidOid);
+        pg_sys::get_atttypetypmodcoll(table, column, &mut type_id, &mut modifier, &mut collation);
+        let name = names::text(pg_sys::get_attname(table, column, true));
+        of_type(column, name, type_id, collation)
+    }
+}
+
+unsafe fn of_type(column: i16, name: String, type_id: pg_sys::Oid, collation: pg_sys::Oid) -> Part {
+    let flags = pg_sys::TYPECACHE_EQ_OPR | pg_sys::TYPECACHE_CMP_PROC | pg_sys::TYPECACHE_BTREE_OPFAMILY;
+    // SAFETY: entries of the type cache stay.
+    let entry = unsafe { &*pg_sys::lookup_type_cache(type_id, flags as i32) };
+    Part {
+        column,
+        name,
+        type_id,
+        operand: entry.btree_opintype,
+        equal: entry.eq_opr,
+        compare: entry.cmp_proc,
+        collation,
+    }
 }
 
 /// The last column that one of the keys has; 1 without keys.
@@ -79,10 +124,14 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
     unsafe {
         let form = &*(*index).rd_index;
         let columns = form.indkey.values.as_slice(form.indnkeyatts as usize);
+        let excludes = form.indisexclusion.then(|| exclusion(index));
         let parts = columns
             .iter()
             .enumerate()
-            .map(|(i, column)| part((*table).rd_id, index, i, *column))
+            .map(|(i, column)| {
+                let operator = excludes.as_ref().map(|(operators, _)| operators[i]);
+                part((*table).rd_id, index, i, *column, operator)
+            })
             .collect::<Result<Vec<_>>>()?;
         let definition = definition(table, index, &parts);
         Ok(Key {
@@ -92,12 +141,32 @@ unsafe fn key(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<Key> {
             nulls_not_distinct: form.indnullsnotdistinct,
             deferrable: !form.indimmediate,
             definition,
+            excludes: excludes.map(|(_, functions)| functions),
         })
     }
 }
 
-/// Part number `i` of an index, which is over `column` of the table.
-unsafe fn part(table: pg_sys::Oid, index: pg_sys::Relation, i: usize, column: i16) -> Result<Part> {
+/// Operators and their functions of an exclusion constraint, one per column.
+unsafe fn exclusion(index: pg_sys::Relation) -> (Vec<pg_sys::Oid>, Vec<pg_sys::Oid>) {
+    let (mut operators, mut functions, mut strategies) =
+        (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the index of an exclusion constraint is open; the arrays are made as long as its key.
+    unsafe {
+        pg_sys::RelationGetExclusionInfo(index, &mut operators, &mut functions, &mut strategies);
+        let width = (*(*index).rd_index).indnkeyatts as usize;
+        let copy = |ids: *mut pg_sys::Oid| std::slice::from_raw_parts(ids, width).to_vec();
+        (copy(operators), copy(functions))
+    }
+}
+
+/// Part number `i` of an index, which is over `column` of the table; `operator` is that of an exclusion constraint.
+unsafe fn part(
+    table: pg_sys::Oid,
+    index: pg_sys::Relation,
+    i: usize,
+    column: i16,
+    operator: Option<pg_sys::Oid>,
+) -> Result<Part> {
     // SAFETY: the index is open and has more than `i` key columns, and so have its arrays; the rest are look-ups by
     // OID.
     unsafe {
@@ -111,6 +180,18 @@ unsafe fn part(table: pg_sys::Oid, index: pg_sys::Relation, i: usize, column: i1
             }
             (names::text(name), pg_sys::get_atttype(table, column))
         };
+        let collation = *(*index).rd_indcollation.add(i);
+        if let Some(operator) = operator {
+            let plain = of_type(column, name, type_id, collation);
+            return Ok(match plain.equal == operator {
+                true => plain,
+                false => Part {
+                    equal: pg_sys::InvalidOid,
+                    compare: pg_sys::InvalidOid,
+                    ..plain
+                },
+            });
+        }
         let family = *(*index).rd_opfamily.add(i);
         let kind = *(*index).rd_opcintype.add(i);
         Ok(Part {
@@ -120,7 +201,7 @@ unsafe fn part(table: pg_sys::Oid, index: pg_sys::Relation, i: usize, column: i1
             operand: kind,
             equal: pg_sys::get_opfamily_member(family, kind, kind, pg_sys::BTEqualStrategyNumber as i16),
             compare: pg_sys::get_opfamily_proc(family, kind, kind, BTORDER_PROC),
-            collation: *(*index).rd_indcollation.add(i),
+            collation,
         })
     }
 }

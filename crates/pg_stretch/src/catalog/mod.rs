@@ -4,6 +4,7 @@
 //! Queries read through `systable_beginscan` with their own snapshot, never through SPI (design §4): hot and cold rows
 //! then come from one snapshot, also in parallel workers, on standbys and in cursors.
 
+pub mod changes;
 pub mod filter;
 pub mod formed;
 pub mod keys;

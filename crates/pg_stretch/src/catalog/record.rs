@@ -1,5 +1,6 @@
 //! What a batch writes into the catalog but tombstones: staged pieces, the segment, its detail, the manifest.
 
+use super::changes;
 use super::rows::StretchedTable;
 use super::tables::CHUNK_BYTES;
 use crate::catalog;
@@ -90,6 +91,7 @@ fn no_manifest() -> Error {
 /// in one UPDATE of the row that every batch updates, so that no two segments get the same, and none gets that of a
 /// segment that is gone.
 fn write_totals(table: &TableId, totals: &Totals) -> Result<i32> {
+    changes::begin(table);
     let id = ManifestId::from_bytes(crate::pg::random::random()?);
     let number = spi::get::<i32>(
         "UPDATE stretch.manifest SET manifest_id = $2, segments = $3, row_total = $4, digest = $5,

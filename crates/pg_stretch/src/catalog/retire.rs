@@ -1,7 +1,7 @@
 //! Takes segments from a table. They stay on the endpoint for the retention; when they were retired is stamped by a
 //! later transaction (F16, F47).
 
-use super::tables;
+use super::{changes, tables};
 use crate::catalog::snapshot::Latest;
 use crate::pg::error::{Error, Result};
 use crate::pg::local_settings::LocalSettings;
@@ -13,6 +13,7 @@ use stretch_core::manifest::Totals;
 /// Retires all segments of a table. The lock comes first, as for whoever retires a segment (F2). The manifest is the
 /// caller's.
 pub fn segments(table: &TableId) -> Result<()> {
+    changes::begin(table);
     let _us = user::ActAs::extension_owner();
     let _path = LocalSettings::path();
     for sql in [

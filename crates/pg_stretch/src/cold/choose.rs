@@ -6,9 +6,10 @@ use super::counters::Counters;
 use super::key_filter::{self, Hasher};
 use super::reader::{Ask, Reader};
 use super::{columns, segments};
-use crate::catalog::rows::{Segment, UniqueKey};
-use crate::catalog::tables;
+use crate::catalog::rows::Segment;
+use crate::catalog::{keys, tables};
 use crate::pg::error::Result;
+use crate::pg::relation::OpenRelation;
 use std::collections::HashSet;
 use stretch_columns::conditions::{Choice as ByStatistics, Condition};
 use stretch_columns::exact;
@@ -136,28 +137,59 @@ impl Reader {
         Ok(chosen)
     }
 
-    /// The segments that may hold the key that the conditions give in full; `None` when they give none.
+    /// The segments that may hold the key that the conditions give in full, a unique one or the columns of a foreign
+    /// key; `None` when they give none.
     unsafe fn by_keys(&self, segments: &segments::List, equal: &[Equal]) -> Result<Option<HashSet<SegmentId>>> {
+        if equal.is_empty() {
+            return Ok(None);
+        }
         for key in &self.table.unique_keys {
-            let Some(columns) = self.given(key, equal) else {
-                continue;
-            };
             // SAFETY: the caller's promise.
-            let Some(mut hashes) = (unsafe { hashes(key, &columns) }) else {
-                continue;
-            };
-            let id = KeyId {
-                fields: columns.iter().map(|(field, _)| *field).collect(),
-                nulls_not_distinct: key.nulls_not_distinct,
-            };
-            let search = key_filter::search(&self.table.table_id, segments, &id, self.snapshot)?;
-            return Ok(Some(search.find(&mut hashes)));
+            let found = unsafe { self.by_key(segments, &key.columns, key.nulls_not_distinct, equal)? };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        let referencing = {
+            let table = OpenRelation::locked(self.table.relation)?;
+            // SAFETY: open until the end of this block.
+            unsafe { keys::referencing(table.as_ptr()) }
+        };
+        for parts in referencing {
+            let columns: Vec<String> = parts.into_iter().map(|part| part.name).collect();
+            // SAFETY: the caller's promise.
+            let found = unsafe { self.by_key(segments, &columns, false, equal)? };
+            if found.is_some() {
+                return Ok(found);
+            }
         }
         Ok(None)
     }
 
+    unsafe fn by_key(
+        &self,
+        segments: &segments::List,
+        columns: &[String],
+        nulls_not_distinct: bool,
+        equal: &[Equal],
+    ) -> Result<Option<HashSet<SegmentId>>> {
+        let Some(columns) = self.given(columns, equal) else {
+            return Ok(None);
+        };
+        // SAFETY: the caller's promise.
+        let Some(mut hashes) = (unsafe { hashes(&columns, nulls_not_distinct) }) else {
+            return Ok(None);
+        };
+        let id = KeyId {
+            fields: columns.iter().map(|(field, _)| *field).collect(),
+            nulls_not_distinct,
+        };
+        let search = key_filter::search(&self.table.table_id, segments, &id, self.snapshot)?;
+        Ok(Some(search.find(&mut hashes)))
+    }
+
     /// Field and values of each column of a key; `None` when a column has no values.
-    fn given<'a>(&self, key: &UniqueKey, equal: &'a [Equal]) -> Option<Vec<(i32, &'a Equal)>> {
+    fn given<'a>(&self, columns: &[String], equal: &'a [Equal]) -> Option<Vec<(i32, &'a Equal)>> {
         let of = |name: &String| {
             let field = self.table.columns.iter().find(|column| column.name == *name)?.field_id;
             let values = equal
@@ -165,12 +197,12 @@ impl Reader {
                 .find(|equal| self.field_of(equal.attribute) == Some(field))?;
             Some((field, values))
         };
-        key.columns.iter().map(of).collect()
+        columns.iter().map(of).collect()
     }
 }
 
 /// The hashes of all keys that the values make; `None` when they are too many, or have no hash.
-unsafe fn hashes(key: &UniqueKey, columns: &[(i32, &Equal)]) -> Option<Vec<u64>> {
+unsafe fn hashes(columns: &[(i32, &Equal)], nulls_not_distinct: bool) -> Option<Vec<u64>> {
     let count = columns
         .iter()
         .try_fold(1usize, |count, (_, equal)| count.checked_mul(equal.values.len()))?;
@@ -178,7 +210,7 @@ unsafe fn hashes(key: &UniqueKey, columns: &[(i32, &Equal)]) -> Option<Vec<u64>>
         return None;
     }
     let types: Vec<_> = columns.iter().map(|(_, equal)| equal.value_type).collect();
-    let mut hasher = Hasher::of_types(&types, key.nulls_not_distinct)?;
+    let mut hasher = Hasher::of_types(&types, nulls_not_distinct)?;
     let hash = |mut number: usize| {
         let mut values = Vec::with_capacity(columns.len());
         for (_, equal) in columns {

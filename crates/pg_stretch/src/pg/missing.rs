@@ -17,6 +17,8 @@ unsafe extern "C-unwind" {
     pub fn PredicateLockPage(relation: pg_sys::Relation, block: pg_sys::BlockNumber, snapshot: pg_sys::Snapshot);
     /// A signal handler, as `die` is.
     pub fn SignalHandlerForConfigReload(signal: i32);
+    /// Into the current memory context.
+    pub fn datumCopy(value: pg_sys::Datum, by_value: bool, length: i32) -> pg_sys::Datum;
     /// Compares bytes, detoasts nothing, raises nothing.
     pub fn datumIsEqual(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: i32) -> bool;
     /// datum.h: bitwise equality that looks through toasting.

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod random;
 pub mod raw;
 pub mod relation;
+pub mod replication;
 pub mod request;
 pub mod scratch;
 pub mod shmem;

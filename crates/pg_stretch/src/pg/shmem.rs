@@ -3,7 +3,7 @@
 
 use super::error::{Error, Result};
 use pgrx::pg_sys;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use stretch_core::errors;
 use stretch_core::state::DatabaseState;
 
@@ -119,6 +119,16 @@ pub struct Request {
     pub payload: Text<PAYLOAD>,
 }
 
+/// Counters of changes of cold sides; see `catalog::changes`.
+#[repr(C)]
+pub struct Changes {
+    pub begun: AtomicU32,
+    pub ended: AtomicU32,
+}
+
+/// Tables of the whole server share these.
+const CHANGES: usize = 1024;
+
 /// Everything that is shared.
 #[repr(C)]
 pub struct Shared {
@@ -131,7 +141,17 @@ pub struct Shared {
     pub changed: pg_sys::ConditionVariable,
 }
 
+/// What is asked for as one piece.
+#[repr(C)]
+struct Memory {
+    /// Under the lock.
+    shared: Shared,
+    /// Without.
+    changes: [Changes; CHANGES],
+}
+
 static SHARED: AtomicPtr<Shared> = AtomicPtr::new(std::ptr::null_mut());
+static CHANGE_COUNTERS: AtomicPtr<[Changes; CHANGES]> = AtomicPtr::new(std::ptr::null_mut());
 static LOCK: AtomicPtr<pg_sys::LWLock> = AtomicPtr::new(std::ptr::null_mut());
 const TRANCHE: &std::ffi::CStr = c"pg_stretch";
 
@@ -139,7 +159,7 @@ const TRANCHE: &std::ffi::CStr = c"pg_stretch";
 pub fn request() {
     // SAFETY: called inside shmem_request_hook, the only place where these are allowed.
     unsafe {
-        pg_sys::RequestAddinShmemSpace(size_of::<Shared>());
+        pg_sys::RequestAddinShmemSpace(size_of::<Memory>());
         pg_sys::RequestNamedLWLockTranche(TRANCHE.as_ptr(), 1);
     }
 }
@@ -151,15 +171,17 @@ pub fn startup(start: StartFacts) {
     // twice.
     unsafe {
         pg_sys::LWLockAcquire(addin_lock(), pg_sys::LWLockMode::LW_EXCLUSIVE);
-        let shared: *mut Shared = pg_sys::ShmemInitStruct(TRANCHE.as_ptr(), size_of::<Shared>(), &mut found).cast();
+        let memory: *mut Memory = pg_sys::ShmemInitStruct(TRANCHE.as_ptr(), size_of::<Memory>(), &mut found).cast();
+        let shared = &raw mut (*memory).shared;
         if !found {
-            std::ptr::write_bytes(shared, 0, 1);
+            std::ptr::write_bytes(memory, 0, 1);
             (*shared).start = start;
             (*shared).next_request = 1;
             pg_sys::ConditionVariableInit(&mut (*shared).changed);
         }
         pg_sys::LWLockRelease(addin_lock());
         SHARED.store(shared, Ordering::Release);
+        CHANGE_COUNTERS.store(&raw mut (*memory).changes, Ordering::Release);
         LOCK.store(
             &mut (*pg_sys::GetNamedLWLockTranche(TRANCHE.as_ptr())).lock,
             Ordering::Release,
@@ -200,6 +222,12 @@ pub fn with<R>(f: impl FnOnce(&mut Shared) -> R) -> R {
         pg_sys::LWLockRelease(LOCK.load(Ordering::Acquire));
         result
     }
+}
+
+/// The counters of changes, which need no lock; `None` without shared memory.
+pub fn changes() -> Option<&'static [Changes; CHANGES]> {
+    // SAFETY: null, or memory that lives as long as the server, of which everybody has the atomic counters alone.
+    unsafe { CHANGE_COUNTERS.load(Ordering::Acquire).as_ref() }
 }
 
 /// Wakes everybody who waits for a change of slots or requests.

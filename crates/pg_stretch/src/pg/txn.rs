@@ -58,8 +58,12 @@ fn transaction<R>(level: u32, f: impl FnOnce() -> Result<R>) -> Result<R> {
         // SAFETY: inside the transaction just started, before its first snapshot.
         unsafe { pg_sys::XactIsoLevel = level as i32 };
         let result = f()?;
-        // SAFETY: commits the transaction started above.
-        unsafe { pg_sys::CommitTransactionCommand() };
+        // SAFETY: commits the transaction started above. With an origin the commit would bear the time of the one
+        // before, where that is still set.
+        unsafe {
+            pg_sys::replorigin_session_origin_timestamp = 0;
+            pg_sys::CommitTransactionCommand();
+        }
         Ok(result)
     });
     if outcome.is_err() {

@@ -22,7 +22,9 @@ pub extern "C-unwind" fn stretch_worker_main(arg: pg_sys::Datum) {
     // SAFETY: registers a static function that runs when this process ends, however it ends short of a crash.
     unsafe { pg_sys::before_shmem_exit(Some(leave), pg_sys::Datum::from(0)) };
     request::forget_running();
-    Worker::new().work(database);
+    let mut worker = Worker::new();
+    worker.work(database);
+    step("origin", || worker.mover.origin.give_up());
 }
 
 /// Takes the slot; false when another worker has it.

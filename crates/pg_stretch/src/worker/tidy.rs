@@ -1,6 +1,7 @@
 //! What a worker clears up now and then: old attempts, stamps of retirements, staging of retired segments, single
-//! tombstones.
+//! tombstones. And it looks for slots that somebody made meanwhile, to whom migrations would be a surprise.
 
+use crate::ddl::enable::slots;
 use crate::movement::fold;
 use crate::pg::error::Result;
 use crate::pg::{gucs, spi, txn};
@@ -13,6 +14,8 @@ const NAPS: u32 = 6;
 #[derive(Default)]
 pub struct Tidy {
     last: Option<Instant>,
+    /// Replication slots that the log has a WARNING about.
+    slots: Vec<String>,
 }
 
 impl Tidy {
@@ -27,6 +30,7 @@ impl Tidy {
         }
         self.last = Some(Instant::now());
         fold::round()?;
+        self.note_slots()?;
         txn::run(|| {
             // Stamped by a later transaction than the one that retired, so never before its commit (F16).
             spi::execute(
@@ -52,5 +56,18 @@ impl Tidy {
             )?;
             Ok(())
         })
+    }
+
+    /// One WARNING in the log for each slot.
+    fn note_slots(&mut self) -> Result<()> {
+        let slots = txn::run(slots::without_publication)?;
+        let new: Vec<String> = slots
+            .iter()
+            .filter(|name| !self.slots.contains(name))
+            .cloned()
+            .collect();
+        slots::warn(&new);
+        self.slots = slots;
+        Ok(())
     }
 }

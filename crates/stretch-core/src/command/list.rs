@@ -59,7 +59,7 @@ fn table(command: Command, context: Context) -> Decision {
             bring_back("a new unique constraint would be checked against the hot rows only")
         }
         DropKey => bring_back("without it a key that is cold could be inserted again, and it could not be made anew"),
-        AddExclude => bring_back("an exclusion constraint cannot look at cold rows"),
+        AddExclude => bring_back("a new exclusion constraint would be checked against the hot rows only"),
         AddConstraintOther => bring_back("the constraint is not known to hold for cold rows"),
         AddColumn | AddColumnDefault | DropColumn | RenameColumn | AlterType | AddIdentity | DropIdentity
         | DropExpression => bring_back("the cold rows do not follow a change of the columns yet"),
@@ -69,9 +69,13 @@ fn table(command: Command, context: Context) -> Decision {
         ),
         OfType => bring_back("its columns would follow those of a type, and the cold rows do not follow yet"),
         SetUnlogged | SetAccessMethod => bring_back("migration needs a logged table of the access method stretch"),
-        Publish | Subscribe => refuse(
-            "a publication would publish every migration as a DELETE",
-            "leave the stretched table out of the publication or subscription",
+        Publish => refuse(
+            "a publication with deletes would publish every migration as a DELETE",
+            "leave deletes out of the publication, with publish = 'insert, update, truncate'",
+        ),
+        Subscribe => refuse(
+            "the worker of a subscription does not see the cold rows",
+            "leave the stretched table out of the subscription",
         ),
         _ => bring_back("the command is not known to treat cold rows right"),
     }
@@ -120,7 +124,7 @@ fn stretch_schema(command: Command, context: Context) -> Decision {
         CopyFrom | Insert | EnableTrigger(_) | DisableTrigger(_) if !context.bound => Allow,
         Publish => refuse(
             "the catalog of one database must not reach another by replication",
-            "publish tables by name",
+            "publish tables by name, or FOR TABLES IN SCHEMA",
         ),
         CreateInside => refuse(
             "the schema is only for what pg_stretch puts there",

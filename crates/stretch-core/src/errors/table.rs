@@ -210,6 +210,15 @@ pub const KEY_IS_COLD: ErrorDef = ErrorDef {
     hint: "use another key, or change the cold row instead",
 };
 
+/// `23P01`: the new row is in conflict with a cold row.
+pub const COLD_ROW_EXCLUDES: ErrorDef = ErrorDef {
+    name: "COLD_ROW_EXCLUDES",
+    sqlstate: "23P01",
+    microsoft: None,
+    message: "the new row is in conflict with a cold row",
+    hint: "change the new row, or the cold row",
+};
+
 /// `25001`: the function cannot run inside a transaction block.
 pub const IN_TRANSACTION_BLOCK: ErrorDef = ErrorDef {
     name: "IN_TRANSACTION_BLOCK",
@@ -343,6 +352,7 @@ pub static ALL: &[&ErrorDef] = &[
     &UNSUPPORTED,
     &BAD_ARGUMENT,
     &KEY_IS_COLD,
+    &COLD_ROW_EXCLUDES,
     &IN_TRANSACTION_BLOCK,
     &WRONG_PASSWORD,
     &KEY_IN_USE,

@@ -85,10 +85,10 @@ pub fn statements() -> Vec<Row> {
             "INSERT INTO t VALUES (30, 'x', 1)",
         ),
         row(
-            "Leave the stretched table out of the publication",
+            "Leave deletes out of the publication, with publish = 'insert, update, truncate'",
             "CREATE PUBLICATION pub FOR TABLE t, other",
             "0A000",
-            "CREATE PUBLICATION pub FOR TABLE other",
+            "CREATE PUBLICATION pub FOR TABLE t, other WITH (publish = 'insert, update, truncate')",
             "SELECT 1",
         ),
         row(
@@ -117,7 +117,7 @@ pub fn statements() -> Vec<Row> {
             "SELECT 1",
         ),
         row(
-            "Publish tables by name",
+            "Publish tables by name, or FOR TABLES IN SCHEMA",
             "CREATE PUBLICATION pub FOR TABLES IN SCHEMA stretch",
             "0A000",
             "CREATE PUBLICATION pub FOR TABLE other",

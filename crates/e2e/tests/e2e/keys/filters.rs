@@ -26,6 +26,59 @@ fn runs(cluster: &Cluster) -> Vec<std::path::PathBuf> {
     files
 }
 
+/// Deleting a parent asks the cold children nothing that their key filters know: the endpoint may be away. A foreign
+/// key that came later is in the filters of later segments.
+#[test]
+fn parents_without_cold_children_need_no_endpoint() {
+    let cluster = Cluster::builder("keys-referencing")
+        .conf("stretch.batch_rows", "100")
+        .start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    let key = |n: i32| format!("md5('{n}')::uuid");
+    db.sql(
+        "CREATE TABLE parent (id uuid, region varchar(10), PRIMARY KEY (id, region));
+         INSERT INTO parent SELECT md5(g::text)::uuid, 'r' || g % 5 FROM generate_series(1, 1200) g;
+         CREATE TABLE other (id bigint PRIMARY KEY); INSERT INTO other SELECT generate_series(1, 1200);
+         CREATE TABLE child (id int PRIMARY KEY, of uuid, region varchar(10), later int,
+            FOREIGN KEY (of, region) REFERENCES parent ON DELETE CASCADE);
+         CREATE INDEX ON child (of);
+         INSERT INTO child SELECT g, CASE WHEN g % 10 > 0 THEN md5(g::text)::uuid END, 'r' || g % 5, 1201 - g
+         FROM generate_series(1, 1000) g",
+    );
+    enable_table(&db, "child", "id <= 5000");
+    let moved = |rows: i64| {
+        wait_until("the rows to move", PATIENCE, || {
+            drain(&db, "child");
+            db.int("SELECT sum(rows) FROM stretch.segments") == rows
+        })
+    };
+    moved(1000);
+    db.sql("ALTER TABLE child ADD FOREIGN KEY (later) REFERENCES other");
+    db.sql("INSERT INTO child SELECT g, NULL, NULL, g % 1000 + 1 FROM generate_series(4001, 4100) g");
+    moved(1100);
+    assert!(db.int("SELECT stretch.purge_staged('child')") > 0);
+    let children = |n: i32| format!("SELECT id FROM child WHERE of = {} AND region = 'r{}'", key(n), n % 5);
+    assert_eq!(counter(&db, &children(503), "Segments Pruned"), 10);
+    assert_eq!(counter(&db, &children(1100), "Segments Pruned"), 11);
+    // Segments from before the foreign key are looked into where their statistics leave room.
+    let later = |n: i32| format!("SELECT id FROM child WHERE later = {n}");
+    assert_eq!(counter(&db, &later(500), "Segments Pruned"), 10);
+    assert_eq!(counter(&db, &later(1100), "Segments Pruned"), 10);
+    endpoint.take_away();
+    db.sql(&format!("DELETE FROM parent WHERE id = {}", key(1100)));
+    db.sql(&format!("DELETE FROM parent WHERE id = {}", key(500)));
+    db.sql(&format!("UPDATE parent SET region = 'none' WHERE id = {}", key(1101)));
+    db.fails(&format!("DELETE FROM parent WHERE id = {}", key(501)), "ST005");
+    endpoint.put_back();
+    wait_until("the endpoint to answer", PATIENCE, || {
+        db.try_sql(&format!("DELETE FROM parent WHERE id = {}", key(501)))
+            .is_ok()
+    });
+    assert_eq!(db.int("SELECT count(*) FROM child"), 1099);
+}
+
 /// A key that is new, or that of a hot row, needs nothing of the endpoint; one that is cold is never taken for a new
 /// one.
 #[test]

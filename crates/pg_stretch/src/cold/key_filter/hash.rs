@@ -1,4 +1,5 @@
-//! Hashes of unique keys, by the hash functions that belong to the equality of their indexes (F13).
+//! Hashes of unique keys, by the hash functions that belong to the equality of their indexes (F13), and of the columns
+//! by which rows refer to others.
 //!
 //! Only for built-in types whose hash is the same in every database of one encoding: enums and what is made of other
 //! types hash by OIDs, which a dump does not keep.
@@ -36,23 +37,32 @@ struct Column {
 }
 
 impl Hasher {
-    /// `None` when one of the key's columns has no hash function of use, or no field id.
+    /// `None` when one of the key's columns has no hash function of use, or no field id, and for exclusion constraints.
     pub fn new(key: &Key, columns: &[rows::Column]) -> Option<Self> {
+        if key.excludes.is_some() {
+            return None;
+        }
         let fields = match &key.definition {
-            None => key
-                .parts
-                .iter()
-                .map(|part| field(part, columns))
-                .collect::<Option<_>>()?,
+            None => fields(&key.parts, columns)?,
             Some(definition) => defined(definition),
         };
-        let id = KeyId {
-            fields,
-            nulls_not_distinct: key.nulls_not_distinct,
-        };
+        Self::with(fields, &key.parts, key.nulls_not_distinct)
+    }
+
+    /// The same for columns that refer to another table: who has a NULL among them refers to nothing.
+    pub fn of_columns(parts: &[Part], columns: &[rows::Column]) -> Option<Self> {
+        Self::with(fields(parts, columns)?, parts, false)
+    }
+
+    fn with(fields: Vec<i32>, parts: &[Part], nulls_not_distinct: bool) -> Option<Self> {
         let column = |part: &Part| Column::new(part.operand, part.collation, Some(part.equal));
-        let columns = key.parts.iter().map(column).collect::<Option<_>>()?;
-        Some(Self { id, columns })
+        Some(Self {
+            id: KeyId {
+                fields,
+                nulls_not_distinct,
+            },
+            columns: parts.iter().map(column).collect::<Option<_>>()?,
+        })
     }
 
     /// For values of these types that are compared with a key by the operators of its types. Integers
@@ -115,9 +125,12 @@ fn defined(definition: &str) -> Vec<i32> {
     words.iter().map(|word| i32::from_be_bytes(*word) | i32::MIN).collect()
 }
 
-fn field(part: &Part, columns: &[rows::Column]) -> Option<i32> {
-    let named = |column: &&rows::Column| column.name == part.name;
-    columns.iter().find(named).map(|column| column.field_id)
+fn fields(parts: &[Part], columns: &[rows::Column]) -> Option<Vec<i32>> {
+    let field = |part: &Part| {
+        let named = |column: &&rows::Column| column.name == part.name;
+        columns.iter().find(named).map(|column| column.field_id)
+    };
+    parts.iter().map(field).collect()
 }
 
 impl Column {

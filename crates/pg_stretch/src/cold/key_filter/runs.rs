@@ -33,6 +33,11 @@ pub struct Search {
 }
 
 impl Search {
+    /// Whether the worker has merged all that it is going to merge.
+    pub fn is_settled(&self) -> bool {
+        self.scattered.is_none()
+    }
+
     /// The segments that may hold one of the keys, by their hashes, which are sorted so that memory is read in its
     /// order.
     pub fn find(&self, hashes: &mut [u64]) -> HashSet<SegmentId> {
@@ -88,12 +93,19 @@ pub fn search(table: &TableId, segments: &List, key: &KeyId, snapshot: pg_sys::S
 /// Merges the runs of all keys until each group of segments has one. For the worker: others use what there is.
 /// Errors of the disk are logged, for the parts serve as well.
 pub fn merge(table: &TableId, segments: &[Segment], snapshot: pg_sys::Snapshot) -> Result<()> {
-    // The keys of a table are the same as long as it is stretched.
-    let Some(any) = segments.first() else {
-        return Ok(());
-    };
-    for filter in filters(any, snapshot)?.map_or(Vec::new(), |filters| filters.filters) {
-        let source = Source::new(table, segments, &filter.key, snapshot);
+    let by_age = |segment: &&Segment| (segment.migrated_at, segment.segment_id);
+    let (oldest, newest) = (segments.iter().min_by_key(by_age), segments.iter().max_by_key(by_age));
+    let mut keys = HashSet::new();
+    // Unique keys are the same as long as a table is stretched, foreign keys come and go.
+    for segment in oldest.into_iter().chain(newest) {
+        keys.extend(
+            (filters(segment, snapshot)?.into_iter())
+                .flat_map(|all| all.filters)
+                .map(|filter| filter.key),
+        );
+    }
+    for key in keys {
+        let source = Source::new(table, segments, &key, snapshot);
         source.groups().iter().try_for_each(|group| source.merge(group))?;
     }
     Ok(())

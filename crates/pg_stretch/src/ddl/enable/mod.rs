@@ -6,6 +6,7 @@ pub mod filter;
 pub mod lock;
 pub mod partitioned;
 pub mod refusals;
+pub mod slots;
 pub mod way_back;
 
 use crate::catalog::rows::{Column, StretchedTable};

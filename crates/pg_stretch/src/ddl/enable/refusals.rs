@@ -44,29 +44,30 @@ WITH c AS (
         FROM c
     WHERE relkind = 'r' AND relam <> (SELECT oid FROM pg_am WHERE amname = 'heap')
   UNION ALL
-    SELECT 'publication', format('publication %I publishes it, and would publish every migration as a DELETE', pubname),
-        CASE WHEN p.puballtables THEN 'Publish the other tables by name instead of FOR ALL TABLES'
-             WHEN named.relation IS NOT NULL
-                THEN format('Use ALTER PUBLICATION %I DROP TABLE %s', pubname, named.relation::regclass)
-             ELSE format('Use ALTER PUBLICATION %I DROP TABLES IN SCHEMA %I', pubname, (
-                SELECT nspname FROM pg_namespace n JOIN pg_publication_namespace s ON s.pnnspid = n.oid
-                WHERE s.pnpubid = p.oid AND n.oid IN (SELECT relnamespace FROM pg_class WHERE oid IN (SELECT * FROM up))
-                LIMIT 1)) END
-    FROM pg_publication p LEFT JOIN LATERAL (
-        SELECT prrelid AS relation FROM pg_publication_rel
-        WHERE prpubid = p.oid AND prrelid IN (SELECT * FROM up) LIMIT 1
-    ) named ON true
-    WHERE p.puballtables OR named.relation IS NOT NULL
-       OR EXISTS (SELECT FROM pg_publication_namespace s JOIN pg_class t ON t.relnamespace = s.pnnspid
-                  WHERE s.pnpubid = p.oid AND t.oid IN (SELECT * FROM up))
+    SELECT 'publication', CASE WHEN puballtables
+            THEN format('publication %I of all tables publishes the catalog of pg_stretch as well', pubname)
+            ELSE format('publication %I publishes its deletes, and would publish every migration as a DELETE', pubname)
+        END,
+        CASE WHEN puballtables THEN 'Publish tables by name, or FOR TABLES IN SCHEMA, instead of FOR ALL TABLES'
+             ELSE format('Use ALTER PUBLICATION %I SET (publish = %L)', pubname, array_to_string(ARRAY[
+                CASE WHEN pubinsert THEN 'insert' END, CASE WHEN pubupdate THEN 'update' END,
+                CASE WHEN pubtruncate THEN 'truncate' END], ', ')) END
+    FROM pg_publication p
+    WHERE puballtables OR (pubdelete AND (
+        EXISTS (SELECT FROM pg_publication_rel WHERE prpubid = p.oid AND prrelid IN (SELECT * FROM up))
+        OR EXISTS (SELECT FROM pg_publication_namespace s JOIN pg_class t ON t.relnamespace = s.pnnspid
+                   WHERE s.pnpubid = p.oid AND t.oid IN (SELECT * FROM up))))
   UNION ALL
     SELECT 'subscription', 'it belongs to a subscription, whose worker does not see the cold rows',
         'Take the table out of the publication at the other side and refresh the subscription'
     FROM pg_subscription_rel WHERE srrelid = $1
   UNION ALL
-    SELECT 'exclusion constraint', format('the exclusion constraint %I cannot look at cold rows', conname),
+    SELECT 'exclusion constraint', format('no column of the exclusion constraint %I is compared for equality, '
+            'so that each new row would have to be compared with all cold rows', conname),
         format('Use ALTER TABLE %s DROP CONSTRAINT %I', $1::regclass, conname)
-    FROM pg_constraint WHERE conrelid = $1 AND contype = 'x'
+    FROM pg_constraint WHERE conrelid = $1 AND contype = 'x' AND NOT EXISTS (
+        SELECT FROM pg_amop o JOIN pg_am a ON a.oid = o.amopmethod JOIN pg_opclass d ON d.opcfamily = o.amopfamily
+        WHERE o.amopopr = ANY (conexclop) AND amname = 'btree' AND amopstrategy = 3 AND opcdefault)
   UNION ALL
     SELECT 'unique index', format('the unique index %s is not valid', indexrelid::regclass),
         format('Use REINDEX INDEX %s', indexrelid::regclass)

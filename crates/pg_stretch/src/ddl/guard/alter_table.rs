@@ -143,7 +143,7 @@ fn others(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd, out: &mut Vec<
                 let child = relation_named(partition.name);
                 let kind = one_of_partition(command.subtype);
                 out.extend(child.map(|child| Aim::relation(child, kind)));
-                if kind == Command::AttachPartition && publish::is_published(relation)? {
+                if kind == Command::AttachPartition && publish::deletes_are_published(relation)? {
                     out.extend(child.map(|child| Aim::relation(child, Command::Publish)));
                 }
             }

@@ -2,7 +2,7 @@
 //! for each.
 
 use super::targets::{Aim, Facts, relation_named, schema_named, table_of_index};
-use super::{alter_table, row_types};
+use super::{alter_table, publish, row_types};
 use crate::catalog::triggers;
 use crate::pg::error::Result;
 use crate::pg::{list, names};
@@ -63,8 +63,8 @@ unsafe fn at_others(node: *mut pg_sys::Node) -> Result<Vec<Aim>> {
             T_AlterDomainStmt => row_types::check_domain(&*node.cast()).map(|()| Vec::new()),
             T_AlterOwnerStmt => Ok(change_owner(&*node.cast())),
             T_AlterExtensionContentsStmt => Ok(change_extension(&*node.cast())),
-            T_CreatePublicationStmt => create_publication(&*node.cast()),
-            T_AlterPublicationStmt => alter_publication(&*node.cast()),
+            T_CreatePublicationStmt => publish::created(&*node.cast()),
+            T_AlterPublicationStmt => publish::altered(&*node.cast()),
             _ => Ok(Vec::new()),
         }
     }
@@ -116,17 +116,6 @@ fn copy(statement: &pg_sys::CopyStmt) -> Vec<Aim> {
         false => Command::CopyTo,
     };
     on(statement.relation, command)
-}
-
-fn create_publication(statement: &pg_sys::CreatePublicationStmt) -> Result<Vec<Aim>> {
-    super::publish::aims(statement.for_all_tables, statement.pubobjects)
-}
-
-fn alter_publication(statement: &pg_sys::AlterPublicationStmt) -> Result<Vec<Aim>> {
-    if statement.action == pg_sys::AlterPublicationAction::AP_DropObjects {
-        return Ok(Vec::new());
-    }
-    super::publish::aims(statement.for_all_tables, statement.pubobjects)
 }
 
 fn on(name: *mut pg_sys::RangeVar, command: Command) -> Vec<Aim> {
@@ -234,7 +223,7 @@ fn set_schema(statement: &pg_sys::AlterObjectSchemaStmt) -> Result<Vec<Aim>> {
     match relation_named(statement.relation) {
         Some(relation) => {
             out.push(Aim::relation(relation, Command::SetSchema));
-            if super::publish::schema_is_published(statement.newschema) {
+            if publish::schema_publishes_deletes(statement.newschema)? {
                 out.push(Aim::relation(relation, Command::Publish));
             }
         }

@@ -1,4 +1,5 @@
-//! The hashes of a batch's unique keys, for the filters of its segment.
+//! The hashes of a batch's unique keys, and of the columns by which its rows refer to others, for the filters of its
+//! segment.
 
 use crate::catalog::formed::Former;
 use crate::catalog::keys;
@@ -25,10 +26,10 @@ struct Hashes {
 }
 
 impl Keys {
-    /// Of an open table's unique indexes; those that cannot be hashed are left out.
+    /// Of an open table's unique indexes and foreign keys; those that cannot be hashed are left out.
     pub fn of(table: &StretchedTable, relation: pg_sys::Relation) -> Result<Self> {
         // SAFETY: the batch holds the relation open; its descriptor has `natts` attributes.
-        let (keys, places) = unsafe {
+        let (keys, referencing, places) = unsafe {
             let desc = (*relation).rd_att;
             let mut live = 0;
             let mut places = vec![0];
@@ -36,7 +37,7 @@ impl Keys {
                 places.push(live);
                 live += usize::from(!attribute.attisdropped);
             }
-            (keys::of(relation)?, places)
+            (keys::of(relation)?, keys::referencing(relation), places)
         };
         let hashed = |key: &keys::Key| {
             Some(Hashes {
@@ -47,10 +48,22 @@ impl Keys {
                 found: Vec::new(),
             })
         };
-        Ok(Self {
-            keys: keys.iter().filter_map(hashed).collect(),
-            places,
-        })
+        let mut hashes: Vec<Hashes> = keys.iter().filter_map(hashed).collect();
+        for parts in referencing {
+            let Some(hasher) = Hasher::of_columns(&parts, &table.columns) else {
+                continue;
+            };
+            // Foreign keys may share their columns, with one another or with a unique key.
+            if hashes.iter().all(|known| known.hasher.id != hasher.id) {
+                hashes.push(Hashes {
+                    hasher,
+                    columns: parts.iter().map(|part| part.column).collect(),
+                    former: None,
+                    found: Vec::new(),
+                });
+            }
+        }
+        Ok(Self { keys: hashes, places })
     }
 
     /// Adds a row. Runs functions of the table's owner where an index has expressions: so as the owner.

@@ -14,6 +14,7 @@ use crate::catalog;
 use crate::catalog::record::{self, Direction};
 use crate::catalog::rows::StretchedTable;
 use crate::pg::error::{Error, Result, log};
+use crate::pg::replication::Origin;
 use crate::pg::{gucs, steps, txn};
 use careful::Failures;
 use pgrx::pg_sys;
@@ -37,6 +38,8 @@ const TRIES: usize = 20;
 #[derive(Default)]
 pub struct Mover {
     tables: HashMap<pg_sys::Oid, Progress>,
+    /// Under which rows leave the heap, so that those who decode the log can tell.
+    pub origin: Origin,
 }
 
 impl Mover {
@@ -88,6 +91,7 @@ impl Mover {
 
     /// One batch of one table, now.
     pub fn batch(&mut self, relation: pg_sys::Oid, max_rows: Option<u64>, demand: Demand) -> Result<Outcome> {
+        self.origin.take()?;
         for _ in 0..TRIES {
             let progress = self.tables.entry(relation).or_default();
             let (strict, order) = progress.order(relation, max_rows, demand)?;

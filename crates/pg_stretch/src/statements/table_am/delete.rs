@@ -2,7 +2,7 @@
 
 use super::cold::{self, Change};
 use super::heap::{self, of_heap};
-use super::home;
+use super::home::{self, Done, Entries};
 use crate::cold::identity;
 use crate::cold::tombstone::{fate, kept};
 use crate::pg::error::Result;
@@ -45,8 +45,12 @@ pub unsafe extern "C-unwind" fn tuple_delete(
                 wait,
                 what: if changing_partition { "UPDATE" } else { "DELETE" },
             };
-            let Some(mut home) = home::brought(relation, *tid, command)? else {
-                return delete(&change, failure, changing_partition);
+            let mut home = match home::brought(relation, *tid, command)? {
+                Some(home) => home,
+                None => match delete(&change, failure, changing_partition)? {
+                    Done::Told(result) => return Ok(result),
+                    Done::CameHome(home) => home,
+                },
             };
             let home = &raw mut home;
             Ok(raw::guarded(|| {
@@ -65,24 +69,23 @@ pub unsafe extern "C-unwind" fn tuple_delete(
     }
 }
 
-unsafe fn delete(
-    change: &Change,
-    failure: *mut pg_sys::TM_FailureData,
-    changing_partition: bool,
-) -> Result<TM_Result::Type> {
+unsafe fn delete(change: &Change, failure: *mut pg_sys::TM_FailureData, changing_partition: bool) -> Result<Done> {
     // SAFETY: what the server handed over; the relation is open and locked.
     unsafe {
         let row = change.row()?;
         let told = change.win(&row)?;
         if told.result != TM_Result::TM_Ok {
             told.put(failure);
-            return Ok(told.result);
+            return Ok(Done::Told(told.result));
+        }
+        if let Some(home) = home::bring_decoded(change, &row, Entries::None)? {
+            return Ok(Done::CameHome(home));
         }
         let segment = row.segment()?;
         let of = (&segment.segment_id, segment.row_count as u64);
         if changing_partition || !kept::keep((*change.relation).rd_id, change.command, of, row.number()) {
             change.kill(&row, changing_partition.then(fate::elsewhere))?;
         }
-        Ok(TM_Result::TM_Ok)
+        Ok(Done::Told(TM_Result::TM_Ok))
     }
 }

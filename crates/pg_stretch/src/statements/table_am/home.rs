@@ -12,7 +12,7 @@ use crate::cold::row::ColdRow;
 use crate::cold::tombstone::fate;
 use crate::pg::context::OwnContext;
 use crate::pg::error::Result;
-use crate::pg::raw;
+use crate::pg::{raw, replication};
 use pgrx::pg_sys;
 use pgrx::pg_sys::TM_Result;
 use stretch_core::purpose::Purpose;
@@ -52,14 +52,55 @@ pub unsafe fn bring(
         if change.win(&row)?.result != TM_Result::TM_Ok {
             return Ok(false);
         }
-        let home = insert(&change, &row)?;
-        change.kill(&row, Some(home))?;
-        Ok(true)
+        come(&change, &row, Entries::Made).map(|_| true)
     }
 }
 
+/// Brings home a row that the statement has won and is about to change, where the change may be decoded from the log.
+/// `None` where it may not, and the cold row itself is to be changed.
+///
+/// # Safety
+/// As for [`bring`].
+pub unsafe fn bring_decoded(
+    change: &Change,
+    row: &ColdRow,
+    entries: Entries,
+) -> Result<Option<pg_sys::ItemPointerData>> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let shown = shown_command().filter(|shown| *shown < change.command);
+        let Some(command) = shown.filter(|_| replication::is_logged(change.relation) && replication::is_decoded())
+        else {
+            return Ok(None);
+        };
+        come(&Change { command, ..*change }, row, entries).map(Some)
+    }
+}
+
+/// What became of a cold row that a statement changes.
+pub enum Done {
+    /// It is done, or cannot be.
+    Told(TM_Result::Type),
+    /// The row came home, and the change is to be made to the hot one here.
+    CameHome(pg_sys::ItemPointerData),
+}
+
+/// Whether a row that comes home gets index entries: one that dies in the same command needs none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Entries {
+    Made,
+    None,
+}
+
+unsafe fn come(change: &Change, row: &ColdRow, entries: Entries) -> Result<pg_sys::ItemPointerData> {
+    // SAFETY: the callers' promise.
+    let home = unsafe { insert(change, row, entries)? };
+    change.kill(row, Some(home))?;
+    Ok(home)
+}
+
 /// The row as a hot one; no trigger hears of it, for it is the same row.
-unsafe fn insert(change: &Change, row: &ColdRow) -> Result<pg_sys::ItemPointerData> {
+unsafe fn insert(change: &Change, row: &ColdRow, entries: Entries) -> Result<pg_sys::ItemPointerData> {
     // SAFETY: as above; all is made in the current context, and the heap's functions become unwinds where they raise
     // errors.
     unsafe {
@@ -67,7 +108,20 @@ unsafe fn insert(change: &Change, row: &ColdRow) -> Result<pg_sys::ItemPointerDa
         let slot = pg_sys::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsHeapTuple);
         row.store(relation, LATEST, Purpose::RowLock, slot)?;
         let insert = of_heap(heap::routine().tuple_insert);
-        raw::guarded(|| insert(relation, slot, change.command, 0, std::ptr::null_mut()));
+        let options = pg_sys::TABLE_INSERT_NO_LOGICAL as i32;
+        raw::guarded(|| insert(relation, slot, change.command, options, std::ptr::null_mut()));
+        if entries == Entries::Made {
+            make_entries(relation, slot);
+        }
+        let home = (*slot).tts_tid;
+        pg_sys::ExecDropSingleTupleTableSlot(slot);
+        Ok(home)
+    }
+}
+
+unsafe fn make_entries(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: an open relation and its new row; as above.
+    unsafe {
         let statement = pg_sys::CreateExecutorState();
         let target = pg_sys::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
         (*target).type_ = pg_sys::NodeTag::T_ResultRelInfo;
@@ -78,10 +132,7 @@ unsafe fn insert(change: &Change, row: &ColdRow) -> Result<pg_sys::ItemPointerDa
             pg_sys::ExecInsertIndexTuples(target, slot, statement, false, false, no_conflict, no_arbiters);
         }
         pg_sys::ExecCloseIndices(target);
-        let home = (*slot).tts_tid;
-        pg_sys::ExecDropSingleTupleTableSlot(slot);
         pg_sys::FreeExecutorState(statement);
-        Ok(home)
     }
 }
 

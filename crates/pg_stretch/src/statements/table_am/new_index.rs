@@ -21,7 +21,7 @@ const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
 pub unsafe fn check(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<()> {
     // SAFETY: the caller's promise.
     let (relation, is_new) = unsafe {
-        let is_unique = (*(*index).rd_index).indisunique;
+        let is_unique = (*(*index).rd_index).indisunique || (*(*index).rd_index).indisexclusion;
         let is_made_here = (*index).rd_createSubid != NO_SUBTRANSACTION;
         ((*table).rd_id, is_unique && is_made_here)
     };

@@ -2,7 +2,7 @@
 
 use super::cold::{self, Change};
 use super::heap::{self, of_heap};
-use super::home;
+use super::home::{self, Done, Entries};
 use crate::catalog::snapshot::LATEST;
 use crate::cold::identity;
 use crate::cold::row::ColdRow;
@@ -60,10 +60,15 @@ pub unsafe extern "C-unwind" fn tuple_update(
                 what: "UPDATE",
             };
             *update_indexes = false;
-            let Some(mut home) = home::brought(relation, *tid, command)? else {
-                let result = update(&change, slot, failure, mode)?;
-                *update_indexes = result == TM_Result::TM_Ok;
-                return Ok(result);
+            let mut home = match home::brought(relation, *tid, command)? {
+                Some(home) => home,
+                None => match update(&change, slot, failure, mode)? {
+                    Done::Told(result) => {
+                        *update_indexes = result == TM_Result::TM_Ok;
+                        return Ok(result);
+                    }
+                    Done::CameHome(home) => home,
+                },
             };
             let home = &raw mut home;
             Ok(raw::guarded(|| {
@@ -90,7 +95,7 @@ unsafe fn update(
     slot: *mut pg_sys::TupleTableSlot,
     failure: *mut pg_sys::TM_FailureData,
     mode: *mut LockTupleMode::Type,
-) -> Result<TM_Result::Type> {
+) -> Result<Done> {
     // SAFETY: what the server handed over; the relation is open and locked.
     unsafe {
         let row = change.row()?;
@@ -102,13 +107,16 @@ unsafe fn update(
         let told = change.win(&row)?;
         if told.result != TM_Result::TM_Ok {
             told.put(failure);
-            return Ok(told.result);
+            return Ok(Done::Told(told.result));
+        }
+        if let Some(home) = home::bring_decoded(change, &row, Entries::Made)? {
+            return Ok(Done::CameHome(home));
         }
         let home = insert(change, slot);
         change.kill(&row, Some(home))?;
         // The version before counts as gone by now.
         unique::look_changed(change.relation, slot, || Version::cold(change.relation, &row))?;
-        Ok(TM_Result::TM_Ok)
+        Ok(Done::Told(TM_Result::TM_Ok))
     }
 }
 

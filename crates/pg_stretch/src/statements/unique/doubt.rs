@@ -131,10 +131,16 @@ unsafe fn taken_apart(slot: *mut pg_sys::TupleTableSlot, last: i16) -> impl Fn(i
     }
 }
 
-/// Least and greatest value of each column among the keys.
+/// Least and greatest value of each column among the keys; neither where it is not compared for equality.
 pub fn ranges(key: &Key, values: &[Option<pg_sys::Datum>]) -> Vec<Range> {
     let width = key.parts.len();
     let range = |place: usize| {
+        if key.parts[place].compare == pg_sys::InvalidOid {
+            return Range {
+                bounds: None,
+                has_null: false,
+            };
+        }
         let mut order = Order::of(&key.parts[place]);
         let mut range = Range {
             bounds: None,

@@ -1,7 +1,8 @@
 //! What a session knows of the unique keys of a stretched table, and what the cold side was when a command looked at it
-//! first.
+//! first. The next command does not look again while nothing has changed.
 
 use super::since::Seen;
+use crate::catalog::changes::{self, Stamp};
 use crate::catalog::formed::Former;
 use crate::catalog::keys::{self, Key};
 use crate::catalog::snapshot::Latest;
@@ -45,6 +46,8 @@ pub struct Keyed {
 /// The cold side as a command saw it first.
 pub struct Sight {
     pub seen: Seen,
+    /// For commands that follow; `None` where they have to look again.
+    stamp: Option<Stamp>,
     /// `None` when there was no cold row.
     pub cold: Option<Cold>,
 }
@@ -139,17 +142,28 @@ pub fn last_sight(relation: pg_sys::Oid) -> Option<Rc<Sight>> {
 /// The next look is not to use what the last one saw.
 pub fn forget_sight(relation: pg_sys::Oid) {
     KNOWN.with_borrow(|known| {
-        if let Some(table) = known.get(&relation) {
-            table.seen.replace(None);
+        if let Some(sight) = known.get(&relation).and_then(|table| table.seen.borrow().clone()) {
+            sight.seen.forget();
         }
     });
+}
+
+impl Cold {
+    /// Whether the filters are what they will be until the cold side changes: the worker merges them after a while.
+    fn is_settled(&self) -> bool {
+        self.filters.iter().flatten().all(|search| search.is_settled())
+    }
 }
 
 impl Table {
     /// The cold side as this command saw it first.
     pub fn sight(&self) -> Result<Rc<Sight>> {
         let known = self.seen.borrow().clone();
-        if let Some(known) = known.filter(|known| known.seen.is_of_this_command()) {
+        let stamp = changes::stamp(&self.info.table_id);
+        let still_holds = |known: &Rc<Sight>| {
+            known.seen.is_of_this_command() || (stamp.is_some() && known.stamp == stamp && known.seen.renew())
+        };
+        if let Some(known) = known.filter(still_holds) {
             return Ok(known);
         }
         let latest = Latest::take();
@@ -159,7 +173,9 @@ impl Table {
             true => None,
             false => Some(self.cold(segments, latest.get())?),
         };
-        let sight = Rc::new(Sight { seen, cold });
+        let is_settled = cold.as_ref().is_none_or(Cold::is_settled);
+        let stamp = stamp.filter(|_| is_settled);
+        let sight = Rc::new(Sight { seen, stamp, cold });
         self.seen.replace(Some(sight.clone()));
         Ok(sight)
     }

@@ -27,8 +27,8 @@ use stretch_core::ids::SegmentId;
 use stretch_core::purpose::Purpose;
 use stretch_core::row_locks::Strength;
 
-/// 23505 when a cold row of the table has a unique key of the new row in `slot`. A row that this transaction deleted
-/// counts as gone, and one that another deletes is waited for.
+/// 23505 when a cold row of the table has a unique key of the new row in `slot`, 23P01 when one excludes it. A row that
+/// this transaction deleted counts as gone, and one that another deletes is waited for.
 ///
 /// # Safety
 /// The relation is open and locked for writing, the slots hold rows of it, and the command's snapshot is active.
@@ -263,7 +263,7 @@ unsafe fn judge(
             if !search.finds(Then::Refuse)? {
                 return Ok(came);
             }
-            let found = (search.place(), search.found().to_vec());
+            let found = (search.place(), Hit::of(&search));
             match on_hit {
                 OnHit::OnConflict(None) => return Err(unfit_for_on_conflict(table.info.relation, key)),
                 OnHit::OnConflict(Some(_)) => is_visible(&mut search)?,
@@ -281,7 +281,7 @@ unsafe fn judge(
         if !may_come && !matches!(on_hit, OnHit::OnConflict(_)) {
             if held == place {
                 // SAFETY: values of the key, in the role of whoever writes.
-                return Err(unsafe { duplicate(table, key, &found) });
+                return Err(unsafe { refused(table, key, &found) });
             }
             // Who is about to delete the row may not have written that yet, but has locked the row.
             let tid = identity::of(segment.number, row)?;
@@ -301,24 +301,52 @@ unsafe fn judge(
     }
 }
 
-/// 23505, as the server words it.
-unsafe fn duplicate(table: &Table, key: &Key, values: &[Option<pg_sys::Datum>]) -> Error {
-    // SAFETY: the caller's promise.
-    let detail = match unsafe { described(key, values) } {
-        Some(described) => format!("Key {described} already exists."),
-        None => format!(
-            "A cold row of table {} has this key.",
+/// A new key, and that of the cold row which stands against it.
+struct Hit {
+    new: Vec<Option<pg_sys::Datum>>,
+    there: Vec<Option<pg_sys::Datum>>,
+}
+
+impl Hit {
+    fn of(search: &Search) -> Self {
+        Self {
+            new: search.found().to_vec(),
+            there: search.there().to_vec(),
+        }
+    }
+}
+
+/// 23505, or 23P01 of an exclusion constraint, as the server words it.
+unsafe fn refused(table: &Table, key: &Key, hit: &Hit) -> Error {
+    let is_unique = key.excludes.is_none();
+    // SAFETY: the caller's promise; a look-up by OID.
+    let (new, there, name) = unsafe {
+        let there = if is_unique { None } else { described(key, &hit.there) };
+        (
+            described(key, &hit.new),
+            there,
+            names::text(pg_sys::get_rel_name(key.index)),
+        )
+    };
+    let detail = match (new, there) {
+        (Some(new), Some(there)) => format!("Key {new} conflicts with existing key {there}."),
+        (Some(new), None) if is_unique => format!("Key {new} already exists."),
+        _ => format!(
+            "A cold row of table {} stands against this key.",
             names::relation(table.info.relation)
         ),
     };
-    // SAFETY: a look-up by OID.
-    let name = names::text(unsafe { pg_sys::get_rel_name(key.index) });
-    Error::new(
-        &errors::KEY_IS_COLD,
-        format!("duplicate key value violates unique constraint \"{name}\""),
-    )
-    .detail(detail)
-    .constraint(
+    let error = match is_unique {
+        true => Error::new(
+            &errors::KEY_IS_COLD,
+            format!("duplicate key value violates unique constraint \"{name}\""),
+        ),
+        false => Error::new(
+            &errors::COLD_ROW_EXCLUDES,
+            format!("conflicting key value violates exclusion constraint \"{name}\""),
+        ),
+    };
+    error.detail(detail).constraint(
         names::schema(table.info.relation),
         names::bare_relation(table.info.relation),
         &name,

@@ -97,7 +97,8 @@ pub enum Look {
 pub fn between(key: &Key, ranges: &[Range]) -> Option<Conditions> {
     let mut conditions = Vec::new();
     for (part, range) in key.parts.iter().zip(ranges) {
-        if key.nulls_not_distinct && range.has_null {
+        let is_open = part.compare == pg_sys::InvalidOid;
+        if is_open || (key.nulls_not_distinct && range.has_null) {
             continue;
         }
         // Without bounds there are only nulls, or no row at all.

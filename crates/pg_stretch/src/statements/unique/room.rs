@@ -1,20 +1,21 @@
 //! Statements that may have to bring cold rows home get a number of their own for that.
 //!
 //! An INSERT … ON CONFLICT, and an UPDATE of a table with a deferrable key, may meet a cold row that core must find in
-//! the heap. Let C be the number of the command, which its snapshot shows. The statement writes with C + 1 instead, and
-//! what comes home bears C: its scans see neither that tombstone nor that hot version, so that no row comes twice, and
-//! its writes may change the version, for it is older than they are. Rows that the statement inserts itself bear C + 1,
-//! so that the one that meets another of them is told so as ever.
+//! the heap; and where others decode the log, changes of cold rows are made to hot ones, so that the log has them
+//! (`table_am/home.rs`). Let C be the number of the command, which its snapshot shows. The statement writes with C + 1
+//! instead, and what comes home bears C: its scans see neither that tombstone nor that hot version, so that no row
+//! comes twice, and its writes may change the version, for it is older than they are. Rows that the statement inserts
+//! itself bear C + 1, so that the one that meets another of them is told so as ever.
 //!
 //! Core asks the indexes of ON CONFLICT before the row is inserted, and would go on to the other row at once when it
 //! found one. When the access method brings one home it is too late for that: the new row is about to get its index
 //! entries. So only the indexes of ON CONFLICT are asked then: they meet the row, core takes the new one back and
 //! begins anew.
 
-use super::front;
-use crate::catalog::{keys, partitions, stretched};
+use super::{front, known};
+use crate::catalog::{partitions, stretched};
 use crate::pg::error::Result;
-use crate::pg::{hook, list, raw};
+use crate::pg::{hook, list, raw, replication};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -51,7 +52,7 @@ unsafe fn is_wanted_by(node: &mut pg_sys::ModifyTableState) -> Result<bool> {
         let plan = &*node.ps.plan.cast::<pg_sys::ModifyTable>();
         let on_conflict = plan.onConflictAction != pg_sys::OnConflictAction::ONCONFLICT_NONE;
         let updates = matches!(plan.operation, pg_sys::CmdType::CMD_UPDATE | pg_sys::CmdType::CMD_MERGE);
-        if !on_conflict && !updates {
+        if plan.operation == pg_sys::CmdType::CMD_INSERT && !on_conflict {
             return Ok(false);
         }
         for at in 0..node.mt_nrels as usize {
@@ -60,7 +61,10 @@ unsafe fn is_wanted_by(node: &mut pg_sys::ModifyTableState) -> Result<bool> {
                 // The rows go to partitions that nobody has opened yet.
                 (true, false) => is_partitioned(table) && partitions::has_stretched((*table).rd_id)?,
                 (true, true) => true,
-                (false, true) => keys::of(table)?.iter().any(|key| key.deferrable),
+                (false, true) => {
+                    replication::is_logged(table)
+                        || (updates && known::table(table)?.is_some_and(|known| known.has_deferrable))
+                }
                 (false, false) => false,
             };
             if is_wanted {

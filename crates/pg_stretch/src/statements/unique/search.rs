@@ -3,7 +3,7 @@
 
 use super::wanted::Wanted;
 use crate::catalog::formed::Former;
-use crate::catalog::keys::Key;
+use crate::catalog::keys::{Key, Part};
 use crate::catalog::snapshot::Latest;
 use crate::catalog::{stretched, tables};
 use crate::cold::columns::{self, Target};
@@ -17,7 +17,8 @@ use crate::cold::tombstone::lock::{Strength, lock};
 use crate::pg::context::{Context, OwnContext};
 use crate::pg::error::{Error, Result};
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::user;
+use crate::pg::missing::datumCopy;
+use crate::pg::{raw, user};
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -73,6 +74,10 @@ pub struct Search<'a> {
     hit: usize,
     /// Segment and number of the row that was found last.
     place: Option<(SegmentId, u32)>,
+    /// The key of that row where it may differ from the one that was wanted: for an exclusion constraint. It lies in
+    /// the memory in which the search was made.
+    there: Vec<Option<pg_sys::Datum>>,
+    memory: Context,
 }
 
 impl<'a> Search<'a> {
@@ -92,6 +97,9 @@ impl<'a> Search<'a> {
             except,
             hit: 0,
             place: None,
+            there: Vec::new(),
+            // SAFETY: the search is over before what was current when it began.
+            memory: unsafe { Context::current() },
         }
     }
 
@@ -103,6 +111,11 @@ impl<'a> Search<'a> {
     /// The key that was found, with `None` for NULL.
     pub fn found(&self) -> &[Option<pg_sys::Datum>] {
         self.wanted.key(self.hit, self.key.parts.len())
+    }
+
+    /// The key of the row that was found, of an exclusion constraint.
+    pub fn there(&self) -> &[Option<pg_sys::Datum>] {
+        &self.there
     }
 
     /// The table.
@@ -193,19 +206,44 @@ impl<'a> Search<'a> {
                 }
                 let value = |at: usize| datums.value(at, row);
                 // SAFETY: the values of the key's columns, or of those that it is formed of.
-                let hit = unsafe {
+                let meets = unsafe {
                     match &mut former {
-                        None => self.wanted.find(value),
-                        Some(former) => formed(former, &columns, value, &mut self.wanted),
+                        None => self.meets(value),
+                        Some(former) => formed(former, &columns, value).is_some_and(|key| self.meets(|at| key[at])),
                     }
                 };
-                if let Some(hit) = hit {
-                    self.hit = hit;
+                if meets {
                     self.place = Some((batch.segment_id, batch.number(row)));
                     return Ok(self.place);
                 }
             }
         }
+    }
+
+    /// Whether a row's key is in conflict with one that is wanted, and notes which.
+    ///
+    /// # Safety
+    /// `value` gives the values of the row's key.
+    unsafe fn meets(&mut self, value: impl Fn(usize) -> Option<pg_sys::Datum>) -> bool {
+        // SAFETY: the caller's promise.
+        let Some(hit) = (unsafe { self.wanted.find(&value) }) else {
+            return false;
+        };
+        self.hit = hit;
+        if self.key.excludes.is_some() {
+            let _memory = self.memory.enter();
+            let copy = |(place, part): (usize, &Part)| {
+                let (mut length, mut by_value) = (0, false);
+                // SAFETY: a value of the part's type.
+                unsafe {
+                    pg_sys::get_typlenbyval(part.type_id, &mut length, &mut by_value);
+                    let copy = |value| raw::guarded(|| datumCopy(value, by_value, length.into()));
+                    value(place).map(copy)
+                }
+            };
+            self.there = self.key.parts.iter().enumerate().map(copy).collect();
+        }
+        true
     }
 
     /// The columns of the key, or of those that it is formed of.
@@ -219,19 +257,15 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Which of the keys a cold row has whose columns are these, where the key is formed of them.
-unsafe fn formed(
-    former: &mut Former,
+/// The key of a cold row whose columns are these, where it is formed of them.
+unsafe fn formed<'a>(
+    former: &'a mut Former,
     columns: &[Target],
     value: impl Fn(usize) -> Option<pg_sys::Datum>,
-    wanted: &mut Wanted,
-) -> Option<usize> {
+) -> Option<&'a [Option<pg_sys::Datum>]> {
     let of = |column: i16| value(columns.iter().position(|target| target.attribute == column)?);
     // SAFETY: values of the table's columns, all that are needed.
-    unsafe {
-        let key = former.of_values(of)?;
-        wanted.find(|at| key[at])
-    }
+    unsafe { former.of_values(of) }
 }
 
 /// Waits for the end of another transaction that has written a tombstone for the row; false when there is none.

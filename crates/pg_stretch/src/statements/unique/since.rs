@@ -21,14 +21,20 @@
 //! * A subtransaction changes nothing of this: it neither takes the command's snapshot away nor lets it end.
 //! * Rows of one call, and calls of one command, may share one look: the older S, the more versions are taken for moved
 //!   after it, never fewer, and the command's snapshot is older than each of them.
+//! * Commands may share one as long as no row of the table has become cold since (`catalog::changes`): what S sees of
+//!   such transactions is then what a snapshot taken now would see.
 //! * Nobody else makes cold rows: what compacts or folds segments writes rows that were cold before.
 
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;
+use std::cell::Cell;
+
+/// Transactions that may begin after a look before it is made anew: half of those that can be told apart.
+const OLDEST: u32 = 1 << 30;
 
 /// What a look saw as committed, and which command looked.
 pub struct Seen {
-    command: Command,
+    command: Cell<Option<Command>>,
     snapshot: pg_sys::SnapshotData,
     /// The snapshot points at both.
     _running: (Vec<pg_sys::TransactionId>, Vec<pg_sys::TransactionId>),
@@ -52,7 +58,7 @@ impl Seen {
             snapshot.xip = running.as_mut_ptr();
             snapshot.subxip = below.as_mut_ptr();
             Ok(Self {
-                command,
+                command: Cell::new(Some(command)),
                 snapshot,
                 _running: (running, below),
             })
@@ -61,7 +67,25 @@ impl Seen {
 
     /// Whether it is that of the command that is under way.
     pub fn is_of_this_command(&self) -> bool {
-        Command::running() == Some(self.command)
+        self.command
+            .get()
+            .is_some_and(|command| Command::running() == Some(command))
+    }
+
+    /// Makes it a look of the command that is under way, before which nothing of the table has changed. False where the
+    /// look is too old for that: transactions are compared by numbers that come again.
+    pub fn renew(&self) -> bool {
+        let Some(command) = Command::running() else {
+            return false;
+        };
+        let is_young = command.xmax.into_inner().wrapping_sub(self.snapshot.xmax.into_inner()) < OLDEST;
+        self.command.set(is_young.then_some(command));
+        is_young
+    }
+
+    /// What the running command asks next is not to be answered by this look.
+    pub fn forget(&self) {
+        self.command.set(None);
     }
 
     /// Whether the end of a transaction, which has committed by now, came after the look.

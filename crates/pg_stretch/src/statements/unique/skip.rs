@@ -144,7 +144,8 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
 }
 
 /// The keys whose conflicts the statement skips. Not those for which the access method brings cold rows home, where
-/// core meets them: keys that a BEFORE trigger may still change, deferrable ones, and those that are formed.
+/// core meets them: keys that a BEFORE trigger may still change, deferrable ones, those that are formed, and exclusion
+/// constraints.
 unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation) -> Result<Vec<Key>> {
     // SAFETY: an open table, and the plan of a statement on it.
     let (mut keys, arbiters, has_triggers) = unsafe {
@@ -153,7 +154,7 @@ unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation) -> Result
     };
     keys.retain(|key| {
         let is_arbiter = arbiters.is_empty() || arbiters.contains(&key.index);
-        is_arbiter && key.definition.is_none() && !has_triggers && !key.deferrable
+        is_arbiter && key.definition.is_none() && !has_triggers && !key.deferrable && key.excludes.is_none()
     });
     Ok(keys)
 }

@@ -1,4 +1,5 @@
-//! What one statement on hot rows costs a stretched table more than a plain one, under generic plans.
+//! What one statement on hot rows costs a stretched table more than a plain one, under generic plans; beside it what it
+//! costs a plain table whose old rows lie in a child that inherits from it.
 //!
 //! Each loop runs inside the server, in PL/pgSQL, so that neither the client nor the protocol is measured.
 
@@ -15,7 +16,10 @@ const ROUNDS: usize = 21;
 
 /// A kind of statement. `{t}` is the table, `{c}` its child, `i` counts from 1 in each loop, `n` over all loops.
 const STATEMENTS: [(&str, &str); 9] = [
-    ("SELECT by key", "SELECT note INTO note FROM {t} WHERE id = 100000 + i"),
+    (
+        "SELECT by key",
+        "SELECT t.note INTO found FROM {t} t WHERE id = 100000 + i",
+    ),
     ("UPDATE by key", "UPDATE {t} SET note = 'new' WHERE id = 100000 + i"),
     ("INSERT of one row", "INSERT INTO {t} VALUES (1000000 + n, 'new')"),
     (
@@ -38,9 +42,12 @@ const STATEMENTS: [(&str, &str); 9] = [
     ),
 ];
 
-/// Microseconds of each statement on both tables, in turns.
+/// One with all rows, one whose old rows are cold, and one whose old rows lie in a child.
+const TABLES: [&str; 3] = ["hot_plain", "hot_stretched", "hot_inherits"];
+
+/// Microseconds of each statement on the tables, in turns.
 pub fn run(db: &Client) {
-    for table in ["hot_plain", "hot_stretched"] {
+    for table in TABLES {
         db.sql(&format!(
             "CREATE TABLE {table} (id bigint PRIMARY KEY, note text);
              INSERT INTO {table} SELECT g, 'note ' || g FROM generate_series(1, {ROWS}) g;
@@ -48,29 +55,35 @@ pub fn run(db: &Client) {
              CREATE INDEX ON {table}_child (of)"
         ));
     }
+    db.sql(&format!(
+        "CREATE TABLE hot_old (PRIMARY KEY (id), CHECK (id <= {COLD})) INHERITS (hot_inherits);
+         WITH old AS (DELETE FROM ONLY hot_inherits WHERE id <= {COLD} RETURNING *)
+         INSERT INTO hot_old SELECT * FROM old"
+    ));
     enable_table(db, "hot_stretched", &format!("id <= {COLD}"));
     drain(db, "hot_stretched");
-    db.sql("SET plan_cache_mode = force_generic_plan; ANALYZE hot_plain; ANALYZE hot_stretched");
-    for (number, (_, statement)) in STATEMENTS.iter().enumerate() {
-        for table in ["hot_plain", "hot_stretched"] {
+    db.sql("SET plan_cache_mode = force_generic_plan");
+    for table in TABLES {
+        db.sql(&format!("VACUUM ANALYZE {table}"));
+        for (number, (_, statement)) in STATEMENTS.iter().enumerate() {
             db.sql(&function(table, number, statement));
         }
     }
     for (number, (what, _)) in STATEMENTS.iter().enumerate() {
-        let mut times = [Vec::new(), Vec::new()];
+        let mut times = TABLES.map(|_| Vec::new());
         for round in 0..ROUNDS {
-            for turn in 0..2 {
-                let side = (turn + round) % 2;
-                let table = ["hot_plain", "hot_stretched"][side];
-                let call = format!("SELECT {table}_{number}({})", round as u32 * LOOP);
+            for turn in 0..TABLES.len() {
+                let side = (turn + round) % TABLES.len();
+                let call = format!("SELECT {}_{number}({})", TABLES[side], round as u32 * LOOP);
                 times[side].push(db.text(&call).parse().expect("a number"));
             }
         }
-        let [plain, stretched] = times.map(median);
+        let [plain, stretched, inherits] = times.map(median);
         println!(
-            "{what}: {plain:.2} µs plain, {:+.2} µs stretched ({:.2} x)",
+            "{what}: {plain:.2} µs plain, {:+.2} µs stretched ({:.2} x), {:+.2} µs with a child",
             stretched - plain,
-            stretched / plain
+            stretched / plain,
+            inherits - plain
         );
     }
 }
@@ -82,7 +95,7 @@ fn function(table: &str, number: usize, statement: &str) -> String {
         .replace("{c}", &format!("{table}_child"));
     format!(
         "CREATE FUNCTION {table}_{number}(before int) RETURNS float LANGUAGE plpgsql AS $$
-         DECLARE began timestamptz := clock_timestamp(); n bigint; note text;
+         DECLARE began timestamptz := clock_timestamp(); n bigint; found text;
          BEGIN
             FOR i IN 1..{LOOP} LOOP
                 n := before + i;

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what stretching costs, as ratios to a plain table measured side by side in one run.
 
+mod cold;
 mod conflicts;
 mod hot;
 mod keys;
@@ -10,12 +11,17 @@ use measure::BATCH_ROWS;
 use testkit::setup::enable_database;
 use testkit::{Cluster, Endpoint};
 
-/// Words choose parts; without any, all run.
+/// Words choose parts; without any, all run. A number is the scale of TPC-H for those that read much.
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (scales, words): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|word| word.parse::<f64>().is_ok());
+    let scale = scales.first().and_then(|scale| scale.parse().ok()).unwrap_or(0.2);
     let wanted = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
     if wanted("unseen") {
         unseen::run();
+    }
+    if wanted("cold") {
+        cold::run(scale);
     }
     let parts = ["conflicts", "keys", "hot"].map(wanted);
     if parts.contains(&true) {

@@ -1,0 +1,122 @@
+//! How fast cold rows are read: queries over `lineitem` of TPC-H on a heap, on cold rows that are still staged, and on
+//! the same rows in a folder, in turns.
+
+use crate::measure::median;
+use std::time::Instant;
+use testkit::setup::{drain, enable_database, enable_table, purge};
+use testkit::{Client, Cluster, Endpoint, data};
+
+const ROUNDS: usize = 5;
+
+/// What is asked; `{t}` is the table.
+const QUERIES: [(&str, &str); 10] = [
+    ("count(*)", "SELECT count(*) FROM {t}"),
+    (
+        "min and max of a date",
+        "SELECT min(l_shipdate), max(l_shipdate) FROM {t}",
+    ),
+    (
+        "TPC-H query 6",
+        "SELECT sum(l_extendedprice * l_discount) FROM {t}
+         WHERE l_shipdate >= '1994-01-01' AND l_shipdate < '1995-01-01' AND l_discount BETWEEN 0.05 AND 0.07
+            AND l_quantity < 24",
+    ),
+    (
+        "TPC-H query 1",
+        "SELECT l_returnflag, l_linestatus, sum(l_quantity), sum(l_extendedprice),
+            sum(l_extendedprice * (1 - l_discount)), sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)),
+            avg(l_quantity), avg(l_extendedprice), avg(l_discount), count(*)
+         FROM {t} WHERE l_shipdate <= '1998-09-02' GROUP BY 1, 2 ORDER BY 1, 2",
+    ),
+    ("longest comment", "SELECT max(length(l_comment)), count(*) FROM {t}"),
+    (
+        "every column of every row",
+        "SELECT count(*) FROM (SELECT * FROM {t} OFFSET 0) x WHERE x IS DISTINCT FROM NULL",
+    ),
+    (
+        "one row by key",
+        "SELECT * FROM {t} WHERE l_orderkey = 1000001 AND l_linenumber = 1",
+    ),
+    (
+        "last ten by key",
+        "SELECT l_orderkey, l_linenumber FROM {t} ORDER BY l_orderkey DESC, l_linenumber DESC LIMIT 10",
+    ),
+    (
+        "join of 50 keys",
+        "SELECT sum(l_quantity) FROM fifty JOIN {t} ON l_orderkey = key AND l_linenumber = 1",
+    ),
+    (
+        "one month",
+        "SELECT count(*), sum(l_tax) FROM {t} WHERE l_shipdate >= '1995-03-01' AND l_shipdate < '1995-04-01'",
+    ),
+];
+
+/// Milliseconds of each query at a scale of TPC-H, one process, no parallel workers.
+pub fn run(scale: f64) {
+    let cluster = Cluster::builder("bench-cold")
+        .conf("shared_buffers", "4GB")
+        .conf("work_mem", "256MB")
+        .conf("stretch.naptime", "1h")
+        .conf("autovacuum", "off")
+        .conf("jit", "off")
+        .conf("max_parallel_workers_per_gather", "0")
+        .conf("checkpoint_timeout", "1h")
+        .conf("max_wal_size", "16GB")
+        .start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    let rows = data::load_lineitem(&db, scale);
+    db.sql("ALTER TABLE lineitem ADD PRIMARY KEY (l_orderkey, l_linenumber)");
+    db.sql("VACUUM (ANALYZE, FREEZE) lineitem");
+    db.sql(
+        "CREATE TABLE fifty AS
+         SELECT l_orderkey AS key FROM lineitem WHERE l_linenumber = 1 ORDER BY md5(l_orderkey::text) LIMIT 50",
+    );
+    let heap = db.int("SELECT pg_total_relation_size('lineitem')");
+    println!("lineitem: {rows} rows, {} MB of heap and index", heap / 1_000_000);
+    let began = Instant::now();
+    for table in ["staged", "folder"] {
+        db.sql(&format!(
+            "CREATE TABLE {table} (LIKE lineitem INCLUDING ALL); INSERT INTO {table} SELECT * FROM lineitem"
+        ));
+        enable_table(&db, table, "l_shipdate <= '2100-01-01'");
+        drain(&db, table);
+        db.sql(&format!("VACUUM {table}"));
+    }
+    println!("two copies made and moved in {:.1} s", began.elapsed().as_secs_f64());
+    purge(&db, "folder");
+    db.sql("ANALYZE staged");
+    db.sql("ANALYZE folder");
+    println!("{} MB in the folder", endpoint.size() / 1_000_000);
+    for (what, query) in QUERIES {
+        measure(&db, what, query);
+    }
+}
+
+fn measure(db: &Client, what: &str, query: &str) {
+    const TABLES: [&str; 3] = ["lineitem", "staged", "folder"];
+    let mut times = TABLES.map(|_| Vec::new());
+    let mut answers = TABLES.map(|_| Vec::new());
+    // The first round fills caches and is not counted.
+    for round in 0..=ROUNDS {
+        for turn in 0..TABLES.len() {
+            let side = (turn + round) % TABLES.len();
+            let began = Instant::now();
+            answers[side] = db.lines(&query.replace("{t}", TABLES[side]));
+            if round > 0 {
+                times[side].push(began.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+    }
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{what}: {answers:?}"
+    );
+    let [heap, staged, folder] = times.map(median);
+    println!(
+        "{what}: {heap:.2} ms heap, {staged:.2} staged ({:.2} x), {folder:.2} folder ({:.2} x)",
+        staged / heap,
+        folder / heap
+    );
+}
