@@ -1,5 +1,5 @@
-//! Packages of Python that tests run, in a virtual environment beside what cargo builds: a test S3 server, and the object
-//! mappers with their driver.
+//! Packages of Python that tests run, in a virtual environment beside what cargo builds: a test S3 server, and the
+//! object mappers with their driver.
 
 use super::apt::apt;
 use super::say::say;

@@ -13,10 +13,12 @@ pub const APP: App = App {
         ("notification", "state = 'sent'"),
         ("annotation", "at < '2025-01-20 00:00+00'"),
         ("series", "stale"),
+        ("silence", "upper(during) < '2025-02-01 00:00+00'"),
     ],
     looser: ("rollup", "day < '2025-06-01'"),
     units: &[
         upkeep,
+        mute,
         partitions,
         worst,
         snapshot,
@@ -471,6 +473,42 @@ fn silence(d: &mut Draw) -> Unit {
         d.below(8)
     );
     Statement::new("silence", text).into()
+}
+
+/// No two at the same time on one host, whatever is cold of them.
+fn mute(d: &mut Draw) -> Unit {
+    let (host, from, why) = (1 + d.below(40), moment(d), d.pick(&["mute", "mute", "draft"]));
+    let new = format!(
+        "INSERT INTO silence VALUES ({}, {host}, tstzrange({from}, {from} + interval '9 hours'), '{why}') RETURNING
+            during",
+        d.fresh()
+    );
+    let longer = format!(
+        "UPDATE silence SET during = tstzrange(lower(during), upper(during) + interval '{} days') WHERE host =
+            {host} RETURNING *",
+        d.below(60)
+    );
+    match d.below(4) {
+        0 => Statement::new("mute", new).into(),
+        1 => Statement::new("mute", longer).into(),
+        2 => Statement::new(
+            "mute",
+            format!(
+                "UPDATE silence SET why = 'late' WHERE host = {host} RETURNING
+            id"
+            ),
+        )
+        .into(),
+        _ => Unit::all(vec![
+            Statement::new("mute", "SET CONSTRAINTS silence_once DEFERRED"),
+            Statement::new("mute", new),
+            Statement::new("mute", longer),
+            Statement::new(
+                "mute",
+                format!("DELETE FROM silence WHERE host = {host} AND why = 'mute' RETURNING id"),
+            ),
+        ]),
+    }
 }
 
 fn boards(d: &mut Draw) -> Unit {

@@ -87,11 +87,13 @@ CREATE TABLE notification (
     PRIMARY KEY (alert, number));
 CREATE INDEX ON notification (state) WHERE state = 'queued';
 
+CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public;
 CREATE TABLE silence (
     id int PRIMARY KEY,
     host int REFERENCES host ON DELETE CASCADE,
     during tstzrange NOT NULL,
-    why text);
+    why text,
+    CONSTRAINT silence_once EXCLUDE USING gist (host WITH =, during WITH &&) WHERE (why <> 'draft') DEFERRABLE);
 
 CREATE TABLE dashboard (
     id int PRIMARY KEY,
