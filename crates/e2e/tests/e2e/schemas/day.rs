@@ -40,7 +40,6 @@ enum Next {
 pub fn run(app: &App) {
     let seed = seed();
     let statements = std::env::var("STRETCH_STATEMENTS").map_or(300, |text| text.parse().expect("a number"));
-    // Batches run between statements, at moments that the seed determines.
     let cluster = Cluster::builder(app.name)
         .conf("stretch.naptime", "1h")
         .conf("stretch.batch_rows", "50")
@@ -52,11 +51,15 @@ pub fn run(app: &App) {
     let monitor = cluster.connect("postgres");
     enable_database(&monitor, &endpoint.url());
     monitor.sql(keeper::PREPARE);
+    let sides = Sides::make(&cluster, app);
+    // From here on batches run between statements alone, when they are asked for: the worker begins none of its own.
+    cluster.set_conf(&[("stretch.batch_rows", "100000"), ("stretch.max_batch_age", "1d")]);
+    cluster.reload();
     let mut day = Day {
         app,
         seed,
         draw: Draw::new(seed),
-        sides: Sides::make(&cluster, app),
+        sides,
         monitor,
         tally: Tally::default(),
         log: Vec::new(),

@@ -108,7 +108,7 @@ impl Tally {
             self.dead
         );
         assert!(self.conflicts * 10 < self.statements, "{} conflicts", self.conflicts);
-        assert!(self.moved > 5, "only {} batches between statements", self.moved);
+        assert!(self.moved > 2, "only {} batches between statements", self.moved);
         let (cold, all) = self
             .cold
             .values()
