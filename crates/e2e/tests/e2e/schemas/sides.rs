@@ -1,4 +1,5 @@
-//! The two sides: the schema `cold`, whose tables are stretched, and `plain`; each with two sessions.
+//! The two sides: the schema `cold`, whose tables are stretched, and `plain`; each with two sessions
+//! of a user who owns them and is no superuser.
 
 use super::Statement;
 use super::app::App;
@@ -34,7 +35,10 @@ impl Sides {
     /// Makes both schemas with the application's tables, and stretches and drains some in one of them.
     pub fn make(cluster: &Cluster, app: &App) -> Self {
         let monitor = cluster.connect("postgres");
-        monitor.sql("CREATE ROLE clerk");
+        monitor.sql(
+            "CREATE ROLE clerk; CREATE ROLE owner LOGIN; GRANT clerk TO owner;
+             GRANT CREATE ON DATABASE postgres TO owner; GRANT CREATE ON SCHEMA public TO owner",
+        );
         let sessions = SCHEMAS.map(|schema| {
             let db = session(cluster, schema);
             db.sql(&format!("CREATE SCHEMA {schema}; {CLOCK}"));
@@ -46,10 +50,10 @@ impl Sides {
             [db, session(cluster, schema)]
         });
         for (table, filter) in app.stretched {
-            let db = &sessions[0][0];
-            enable_table(db, table, filter);
-            drain(db, table);
-            let cold = db.int(&format!("SELECT count(*) FROM {table} WHERE NOT {IS_HOT}"));
+            let table = format!("cold.{table}");
+            enable_table(&monitor, &table, filter);
+            drain(&monitor, &table);
+            let cold = monitor.int(&format!("SELECT count(*) FROM {table} WHERE NOT {IS_HOT}"));
             assert!(cold > 0, "{table} has no cold row");
         }
         let tables = monitor.lines(
@@ -98,7 +102,7 @@ impl Sides {
 }
 
 fn session(cluster: &Cluster, schema: &str) -> Client {
-    let db = cluster.connect("postgres");
+    let db = cluster.connect_as("owner", "postgres");
     db.sql(&format!(
         "SET search_path = {schema}, public; SET lock_timeout = '1s'; SET app.tenant = '1'"
     ));
