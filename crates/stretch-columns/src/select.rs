@@ -6,10 +6,12 @@
 //! policy.
 
 mod column;
+mod keep;
 mod kernels;
 mod truth;
 
 pub use column::Column;
+pub use keep::Keep;
 pub use truth::Truths;
 
 use crate::conditions::{Condition, Test};

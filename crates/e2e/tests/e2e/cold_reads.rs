@@ -428,6 +428,78 @@ fn readers_lend_no_rights_and_policies_hold() {
     assert!(!plan.iter().any(|line| line.contains("Pruned")), "{plan:#?}");
 }
 
+/// Conditions leave rows out before values are made of them; a rescan of the row group at hand asks its own conditions.
+#[test]
+fn conditions_are_asked_of_stored_values() {
+    let (_cluster, _endpoint, db) = server("cold-conditions");
+    for table in ["c", "c_plain"] {
+        db.sql(&format!(
+            "CREATE TABLE {table} (id int PRIMARY KEY, part int, word text, at date, price numeric(8, 2));
+             INSERT INTO {table} SELECT g, nullif(g * 7 % 50, 0), 'w' || g % 10, '2020-01-01'::date + g % 365,
+                (g * 37 % 1000) / 8.0 FROM generate_series(1, 1000) g"
+        ));
+    }
+    enable_table(&db, "c", "id > 0");
+    drain(&db, "c");
+    // The row group has the dead rows, too.
+    db.sql(
+        "CREATE TABLE c_group AS TABLE c_plain;
+         DELETE FROM c WHERE id % 100 = 3; DELETE FROM c_plain WHERE id % 100 = 3",
+    );
+    let is_pruned = |condition: &str| {
+        let rows = |table: &str| db.lines(&format!("SELECT * FROM {table} WHERE {condition} ORDER BY id"));
+        assert_eq!(rows("c"), rows("c_plain"), "{condition}");
+        let pruned = counter(&db, &format!("SELECT id FROM c WHERE {condition}"), "Rows Pruned");
+        assert_eq!(
+            pruned,
+            1000 - db.int(&format!("SELECT count(*) FROM c_group WHERE {condition}")),
+            "{condition}"
+        );
+    };
+    for condition in [
+        "part = 14",
+        "part IS NULL",
+        "part = 14 AND word = 'w2'",
+        "at < '2020-01-11' AND price >= 60",
+        "part IN (7, 14)",
+    ] {
+        is_pruned(condition);
+    }
+    let most = "SELECT id FROM c WHERE part > 0";
+    assert_eq!(
+        counter(&db, most, "Rows Pruned"),
+        0,
+        "too few are left out to be worth it"
+    );
+    db.sql("SET enable_indexscan = off; SET enable_bitmapscan = off");
+    db.sql("SET enable_hashjoin = off; SET enable_mergejoin = off");
+    let rescans = |table: &str| {
+        db.lines(&format!(
+            "SELECT v.part, found.id FROM (VALUES (14), (NULL), (7), (999), (7), (14)) v (part)
+             LEFT JOIN LATERAL (SELECT id FROM {table} WHERE {table}.part = v.part OFFSET 0) found ON true
+             ORDER BY v.part, found.id"
+        ))
+    };
+    assert_eq!(rescans("c"), rescans("c_plain"));
+    for plan in ["force_generic_plan", "force_custom_plan"] {
+        db.sql(&format!("SET plan_cache_mode = {plan}"));
+        for table in ["c", "c_plain"] {
+            db.sql(&format!(
+                "PREPARE {table}_of(int, numeric) AS SELECT id FROM {table} WHERE part = $1 AND price > $2"
+            ));
+        }
+        for arguments in ["(14, 20)", "(7, 20)", "(NULL, 20)", "(14, 'NaN')", "(14, -1)"] {
+            let rows = |table: &str| {
+                let mut lines = db.lines(&format!("EXECUTE {table}_of{arguments}"));
+                lines.sort();
+                lines
+            };
+            assert_eq!(rows("c"), rows("c_plain"), "{arguments}");
+        }
+        db.sql("DEALLOCATE ALL");
+    }
+}
+
 /// From a few segments on, one look at their statistics together comes first. It follows the versions of the table.
 #[test]
 fn many_segments_are_ruled_out_together() {

@@ -2,6 +2,7 @@
 
 use super::choose::Choice;
 use super::columns::{self, Target};
+use super::conditions::database_encoding;
 use super::counters::Counters;
 use super::damage::damaged;
 use super::fetch::{Fetcher, Want};
@@ -16,6 +17,9 @@ use arrow_array::ArrayRef;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
+use stretch_columns::conditions::Condition;
+use stretch_columns::exact;
+use stretch_columns::select::{Column, Keep, Source, select};
 use stretch_columns::stored::Reading;
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::SegmentId;
@@ -35,12 +39,52 @@ pub struct Batch {
     pub encoding: Rc<str>,
     /// Sorted numbers, within the segment, of dead rows.
     pub dead: Vec<u32>,
+    /// Numbers of the rows within the row group, where others were left out.
+    kept: Option<Vec<u32>>,
 }
 
 impl Batch {
     /// The number of the batch's row `row` within the segment.
     pub fn number(&self, row: usize) -> u32 {
-        self.first_row + row as u32
+        let row = self.kept.as_ref().map_or(row as u32, |kept| kept[row]);
+        self.first_row + row
+    }
+
+    /// The batch without rows that the conditions rule out, as far as that can be said of stored values and is worth
+    /// it. The columns are those of `targets`.
+    pub fn selected(&self, targets: &[Target], conditions: &[Condition]) -> Option<Self> {
+        if conditions.is_empty() {
+            return None;
+        }
+        let text_comparable = exact::text_comparable(&database_encoding(), &self.encoding);
+        let source_of = |attribute: i16| {
+            let Some(place) = targets.iter().position(|target| target.attribute == attribute) else {
+                return Source::NotDecoded;
+            };
+            self.columns[place]
+                .as_ref()
+                .map_or(Source::Missing, |(array, reading)| {
+                    Source::Decoded(Column {
+                        base_type: targets[place].base_type.to_u32(),
+                        reading: *reading,
+                        text_comparable,
+                        array,
+                    })
+                })
+        };
+        let keep = Keep::of(&select(self.rows, conditions, &source_of).rows)?;
+        let column = |column: &Option<(ArrayRef, Reading)>| match column {
+            Some((array, reading)) => keep.values(array).map(|array| Some((array, *reading))),
+            None => Some(None),
+        };
+        Some(Self {
+            rows: keep.rows.len(),
+            columns: self.columns.iter().map(column).collect::<Option<_>>()?,
+            encoding: self.encoding.clone(),
+            dead: self.dead.clone(),
+            kept: Some(keep.rows),
+            ..*self
+        })
     }
 
     /// Whether the batch's row `row` is dead.
@@ -193,6 +237,7 @@ impl Batches {
             columns: self.with_readings(open, arrays)?,
             encoding: segment.server_encoding.as_str().into(),
             dead,
+            kept: None,
         }))
     }
 

@@ -73,11 +73,6 @@ impl Datums {
         Ok(())
     }
 
-    /// Forgets the slice: it is made again when a row is asked for.
-    pub fn rewind(&mut self) {
-        self.slice = 0..0;
-    }
-
     /// The value of a column in a row of the slice; `None` for NULL.
     #[inline]
     pub fn value(&self, column: usize, row: usize) -> Option<pg_sys::Datum> {

@@ -280,3 +280,15 @@ fn a_selection_leaves_open_what_it_cannot_say() {
     assert_eq!(clause_truths(4, &unsaid, &source_of), None);
     assert_eq!(select(4, &[], &source_of).rows.count_set_bits(), 4);
 }
+
+#[test]
+fn what_is_kept_are_the_selected_values() {
+    let column: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None, Some(3), Some(4), None]));
+    let rows = BooleanBuffer::from(vec![false, true, false, true, false]);
+    let keep = Keep::of(&rows).expect("two of five");
+    assert_eq!(keep.rows, [1, 3]);
+    let kept = keep.values(&column).expect("as many rows");
+    assert_eq!(kept.as_ref(), &Int32Array::from(vec![None, Some(4)]) as &dyn Array);
+    assert!(Keep::of(&BooleanBuffer::new_set(5)).is_none(), "all rows stay");
+    assert_eq!(Keep::of(&BooleanBuffer::new_unset(5)).expect("no row").rows, [0; 0]);
+}

@@ -2,7 +2,7 @@
 //! one.
 
 use super::note::Columns;
-use super::rows::Group;
+use super::rows::{Group, Maker};
 use crate::catalog::rows::StretchedTable;
 use crate::cold::batches::Batches;
 use crate::cold::choose::Choice;
@@ -16,13 +16,16 @@ use crate::pg::{names, slot, user};
 use pgrx::pg_sys;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
+use stretch_columns::conditions::Condition;
 use stretch_core::purpose::Purpose;
 
 /// The cold rows of a table under one snapshot, for a scan that may be run again and again.
 pub struct ColdRows {
     reader: Rc<Reader>,
     /// The columns that the query needs.
-    projected: Vec<Target>,
+    projected: Rc<[Target]>,
+    /// Conditions that the rows of a batch are asked for before values are made of them.
+    conditions: Vec<Condition>,
     /// Owner of the stretched table.
     owner: pg_sys::Oid,
     /// For the datums of a slice, and for what their makers look up.
@@ -55,6 +58,7 @@ impl ColdRows {
             let is_wanted = |target: &&Target| columns.contain(target.attribute);
             Ok(Self {
                 projected: all.iter().filter(is_wanted).copied().collect(),
+                conditions: Vec::new(),
                 reader: Rc::new(Reader::open(table, all, snapshot, purpose)?),
                 owner,
                 slice_context: Context::under(memory, c"pg_stretch rows"),
@@ -93,6 +97,7 @@ impl ColdRows {
             warn_left_out(self.reader.table(), choice.left_out);
         }
         let mut batches = self.reader.batches(&ask, choice);
+        self.conditions.clone_from(&conditions.tests);
         if let Some(next) = shared {
             // SAFETY: the caller's promise.
             unsafe { batches.share(next)? };
@@ -122,6 +127,7 @@ impl ColdRows {
         };
         thin(&mut choice);
         self.group = None;
+        self.conditions.clear();
         self.batches = Some(self.reader.batches(&ask, choice));
         Ok(())
     }
@@ -131,9 +137,13 @@ impl ColdRows {
         let at_hand = self.batches.as_ref().and_then(Batches::single);
         if at_hand.is_some()
             && at_hand == batches.single()
-            && let Some(group) = &mut self.group
+            && let Some(group) = self.group.take()
         {
-            group.rewind();
+            // SAFETY: nobody looks at a row of the scan before.
+            unsafe { self.group_context.reset() };
+            let group = group.again(&self.conditions);
+            self.counters.rows_pruned += group.pruned();
+            self.group = Some(group);
             return;
         }
         self.batches = Some(batches);
@@ -173,7 +183,14 @@ impl ColdRows {
         let Some(batch) = batches.next(&mut self.counters)? else {
             return Ok(false);
         };
-        self.group = Some(Group::new(batch, &self.projected, self.owner, self.group_context));
+        let maker = Maker {
+            targets: self.projected.clone(),
+            owner: self.owner,
+            context: self.group_context,
+        };
+        let group = Group::new(batch, maker, &self.conditions);
+        self.counters.rows_pruned += group.pruned();
+        self.group = Some(group);
         Ok(true)
     }
 

@@ -80,9 +80,10 @@ pub unsafe fn is_rechecked(node: *mut pg_sys::CustomScanState) -> bool {
     }
 }
 
+/// Whether a slot has no row.
 ///
 /// # Safety
-/// The node is one of ours, initialised.
+/// A slot of the executor, or NULL.
 pub unsafe fn is_empty(slot: *mut pg_sys::TupleTableSlot) -> bool {
     // SAFETY: a slot or NULL.
     unsafe { slot.is_null() || (*slot).tts_flags & pg_sys::TTS_FLAG_EMPTY as u16 != 0 }

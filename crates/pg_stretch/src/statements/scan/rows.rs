@@ -7,27 +7,50 @@ use crate::cold::identity;
 use crate::pg::context::Context;
 use crate::pg::error::Result;
 use pgrx::pg_sys;
+use std::rc::Rc;
+use stretch_columns::conditions::Condition;
 
 /// A batch whose rows are shown one by one.
 pub struct Group {
-    batch: Batch,
-    /// Attribute numbers of its columns.
-    attributes: Vec<i16>,
+    /// As it was decoded: a rescan may want other rows of it.
+    whole: Batch,
+    /// Without the rows that the conditions rule out; `None` where there are few of them.
+    selected: Option<Batch>,
     datums: Datums,
+    maker: Maker,
     /// Next row to show.
     next: usize,
 }
 
+/// What datums are made with: the columns go to the attributes of the targets, in a table of the owner. What the makers
+/// of values look up lives in the context.
+pub struct Maker {
+    pub targets: Rc<[Target]>,
+    pub owner: pg_sys::Oid,
+    pub context: Context,
+}
+
 impl Group {
-    /// A batch whose rows are all to come: its columns go to the attributes of `targets`, in a table of `owner`. What
-    /// the makers of values look up lives in `context`.
-    pub fn new(batch: Batch, targets: &[Target], owner: pg_sys::Oid, context: Context) -> Self {
+    /// A batch whose rows are all to come but those that the conditions rule out.
+    pub fn new(whole: Batch, maker: Maker, conditions: &[Condition]) -> Self {
+        let selected = whole.selected(&maker.targets, conditions);
+        let shown = selected.as_ref().unwrap_or(&whole);
         Self {
-            datums: Datums::new(&batch, targets, owner, context),
-            attributes: targets.iter().map(|target| target.attribute).collect(),
-            batch,
+            datums: Datums::new(shown, &maker.targets, maker.owner, maker.context),
+            selected,
+            whole,
+            maker,
             next: 0,
         }
+    }
+
+    /// How many rows the conditions ruled out.
+    pub fn pruned(&self) -> u64 {
+        (self.whole.rows - self.shown().rows) as u64
+    }
+
+    fn shown(&self) -> &Batch {
+        self.selected.as_ref().unwrap_or(&self.whole)
     }
 
     /// Puts the next living row into `slot`; false at the end. The row's memory is that of `context`, which is reset
@@ -36,9 +59,9 @@ impl Group {
     /// # Safety
     /// `slot` is the scan's slot with every attribute set to NULL before, `context` belongs to this scan.
     pub unsafe fn fill(&mut self, slot: *mut pg_sys::TupleTableSlot, context: Context) -> Result<bool> {
-        while self.next < self.batch.rows {
+        while self.next < self.shown().rows {
             let row = self.next;
-            if self.batch.is_dead(row) {
+            if self.shown().is_dead(row) {
                 self.next += 1;
                 continue;
             }
@@ -55,11 +78,12 @@ impl Group {
     }
 
     unsafe fn write(&self, slot: *mut pg_sys::TupleTableSlot, row: usize) -> Result<()> {
-        let identity = identity::of(self.batch.segment, self.batch.number(row))?;
+        let shown = self.shown();
+        let identity = identity::of(shown.segment, shown.number(row))?;
         // SAFETY: the slot's arrays have a place for each attribute; the row is one of the slice.
         unsafe {
-            for (column, attribute) in self.attributes.iter().enumerate() {
-                let place = *attribute as usize - 1;
+            for (column, target) in self.maker.targets.iter().enumerate() {
+                let place = target.attribute as usize - 1;
                 let value = self.datums.value(column, row);
                 (*slot).tts_isnull.add(place).write(value.is_none());
                 if let Some(value) = value {
@@ -73,9 +97,8 @@ impl Group {
         Ok(())
     }
 
-    /// Shows the rows again from the first one.
-    pub fn rewind(&mut self) {
-        self.next = 0;
-        self.datums.rewind();
+    /// The same batch again from its first row, under other conditions.
+    pub fn again(self, conditions: &[Condition]) -> Self {
+        Self::new(self.whole, self.maker, conditions)
     }
 }
