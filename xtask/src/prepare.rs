@@ -2,6 +2,7 @@
 
 mod apt;
 mod headers;
+mod python;
 mod regress_source;
 mod say;
 
@@ -9,12 +10,10 @@ pub use headers::PG_CONFIG;
 
 use crate::sh;
 use apt::apt;
-use say::say;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const MOTO: &str = "moto[server]==5.2.5";
 const FREE_GB: u64 = 5;
 
 /// What to do about something that is missing.
@@ -62,7 +61,7 @@ pub fn all(missing: Missing) -> Result<(), String> {
         return named(missing_to_build().chain(missing_to_test()).collect());
     }
     to_build(missing)?;
-    moto()?;
+    python::bring()?;
     regress_source::bring()
 }
 
@@ -86,8 +85,7 @@ fn missing_to_build() -> impl Iterator<Item = String> {
 }
 
 fn missing_to_test() -> impl Iterator<Item = String> {
-    let moto = (!has_moto()).then(|| format!("a test S3 server: {MOTO} in {}", venv().display()));
-    moto.into_iter().chain(regress_source::missing())
+    python::missing().into_iter().chain(regress_source::missing())
 }
 
 /// Says all at once what is missing, so that nobody installs one thing after the other.
@@ -100,31 +98,6 @@ fn named(missing: Vec<String>) -> Result<(), String> {
          `cargo xtask prepare` installs it.",
         missing.join("\n  ")
     ))
-}
-
-fn venv() -> PathBuf {
-    sh::target_dir().join("venv")
-}
-
-fn has_moto() -> bool {
-    fs::read_to_string(venv().join("prepared")).is_ok_and(|have| have == MOTO)
-}
-
-/// The S3 server that end-to-end tests run against.
-fn moto() -> Result<(), String> {
-    if has_moto() {
-        return Ok(());
-    }
-    let venv = venv();
-    say(&format!("install {MOTO} into {}", venv.display()));
-    let make = |venv: &Path| sh::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv));
-    if make(&venv).is_err() {
-        apt("python's venv", &["python3-venv"])?;
-        make(&venv)?;
-    }
-    sh::output(Command::new(venv.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", MOTO]))?;
-    let stamp = venv.join("prepared");
-    fs::write(&stamp, MOTO).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
 }
 
 /// A build that dies of a full disk after ten minutes is a poor greeting, so ask before.

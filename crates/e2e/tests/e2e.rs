@@ -48,6 +48,8 @@ mod lock_matrix;
 mod migration;
 #[path = "e2e/neighbours.rs"]
 mod neighbours;
+#[path = "e2e/object_mappers.rs"]
+mod object_mappers;
 #[path = "e2e/one_table_keys.rs"]
 mod one_table_keys;
 #[path = "e2e/one_table_reads.rs"]
@@ -76,6 +78,8 @@ mod rights;
 mod rights_attacks;
 #[path = "e2e/s3.rs"]
 mod s3;
+#[path = "e2e/schemas.rs"]
+mod schemas;
 #[path = "e2e/secrets.rs"]
 mod secrets;
 #[path = "e2e/seed.rs"]

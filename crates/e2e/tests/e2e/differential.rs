@@ -7,17 +7,17 @@
 #[path = "differential/counts.rs"]
 mod counts;
 #[path = "differential/draw.rs"]
-mod draw;
+pub mod draw;
 #[path = "differential/ending.rs"]
 mod ending;
 #[path = "differential/keeper.rs"]
-mod keeper;
+pub mod keeper;
 #[path = "differential/locks.rs"]
 mod locks;
 #[path = "differential/others.rs"]
-mod others;
+pub mod others;
 #[path = "differential/pair.rs"]
-mod pair;
+pub mod pair;
 #[path = "differential/reads.rs"]
 mod reads;
 #[path = "differential/round.rs"]
@@ -25,11 +25,11 @@ mod round;
 #[path = "differential/run.rs"]
 mod run;
 #[path = "differential/session.rs"]
-mod session;
+pub mod session;
 #[path = "differential/statement.rs"]
-mod statement;
+pub mod statement;
 #[path = "differential/tables.rs"]
-mod tables;
+pub mod tables;
 #[path = "differential/transaction.rs"]
 mod transaction;
 #[path = "differential/upserts.rs"]

@@ -174,13 +174,13 @@ impl Round<'_> {
 
     /// Does something to the stretched tables, as the worker does.
     pub fn keep(&mut self) {
-        let done = keeper::act(&mut self.draw, self.monitor);
+        let done = keeper::act(&mut self.draw, self.monitor, &tables::STRETCHED, &tables::LOOSER);
         self.log.push(format!("{done} beside the worker"));
         self.counts.kept(done);
     }
 
     fn compare(&mut self) {
-        let differences = tables::differences(self.monitor);
+        let differences = tables::differences(self.monitor, &tables::ALL);
         if !differences.is_empty() {
             self.differ(&differences.join("\n"));
         }

@@ -4,7 +4,7 @@ use super::counts::Counts;
 use super::draw::Draw;
 use super::pair::{Level, Pair};
 use super::round::Round;
-use super::tables;
+use super::{keeper, tables};
 use crate::seed::seed;
 use testkit::setup::enable_database;
 use testkit::{Cluster, Endpoint};
@@ -25,10 +25,7 @@ pub fn run(level: Level) {
     let endpoint = Endpoint::new();
     let monitor = cluster.connect("postgres");
     enable_database(&monitor, &endpoint.url());
-    monitor.sql(
-        "CREATE FUNCTION fold() RETURNS bigint LANGUAGE c AS '$libdir/pg_stretch', 'stretch_test_fold_wrapper';
-         SET lock_timeout = '200ms'; SET statement_timeout = '10s'",
-    );
+    monitor.sql(keeper::PREPARE);
     let mut draw = Draw::new(seed);
     let mut counts = Counts::default();
     while counts.statements < statements {

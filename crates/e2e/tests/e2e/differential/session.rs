@@ -77,7 +77,8 @@ impl Session {
     }
 }
 
-fn run(client: &Client, statement: &Statement) -> Answer {
+/// Runs a statement on a connection.
+pub fn run(client: &Client, statement: &Statement) -> Answer {
     let mut done = match &statement.what {
         What::Sql => {
             let (rows, count) = client.try_counted(&statement.text)?;
