@@ -56,6 +56,21 @@ pub const IS_WELL: &str = "SELECT coalesce(
     AND (SELECT array_agg((id, taken) ORDER BY id) FROM jobs WHERE taken IS NOT NULL)
         IS NOT DISTINCT FROM (SELECT array_agg((job, who) ORDER BY job) FROM took), false)";
 
+/// What is not well, a line each.
+pub fn ailments(db: &Client) -> Vec<String> {
+    db.lines(
+        "WITH parents AS (SELECT * FROM parent), children AS (SELECT * FROM child)
+         (SELECT 'only stretched: parent', q::text FROM (TABLE parents EXCEPT ALL TABLE plain_parent) q)
+         UNION ALL (SELECT 'only plain: parent', q::text FROM (TABLE plain_parent EXCEPT ALL TABLE parents) q)
+         UNION ALL (SELECT 'only stretched: child', q::text FROM (TABLE children EXCEPT ALL TABLE plain_child) q)
+         UNION ALL (SELECT 'only plain: child', q::text FROM (TABLE plain_child EXCEPT ALL TABLE children) q)
+         UNION ALL (SELECT 'orphan', q::text FROM children q WHERE of NOT IN (SELECT id FROM parents))
+         UNION ALL (SELECT 'taken', (id, taken, who)::text FROM
+            (SELECT * FROM jobs WHERE taken IS NOT NULL) j FULL JOIN took ON job = id AND who = taken
+            WHERE id IS NULL OR who IS NULL)",
+    )
+}
+
 /// What the clients have done.
 #[derive(Default)]
 pub struct Counts {
@@ -236,6 +251,26 @@ impl Member<'_> {
     /// ends it; an error of the second alone is wrong, but for those that any table may give.
     fn both(&self, db: &Client, statement: &str) -> Result<Vec<Vec<Option<String>>>, SqlError> {
         let plain = db.try_rows(&statement.replace("{t}", "plain_"))?;
+        self.second(db, statement, plain)
+    }
+
+    /// The same for a statement that locks or deletes a row. Where the plain table has none, nothing is locked there,
+    /// and others may make one before the second statement: then there is none.
+    fn both_if_there(&self, db: &Client, statement: &str) -> Result<Vec<Vec<Option<String>>>, SqlError> {
+        let plain = db.try_rows(&statement.replace("{t}", "plain_"))?;
+        match plain.is_empty() {
+            true => Ok(plain),
+            false => self.second(db, statement, plain),
+        }
+    }
+
+    /// Runs the statement on the stretched tables, after it gave these rows on the plain twin.
+    fn second(
+        &self,
+        db: &Client,
+        statement: &str,
+        plain: Vec<Vec<Option<String>>>,
+    ) -> Result<Vec<Vec<Option<String>>>, SqlError> {
         let cold = db.try_rows(&statement.replace("{t}", "")).inspect_err(|error| {
             if error.code.starts_with("23") {
                 self.wrong(format!("{statement}: {error}"));
@@ -249,7 +284,7 @@ impl Member<'_> {
         Ok(cold)
     }
 
-    /// How many cold rows of a table this transaction has killed.
+    /// Whether this transaction has killed cold rows of a table.
     fn killed(db: &Client, table: &str) -> Result<bool, SqlError> {
         let killed = db.try_text(&format!(
             "SELECT count(*) FROM stretch.tombstone d JOIN stretch.segment USING (segment_id)
@@ -301,12 +336,13 @@ impl Member<'_> {
             }
             13 => {
                 Self::keep_deleters_off(db, parent)?;
-                self.both(db, &format!("DELETE FROM {{t}}parent WHERE id = {parent} RETURNING n"))?;
+                self.both_if_there(db, &format!("DELETE FROM {{t}}parent WHERE id = {parent} RETURNING n"))?;
                 Self::killed(db, "child")?.then_some(Met::Cascaded)
             }
             14 => {
                 // Nobody inserts a child meanwhile.
-                let locked = self.both(db, &format!("SELECT n FROM {{t}}parent WHERE id = {parent} FOR UPDATE"))?;
+                let lock = format!("SELECT n FROM {{t}}parent WHERE id = {parent} FOR UPDATE");
+                let locked = self.both_if_there(db, &lock)?;
                 if !locked.is_empty() {
                     let statement = format!("UPDATE {{t}}child SET n = n + 1, cold = {cold} WHERE of = {parent}");
                     self.both(db, &statement)?;
@@ -336,7 +372,7 @@ impl Member<'_> {
     /// What is written was computed here, from what the lock showed.
     fn lock_then_write(&mut self, db: &Client, parent: u32, cold: bool) -> Result<Option<Met>, SqlError> {
         let lock = ["UPDATE", "NO KEY UPDATE", "SHARE"][self.rng.random_range(0..3)];
-        let found = self.both(db, &format!("SELECT n FROM {{t}}parent WHERE id = {parent} FOR {lock}"))?;
+        let found = self.both_if_there(db, &format!("SELECT n FROM {{t}}parent WHERE id = {parent} FOR {lock}"))?;
         let Some(Some(n)) = found.first().and_then(|row| row.first()) else {
             return Ok(None);
         };

@@ -49,14 +49,22 @@ fn kills_at_random_lose_nothing() {
             kill(cluster, &mut rng, number);
             let db = cluster.wait_ready("postgres");
             assert!(alike(&db), "after kill {number}");
-            assert!(db.bool(family::IS_WELL), "families and queue after kill {number}");
+            assert!(
+                db.bool(family::IS_WELL),
+                "families and queue after kill {number}: {:#?}",
+                family::ailments(&db)
+            );
         }
         drop(stopped);
     });
     bench.check("after all kills");
     let db = cluster.connect("postgres");
     let migrated = db.int(migrations) - before;
-    assert!(db.bool(family::IS_WELL), "families and queue after all kills");
+    assert!(
+        db.bool(family::IS_WELL),
+        "families and queue after all kills: {:#?}",
+        family::ailments(&db)
+    );
     families.print_and_demand("kills at random", FAMILIES);
     testkit::tally("kills at random", kills.into());
     testkit::tally(

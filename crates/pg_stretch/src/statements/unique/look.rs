@@ -328,13 +328,12 @@ unsafe fn refused(table: &Table, key: &Key, hit: &Hit) -> Error {
             names::text(pg_sys::get_rel_name(key.index)),
         )
     };
-    let detail = match (new, there) {
-        (Some(new), Some(there)) => format!("Key {new} conflicts with existing key {there}."),
-        (Some(new), None) if is_unique => format!("Key {new} already exists."),
-        _ => format!(
-            "A cold row of table {} stands against this key.",
-            names::relation(table.info.relation)
-        ),
+    let table_name = names::relation(table.info.relation);
+    let detail = match (is_unique, new, there) {
+        (true, Some(new), _) => format!("Key {new} already exists."),
+        (true, None, _) => format!("A cold row of table {table_name} has this key."),
+        (false, Some(new), Some(there)) => format!("Key {new} conflicts with existing key {there}."),
+        (false, ..) => format!("The key conflicts with that of a cold row of table {table_name}."),
     };
     let error = match is_unique {
         true => Error::new(
