@@ -130,7 +130,8 @@ impl Work<'_> {
             assert!(["40001", "40P01"].contains(&error.code.as_str()), "{error}");
             self.own = own;
             self.seen.conflicts.fetch_add(1, Ordering::Relaxed);
-            if level == Level::ReadCommitted && error.code == "40001" {
+            if level == Level::ReadCommitted && family::is_needless(&error) {
+                println!("needless: {error}");
                 self.seen.needless.fetch_add(1, Ordering::Relaxed);
             }
             self.db.sql("ROLLBACK");
