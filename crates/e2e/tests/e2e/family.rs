@@ -71,8 +71,8 @@ pub fn ailments(db: &Client) -> Vec<String> {
     )
 }
 
-/// Whether an error is a 40001 that READ COMMITTED never gets. It may get one for a new row that waited for a moving row
-/// with its key (docs/consistency.md).
+/// Whether an error is a 40001 that READ COMMITTED never gets. It may get one for a new row that waited for a moving
+/// row with its key (docs/consistency.md).
 pub fn is_needless(error: &SqlError) -> bool {
     error.code == "40001" && !error.message.ends_with("became cold meanwhile")
 }
