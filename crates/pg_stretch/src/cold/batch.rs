@@ -57,29 +57,40 @@ impl Batch {
 /// A column that was asked for and that the segment has.
 pub struct Stored {
     /// Its place in the segment.
-    pub column: usize,
-    pub reading: Reading,
-    pub bytes: Bytes,
+    column: usize,
+    reading: Reading,
+    bytes: Bytes,
+    /// The bytes, once they were compared with the catalog.
+    checked: OnceCell<Checked>,
+    /// All its values, once they were decoded.
+    whole: OnceCell<ArrayRef>,
+}
+
+impl Stored {
+    /// Column number `column` of the segment, of which nothing is decoded yet.
+    pub fn new(column: usize, reading: Reading, bytes: Bytes) -> Self {
+        Self {
+            column,
+            reading,
+            bytes,
+            checked: OnceCell::new(),
+            whole: OnceCell::new(),
+        }
+    }
 }
 
 /// A row group that is not decoded yet.
 pub struct Undecoded {
-    pub reader: SegmentReader,
-    pub row_group: usize,
-    pub segment: Segment,
     /// The stretched table.
-    pub relation: pg_sys::Oid,
-    pub targets: Rc<[Target]>,
-    pub columns: Vec<Option<Stored>>,
+    relation: pg_sys::Oid,
+    segment: Segment,
+    reader: SegmentReader,
+    row_group: usize,
+    targets: Rc<[Target]>,
+    /// One for each target; nothing when the segment has no such column.
+    columns: Vec<Option<Stored>>,
     /// Sorted numbers, within the segment, of dead rows.
-    pub dead: Rc<[u32]>,
-    decoded: Decoded,
-}
-
-/// What became of each column so far.
-struct Decoded {
-    checked: Vec<OnceCell<Checked>>,
-    whole: Vec<OnceCell<ArrayRef>>,
+    dead: Rc<[u32]>,
 }
 
 impl Undecoded {
@@ -91,14 +102,10 @@ impl Undecoded {
         dead: Vec<u32>,
     ) -> Self {
         Self {
-            decoded: Decoded {
-                checked: columns.iter().map(|_| OnceCell::new()).collect(),
-                whole: columns.iter().map(|_| OnceCell::new()).collect(),
-            },
+            relation,
+            segment: segment.clone(),
             reader: reader.clone(),
             row_group,
-            segment: segment.clone(),
-            relation,
             targets,
             columns,
             dead: dead.into(),
@@ -118,18 +125,15 @@ impl Undecoded {
     /// Its rows without those that the conditions rule out, as far as that can be said of stored values and is worth
     /// it.
     pub fn batch(&self, conditions: &[Condition]) -> Result<Batch> {
-        let about = |target: &Target| {
-            conditions
-                .iter()
-                .any(|condition| condition.attribute == target.attribute)
+        let is_asked = |target: &Target| {
+            let mut asked = conditions.iter().map(|condition| condition.attribute);
+            asked.any(|attribute| attribute == target.attribute)
         };
-        let asked: Vec<usize> = (0..self.targets.len())
-            .filter(|place| about(&self.targets[*place]))
-            .collect();
-        if asked.is_empty() {
-            return self.whole();
-        }
-        self.decode_whole(&asked)?;
+        let pairs = self.targets.iter().zip(&self.columns);
+        let asked = pairs
+            .filter(|(target, _)| is_asked(target))
+            .filter_map(|(_, column)| column.as_ref());
+        self.decode_whole(asked)?;
         let selected = select(self.rows(), conditions, &|attribute| self.source(attribute)).rows;
         match Keep::of(&selected) {
             Some(keep) => self.kept(&selected, keep),
@@ -142,55 +146,65 @@ impl Undecoded {
         let Some(place) = self.targets.iter().position(|target| target.attribute == attribute) else {
             return Source::NotDecoded;
         };
-        match (&self.columns[place], self.decoded.whole[place].get()) {
-            (None, _) => Source::Missing,
-            (Some(_), None) => Source::NotDecoded,
-            (Some(stored), Some(array)) => Source::Decoded(Column {
+        let Some(stored) = &self.columns[place] else {
+            return Source::Missing;
+        };
+        stored.whole.get().map_or(Source::NotDecoded, |array| {
+            Source::Decoded(Column {
                 base_type: self.targets[place].base_type.to_u32(),
                 reading: stored.reading,
                 text_comparable: exact::text_comparable(&database_encoding(), &self.segment.server_encoding),
                 array,
-            }),
-        }
+            })
+        })
     }
 
     fn whole(&self) -> Result<Batch> {
-        self.decode_whole(&(0..self.columns.len()).collect::<Vec<_>>())?;
-        let array = |place: usize| self.decoded.whole[place].get().cloned();
-        Ok(self.made(self.rows(), array, None))
+        self.decode_whole(self.columns.iter().flatten())?;
+        let column = |column: &Option<Stored>| {
+            let stored = column.as_ref()?;
+            Some((stored.whole.get()?.clone(), stored.reading))
+        };
+        Ok(self.made(self.rows(), self.columns.iter().map(column).collect(), None))
     }
 
     fn kept(&self, selected: &BooleanBuffer, keep: Keep) -> Result<Batch> {
-        let is_left = |place: &usize| self.columns[*place].is_some() && self.decoded.whole[*place].get().is_none();
-        let left: Vec<usize> = (0..self.columns.len()).filter(is_left).collect();
         let rows = keep.rows.len();
-        let mut arrays: Vec<Option<ArrayRef>> = vec![None; self.columns.len()];
-        match rows * FEW <= self.rows() {
-            true if rows > 0 => {
-                for (place, array) in left.iter().zip(self.decode(&left, Some(selected))?) {
-                    arrays[*place] = Some(array);
-                }
-            }
+        let is_left = |stored: &&Stored| stored.whole.get().is_none();
+        let left: Vec<&Stored> = self.columns.iter().flatten().filter(is_left).collect();
+        let mut some = match rows {
             // Nobody asks for a value of no row.
-            true => {}
-            false => self.decode_whole(&left)?,
-        }
-        for (place, array) in arrays.iter_mut().enumerate() {
-            if let Some(whole) = self.decoded.whole[place].get() {
-                *array = Some(keep.values(whole).ok_or_else(differs)?);
+            0 => Vec::new(),
+            _ if rows * FEW <= self.rows() => self.decode(&left, Some(selected))?,
+            _ => {
+                self.decode_whole(left.into_iter())?;
+                Vec::new()
             }
         }
-        Ok(self.made(rows, |place| arrays[place].clone(), Some(keep.rows)))
+        .into_iter();
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            columns.push(match column {
+                None => None,
+                Some(stored) => {
+                    let values = match stored.whole.get() {
+                        Some(whole) => Some(keep.values(whole).ok_or_else(differs)?),
+                        None => some.next(),
+                    };
+                    values.map(|values| (values, stored.reading))
+                }
+            });
+        }
+        Ok(self.made(rows, columns, Some(keep.rows)))
     }
 
-    fn made(&self, rows: usize, array: impl Fn(usize) -> Option<ArrayRef>, kept: Option<Vec<u32>>) -> Batch {
-        let column = |(place, stored): (usize, &Option<Stored>)| Some((array(place)?, stored.as_ref()?.reading));
+    fn made(&self, rows: usize, columns: Vec<Option<(ArrayRef, Reading)>>, kept: Option<Vec<u32>>) -> Batch {
         Batch {
             segment: self.segment.number,
             segment_id: self.segment.segment_id,
             first_row: self.reader.row_groups()[self.row_group].first_row,
             rows,
-            columns: self.columns.iter().enumerate().map(column).collect(),
+            columns,
             encoding: self.segment.server_encoding.as_str().into(),
             dead: self.dead.clone(),
             kept,
@@ -198,32 +212,26 @@ impl Undecoded {
     }
 
     /// Decodes all rows of columns, unless that was done.
-    fn decode_whole(&self, places: &[usize]) -> Result<()> {
-        let is_left = |place: &&usize| self.columns[**place].is_some() && self.decoded.whole[**place].get().is_none();
-        let left: Vec<usize> = places.iter().filter(is_left).copied().collect();
-        for (place, array) in left.iter().zip(self.decode(&left, None)?) {
-            self.decoded.whole[*place].get_or_init(|| array);
+    fn decode_whole<'a>(&self, columns: impl Iterator<Item = &'a Stored>) -> Result<()> {
+        let left: Vec<&Stored> = columns.filter(|stored| stored.whole.get().is_none()).collect();
+        for (stored, array) in left.iter().zip(self.decode(&left, None)?) {
+            stored.whole.get_or_init(|| array);
         }
         Ok(())
     }
 
-    /// Decodes columns that the segment has, after each was checked once.
-    fn decode(&self, places: &[usize], selected: Option<&BooleanBuffer>) -> Result<Vec<ArrayRef>> {
-        let mut chunks = Vec::with_capacity(places.len());
-        for place in places {
-            let checked = &self.decoded.checked[*place];
-            let Some(stored) = &self.columns[*place] else {
-                return Err(differs());
-            };
-            let chunk = match checked.get() {
-                Some(chunk) => chunk,
+    /// Decodes columns, after each was checked once.
+    fn decode(&self, columns: &[&Stored], selected: Option<&BooleanBuffer>) -> Result<Vec<ArrayRef>> {
+        let mut chunks = Vec::with_capacity(columns.len());
+        for stored in columns {
+            chunks.push(match stored.checked.get() {
+                Some(checked) => checked.clone(),
                 None => {
                     let found = self.reader.check(self.row_group, stored.column, stored.bytes.clone());
-                    let found = found.map_err(|error| self.damaged(&error))?;
-                    checked.get_or_init(|| found)
+                    let checked = found.map_err(|error| self.damaged(&error))?;
+                    stored.checked.get_or_init(|| checked).clone()
                 }
-            };
-            chunks.push(chunk.clone());
+            });
         }
         let arrays = self.reader.decode(self.row_group, &chunks, selected);
         arrays.map_err(|error| self.damaged(&error))

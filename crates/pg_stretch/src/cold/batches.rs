@@ -187,7 +187,7 @@ impl Batches {
             };
             let reading = columns::reading(&detail.columns[column], target)?;
             let bytes = chunks.next();
-            Ok(bytes.map(|bytes| Stored { column, reading, bytes }))
+            Ok(bytes.map(|bytes| Stored::new(column, reading, bytes)))
         };
         self.targets.iter().map(stored).collect()
     }
