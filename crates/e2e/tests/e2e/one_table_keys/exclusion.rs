@@ -3,7 +3,7 @@
 use super::{alike, make_twins};
 use crate::tables::stretched;
 use testkit::setup::drain;
-use testkit::{PATIENCE, wait_until};
+use testkit::{Client, Cluster, Endpoint, PATIENCE, wait_until};
 
 const COLUMNS: &str = "id int PRIMARY KEY, room int, name text, during int4range, state text DEFAULT 'kept'";
 
@@ -11,22 +11,22 @@ const COLUMNS: &str = "id int PRIMARY KEY, room int, name text, during int4range
 const ROWS: &str = "SELECT g, g % 10, 'n' || g % 10, int4range(g / 10 * 10, g / 10 * 10 + 10), 'kept', g < 50
     FROM generate_series(0, 99) g";
 
+/// Such bookings with these constraints, stretched and plain.
+fn bookings(name: &str, constraints: &[&str]) -> (Cluster, Endpoint, Client) {
+    let (cluster, endpoint, db) = stretched(name);
+    db.sql("CREATE EXTENSION btree_gist");
+    make_twins(&db, "t", "plain", COLUMNS, constraints, ROWS);
+    (cluster, endpoint, db)
+}
+
 #[test]
 fn cold_rows_exclude_new_ones() {
-    let (_cluster, _endpoint, db) = stretched("exclusion");
-    db.sql("CREATE EXTENSION btree_gist");
-    make_twins(
-        &db,
-        "t",
-        "plain",
-        COLUMNS,
-        &[
-            "ALTER TABLE {t} ADD CONSTRAINT {t}_rooms EXCLUDE USING gist (room WITH =, during WITH &&)",
-            "ALTER TABLE {t} ADD CONSTRAINT {t}_names EXCLUDE USING gist (lower(name) WITH =, during WITH &&)
-                WHERE (state = 'kept')",
-        ],
-        ROWS,
-    );
+    let constraints = [
+        "ALTER TABLE {t} ADD CONSTRAINT {t}_rooms EXCLUDE USING gist (room WITH =, during WITH &&)",
+        "ALTER TABLE {t} ADD CONSTRAINT {t}_names EXCLUDE USING gist (lower(name) WITH =, during WITH &&)
+            WHERE (state = 'kept')",
+    ];
+    let (_cluster, _endpoint, db) = bookings("exclusion", &constraints);
     let insert = |id: i32, room: &str, name: &str, from: i32, to: i32, more: &str| {
         format!("INSERT INTO {{t}} VALUES ({id}, {room}, {name}, int4range({from}, {to}), {more})")
     };
@@ -66,19 +66,9 @@ fn cold_rows_exclude_new_ones() {
 
 #[test]
 fn deferred_exclusion_sees_cold_rows_at_commit() {
-    let (_cluster, _endpoint, db) = stretched("exclusion-deferred");
-    db.sql("CREATE EXTENSION btree_gist");
-    make_twins(
-        &db,
-        "t",
-        "plain",
-        COLUMNS,
-        &[
-            "ALTER TABLE {t} ADD CONSTRAINT {t}_rooms EXCLUDE USING gist (room WITH =, during WITH &&)
-           DEFERRABLE INITIALLY DEFERRED",
-        ],
-        ROWS,
-    );
+    let constraint = "ALTER TABLE {t} ADD CONSTRAINT {t}_rooms EXCLUDE USING gist (room WITH =, during WITH &&)
+        DEFERRABLE INITIALLY DEFERRED";
+    let (_cluster, _endpoint, db) = bookings("exclusion-deferred", &[constraint]);
     let new = "INSERT INTO {t} VALUES (300, 3, 'x', int4range(5, 6), 'kept', false)";
     assert_eq!(alike(&db, &format!("BEGIN; {new}; COMMIT")), "23P01");
     db.sql("ROLLBACK");
