@@ -45,7 +45,7 @@ fn histories_show_what_a_plain_table_shows() {
     let transactions = std::env::var("STRETCH_TRANSACTIONS").map_or(600, |text| text.parse().expect("a number"));
     let cluster = Cluster::builder("history")
         .conf("stretch.naptime", "50ms")
-        .conf("stretch.batch_rows", "8")
+        .conf("stretch.batch_rows", "20")
         .conf("stretch.max_batch_age", "0")
         .conf("deadlock_timeout", "50ms")
         .start();
