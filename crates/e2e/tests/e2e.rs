@@ -1,5 +1,7 @@
 //! End-to-end tests against a real PostgreSQL: one binary, a module per topic in `tests/e2e/`.
 
+#[path = "e2e/aggregates.rs"]
+mod aggregates;
 #[path = "e2e/catalog.rs"]
 mod catalog;
 #[path = "e2e/cold_reads.rs"]

@@ -4,7 +4,7 @@ use crate::ddl::guard;
 use crate::endpoint::redact;
 use crate::pg::{gucs, hook, shmem};
 use crate::statements::scan::paths;
-use crate::statements::{estimates, hooks, planner, unique};
+use crate::statements::{aggregate, estimates, hooks, planner, unique};
 use crate::worker;
 use pgrx::prelude::*;
 
@@ -38,6 +38,7 @@ pub extern "C-unwind" fn _PG_init() {
     planner::register();
     estimates::install();
     paths::install();
+    aggregate::install();
     guard::install_before_planning();
     if !upgrade {
         unique::install();

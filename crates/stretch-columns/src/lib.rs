@@ -9,11 +9,15 @@
 //! | [`stored`] | reading columns: how a stored column becomes values of the table's column |
 //! | [`conditions`] | choosing segments and row groups, and the look for new keys: what statistics leave |
 //! | [`select`] | the scan, before it makes datums: which rows of a batch the conditions leave |
+//! | [`aggregate`] | aggregates over cold rows: partial ones of whole arrays |
+//! | [`clusters`] | ordered scans: which row groups can be sorted by themselves, and when the next are needed |
 //! | [`images`] | the scan: values as PostgreSQL holds them in memory |
 //! | [`reading`] | the fetcher of column chunks: pieces of staging, requests, how far to read ahead |
 //! | [`identity`] | scans and the access method, wherever a row is named: the item pointer of a cold row |
 //! | [`places`] | writers that waited for a batch: which cold row came of a row of the heap |
 
+pub mod aggregate;
+pub mod clusters;
 pub mod conditions;
 pub mod exact;
 pub mod identity;

@@ -125,6 +125,16 @@ impl Undecoded {
     /// Its rows without those that the conditions rule out, as far as that can be said of stored values and is worth
     /// it.
     pub fn batch(&self, conditions: &[Condition]) -> Result<Batch> {
+        self.decode_asked(conditions)?;
+        let selected = select(self.rows(), conditions, &|attribute| self.source(attribute)).rows;
+        match Keep::of(&selected) {
+            Some(keep) => self.kept(&selected, keep),
+            None => self.whole(),
+        }
+    }
+
+    /// Decodes the columns that conditions are about.
+    fn decode_asked(&self, conditions: &[Condition]) -> Result<()> {
         let is_asked = |target: &Target| {
             let mut asked = conditions.iter().map(|condition| condition.attribute);
             asked.any(|attribute| attribute == target.attribute)
@@ -133,12 +143,32 @@ impl Undecoded {
         let asked = pairs
             .filter(|(target, _)| is_asked(target))
             .filter_map(|(_, column)| column.as_ref());
-        self.decode_whole(asked)?;
-        let selected = select(self.rows(), conditions, &|attribute| self.source(attribute)).rows;
-        match Keep::of(&selected) {
-            Some(keep) => self.kept(&selected, keep),
-            None => self.whole(),
+        self.decode_whole(asked)
+    }
+
+    /// Its living rows that satisfy the conditions, and no others; `None` where stored values do not tell.
+    pub fn exactly(&self, conditions: &[Condition]) -> Result<Option<Batch>> {
+        self.decode_asked(conditions)?;
+        let selection = select(self.rows(), conditions, &|attribute| self.source(attribute));
+        if !selection.open.is_empty() {
+            return Ok(None);
         }
+        let selected = &selection.rows & &self.living();
+        match selected.count_set_bits() == self.rows() {
+            true => self.whole().map(Some),
+            false => self.kept(&selected, Keep::exactly(&selected)).map(Some),
+        }
+    }
+
+    /// The rows that are not dead.
+    fn living(&self) -> BooleanBuffer {
+        let first = self.reader.row_groups()[self.row_group].first_row;
+        let mut living = arrow_buffer::BooleanBufferBuilder::new(self.rows());
+        living.append_n(self.rows(), true);
+        for number in self.dead.iter() {
+            living.set_bit((number - first) as usize, false);
+        }
+        living.finish()
     }
 
     /// Where the values of an attribute are, for conditions.

@@ -3,17 +3,21 @@
 use super::batch::{Batch, Stored, Undecoded};
 use super::choose::Choice;
 use super::columns::{self, Target};
+use super::conditions::database_encoding;
 use super::counters::Counters;
 use super::fetch::{Fetcher, Want};
 use super::reader::{Ask, Reader};
 use super::tombstone::{conflicts, kept};
 use super::turns::Turns;
+use crate::catalog::rows::Segment;
 use crate::catalog::tables;
 use crate::pg::error::Result;
 use bytes::Bytes;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
+use stretch_columns::clusters::{self, Cluster, Direction};
+use stretch_columns::exact;
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::SegmentId;
 use stretch_segment::SegmentReader;
@@ -126,6 +130,72 @@ impl Batches {
         }
     }
 
+    /// All row groups that may be brought, by their numbers: the segment of each, its reader, and which it is.
+    pub fn groups(&self) -> impl Iterator<Item = (&Segment, &SegmentReader, usize)> {
+        self.fetcher.all().iter().map(|want| {
+            let (segment, open) = (self.fetcher.segment(want.segment), &self.open[want.segment]);
+            (segment, &open.reader, want.row_group)
+        })
+    }
+
+    /// The number of the row group that was brought last.
+    pub fn last(&self) -> Option<usize> {
+        self.fetcher.number(self.next.checked_sub(1)?)
+    }
+
+    /// Begins anew with some of all row groups, by their numbers in ascending order.
+    pub fn only(&mut self, numbers: &[usize]) {
+        self.fetcher.pick(numbers);
+        self.next = 0;
+    }
+
+    /// Whether other processes take row groups of the same.
+    pub fn is_shared(&self) -> bool {
+        self.turns.is_some()
+    }
+
+    /// The clusters of the row groups in the order of a column; one of all where nothing is known of the order.
+    pub fn clusters(&self, attribute: i16, is_text: bool, direction: Direction) -> Vec<Cluster> {
+        let encoding = database_encoding();
+        let field = self.reader.field_of(attribute);
+        let columns = self.groups().map(|(segment, reader, row_group)| {
+            let detail = reader.detail();
+            let column = match field.map(|field| columns::find(detail, field)) {
+                None => clusters::Column::Unknown,
+                Some(None) => clusters::Column::Missing,
+                Some(Some(_)) if is_text && !exact::text_comparable(&encoding, &segment.server_encoding) => {
+                    clusters::Column::Unknown
+                }
+                Some(Some(place)) => clusters::Column::Statistics(&reader.row_groups()[row_group].chunks[place].stats),
+            };
+            (column, reader.row_groups()[row_group].rows.into())
+        });
+        clusters::clusters(columns, direction)
+    }
+
+    /// Leaves out the row groups of which `known` says that they need not be read: it is given the segment, its reader,
+    /// the row group and how many of its rows are dead. Returns how many. Nothing may have been brought before.
+    pub fn take_known(&mut self, mut known: impl FnMut(&Segment, &SegmentReader, usize, u32) -> bool) -> Result<u64> {
+        let (mut left, all) = (Vec::new(), self.fetcher.all().len());
+        for number in 0..all {
+            pgrx::check_for_interrupts!();
+            let want = &self.fetcher.all()[number];
+            let (index, row_group) = (want.segment, want.row_group);
+            self.read_dead(index)?;
+            let (segment, open) = (self.fetcher.segment(index), &self.open[index]);
+            let group = &open.reader.row_groups()[row_group];
+            let dead = open
+                .dead
+                .as_ref()
+                .map_or(0, |dead| dead.within(group.first_row, group.rows).len());
+            if !known(segment, &open.reader, row_group, dead as u32) {
+                left.push(number);
+            }
+        }
+        self.only(&left);
+        Ok((all - left.len()) as u64)
+    }
+
     /// The one row group that these batches consist of; `None` when they are none or more, or shared.
     pub fn single(&self) -> Option<(SegmentId, usize)> {
         match self.fetcher.wants() {
@@ -161,10 +231,16 @@ impl Batches {
 
     /// What comes before the first row group of a segment: its place, the mark of its reader, then its dead rows.
     fn reach(&mut self, index: usize, counters: &mut Counters) -> Result<()> {
-        if self.open[index].dead.is_some() {
-            return Ok(());
-        }
         self.fetcher.place(index)?;
+        counters.tombstones += self.read_dead(index)?;
+        Ok(())
+    }
+
+    /// Marks a segment as read, then reads which of its rows are dead, unless that was done. Returns how many it read.
+    fn read_dead(&mut self, index: usize) -> Result<u64> {
+        if self.open[index].dead.is_some() {
+            return Ok(0);
+        }
         let id = self.fetcher.segment(index).segment_id;
         if self.reader.purpose.marks_reads() {
             conflicts::reads(self.reader.table.relation, &id, self.reader.snapshot);
@@ -172,9 +248,9 @@ impl Batches {
         // SAFETY: whoever opened the reader holds the snapshot.
         unsafe { kept::show(self.reader.snapshot)? };
         let dead = tables::dead_rows(&id, self.reader.snapshot)?;
-        counters.tombstones += dead.len();
+        let count = dead.len();
         self.open[index].dead = Some(dead);
-        Ok(())
+        Ok(count)
     }
 
     /// The columns that were asked for, with how their values are read.

@@ -152,7 +152,7 @@ fn append(images: &Images, out: &mut Vec<pg_sys::Datum>) {
 }
 
 /// The address of a copy of the bytes, which is a multiple of eight; 0 when there are none.
-fn copied(bytes: &[u8]) -> usize {
+pub fn copied(bytes: &[u8]) -> usize {
     if bytes.is_empty() {
         return 0;
     }

@@ -26,6 +26,11 @@ unsafe extern "C-unwind" {
     /// A signal handler, passed by its address: the bindings offer a guarded wrapper only, which is no C function.
     pub fn die(signal: i32);
     pub fn expression_tree_walker(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool;
+    pub fn get_agg_clause_costs(
+        root: *mut pg_sys::PlannerInfo,
+        split: pg_sys::AggSplit::Type,
+        costs: *mut pg_sys::AggClauseCosts,
+    );
     pub fn find_inheritance_children(parent: pg_sys::Oid, lockmode: i32) -> *mut pg_sys::List;
     /// From the parent to the root.
     pub fn get_partition_ancestors(partition: pg_sys::Oid) -> *mut pg_sys::List;

@@ -48,8 +48,17 @@ impl Area {
 
     /// A varlena with a header of four bytes, aligned: what functions of numeric want without a copy.
     pub fn aligned(&mut self, value: &[u8]) -> Result<(), TooLong> {
+        self.aligned_to(LONG_ALIGNMENT, value)
+    }
+
+    /// A varlena with a header of four bytes at a multiple of eight, as arrays of numbers of eight bytes are.
+    pub fn aligned_to_eight(&mut self, value: &[u8]) -> Result<(), TooLong> {
+        self.aligned_to(2 * LONG_ALIGNMENT, value)
+    }
+
+    fn aligned_to(&mut self, alignment: usize, value: &[u8]) -> Result<(), TooLong> {
         let header = long_header(value.len())?;
-        self.bytes.resize(self.bytes.len().next_multiple_of(LONG_ALIGNMENT), 0);
+        self.bytes.resize(self.bytes.len().next_multiple_of(alignment), 0);
         self.places.push(Some(self.bytes.len()));
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(value);

@@ -16,15 +16,17 @@ impl Keep {
     pub fn of(rows: &BooleanBuffer) -> Option<Self> {
         let kept = rows.count_set_bits();
         // What is copied for each row that stays must be less than what is saved for each that goes.
-        if kept * 10 > rows.len() * 9 {
-            return None;
-        }
-        Some(Self {
+        (kept * 10 <= rows.len() * 9).then(|| Self::exactly(rows))
+    }
+
+    /// The rows of a selection, however many.
+    pub fn exactly(rows: &BooleanBuffer) -> Self {
+        Self {
             predicate: FilterBuilder::new(&BooleanArray::new(rows.clone(), None))
                 .optimize()
                 .build(),
             rows: rows.set_indices().map(|row| row as u32).collect(),
-        })
+        }
     }
 
     /// The values of these rows. `None` where the array is not one of the batch, which has as many rows.

@@ -37,6 +37,10 @@ type Answer = std::result::Result<Vec<Bytes>, EndpointError>;
 pub struct Fetcher {
     reader: Rc<Reader>,
     segments: Vec<Segment>,
+    /// All that may be read.
+    all: Vec<Want>,
+    /// What is read of these, by their numbers.
+    picked: Vec<usize>,
     wants: Vec<Want>,
     endpoint: Option<Arc<Endpoint>>,
     places: HashMap<usize, Place>,
@@ -51,6 +55,8 @@ impl Fetcher {
         Self {
             reader,
             segments,
+            picked: (0..wants.len()).collect(),
+            all: wants.clone(),
             wants,
             endpoint: None,
             places: HashMap::new(),
@@ -63,6 +69,28 @@ impl Fetcher {
     /// The row groups to read.
     pub fn wants(&self) -> &[Want] {
         &self.wants
+    }
+
+    /// All that it was made with, picked or not.
+    pub fn all(&self) -> &[Want] {
+        &self.all
+    }
+
+    /// Begins anew with some of all row groups, by their numbers in ascending order.
+    pub fn pick(&mut self, numbers: &[usize]) {
+        self.picked = numbers.to_vec();
+        self.wants = numbers
+            .iter()
+            .filter_map(|number| self.all.get(*number))
+            .cloned()
+            .collect();
+        self.window = Window::default();
+        self.delivered = false;
+    }
+
+    /// The number, among all, of the row group that is read at a place.
+    pub fn number(&self, place: usize) -> Option<usize> {
+        self.picked.get(place).copied()
     }
 
     /// Segment number `index`.

@@ -16,6 +16,7 @@ use crate::pg::{names, slot, user};
 use pgrx::pg_sys;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
+use stretch_columns::clusters::{Cluster, Direction};
 use stretch_columns::conditions::Condition;
 use stretch_core::purpose::Purpose;
 
@@ -36,6 +37,14 @@ pub struct ColdRows {
     /// The batch that is shown.
     group: Option<Group>,
     pub counters: Counters,
+}
+
+/// What batches are read with.
+pub struct Parts<'a> {
+    /// `None` before the start.
+    pub batches: Option<&'a mut Batches>,
+    pub columns: Rc<[Target]>,
+    pub counters: &'a mut Counters,
 }
 
 impl ColdRows {
@@ -192,6 +201,65 @@ impl ColdRows {
         self.counters.rows_pruned += group.pruned();
         self.group = Some(group);
         Ok(true)
+    }
+
+    /// Whether it was started and not ended.
+    pub fn has_begun(&self) -> bool {
+        self.batches.is_some()
+    }
+
+    /// Whether no condition leaves any row out.
+    pub fn takes_all(&self) -> bool {
+        self.conditions.is_empty()
+    }
+
+    /// Those that rows are asked for.
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    /// The columns that batches bring.
+    pub fn columns(&self) -> &[Target] {
+        &self.projected
+    }
+
+    /// Owner of the table.
+    pub fn owner(&self) -> pg_sys::Oid {
+        self.owner
+    }
+
+    /// What it takes to read batches without making rows of them.
+    pub fn parts(&mut self) -> Parts<'_> {
+        Parts {
+            batches: self.batches.as_mut(),
+            columns: self.projected.clone(),
+            counters: &mut self.counters,
+        }
+    }
+
+    /// The clusters of what there is to show, in the order of a column that has these row groups' statistics; one of
+    /// all without a column.
+    pub fn clusters(&self, order: Option<(i16, bool, Direction)>) -> Vec<Cluster> {
+        let Some(batches) = &self.batches else {
+            return Vec::new();
+        };
+        match order {
+            Some((attribute, is_text, direction)) if !batches.is_shared() => {
+                batches.clusters(attribute, is_text, direction)
+            }
+            _ => vec![Cluster {
+                members: (0..batches.groups().count()).collect(),
+                first: None,
+            }],
+        }
+    }
+
+    /// Goes on with some of all row groups, by their numbers in ascending order.
+    pub fn only(&mut self, numbers: &[usize]) {
+        self.group = None;
+        if let Some(batches) = &mut self.batches {
+            batches.only(numbers);
+        }
     }
 
     /// Lets go of what was read; the next scan begins with [`start`](Self::start).

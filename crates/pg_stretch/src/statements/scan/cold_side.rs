@@ -24,6 +24,8 @@ pub struct ColdSide {
     /// All conditions; NULL for none.
     conditions: *mut pg_sys::ExprState,
     rows: Option<ColdRows>,
+    /// Each condition had a value that stored values can be compared with.
+    is_decided: bool,
     /// For a row as a tuple of the heap; NULL where no expression asks for who made it.
     tuple: *mut pg_sys::TupleTableSlot,
 }
@@ -51,6 +53,7 @@ impl ColdSide {
                 values: pg_sys::ExecInitExprList(list::nth((*plan).custom_exprs, 1), parent),
                 conditions: pg_sys::ExecInitQual(list::nth((*plan).custom_exprs, 0), parent),
                 rows: None,
+                is_decided: false,
             };
             pg_sys::MemoryContextSwitchTo(outer);
             Ok(side)
@@ -71,6 +74,7 @@ impl ColdSide {
         // SAFETY: expressions and context belong to this node.
         unsafe {
             let wanted = conditions::evaluate(&self.note.quals, self.values, (*node).ss.ps.ps_ExprContext);
+            self.is_decided = wanted.tests.len() == self.note.quals.len();
             let relation = (*node).ss.ss_currentRelation;
             if let Some(info) = stretched::lookup((*relation).rd_id)?
                 && let Some(filter) = filter::of(&info)?
@@ -88,6 +92,21 @@ impl ColdSide {
             rows.start(&wanted, slot, shared)?;
             Ok(true)
         }
+    }
+
+    /// Whether it was begun and not ended.
+    pub fn has_begun(&self) -> bool {
+        self.rows.as_ref().is_some_and(ColdRows::has_begun)
+    }
+
+    /// The rows, begun or not.
+    pub fn begun_rows(&mut self) -> Option<&mut ColdRows> {
+        self.rows.as_mut()
+    }
+
+    /// The rows, where stored values can be asked for all conditions that the plan noted.
+    pub fn rows(&mut self) -> Option<&mut ColdRows> {
+        self.rows.as_mut().filter(|_| self.is_decided)
     }
 
     /// `None` when the table was stretched after the query's snapshot was taken.

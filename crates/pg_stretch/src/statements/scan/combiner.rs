@@ -46,6 +46,25 @@ pub fn methods() -> *const pg_sys::CustomScanMethods {
     &SCAN.0
 }
 
+/// The scan of ours that is below a node, over nodes with one input.
+///
+/// # Safety
+/// An initialised node, or NULL.
+pub unsafe fn below(mut node: *mut pg_sys::PlanState) -> Option<*mut Combiner> {
+    // SAFETY: the tag of a node tells its type.
+    unsafe {
+        while !node.is_null() {
+            if (*node).type_ == pg_sys::NodeTag::T_CustomScanState
+                && std::ptr::eq((*node.cast::<pg_sys::CustomScanState>()).methods, &EXECUTION.0)
+            {
+                return Some(node.cast());
+            }
+            node = (*node).lefttree;
+        }
+        None
+    }
+}
+
 /// `CreateCustomScanState`.
 #[pg_guard]
 unsafe extern "C-unwind" fn create(_plan: *mut pg_sys::CustomScan) -> *mut pg_sys::Node {

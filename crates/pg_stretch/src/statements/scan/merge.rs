@@ -2,10 +2,13 @@
 //! lesser is shown first.
 
 use super::cold_side::ColdSide;
+use super::{conditions, quals};
 use crate::pg::error::{Error, Result};
 use crate::pg::{list, raw, slot};
 use pgrx::pg_sys;
 use std::cmp::Ordering;
+use std::collections::VecDeque;
+use stretch_columns::clusters::{Cluster, Direction};
 
 /// One column of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,37 @@ pub struct Sorted {
     put: *mut pg_sys::TupleTableSlot,
     got: *mut pg_sys::TupleTableSlot,
     sort: *mut pg_sys::Tuplesortstate,
+    /// What the statistics say of the first key; `None` where they have another order.
+    first_key: Option<FirstKey>,
+    /// What was not sorted yet.
+    clusters: VecDeque<Cluster>,
+}
+
+/// The first key of an order that is the statistics' too.
+#[derive(Clone, Copy)]
+struct FirstKey {
+    direction: Direction,
+    /// The type of a value that is compared.
+    value_type: pg_sys::Oid,
+}
+
+impl FirstKey {
+    /// Of an order of the relation's rows.
+    unsafe fn of(key: &SortKey, layout: pg_sys::TupleDesc) -> Option<Self> {
+        // SAFETY: the key is a column of the layout.
+        unsafe {
+            let attribute = &(*layout).attrs.as_slice((*layout).natts as usize)[key.attribute as usize - 1];
+            let base = pg_sys::getBaseType(attribute.atttypid);
+            let (descending, value_type) = quals::sorts_as_statistics(key.operator, base, key.collation)?;
+            Some(Self {
+                direction: Direction {
+                    descending,
+                    nulls_first: key.nulls_first,
+                },
+                value_type,
+            })
+        }
+    }
 }
 
 impl Sorted {
@@ -102,22 +136,82 @@ impl Sorted {
                 put: pg_sys::ExecInitExtraTupleSlot(state, layout, &pg_sys::TTSOpsVirtual),
                 got: pg_sys::ExecInitExtraTupleSlot(state, layout, &pg_sys::TTSOpsMinimalTuple),
                 sort: std::ptr::null_mut(),
+                first_key: keys
+                    .first()
+                    .and_then(|key| FirstKey::of(key, (*(*node).ss.ss_currentRelation).rd_att)),
+                clusters: VecDeque::new(),
                 keys,
             }
         }
     }
 
-    /// Sorts what the cold side has, whose rows come in `own`.
+    /// Begins with what a cold side has, of which nothing is read yet.
+    pub fn begin(&mut self, cold: &mut ColdSide) {
+        self.end();
+        let order = self.keys.first().zip(self.first_key).map(|(key, first)| {
+            let is_text = first.value_type == pg_sys::TEXTOID;
+            (key.attribute, is_text, first.direction)
+        });
+        self.clusters = cold
+            .begun_rows()
+            .map_or_else(VecDeque::new, |rows| rows.clusters(order).into());
+    }
+
+    /// Whether the hot row comes before all rows that were not sorted yet, as far as statistics tell.
+    ///
+    /// # Safety
+    /// The slot has a row of the heap's scan; the context is the node's, for what lives as long as one row.
+    pub unsafe fn is_before_rest(&self, hot: *mut pg_sys::TupleTableSlot, context: pg_sys::MemoryContext) -> bool {
+        let (Some(cluster), Some(first), Some(key)) = (self.clusters.front(), self.first_key, self.keys.first()) else {
+            return self.clusters.is_empty();
+        };
+        let Some(bound) = &cluster.first else {
+            return false;
+        };
+        // SAFETY: the caller's promise.
+        let value = unsafe {
+            slot::take_apart(hot, key.hot);
+            let at = key.hot as usize - 1;
+            if *(*hot).tts_isnull.add(at) {
+                // Where NULLs come first, none is among the rest, for its first value is known.
+                return key.nulls_first;
+            }
+            pg_sys::MemoryContextReset(context);
+            let outer = pg_sys::MemoryContextSwitchTo(context);
+            let value = conditions::bound(*(*hot).tts_values.add(at), first.value_type);
+            pg_sys::MemoryContextSwitchTo(outer);
+            value
+        };
+        match value.and_then(|value| first.direction.compare(&value, bound)) {
+            Some(Ordering::Less) => true,
+            // Of equal rows the hot one is shown first, unless more decides.
+            Some(Ordering::Equal) => self.keys.len() == 1,
+            Some(Ordering::Greater) | None => false,
+        }
+    }
+
+    /// Whether there are rows that were not sorted yet.
+    pub fn has_rest(&self) -> bool {
+        !self.clusters.is_empty()
+    }
+
+    /// Sorts the rows of the next cluster, which come in `own`; all before were shown.
     ///
     /// # Safety
     /// The cold side is that of the node, and began; `own` is its slot.
-    pub unsafe fn fill(
+    pub unsafe fn sort_next(
         &mut self,
         node: *mut pg_sys::CustomScanState,
         cold: &mut ColdSide,
         own: *mut pg_sys::TupleTableSlot,
     ) -> Result<()> {
-        self.end();
+        let Some(cluster) = self.clusters.pop_front() else {
+            return Ok(());
+        };
+        if let Some(rows) = cold.begun_rows() {
+            rows.only(&cluster.members);
+        }
+        self.end_sort();
         // SAFETY: the layouts are those of `new`; the sort copies what it is given.
         unsafe {
             let mut columns: Vec<i16> = self.keys.iter().map(|key| key.attribute).collect();
@@ -152,8 +246,11 @@ impl Sorted {
     /// Puts the next row into the slot; false at the end.
     ///
     /// # Safety
-    /// `fill` was called; the slot is the node's own, emptied.
+    /// The slot is the node's own, emptied.
     pub unsafe fn next(&mut self, node: *mut pg_sys::CustomScanState, own: *mut pg_sys::TupleTableSlot) -> bool {
+        if self.sort.is_null() {
+            return false;
+        }
         // SAFETY: the row's values live in the sort's slot until the next one.
         unsafe {
             if !pg_sys::tuplesort_gettupleslot(self.sort, true, false, self.got, std::ptr::null_mut()) {
@@ -198,8 +295,14 @@ impl Sorted {
         }
     }
 
-    /// Lets go of what was sorted.
+    /// Lets go of all.
     pub fn end(&mut self) {
+        self.clusters.clear();
+        self.end_sort();
+    }
+
+    /// Lets go of what was sorted.
+    fn end_sort(&mut self) {
         let sort = std::mem::replace(&mut self.sort, std::ptr::null_mut());
         if !sort.is_null() {
             // SAFETY: the slot holds a row of the sort, which is not looked at any more.

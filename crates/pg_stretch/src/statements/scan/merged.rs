@@ -32,8 +32,9 @@ pub unsafe fn next(this: *mut Combiner) -> *mut pg_sys::TupleTableSlot {
                 }
             }
         }
+        let has_hot = !is_empty((*(*this).merged).hot);
+        bring_cold(this, has_hot);
         let merged = &mut *(*this).merged;
-        let has_hot = !is_empty(merged.hot);
         merged.showed_hot = has_hot && (!merged.cold_waits || merged.sorted.hot_first(merged.hot, own));
         if merged.showed_hot {
             show_hot(this);
@@ -48,11 +49,30 @@ pub unsafe fn next(this: *mut Combiner) -> *mut pg_sys::TupleTableSlot {
     }
 }
 
-/// Brings the first row of either side.
+/// Brings the next cold row, unless the hot one comes before all that are not read yet: so nothing is read that nobody
+/// asks for.
+unsafe fn bring_cold(this: *mut Combiner, has_hot: bool) {
+    // SAFETY: the node is one of ours, begun.
+    unsafe {
+        let (node, own, merged) = (&raw mut (*this).node, (*this).own_slot, &mut *(*this).merged);
+        let Some(cold) = (*this).cold.as_mut() else { return };
+        let context = (*(*node).ss.ps.ps_ExprContext).ecxt_per_tuple_memory;
+        while !merged.cold_waits
+            && merged.sorted.has_rest()
+            && !(has_hot && merged.sorted.is_before_rest(merged.hot, context))
+        {
+            merged.sorted.sort_next(node, cold, own).or_raise();
+            emptied(own);
+            merged.cold_waits = merged.sorted.next(node, own);
+        }
+    }
+}
+
+/// Brings the first hot row, and finds what cold ones there are.
 unsafe fn begin_merge(this: *mut Combiner) {
     // SAFETY: the node is one of ours; what the merge takes lives as long as the query.
     unsafe {
-        let (node, own) = (&raw mut (*this).node, (*this).own_slot);
+        let node = &raw mut (*this).node;
         if (*this).merged.is_null() {
             let memory = (*(*node).ss.ps.state).es_query_cxt;
             let outer = pg_sys::MemoryContextSwitchTo(memory);
@@ -65,10 +85,9 @@ unsafe fn begin_merge(this: *mut Combiner) {
         let (cold, has_rows) = start_cold(this);
         let merged = &mut *(*this).merged;
         merged.cold_waits = false;
-        if has_rows {
-            merged.sorted.fill(node, cold, own).or_raise();
-            emptied(own);
-            merged.cold_waits = merged.sorted.next(node, own);
+        match has_rows {
+            true => merged.sorted.begin(cold),
+            false => merged.sorted.end(),
         }
         merged.hot = raw::guarded(|| {
             if !(*this).begun {

@@ -143,10 +143,29 @@ pub unsafe fn start_cold<'a>(this: *mut Combiner) -> (&'a mut ColdSide, bool) {
             (*this).cold = PgMemoryContexts::For(memory).leak_and_drop_on_delete(side);
         }
         let cold = &mut *(*this).cold;
-        let has_rows = (*this).phase == Phase::Cold || {
-            let shared = (!(*this).shared.is_null()).then_some((*this).shared);
-            cold.start(node, (*this).own_slot, shared).or_raise()
-        };
+        let has_rows = (*this).phase == Phase::Cold
+            || match (*this).shows {
+                // What is above has begun.
+                Shows::Rest => cold.has_begun(),
+                _ => {
+                    let shared = (!(*this).shared.is_null()).then_some((*this).shared);
+                    cold.start(node, (*this).own_slot, shared).or_raise()
+                }
+            };
+        (cold, has_rows)
+    }
+}
+
+/// Begins the cold side of a scan whose cold rows an aggregate above takes before; false when it has none.
+///
+/// # Safety
+/// The node is one of ours, initialised.
+pub unsafe fn start_rest<'a>(this: *mut Combiner) -> (&'a mut ColdSide, bool) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (cold, _) = start_cold(this);
+        cold.end();
+        let has_rows = cold.start(&raw mut (*this).node, (*this).own_slot, None).or_raise();
         (cold, has_rows)
     }
 }

@@ -143,6 +143,51 @@ unsafe fn hot_alone(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo
     }
 }
 
+/// The cold rows of a table, for all that is known when planning.
+pub fn cold_rows(info: &Info) -> Result<f64> {
+    let latest = std::ptr::null_mut();
+    Ok(tables::manifest(&info.table_id, latest)?.map_or(0, |manifest| manifest.row_total) as f64)
+}
+
+/// A path that shows hot and cold rows, made one of hot rows and those cold ones that an aggregate above leaves; `None`
+/// for other paths.
+///
+/// # Safety
+/// A path of the planner.
+pub unsafe fn hot_and_rest(path: *mut pg_sys::Path) -> Option<*mut pg_sys::Path> {
+    // SAFETY: the tag tells the type; copies are made in the planner's memory context.
+    unsafe {
+        match (*path).type_ {
+            pg_sys::NodeTag::T_ProjectionPath => {
+                let below = hot_and_rest((*path.cast::<pg_sys::ProjectionPath>()).subpath)?;
+                let copy = pg_sys::palloc(size_of::<pg_sys::ProjectionPath>()).cast::<pg_sys::ProjectionPath>();
+                copy.copy_from_nonoverlapping(path.cast(), 1);
+                (*copy).subpath = below;
+                ((*copy).path.total_cost, (*copy).path.rows) = ((*below).total_cost, (*below).rows);
+                Some(copy.cast())
+            }
+            pg_sys::NodeTag::T_CustomPath => {
+                let ours = path.cast::<pg_sys::CustomPath>();
+                let is_plain = std::ptr::eq((*ours).methods, combined_plan::methods())
+                    && !(*path).parallel_aware
+                    && (*path).param_info.is_null()
+                    && Shows::of(list::integers(list::nth((*ours).custom_private, 0)).first()) == Shows::All
+                    && list::length(list::nth((*ours).custom_private, 1)) == 0;
+                if !is_plain {
+                    return None;
+                }
+                let heap = list::nth::<pg_sys::Path>((*ours).custom_paths, 0);
+                let rest = owning(heap, Shows::Rest, &[]);
+                (*rest).flags = (*ours).flags;
+                // The target may have changed since the path was made.
+                (*rest).path.pathtarget = (*path).pathtarget;
+                Some(rest.cast())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What the cold side costs, for all that is known when planning.
 struct Cold {
     rows: f64,
@@ -151,8 +196,7 @@ struct Cold {
 
 impl Cold {
     unsafe fn of(info: &Info, rel: *mut pg_sys::RelOptInfo) -> Result<Self> {
-        let latest = std::ptr::null_mut();
-        let rows = tables::manifest(&info.table_id, latest)?.map_or(0, |manifest| manifest.row_total);
+        let rows = cold_rows(info)?;
         // SAFETY: globals of costs are plain numbers.
         let per_row = unsafe {
             let columns = list::length((*(*rel).reltarget).exprs) as f64 + 1.0;
@@ -160,10 +204,7 @@ impl Cold {
                 + pg_sys::cpu_operator_cost * DECODE_OPERATORS * columns
                 + (*rel).baserestrictcost.per_tuple
         };
-        Ok(Self {
-            rows: rows as f64,
-            per_row,
-        })
+        Ok(Self { rows, per_row })
     }
 
     /// A path of ours that owns a path of the heap.

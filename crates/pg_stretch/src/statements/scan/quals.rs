@@ -169,7 +169,19 @@ unsafe fn comparison(
 }
 
 /// A plain column of the relation and its type below domains; binary-compatible casts are looked through.
-unsafe fn column(mut node: *mut pg_sys::Node, relid: u32) -> Option<(i16, pg_sys::Oid)> {
+unsafe fn column(node: *mut pg_sys::Node, relid: u32) -> Option<(i16, pg_sys::Oid)> {
+    // SAFETY: an expression of the planner.
+    unsafe {
+        let var = plain_column(node, relid)?;
+        Some(((*var).varattno, pg_sys::getBaseType((*var).vartype)))
+    }
+}
+
+/// A plain column of the relation; binary-compatible casts are looked through.
+///
+/// # Safety
+/// An expression of the planner.
+pub unsafe fn plain_column(mut node: *mut pg_sys::Node, relid: u32) -> Option<*mut pg_sys::Var> {
     // SAFETY: node tags tell the types.
     unsafe {
         while !node.is_null() && (*node).type_ == pg_sys::NodeTag::T_RelabelType {
@@ -180,7 +192,26 @@ unsafe fn column(mut node: *mut pg_sys::Node, relid: u32) -> Option<(i16, pg_sys
         }
         let var = node.cast::<pg_sys::Var>();
         let ours = (*var).varno == relid as i32 && (*var).varlevelsup == 0 && (*var).varattno > 0;
-        ours.then(|| ((*var).varattno, pg_sys::getBaseType((*var).vartype)))
+        ours.then_some(var)
+    }
+}
+
+/// How an operator orders a column, and the type of a value beside it, when the statistics of the column have the same
+/// order: true for descending.
+///
+/// # Safety
+/// A type below all domains, and an operator that sorts it.
+pub unsafe fn sorts_as_statistics(
+    operator: pg_sys::Oid,
+    base: pg_sys::Oid,
+    collation: pg_sys::Oid,
+) -> Option<(bool, pg_sys::Oid)> {
+    // SAFETY: the caller's promise.
+    let (strategy, value_type) = unsafe { ordered(operator, base, collation)? };
+    match strategy as u32 {
+        pg_sys::BTLessStrategyNumber => Some((false, value_type)),
+        pg_sys::BTGreaterStrategyNumber => Some((true, value_type)),
+        _ => None,
     }
 }
 

@@ -10,6 +10,8 @@ pub enum Shows {
     One,
     /// Hot ones alone: the query wants no other.
     Hot,
+    /// Hot ones, and of the cold ones what an aggregate above leaves, which opens the cold side.
+    Rest,
 }
 
 impl Shows {
@@ -18,6 +20,7 @@ impl Shows {
         match number {
             Some(1) => Self::One,
             Some(2) => Self::Hot,
+            Some(3) => Self::Rest,
             _ => Self::All,
         }
     }

@@ -1,0 +1,150 @@
+//! Random queries with aggregates over a table `{t}`.
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+const KEYS: [&str; 12] = [
+    "small", "n", "price", "rate", "wide", "d", "f", "name", "code", "ch", "flag", "u",
+];
+/// Some are computed on stored values, some are not.
+const AGGREGATES: [&str; 34] = [
+    "count(*)",
+    "count(name)",
+    "count(price)",
+    "count(n + small)",
+    "sum(small)",
+    "sum(n)",
+    "sum(b)",
+    "sum(price)",
+    "sum(rate)",
+    "sum(price * rate)",
+    "sum(price * (1 - rate) * (1 + rate))",
+    "sum(n * small - 3)",
+    "sum(b + n)",
+    "sum(small * small)",
+    "avg(small)",
+    "avg(n)",
+    "avg(b)",
+    "avg(price)",
+    "avg(price - rate)",
+    "min(n)",
+    "max(b)",
+    "min(price)",
+    "max(rate * 2.50)",
+    "min(d)",
+    "max(ts)",
+    "min(tz)",
+    "min(code)",
+    "max(code)",
+    "max(length(name))",
+    "bool_and(flag)",
+    "bool_or(flag)",
+    "sum(f)",
+    "max(name)",
+    "count(DISTINCT small)",
+];
+const CONDITIONS: [&str; 16] = [
+    "n > 100",
+    "n BETWEEN -50 AND 60",
+    "small IN (1, 2, NULL)",
+    "small IS NULL",
+    "name IS NOT NULL",
+    "name = 'name 4'",
+    "d < '2020-03-01'",
+    "price >= 62.5",
+    "rate < 0",
+    "flag",
+    "NOT flag",
+    "code > 'c1'",
+    "tz < '2020-01-01 10:00+00'",
+    "id < 1000",
+    "b IS NOT NULL",
+    "n % 3 = 1",
+];
+const SETTINGS: [&str; 5] = [
+    "RESET enable_hashagg",
+    "SET enable_hashagg = off",
+    "SET work_mem = '64kB'",
+    "RESET work_mem",
+    "SET max_parallel_workers_per_gather = 0",
+];
+
+/// Draws queries.
+pub struct Draw {
+    rng: StdRng,
+}
+
+impl Draw {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rng: StdRng::seed_from_u64(seed),
+        }
+    }
+
+    fn some(&mut self, of: &[&'static str], most: usize) -> Vec<&'static str> {
+        let count = self.rng.random_range(0..=most);
+        of.choose_multiple(&mut self.rng, count).copied().collect()
+    }
+
+    /// A setting of the planner.
+    pub fn setting(&mut self) -> &'static str {
+        SETTINGS.choose(&mut self.rng).copied().unwrap_or_default()
+    }
+
+    fn aggregate(&mut self) -> String {
+        // The last four are never computed on stored values, so they come seldom.
+        let of = if self.rng.random_bool(0.1) {
+            &AGGREGATES[..]
+        } else {
+            &AGGREGATES[..31]
+        };
+        let aggregate = of.choose(&mut self.rng).copied().unwrap_or_default();
+        match self.rng.random_bool(0.2) {
+            true => format!("{aggregate} FILTER (WHERE {})", self.conditions(2, 15)),
+            false => aggregate.to_owned(),
+        }
+    }
+
+    fn conditions(&mut self, most: usize, of: usize) -> String {
+        let mut conditions = self.some(&CONDITIONS[..of], most);
+        if conditions.is_empty() {
+            conditions.push("n > 0");
+        }
+        conditions.join(" AND ")
+    }
+
+    /// A query whose rows come in an order.
+    pub fn query(&mut self) -> String {
+        let keys = match self.rng.random_bool(0.6) {
+            true => self.some(&KEYS, 3),
+            false => Vec::new(),
+        };
+        let aggregates: Vec<String> = (0..self.rng.random_range(1..=4)).map(|_| self.aggregate()).collect();
+        let mut query = format!(
+            "SELECT {} FROM {{t}}",
+            keys.iter()
+                .map(|key| (*key).to_owned())
+                .chain(aggregates.clone())
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+        if self.rng.random_bool(0.6) {
+            let of = if self.rng.random_bool(0.1) {
+                CONDITIONS.len()
+            } else {
+                CONDITIONS.len() - 1
+            };
+            query += &format!(" WHERE {}", self.conditions(2, of));
+        }
+        if !keys.is_empty() {
+            let places: Vec<String> = (1..=keys.len()).map(|place| place.to_string()).collect();
+            query += &format!(" GROUP BY {}", places.join(", "));
+            if self.rng.random_bool(0.3) {
+                query += " HAVING count(*) > 2";
+            }
+            query += &format!(" ORDER BY {}", places.join(", "));
+        }
+        query
+    }
+}

@@ -1,0 +1,107 @@
+//! Partial groups as rows of the executor.
+
+use super::recognise::Item;
+use crate::cold::values::{self, Maker};
+use crate::pg::context::Context;
+use crate::pg::error::Result;
+use crate::pg::slot;
+use arrow_array::Array;
+use pgrx::pg_sys;
+use std::rc::Rc;
+use stretch_columns::aggregate::{Output, Partials};
+
+/// How keys become datums: their types, in a table of this owner, whose segments a database of this encoding wrote.
+pub struct Keys {
+    pub base_types: Vec<pg_sys::Oid>,
+    pub owner: pg_sys::Oid,
+    pub encoding: Rc<str>,
+}
+
+/// Groups with their datums.
+#[derive(Default)]
+pub struct Made {
+    rows: usize,
+    next: usize,
+    /// One list per item of the target.
+    columns: Vec<Vec<Option<pg_sys::Datum>>>,
+}
+
+impl Made {
+    /// The rows of the groups. Their datums live in the context, which is reset before.
+    ///
+    /// # Safety
+    /// Nobody looks at what was in the context.
+    pub unsafe fn new(groups: Partials, items: &[Item], keys: &Keys, context: Context) -> Result<Self> {
+        // SAFETY: the caller's promise.
+        unsafe { context.reset() };
+        let _inside = context.enter();
+        let column = |item: &Item| match *item {
+            Item::Key(at) => key(&groups, at, keys, context),
+            Item::Aggregate(at) => Ok(aggregate(&groups.values[at])),
+        };
+        Ok(Self {
+            rows: groups.groups,
+            next: 0,
+            columns: items.iter().map(column).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Puts the next row into the slot; false at the end.
+    ///
+    /// # Safety
+    /// The slot is virtual and has the layout of the target.
+    pub unsafe fn fill(&mut self, into: *mut pg_sys::TupleTableSlot) -> bool {
+        if self.next >= self.rows {
+            return false;
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            slot::clear(into);
+            for (place, column) in self.columns.iter().enumerate() {
+                let value = column.get(self.next).copied().flatten();
+                (*into).tts_isnull.add(place).write(value.is_none());
+                (*into)
+                    .tts_values
+                    .add(place)
+                    .write(value.unwrap_or(pg_sys::Datum::from(0)));
+            }
+            (*into).tts_flags &= !(pg_sys::TTS_FLAG_EMPTY as u16);
+            (*into).tts_nvalid = self.columns.len() as i16;
+        }
+        self.next += 1;
+        true
+    }
+}
+
+fn key(groups: &Partials, at: usize, keys: &Keys, context: Context) -> Result<Vec<Option<pg_sys::Datum>>> {
+    let Some((array, reading)) = &groups.keys[at] else {
+        return Ok(vec![None; groups.groups]);
+    };
+    let mut maker = Maker::new(
+        *reading,
+        keys.base_types[at],
+        keys.owner,
+        keys.encoding.clone(),
+        context.as_ptr(),
+    );
+    let mut made = Vec::with_capacity(groups.groups);
+    maker.make(array, 0..groups.groups, &mut made)?;
+    let value = |(row, datum): (usize, pg_sys::Datum)| (!array.is_null(row)).then_some(datum);
+    Ok(made.into_iter().enumerate().map(value).collect())
+}
+
+fn aggregate(output: &Output) -> Vec<Option<pg_sys::Datum>> {
+    match output {
+        Output::Words(words) => words
+            .iter()
+            .map(|word| word.map(|word| pg_sys::Datum::from(word as usize)))
+            .collect(),
+        Output::Placed(area) => {
+            let base = values::copied(area.bytes());
+            let places = area.places().iter();
+            places
+                .map(|place| place.map(|place| pg_sys::Datum::from(base + place)))
+                .collect()
+        }
+    }
+}

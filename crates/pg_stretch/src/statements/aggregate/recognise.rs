@@ -1,0 +1,341 @@
+//! Which aggregates over which columns can be computed on stored values, read from the expressions of a plan.
+//!
+//! The planner asks whether a path of ours is possible, and the executor what it has to compute: both read the same
+//! target list, so that nothing of it has to be written into the plan.
+
+use crate::catalog::types;
+use crate::cold::collation;
+use crate::pg::list;
+use crate::statements::scan::{conditions, quals};
+use pgrx::pg_sys;
+use stretch_columns::aggregate::{Aggregate, Argument, Arithmetic, Expression, Function, Integer, Plan};
+use stretch_columns::conditions::Condition;
+use stretch_segment::{Bound, ColumnType};
+
+/// An aggregate that is neither ordered-set nor hypothetical (pg_aggregate.h).
+const AGGKIND_NORMAL: u8 = b'n';
+
+/// What stands at a place of the target list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A key, by its number.
+    Key(usize),
+    /// An aggregate, by its number.
+    Aggregate(usize),
+}
+
+/// A target list that can be computed on stored values.
+pub struct Recognised {
+    pub plan: Plan,
+    /// One for each entry of the target list.
+    pub items: Vec<Item>,
+}
+
+/// What a target list wants of the relation with range table index `relid`; `None` where a part of it cannot be
+/// computed on stored values.
+///
+/// # Safety
+/// Expressions of the planner, or of a finished plan.
+pub unsafe fn target(expressions: &[*mut pg_sys::Node], relid: u32) -> Option<Recognised> {
+    let mut found = Recognised {
+        plan: Plan::default(),
+        items: Vec::with_capacity(expressions.len()),
+    };
+    for expression in expressions {
+        // SAFETY: the tag of a node tells its type.
+        unsafe {
+            if (**expression).type_ == pg_sys::NodeTag::T_Aggref {
+                let aggregate = aggregate(&*expression.cast::<pg_sys::Aggref>(), relid)?;
+                found.items.push(Item::Aggregate(found.plan.aggregates.len()));
+                found.plan.aggregates.push(aggregate);
+            } else {
+                let column = column(*expression, relid)?;
+                found.items.push(Item::Key(found.plan.keys.len()));
+                found.plan.keys.push(column.attribute);
+            }
+        }
+    }
+    Some(found)
+}
+
+/// A plain column of the relation.
+struct Column {
+    attribute: i16,
+    base: pg_sys::Oid,
+    kind: ColumnType,
+}
+
+unsafe fn column(node: *mut pg_sys::Node, relid: u32) -> Option<Column> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let var = quals::plain_column(node, relid)?;
+        let plan = types::plan((*var).vartype, (*var).vartypmod);
+        Some(Column {
+            attribute: (*var).varattno,
+            base: plan.base_type,
+            kind: plan.column_type,
+        })
+    }
+}
+
+unsafe fn aggregate(node: &pg_sys::Aggref, relid: u32) -> Option<Aggregate> {
+    let is_plain = node.agglevelsup == 0
+        && node.aggkind as u8 == AGGKIND_NORMAL
+        && node.aggorder.is_null()
+        && node.aggdistinct.is_null()
+        && node.aggdirectargs.is_null();
+    if !is_plain {
+        return None;
+    }
+    // SAFETY: arguments are target entries; a filter is an expression.
+    unsafe {
+        let arguments = list::pointers::<pg_sys::TargetEntry>(node.args);
+        let argument = arguments.first().map(|entry| (**entry).expr.cast::<pg_sys::Node>());
+        let (function, argument) = match (node.aggfnoid.to_u32(), argument) {
+            (pg_sys::F_COUNT_, None) => (Function::Count, Argument::Row),
+            (pg_sys::F_COUNT_ANY, Some(argument)) => (Function::Count, presence(argument, relid)?),
+            (function, Some(argument)) => of_value(function, argument, node.inputcollid, relid)?,
+            _ => return None,
+        };
+        Some(Aggregate {
+            function,
+            argument,
+            filter: filter(node.aggfilter, relid)?,
+        })
+    }
+}
+
+/// Whether there is a value, of a column of any type or of a number.
+unsafe fn presence(node: *mut pg_sys::Node, relid: u32) -> Option<Argument> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match column(node, relid) {
+            Some(column) => Some(Argument::Presence(column.attribute)),
+            None => number(node, relid).map(|(expression, _)| Argument::Number(expression)),
+        }
+    }
+}
+
+/// Types of numbers; days and moments are compared alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Integer(Integer),
+    Numeric,
+    Day,
+    Moment,
+}
+
+unsafe fn of_value(
+    function: u32,
+    argument: *mut pg_sys::Node,
+    collation: pg_sys::Oid,
+    relid: u32,
+) -> Option<(Function, Argument)> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match function {
+            pg_sys::F_BOOL_AND | pg_sys::F_EVERY => Some((Function::All, truth(argument, relid)?)),
+            pg_sys::F_BOOL_OR => Some((Function::Any, truth(argument, relid)?)),
+            pg_sys::F_MIN_TEXT => Some((Function::LeastText, text(argument, collation, relid)?)),
+            pg_sys::F_MAX_TEXT => Some((Function::GreatestText, text(argument, collation, relid)?)),
+            _ => {
+                let (expression, kind) = number(argument, relid)?;
+                Some((of_number(function, kind)?, Argument::Number(expression)))
+            }
+        }
+    }
+}
+
+/// The function for values of a kind, where it takes these.
+fn of_number(function: u32, kind: Kind) -> Option<Function> {
+    use Integer::{Int2, Int4, Int8};
+    use Kind::{Day, Moment, Numeric};
+    let known = match (function, kind) {
+        (pg_sys::F_SUM_INT2, Kind::Integer(Int2)) | (pg_sys::F_SUM_INT4, Kind::Integer(Int4)) => Function::SumOfSmall,
+        (pg_sys::F_AVG_INT2, Kind::Integer(Int2)) | (pg_sys::F_AVG_INT4, Kind::Integer(Int4)) => {
+            Function::AverageOfSmall
+        }
+        (pg_sys::F_SUM_INT8 | pg_sys::F_AVG_INT8, Kind::Integer(Int8)) => Function::OfBig,
+        (pg_sys::F_SUM_NUMERIC | pg_sys::F_AVG_NUMERIC, Numeric) => Function::OfNumeric,
+        (pg_sys::F_MIN_NUMERIC, Numeric) => Function::LeastNumeric,
+        (pg_sys::F_MAX_NUMERIC, Numeric) => Function::GreatestNumeric,
+        (pg_sys::F_MIN_INT2, Kind::Integer(Int2))
+        | (pg_sys::F_MIN_INT4, Kind::Integer(Int4))
+        | (pg_sys::F_MIN_INT8, Kind::Integer(Int8))
+        | (pg_sys::F_MIN_DATE, Day)
+        | (pg_sys::F_MIN_TIMESTAMP | pg_sys::F_MIN_TIMESTAMPTZ, Moment) => Function::LeastWord,
+        (pg_sys::F_MAX_INT2, Kind::Integer(Int2))
+        | (pg_sys::F_MAX_INT4, Kind::Integer(Int4))
+        | (pg_sys::F_MAX_INT8, Kind::Integer(Int8))
+        | (pg_sys::F_MAX_DATE, Day)
+        | (pg_sys::F_MAX_TIMESTAMP | pg_sys::F_MAX_TIMESTAMPTZ, Moment) => Function::GreatestWord,
+        _ => return None,
+    };
+    Some(known)
+}
+
+unsafe fn truth(node: *mut pg_sys::Node, relid: u32) -> Option<Argument> {
+    // SAFETY: the caller's promise.
+    let column = unsafe { column(node, relid)? };
+    (column.kind == ColumnType::Bool).then_some(Argument::Truth(column.attribute))
+}
+
+/// A text, which the collation orders by its bytes.
+unsafe fn text(node: *mut pg_sys::Node, of: pg_sys::Oid, relid: u32) -> Option<Argument> {
+    // SAFETY: the caller's promise.
+    let column = unsafe { column(node, relid)? };
+    let is_text = matches!(column.base, pg_sys::TEXTOID | pg_sys::VARCHAROID);
+    (is_text && collation::of(of).orders_by_bytes()).then_some(Argument::Text(column.attribute))
+}
+
+/// An expression whose value is a number, a day or a moment.
+unsafe fn number(node: *mut pg_sys::Node, relid: u32) -> Option<(Expression, Kind)> {
+    // SAFETY: the tag of a node tells its type.
+    unsafe {
+        if let Some(column) = column(node, relid) {
+            let kind = match column.kind {
+                ColumnType::Int2 => Kind::Integer(Integer::Int2),
+                ColumnType::Int4 => Kind::Integer(Integer::Int4),
+                ColumnType::Int8 => Kind::Integer(Integer::Int8),
+                // Without a fixed scale values are stored as they come.
+                ColumnType::Numeric { precision, .. } if precision > 0 => Kind::Numeric,
+                ColumnType::Date => Kind::Day,
+                ColumnType::Timestamp | ColumnType::TimestampTz => Kind::Moment,
+                _ => return None,
+            };
+            return Some((Expression::Column(column.attribute), kind));
+        }
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Const => constant(&*node.cast::<pg_sys::Const>()),
+            pg_sys::NodeTag::T_OpExpr => {
+                let operation = &*node.cast::<pg_sys::OpExpr>();
+                computed(operation.opfuncid.to_u32(), &list::pointers(operation.args), relid)
+            }
+            pg_sys::NodeTag::T_FuncExpr => {
+                let call = &*node.cast::<pg_sys::FuncExpr>();
+                let arguments = list::pointers::<pg_sys::Node>(call.args);
+                converted(call.funcid.to_u32(), *arguments.first()?, relid)
+            }
+            _ => None,
+        }
+    }
+}
+
+unsafe fn constant(node: &pg_sys::Const) -> Option<(Expression, Kind)> {
+    if node.constisnull {
+        return None;
+    }
+    let kind = match node.consttype {
+        pg_sys::INT2OID => Kind::Integer(Integer::Int2),
+        pg_sys::INT4OID => Kind::Integer(Integer::Int4),
+        pg_sys::INT8OID => Kind::Integer(Integer::Int8),
+        pg_sys::NUMERICOID => Kind::Numeric,
+        _ => return None,
+    };
+    // SAFETY: a value of that type.
+    match unsafe { conditions::bound(node.constvalue, node.consttype)? } {
+        Bound::Int(value) => Some((Expression::Constant(value.into(), 0), kind)),
+        Bound::Decimal(value, scale) => Some((Expression::Constant(value, scale), kind)),
+        _ => None,
+    }
+}
+
+/// A conversion that changes no value, or the length of a text.
+unsafe fn converted(function: u32, argument: *mut pg_sys::Node, relid: u32) -> Option<(Expression, Kind)> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match function {
+            pg_sys::F_LENGTH_TEXT | pg_sys::F_CHAR_LENGTH_TEXT | pg_sys::F_CHARACTER_LENGTH_TEXT => {
+                let column = column(argument, relid)?;
+                let is_text = matches!(column.base, pg_sys::TEXTOID | pg_sys::VARCHAROID);
+                let is_utf8 = pg_sys::GetDatabaseEncoding() as u32 == pg_sys::pg_enc::PG_UTF8;
+                let length = Expression::Length(column.attribute);
+                (is_text && is_utf8).then_some((length, Kind::Integer(Integer::Int4)))
+            }
+            _ => {
+                let (expression, kind) = number(argument, relid)?;
+                let wider = match (function, kind) {
+                    (pg_sys::F_INT4_INT2, Kind::Integer(Integer::Int2)) => Kind::Integer(Integer::Int4),
+                    (pg_sys::F_INT8_INT2, Kind::Integer(Integer::Int2))
+                    | (pg_sys::F_INT8_INT4, Kind::Integer(Integer::Int4)) => Kind::Integer(Integer::Int8),
+                    (pg_sys::F_NUMERIC_INT2, Kind::Integer(Integer::Int2))
+                    | (pg_sys::F_NUMERIC_INT4, Kind::Integer(Integer::Int4))
+                    | (pg_sys::F_NUMERIC_INT8, Kind::Integer(Integer::Int8)) => Kind::Numeric,
+                    _ => return None,
+                };
+                Some((expression, wider))
+            }
+        }
+    }
+}
+
+/// The function of an operator: what it does, and the type of its result.
+fn operator(function: u32) -> Option<(Arithmetic, Kind)> {
+    use Arithmetic::{Minus, Plus, Times};
+    let (int2, int4, int8) = (
+        Kind::Integer(Integer::Int2),
+        Kind::Integer(Integer::Int4),
+        Kind::Integer(Integer::Int8),
+    );
+    Some(match function {
+        pg_sys::F_INT2PL => (Plus, int2),
+        pg_sys::F_INT2MI => (Minus, int2),
+        pg_sys::F_INT2MUL => (Times, int2),
+        pg_sys::F_INT4PL | pg_sys::F_INT24PL | pg_sys::F_INT42PL => (Plus, int4),
+        pg_sys::F_INT4MI | pg_sys::F_INT24MI | pg_sys::F_INT42MI => (Minus, int4),
+        pg_sys::F_INT4MUL | pg_sys::F_INT24MUL | pg_sys::F_INT42MUL => (Times, int4),
+        pg_sys::F_INT8PL | pg_sys::F_INT84PL | pg_sys::F_INT48PL | pg_sys::F_INT82PL | pg_sys::F_INT28PL => {
+            (Plus, int8)
+        }
+        pg_sys::F_INT8MI | pg_sys::F_INT84MI | pg_sys::F_INT48MI | pg_sys::F_INT82MI | pg_sys::F_INT28MI => {
+            (Minus, int8)
+        }
+        pg_sys::F_INT8MUL | pg_sys::F_INT84MUL | pg_sys::F_INT48MUL | pg_sys::F_INT82MUL | pg_sys::F_INT28MUL => {
+            (Times, int8)
+        }
+        pg_sys::F_NUMERIC_ADD => (Plus, Kind::Numeric),
+        pg_sys::F_NUMERIC_SUB => (Minus, Kind::Numeric),
+        pg_sys::F_NUMERIC_MUL => (Times, Kind::Numeric),
+        _ => return None,
+    })
+}
+
+unsafe fn computed(function: u32, arguments: &[*mut pg_sys::Node], relid: u32) -> Option<(Expression, Kind)> {
+    let (operator, result) = operator(function)?;
+    let [left, right] = arguments else { return None };
+    // SAFETY: the caller's promise.
+    let (left, right) = unsafe { (number(*left, relid)?.0, number(*right, relid)?.0) };
+    let operands = Box::new((left, right));
+    let expression = match result {
+        Kind::Integer(integer) => Expression::Integers(operator, integer, operands),
+        _ => Expression::Numerics(operator, operands),
+    };
+    Some((expression, result))
+}
+
+/// The conditions of a FILTER.
+unsafe fn filter(node: *mut pg_sys::Expr, relid: u32) -> Option<Vec<Condition>> {
+    if node.is_null() {
+        return Some(Vec::new());
+    }
+    // SAFETY: an expression of the planner; lists are made in its memory context.
+    unsafe {
+        let clauses = pg_sys::make_ands_implicit(node);
+        let (found, values) = quals::collect(clauses, relid);
+        let conditions = conditions::of_constants(&found, values);
+        let is_whole = conditions.len() == list::length(clauses) as usize && found.len() == conditions.len();
+        is_whole.then_some(conditions)
+    }
+}
+
+/// Whether all conditions of a scan can be decided on stored values.
+///
+/// # Safety
+/// A list of plain conditions of the planner.
+pub unsafe fn all_conditions(clauses: *mut pg_sys::List, relid: u32) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (found, _) = quals::collect(clauses, relid);
+        found.len() == list::length(clauses) as usize
+    }
+}

@@ -1,0 +1,67 @@
+//! What is to be computed of cold rows, and when it cannot be.
+
+use super::expression::Expression;
+use crate::conditions::Condition;
+
+/// What an aggregate is computed of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Argument {
+    /// The row itself, as `count(*)` has it.
+    Row,
+    /// Whether a column has a value.
+    Presence(i16),
+    /// A number; also dates and timestamps, in PostgreSQL's days and microseconds.
+    Number(Expression),
+    /// A text, in the order of its bytes.
+    Text(i16),
+    /// A boolean.
+    Truth(i16),
+}
+
+/// Aggregate functions, by what their transition value is in PostgreSQL 15 (pg_aggregate.dat).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// `count`: int8.
+    Count,
+    /// `sum` of int2 and int4: int8, NULL without a value.
+    SumOfSmall,
+    /// `avg` of int2 and int4: int8[] of count and sum.
+    AverageOfSmall,
+    /// `sum` and `avg` of int8: what `int8_avg_serialize` makes.
+    OfBig,
+    /// `sum` and `avg` of numeric: what `numeric_avg_serialize` makes.
+    OfNumeric,
+    /// `min` of a type that is passed by value.
+    LeastWord,
+    /// `max` of one.
+    GreatestWord,
+    /// `min` of numeric.
+    LeastNumeric,
+    /// `max` of numeric.
+    GreatestNumeric,
+    /// `min` of text in the order of its bytes.
+    LeastText,
+    /// `max` of text in the order of its bytes.
+    GreatestText,
+    /// `bool_and` and `every`.
+    All,
+    /// `bool_or`.
+    Any,
+}
+
+/// One aggregate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    pub function: Function,
+    pub argument: Argument,
+    /// Its FILTER: all must hold.
+    pub filter: Vec<Condition>,
+}
+
+/// What is to be computed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    /// Attributes of the columns that rows are grouped by; without any all rows are one group.
+    pub keys: Vec<i16>,
+    pub aggregates: Vec<Aggregate>,
+}

@@ -1,0 +1,71 @@
+//! The values of an aggregate's argument in a batch, without the rows that its FILTER leaves out.
+
+use super::numbers::Numbers;
+use super::plan::{Aggregate, Argument};
+use super::source::{SourceOf, Unfit};
+use crate::select::{Source, select};
+use arrow_array::{Array, BooleanArray, StringArray};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
+
+/// The values of an aggregate's argument.
+pub(super) enum Values<'a> {
+    Rows(Option<NullBuffer>),
+    Numbers(Numbers),
+    Array(&'a dyn Array, Option<NullBuffer>),
+    /// All NULL.
+    Missing,
+}
+
+/// The values of one aggregate in a batch of `rows` rows.
+pub(super) fn values_of<'a>(one: &Aggregate, rows: usize, source_of: &SourceOf<'a>) -> Result<Values<'a>, Unfit> {
+    let mask = match one.filter.as_slice() {
+        [] => None,
+        conditions => {
+            let selected = select(rows, conditions, source_of);
+            if !selected.open.is_empty() {
+                return Err(Unfit);
+            }
+            Some(selected.rows)
+        }
+    };
+    let array = |attribute: i16| match source_of(attribute) {
+        Source::Decoded(column) if column.array.len() == rows => Ok(Some(column)),
+        Source::Missing => Ok(None),
+        Source::Decoded(_) | Source::NotDecoded => Err(Unfit),
+    };
+    Ok(match &one.argument {
+        Argument::Row => Values::Rows(mask.map(NullBuffer::new)),
+        Argument::Presence(attribute) => match array(*attribute)? {
+            Some(column) => Values::Rows(masked(column.array.nulls().cloned(), mask)),
+            None => Values::Missing,
+        },
+        Argument::Number(expression) => {
+            let mut numbers = expression.numbers(rows, source_of)?;
+            numbers.valid = masked(numbers.valid, mask);
+            Values::Numbers(numbers)
+        }
+        Argument::Text(attribute) => match array(*attribute)? {
+            Some(column) if column.text_comparable && column.array.as_any().is::<StringArray>() => {
+                Values::Array(column.array, masked(column.array.nulls().cloned(), mask))
+            }
+            Some(_) => return Err(Unfit),
+            None => Values::Missing,
+        },
+        Argument::Truth(attribute) => match array(*attribute)? {
+            Some(column) if column.array.as_any().is::<BooleanArray>() => {
+                Values::Array(column.array, masked(column.array.nulls().cloned(), mask))
+            }
+            Some(_) => return Err(Unfit),
+            None => Values::Missing,
+        },
+    })
+}
+
+/// The rows that are valid and selected.
+fn masked(valid: Option<NullBuffer>, mask: Option<BooleanBuffer>) -> Option<NullBuffer> {
+    match (valid, mask) {
+        (valid, None) => valid,
+        (None, Some(mask)) => Some(NullBuffer::new(mask)),
+        (Some(valid), Some(mask)) => Some(NullBuffer::new(valid.inner() & &mask)),
+    }
+}
