@@ -1,6 +1,7 @@
 //! Tables stretched by the access method: a scan that owns the heap's shows each row once, hot or cold, by every kind
 //! of plan; and what contradicts the filter, or needs one row, does not open the cold side.
 
+use crate::cold_reads::counter;
 use testkit::setup::{drain, enable_database, enable_table, purge};
 use testkit::{Client, Cluster, Endpoint};
 
@@ -203,4 +204,93 @@ fn cursors_and_snapshots_see_each_row_once() {
     assert_eq!(other.lines("FETCH ABSOLUTE 3 FROM s"), ["3"]);
     assert_eq!(other.lines("FETCH BACKWARD 2 FROM s"), ["2", "1"]);
     other.sql("COMMIT");
+}
+
+#[test]
+fn ordered_scans_read_no_further_than_they_must() {
+    let (cluster, endpoint) = (
+        Cluster::builder("one-table-ordered")
+            .conf("stretch.naptime", "1h")
+            .conf("stretch.batch_rows", "100")
+            .conf("autovacuum", "off")
+            .start(),
+        Endpoint::new(),
+    );
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    for table in ["o", "o_plain"] {
+        db.sql(&format!(
+            "CREATE TABLE {table} (id int PRIMARY KEY, part int, at timestamp, word text COLLATE \"C\", price numeric(8, 2));
+             INSERT INTO {table} SELECT g, nullif(g * 7 % 30, 3), timestamp '2020-01-01' + g * interval '1 hour',
+                'w' || lpad((g / 10)::text, 4, '0'), nullif(g / 4.0, 100) FROM generate_series(1, 1200) g;
+             CREATE INDEX ON {table} (part); CREATE INDEX ON {table} (at DESC NULLS LAST);
+             CREATE INDEX ON {table} (word, id DESC); CREATE INDEX ON {table} (price)"
+        ));
+    }
+    enable_table(&db, "o", "id <= 1000");
+    assert_eq!(drain(&db, "o"), 1000);
+    purge(&db, "o");
+    for table in ["o", "o_plain"] {
+        db.sql(&format!("ANALYZE {table}"));
+    }
+    db.sql("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off");
+    let same = |query: &str| {
+        let rows = |table: &str| db.lines(&query.replace("{t}", table));
+        assert_eq!(rows("o"), rows("o_plain"), "{query}");
+    };
+    let groups = |query: &str| counter(&db, &query.replace("{t}", "o"), "Row Groups");
+    // Hot rows answer: nothing is read, and nobody is asked.
+    endpoint.take_away();
+    for query in [
+        "SELECT id FROM {t} ORDER BY id DESC LIMIT 10",
+        "SELECT max(id), max(at), max(word) FROM {t}",
+        "SELECT id, at FROM {t} ORDER BY at DESC NULLS LAST LIMIT 3",
+        "SELECT id FROM {t} ORDER BY word DESC, id LIMIT 5",
+    ] {
+        same(query);
+    }
+    db.fails("SELECT id FROM o ORDER BY id LIMIT 1", "ST005");
+    endpoint.put_back();
+    // As many row groups as it takes, of ten.
+    for (query, most) in [
+        ("SELECT id FROM {t} ORDER BY id LIMIT 10", 1),
+        ("SELECT id FROM {t} ORDER BY id DESC LIMIT 250", 1),
+        ("SELECT id FROM {t} ORDER BY id DESC LIMIT 350", 2),
+        ("SELECT id FROM {t} ORDER BY id LIMIT 10 OFFSET 195", 3),
+        ("SELECT word, id FROM {t} ORDER BY word, id DESC LIMIT 12", 2),
+    ] {
+        same(query);
+        assert!((1..=most).contains(&groups(query)), "{query}: {}", groups(query));
+    }
+    // Ranges that overlap, NULLs, dead rows and conditions.
+    for table in ["o", "o_plain"] {
+        db.sql(&format!(
+            "DELETE FROM {table} WHERE id % 9 = 4 OR id BETWEEN 301 AND 400"
+        ));
+    }
+    for order in [
+        "id",
+        "id DESC",
+        "part, id",
+        "part DESC, id",
+        "part NULLS FIRST, id",
+        "part DESC NULLS LAST, id",
+        "at DESC NULLS LAST, id",
+        "word, id DESC",
+        "word DESC, id",
+        "price, id",
+        "price DESC, id",
+    ] {
+        for rest in ["", "WHERE part < 20", "WHERE id > 150 AND price > 60"] {
+            same(&format!(
+                "SELECT id, part, word, price FROM {{t}} {rest} ORDER BY {order}"
+            ));
+            same(&format!("SELECT id, price FROM {{t}} {rest} ORDER BY {order} LIMIT 90"));
+        }
+    }
+    same("SELECT min(price), max(price), min(part), max(part), min(word) FROM {t}");
+    same(
+        "SELECT v.x, (SELECT id FROM {t} WHERE id > v.x ORDER BY id LIMIT 1),
+            (SELECT max(id) FROM {t} WHERE id < v.x) FROM (VALUES (5), (399), (1100), (250)) v (x)",
+    );
 }
