@@ -220,7 +220,9 @@ fn ordered_scans_read_no_further_than_they_must() {
     enable_database(&db, &endpoint.url());
     for table in ["o", "o_plain"] {
         db.sql(&format!(
-            "CREATE TABLE {table} (id int PRIMARY KEY, part int, at timestamp, word text COLLATE \"C\", price numeric(8, 2));
+            "CREATE TABLE {table} (
+                id int PRIMARY KEY, part int, at timestamp, word text COLLATE \"C\", price numeric(8, 2)
+             );
              INSERT INTO {table} SELECT g, nullif(g * 7 % 30, 3), timestamp '2020-01-01' + g * interval '1 hour',
                 'w' || lpad((g / 10)::text, 4, '0'), nullif(g / 4.0, 100) FROM generate_series(1, 1200) g;
              CREATE INDEX ON {table} (part); CREATE INDEX ON {table} (at DESC NULLS LAST);
