@@ -224,7 +224,7 @@ fn ordered_scans_read_no_further_than_they_must() {
                 id int PRIMARY KEY, part int, at timestamp, word text COLLATE \"C\", price numeric(8, 2)
              );
              INSERT INTO {table} SELECT g, nullif(g * 7 % 30, 3), timestamp '2020-01-01' + g * interval '1 hour',
-                'w' || lpad((g / 10)::text, 4, '0'), nullif(g / 4.0, 100) FROM generate_series(1, 1200) g;
+                'w' || lpad(((g - 1) / 10)::text, 4, '0'), nullif(g / 4.0, 100) FROM generate_series(1, 1200) g;
              CREATE INDEX ON {table} (part); CREATE INDEX ON {table} (at DESC NULLS LAST);
              CREATE INDEX ON {table} (word, id DESC); CREATE INDEX ON {table} (price)"
         ));

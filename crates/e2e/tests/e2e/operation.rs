@@ -337,7 +337,7 @@ fn hung_folders_hold_up_nobody_for_good() {
     let reader = cluster.connect("postgres");
     reader.sql("SET stretch.request_timeout = '2s'");
     for _ in 0..12 {
-        reader.fails("SELECT count(note) FROM t", "ST005");
+        reader.fails("SELECT max(length(note)) FROM t", "ST005");
     }
     fs::remove_file(&object).expect("removed");
     fs::rename(&aside, &object).expect("renamed");

@@ -181,6 +181,8 @@ impl Batches {
             pgrx::check_for_interrupts!();
             let want = &self.fetcher.all()[number];
             let (index, row_group) = (want.segment, want.row_group);
+            // Rows that may not be read are not counted either: who asks gets the same error.
+            self.fetcher.place(index)?;
             self.read_dead(index)?;
             let (segment, open) = (self.fetcher.segment(index), &self.open[index]);
             let group = &open.reader.row_groups()[row_group];
