@@ -235,7 +235,6 @@ fn ordered_scans_read_no_further_than_they_must() {
     for table in ["o", "o_plain"] {
         db.sql(&format!("ANALYZE {table}"));
     }
-    db.sql("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off");
     let same = |query: &str| {
         let rows = |table: &str| db.lines(&query.replace("{t}", table));
         assert_eq!(rows("o"), rows("o_plain"), "{query}");
@@ -253,6 +252,7 @@ fn ordered_scans_read_no_further_than_they_must() {
     }
     db.fails("SELECT id FROM o ORDER BY id LIMIT 1", "ST005");
     endpoint.put_back();
+    db.sql("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off");
     // As many row groups as it takes, of ten.
     for (query, most) in [
         ("SELECT id FROM {t} ORDER BY id LIMIT 10", 1),
@@ -264,6 +264,14 @@ fn ordered_scans_read_no_further_than_they_must() {
         same(query);
         assert!((1..=most).contains(&groups(query)), "{query}: {}", groups(query));
     }
+    // A row group that is at hand is not brought again when the scan runs again.
+    assert_eq!(
+        groups(
+            "SELECT v.x, (SELECT id FROM {t} WHERE id > v.x AND id < 100 ORDER BY id LIMIT 1)
+             FROM (VALUES (5), (15), (25), (35)) v (x)"
+        ),
+        1
+    );
     // Ranges that overlap, NULLs, dead rows and conditions.
     for table in ["o", "o_plain"] {
         db.sql(&format!(

@@ -108,25 +108,21 @@ impl Batches {
 
     /// The next row group to read, and the end of those that this process will read after it.
     fn take(&mut self) -> Option<(usize, usize)> {
-        let wants = self.fetcher.wants();
+        let count = self.fetcher.len();
         let Some(turns) = &mut self.turns else {
             let number = self.next;
             self.next += 1;
-            return (number < wants.len()).then_some((number, wants.len()));
+            return (number < count).then_some((number, count));
         };
         let fetcher = &self.fetcher;
-        turns.take(|segment| {
-            let before = |want: &Want, number: u32| fetcher.segment(want.segment).number < number;
-            let start = wants.partition_point(|want| before(want, segment));
-            start..wants.partition_point(|want| before(want, segment + 1))
-        })
+        turns.take(|segment| fetcher.first_of(segment)..fetcher.first_of(segment + 1))
     }
 
     /// Whether the last row group was asked for.
     pub fn is_done(&self) -> bool {
         match &self.turns {
             Some(turns) => turns.is_done(),
-            None => self.next >= self.fetcher.wants().len(),
+            None => self.next >= self.fetcher.len(),
         }
     }
 
@@ -200,7 +196,7 @@ impl Batches {
 
     /// The one row group that these batches consist of; `None` when they are none or more, or shared.
     pub fn single(&self) -> Option<(SegmentId, usize)> {
-        match self.fetcher.wants() {
+        match self.fetcher.all() {
             [want] if self.turns.is_none() => Some((self.fetcher.segment(want.segment).segment_id, want.row_group)),
             _ => None,
         }
@@ -208,7 +204,7 @@ impl Batches {
 
     /// `None` when all its rows are dead.
     fn group(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<Option<Undecoded>> {
-        let want = &self.fetcher.wants()[number];
+        let want = self.fetcher.want(number);
         let (index, row_group) = (want.segment, want.row_group);
         self.reach(index, counters)?;
         let open = &self.open[index];

@@ -3,6 +3,7 @@
 
 pub mod attempt;
 pub mod context;
+pub mod custom;
 pub mod encoding;
 pub mod error;
 pub mod gucs;

@@ -171,6 +171,13 @@ struct Column {
     values: Vec<ArrayRef>,
 }
 
+/// One key of finished groups.
+pub struct KeyValues {
+    pub reading: Reading,
+    /// One array behind the other, in the order of the groups.
+    pub values: Vec<ArrayRef>,
+}
+
 /// Groups of rows.
 pub(super) struct Groups {
     columns: Vec<Column>,
@@ -196,6 +203,12 @@ impl Groups {
 
     pub fn len(&self) -> usize {
         self.count
+    }
+
+    /// Bytes of the groups' keys.
+    pub fn bytes(&self) -> usize {
+        let values = self.columns.iter().flat_map(|column| &column.values);
+        values.map(|values| values.get_array_memory_size()).sum()
     }
 
     /// Whether keys are read as those of the groups so far.
@@ -250,12 +263,13 @@ impl Groups {
         }
     }
 
-    /// The keys of the groups, and how they are read: one array per key, `None` where all are NULL.
-    pub fn keys(self) -> Vec<Option<(ArrayRef, Reading)>> {
+    /// The keys of the groups.
+    pub fn keys(self) -> Vec<Option<KeyValues>> {
         let column = |column: Column| {
-            let parts: Vec<&dyn Array> = column.values.iter().map(AsRef::as_ref).collect();
-            let values = arrow_select::concat::concat(&parts).ok()?;
-            Some((values, column.reading?))
+            Some(KeyValues {
+                reading: column.reading?,
+                values: column.values,
+            })
         };
         self.columns.into_iter().map(column).collect()
     }

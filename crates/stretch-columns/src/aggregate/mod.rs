@@ -21,6 +21,7 @@ pub mod statistics;
 mod values;
 
 pub use expression::{Arithmetic, Expression, Integer};
+pub use groups::KeyValues;
 pub use output::{Output, Partials};
 pub use partial::Partial;
 pub use plan::{Aggregate, Argument, Function, Plan};

@@ -1,11 +1,9 @@
 //! Partial groups as PostgreSQL takes them: keys as they are stored, and one transition value for each aggregate.
 
-use super::groups::Groups;
+use super::groups::{Groups, KeyValues};
 use super::plan::Function;
 use super::states::{Content, State, Sums};
 use crate::images::Area;
-use crate::stored::Reading;
-use arrow_array::ArrayRef;
 use stretch_segment::numeric;
 
 /// OID of int8, the type of the elements of `avg`'s transition value (pg_type.dat).
@@ -15,7 +13,7 @@ const INT8: u32 = 20;
 pub struct Partials {
     pub groups: usize,
     /// One for each key; `None` where it is NULL in all groups.
-    pub keys: Vec<Option<(ArrayRef, Reading)>>,
+    pub keys: Vec<Option<KeyValues>>,
     /// One for each aggregate.
     pub values: Vec<Output>,
 }

@@ -10,6 +10,8 @@ use crate::select::Source;
 
 /// Groups after which they are given to the server, which can spill them where it must.
 const MANY_GROUPS: usize = 100_000;
+/// Bytes of their keys after which they are.
+const MANY_BYTES: usize = 64 << 20;
 
 /// Groups that are being computed.
 pub struct Partial {
@@ -35,7 +37,7 @@ impl Partial {
 
     /// Whether the groups should be taken before the next batch.
     pub fn is_full(&self) -> bool {
-        self.groups.len() >= MANY_GROUPS
+        self.groups.len() >= MANY_GROUPS || self.groups.bytes() >= MANY_BYTES
     }
 
     /// Takes a batch of `rows` rows. What is returned are groups that had to be finished first, because this batch's
@@ -49,13 +51,13 @@ impl Partial {
         let values: Vec<Values<'_>> = values
             .map(|one| values_of(one, rows, source_of))
             .collect::<Result<_, _>>()?;
-        if !Self::new(self.plan.clone()).fits(rows, &keys, &values) {
-            return Err(Unfit);
+        let mut finished = None;
+        if !self.fits(rows, &keys, &values) {
+            if !Self::new(self.plan.clone()).fits(rows, &keys, &values) {
+                return Err(Unfit);
+            }
+            finished = self.take();
         }
-        let finished = match self.fits(rows, &keys, &values) {
-            true => None,
-            false => self.take(),
-        };
         let numbers = self.groups.number(rows, &keys);
         for (state, values) in self.states.iter_mut().zip(&values) {
             state.add(&numbers, values);

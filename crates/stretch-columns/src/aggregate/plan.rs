@@ -49,6 +49,13 @@ pub enum Function {
     Any,
 }
 
+impl Function {
+    /// Whether the greatest of the values is kept, and not the least.
+    pub(super) fn wants_greatest(self) -> bool {
+        matches!(self, Self::GreatestWord | Self::GreatestNumeric | Self::GreatestText)
+    }
+}
+
 /// One aggregate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aggregate {
@@ -64,4 +71,38 @@ pub struct Plan {
     /// Attributes of the columns that rows are grouped by; without any all rows are one group.
     pub keys: Vec<i16>,
     pub aggregates: Vec<Aggregate>,
+}
+
+impl Plan {
+    /// Whether statistics may know all of it, where every row is wanted: then row groups cost next to nothing.
+    pub fn may_be_known(&self) -> bool {
+        self.keys.is_empty() && self.aggregates.iter().all(Aggregate::may_be_known)
+    }
+}
+
+impl Aggregate {
+    /// Whether statistics of a row group may know it.
+    pub(super) fn may_be_known(&self) -> bool {
+        let of_column = match &self.argument {
+            Argument::Row | Argument::Presence(_) | Argument::Text(_) => true,
+            Argument::Number(expression) => matches!(expression, Expression::Column(_)),
+            Argument::Truth(_) => false,
+        };
+        let is_end_or_count = match self.function {
+            Function::Count
+            | Function::LeastWord
+            | Function::GreatestWord
+            | Function::LeastNumeric
+            | Function::GreatestNumeric
+            | Function::LeastText
+            | Function::GreatestText => true,
+            Function::SumOfSmall
+            | Function::AverageOfSmall
+            | Function::OfBig
+            | Function::OfNumeric
+            | Function::All
+            | Function::Any => false,
+        };
+        of_column && is_end_or_count && self.filter.is_empty()
+    }
 }

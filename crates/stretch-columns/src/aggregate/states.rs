@@ -4,7 +4,6 @@ use super::groups::Numbered;
 use super::numbers::{Numbers, Unscaled};
 use super::plan::Function;
 use super::values::Values;
-use arrow_array::cast::AsArray;
 use arrow_buffer::NullBuffer;
 
 /// One aggregate of all groups.
@@ -80,10 +79,7 @@ impl State {
 
     /// Adds the values of a batch, which fit.
     pub fn add(&mut self, rows: &Numbered, values: &Values<'_>) {
-        let greatest = matches!(
-            self.function,
-            Function::GreatestWord | Function::GreatestNumeric | Function::GreatestText
-        );
+        let greatest = self.function.wants_greatest();
         match (&mut self.content, values) {
             (Content::Count(counts), Values::Rows(valid)) => {
                 counts.resize(rows.groups, 0);
@@ -95,25 +91,14 @@ impl State {
             }
             (Content::Sum(sums), Values::Numbers(numbers)) => sums.add(rows, numbers),
             (Content::Extreme(extremes), Values::Numbers(numbers)) => extremes.add(rows, numbers, greatest),
-            (Content::Text(texts), Values::Array(array, valid)) => {
+            (Content::Text(texts), Values::Texts(values, valid)) => {
                 texts.resize(rows.groups, None);
-                let Some(values) = array.as_string_opt::<i32>() else {
-                    return;
-                };
                 each_valid(rows.rows, valid.as_ref(), |row| {
-                    let (value, held) = (values.value(row).as_bytes(), &mut texts[rows.group(row)]);
-                    let better = held.as_ref().is_none_or(|held| match greatest {
-                        true => value > held.as_slice(),
-                        false => value < held.as_slice(),
-                    });
-                    if better {
-                        *held = Some(value.to_vec());
-                    }
+                    keep_text(&mut texts[rows.group(row)], values.value(row).as_bytes(), greatest);
                 });
             }
-            (Content::Truth(truths), Values::Array(array, valid)) => {
+            (Content::Truth(truths), Values::Truths(values, valid)) => {
                 truths.resize(rows.groups, None);
-                let Some(values) = array.as_boolean_opt() else { return };
                 let all = self.function == Function::All;
                 each_valid(rows.rows, valid.as_ref(), |row| {
                     let (value, held) = (values.value(row), &mut truths[rows.group(row)]);
@@ -204,6 +189,17 @@ impl Extremes {
         if better {
             *held = Some(value);
         }
+    }
+}
+
+/// Takes a text in the place of the one that is held, where it is greater or less.
+pub(super) fn keep_text(held: &mut Option<Vec<u8>>, value: &[u8], greatest: bool) {
+    let better = held.as_deref().is_none_or(|held| match greatest {
+        true => value > held,
+        false => value < held,
+    });
+    if better {
+        *held = Some(value.to_vec());
     }
 }
 

@@ -3,7 +3,7 @@
 use super::expression::Expression;
 use super::partial::Partial;
 use super::plan::{Aggregate, Argument, Function};
-use super::states::{Content, State};
+use super::states::{Content, State, keep_text};
 use crate::stored::Reading;
 use stretch_segment::limits::MAX_BOUND_BYTES;
 use stretch_segment::{Bound, ColumnStats};
@@ -43,7 +43,7 @@ enum Answer {
 impl Partial {
     /// Takes a row group by what is known of it; false when that is not enough, and then nothing has changed.
     pub fn add_known(&mut self, facts: &Facts<'_>) -> bool {
-        if !self.plan.keys.is_empty() {
+        if !self.plan.may_be_known() {
             return false;
         }
         let pairs = self.plan.aggregates.iter().zip(&self.states);
@@ -58,9 +58,6 @@ impl Partial {
 }
 
 fn answer(one: &Aggregate, state: &State, facts: &Facts<'_>) -> Option<Answer> {
-    if !one.filter.is_empty() {
-        return None;
-    }
     if one.function == Function::Count && one.argument == Argument::Row {
         return Some(Answer::Count(i64::from(facts.rows) - i64::from(facts.dead)));
     }
@@ -126,19 +123,16 @@ fn end<'a>(function: Function, column: Known<'a>, rows: u32) -> Option<Option<(&
     if statistics.null_count >= rows.into() {
         return Some(None);
     }
-    let greatest = matches!(
-        function,
-        Function::GreatestWord | Function::GreatestNumeric | Function::GreatestText
-    );
-    let bound = if greatest { &statistics.max } else { &statistics.min };
+    let bound = if function.wants_greatest() {
+        &statistics.max
+    } else {
+        &statistics.min
+    };
     bound.as_ref().map(|bound| Some((bound, text_comparable)))
 }
 
 fn keep(state: &mut State, answer: Answer) {
-    let greatest = matches!(
-        state.function,
-        Function::GreatestWord | Function::GreatestNumeric | Function::GreatestText
-    );
+    let greatest = state.function.wants_greatest();
     state.content.resize(1);
     match (&mut state.content, answer) {
         (Content::Count(counts), Answer::Count(count)) => counts[0] += count,
@@ -147,13 +141,7 @@ fn keep(state: &mut State, answer: Answer) {
             extremes.keep(0, value, greatest);
         }
         (Content::Text(texts), Answer::Text(value)) => {
-            let better = texts[0].as_ref().is_none_or(|held| match greatest {
-                true => value > *held,
-                false => value < *held,
-            });
-            if better {
-                texts[0] = Some(value);
-            }
+            keep_text(&mut texts[0], &value, greatest);
         }
         _ => {}
     }

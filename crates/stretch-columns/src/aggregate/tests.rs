@@ -204,8 +204,16 @@ fn groups_are_those_of_a_loop_over_rows() {
             }
             prop_assert_eq!(found.groups, expected.len());
             prop_assert!(found.keys[2].is_none());
-            let names = found.keys[0].as_ref().unwrap().0.clone();
-            let flags = found.keys[1].as_ref().unwrap().0.clone();
+            let [names, flags] = [0, 1].map(|key| {
+                let parts: Vec<&dyn Array> = found.keys[key]
+                    .as_ref()
+                    .unwrap()
+                    .values
+                    .iter()
+                    .map(AsRef::as_ref)
+                    .collect();
+                arrow_select::concat::concat(&parts).unwrap()
+            });
             for group in 0..found.groups {
                 let name = crate::images::bytes_at(names.as_ref(), group)
                     .map(|name| String::from_utf8(name.to_vec()).unwrap());

@@ -4,6 +4,7 @@ use super::numbers::Numbers;
 use super::plan::{Aggregate, Argument};
 use super::source::{SourceOf, Unfit};
 use crate::select::{Source, select};
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, StringArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 
@@ -11,7 +12,8 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 pub(super) enum Values<'a> {
     Rows(Option<NullBuffer>),
     Numbers(Numbers),
-    Array(&'a dyn Array, Option<NullBuffer>),
+    Texts(&'a StringArray, Option<NullBuffer>),
+    Truths(&'a BooleanArray, Option<NullBuffer>),
     /// All NULL.
     Missing,
 }
@@ -45,17 +47,18 @@ pub(super) fn values_of<'a>(one: &Aggregate, rows: usize, source_of: &SourceOf<'
             Values::Numbers(numbers)
         }
         Argument::Text(attribute) => match array(*attribute)? {
-            Some(column) if column.text_comparable && column.array.as_any().is::<StringArray>() => {
-                Values::Array(column.array, masked(column.array.nulls().cloned(), mask))
+            Some(column) if column.text_comparable => {
+                let texts = column.array.as_string_opt().ok_or(Unfit)?;
+                Values::Texts(texts, masked(texts.nulls().cloned(), mask))
             }
             Some(_) => return Err(Unfit),
             None => Values::Missing,
         },
         Argument::Truth(attribute) => match array(*attribute)? {
-            Some(column) if column.array.as_any().is::<BooleanArray>() => {
-                Values::Array(column.array, masked(column.array.nulls().cloned(), mask))
+            Some(column) => {
+                let truths = column.array.as_boolean_opt().ok_or(Unfit)?;
+                Values::Truths(truths, masked(truths.nulls().cloned(), mask))
             }
-            Some(_) => return Err(Unfit),
             None => Values::Missing,
         },
     })

@@ -39,9 +39,8 @@ pub struct Fetcher {
     segments: Vec<Segment>,
     /// All that may be read.
     all: Vec<Want>,
-    /// What is read of these, by their numbers.
+    /// What is read of these, by their numbers, in ascending order.
     picked: Vec<usize>,
-    wants: Vec<Want>,
     endpoint: Option<Arc<Endpoint>>,
     places: HashMap<usize, Place>,
     window: Window<io::Ticket<Answer>>,
@@ -56,8 +55,7 @@ impl Fetcher {
             reader,
             segments,
             picked: (0..wants.len()).collect(),
-            all: wants.clone(),
-            wants,
+            all: wants,
             endpoint: None,
             places: HashMap::new(),
             window: Window::default(),
@@ -66,24 +64,30 @@ impl Fetcher {
         }
     }
 
-    /// The row groups to read.
-    pub fn wants(&self) -> &[Want] {
-        &self.wants
-    }
-
     /// All that it was made with, picked or not.
     pub fn all(&self) -> &[Want] {
         &self.all
     }
 
+    /// How many row groups it reads.
+    pub fn len(&self) -> usize {
+        self.picked.len()
+    }
+
+    /// The row group that is read at a place, counted from 0 to [`len`](Self::len).
+    pub fn want(&self, place: usize) -> &Want {
+        &self.all[self.picked[place]]
+    }
+
+    /// The first place whose row group is of a segment with this number or a higher one.
+    pub fn first_of(&self, segment: u32) -> usize {
+        let is_before = |number: &usize| self.segment(self.all[*number].segment).number < segment;
+        self.picked.partition_point(is_before)
+    }
+
     /// Begins anew with some of all row groups, by their numbers in ascending order.
     pub fn pick(&mut self, numbers: &[usize]) {
         self.picked = numbers.to_vec();
-        self.wants = numbers
-            .iter()
-            .filter_map(|number| self.all.get(*number))
-            .cloned()
-            .collect();
         self.window = Window::default();
         self.delivered = false;
     }
@@ -108,15 +112,15 @@ impl Fetcher {
         Ok(place)
     }
 
-    /// The chunks of row group number `number`. Requests for those that follow, before `end`, are started as well, as
+    /// The chunks of the row group at place `number`. Requests for those that follow, before `end`, are started too, as
     /// far as `stretch.prefetch_bytes` reaches; not before the first one was used, so that a LIMIT costs little.
     pub fn get(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<Vec<Bytes>> {
-        let (index, row_group) = (self.wants[number].segment, self.wants[number].row_group);
-        if self.wants[number].ranges.is_empty() {
+        let (index, row_group) = (self.want(number).segment, self.want(number).row_group);
+        if self.want(number).ranges.is_empty() {
             return Ok(Vec::new());
         }
         if self.place(index)? == Place::Staged {
-            let (segment, ranges) = (&self.segments[index], &self.wants[number].ranges);
+            let (segment, ranges) = (&self.segments[index], &self.all[self.picked[number]].ranges);
             let staged = self
                 .pieces
                 .read((index, segment), ranges, self.reader.snapshot, counters)?;
@@ -145,14 +149,14 @@ impl Fetcher {
 
     /// Starts the request for one row group; false when its segment is staged.
     fn request(&mut self, number: usize, counters: &mut Counters) -> Result<bool> {
-        let Place::Remote(key) = self.place(self.wants[number].segment)? else {
+        let Place::Remote(key) = self.place(self.want(number).segment)? else {
             return Ok(false);
         };
         let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
             None => self.endpoint.insert(open::bound(LATEST)?).clone(),
         };
-        let ranges = &self.wants[number].ranges;
+        let ranges = &self.all[self.picked[number]].ranges;
         let (requests, bytes) = travelling(ranges);
         counters.requests += requests;
         counters.remote_bytes += bytes;
@@ -165,8 +169,8 @@ impl Fetcher {
     fn request_ahead(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<()> {
         let limit = gucs::PREFETCH_BYTES.get() as u64 * 1024;
         let mut next = self.window.next(number);
-        while let Some(want) = self.wants[..end].get(next) {
-            if !self.window.admits(&want.ranges, limit) || !self.request(next, counters)? {
+        while next < end {
+            if !self.window.admits(&self.want(next).ranges, limit) || !self.request(next, counters)? {
                 break;
             }
             next += 1;

@@ -68,7 +68,7 @@ impl Aggregation {
     pub fn start(&mut self, rows: &mut ColdRows) -> Result<()> {
         self.partial.take();
         (self.encoding, self.left) = (None, Vec::new());
-        if !self.partial.plan().keys.is_empty() || !rows.takes_all() {
+        if !self.partial.plan().may_be_known() || !rows.takes_all() {
             return Ok(());
         }
         let Parts { batches, columns, .. } = rows.parts();
@@ -110,12 +110,11 @@ impl Aggregation {
             if self.partial.is_full() {
                 return self.finished(rows);
             }
-            let conditions = rows.conditions().to_vec();
             let Parts {
                 batches: Some(batches),
                 columns,
+                conditions,
                 counters,
-                ..
             } = rows.parts()
             else {
                 return self.finished(rows);
@@ -126,7 +125,7 @@ impl Aggregation {
             let number = batches
                 .last()
                 .ok_or_else(|| Error::internal("a row group has no number"))?;
-            let Some(batch) = group.exactly(&conditions)? else {
+            let Some(batch) = group.exactly(conditions)? else {
                 self.leave(number);
                 continue;
             };

@@ -3,7 +3,7 @@
 use super::recognise::Item;
 use crate::cold::values::{self, Maker};
 use crate::pg::context::Context;
-use crate::pg::error::Result;
+use crate::pg::error::{Error, Result};
 use crate::pg::slot;
 use arrow_array::Array;
 use pgrx::pg_sys;
@@ -74,20 +74,27 @@ impl Made {
 }
 
 fn key(groups: &Partials, at: usize, keys: &Keys, context: Context) -> Result<Vec<Option<pg_sys::Datum>>> {
-    let Some((array, reading)) = &groups.keys[at] else {
+    let Some(key) = &groups.keys[at] else {
         return Ok(vec![None; groups.groups]);
     };
     let mut maker = Maker::new(
-        *reading,
+        key.reading,
         keys.base_types[at],
         keys.owner,
         keys.encoding.clone(),
         context.as_ptr(),
     );
-    let mut made = Vec::with_capacity(groups.groups);
-    maker.make(array, 0..groups.groups, &mut made)?;
-    let value = |(row, datum): (usize, pg_sys::Datum)| (!array.is_null(row)).then_some(datum);
-    Ok(made.into_iter().enumerate().map(value).collect())
+    let (mut values, mut made) = (Vec::with_capacity(groups.groups), Vec::new());
+    for array in &key.values {
+        made.clear();
+        maker.make(array, 0..array.len(), &mut made)?;
+        let value = |(row, datum): (usize, &pg_sys::Datum)| (!array.is_null(row)).then_some(*datum);
+        values.extend(made.iter().enumerate().map(value));
+    }
+    match values.len() == groups.groups {
+        true => Ok(values),
+        false => Err(Error::internal("groups have other keys than they are")),
+    }
 }
 
 fn aggregate(output: &Output) -> Vec<Option<pg_sys::Datum>> {

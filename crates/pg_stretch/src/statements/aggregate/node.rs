@@ -3,6 +3,7 @@
 
 use super::cold::Aggregation;
 use super::made::Made;
+use crate::pg::custom::{Methods, NO_EXECUTION};
 use crate::pg::error::{Error, OrRaise};
 use crate::pg::{list, raw};
 use crate::statements::scan::cold::ColdRows;
@@ -15,11 +16,6 @@ use std::ffi::{CStr, CString};
 /// What EXPLAIN calls the node.
 pub const NAME: &CStr = c"Stretch Aggregate";
 
-struct Methods<T>(T);
-
-// SAFETY: addresses of static functions and a static string.
-unsafe impl<T> Sync for Methods<T> {}
-
 static SCAN: Methods<pg_sys::CustomScanMethods> = Methods(pg_sys::CustomScanMethods {
     CustomName: NAME.as_ptr(),
     CreateCustomScanState: Some(create),
@@ -31,14 +27,8 @@ static EXECUTION: Methods<pg_sys::CustomExecMethods> = Methods(pg_sys::CustomExe
     ExecCustomScan: Some(next),
     EndCustomScan: Some(end),
     ReScanCustomScan: Some(rescan),
-    MarkPosCustomScan: None,
-    RestrPosCustomScan: None,
-    EstimateDSMCustomScan: None,
-    InitializeDSMCustomScan: None,
-    ReInitializeDSMCustomScan: None,
-    InitializeWorkerCustomScan: None,
-    ShutdownCustomScan: None,
     ExplainCustomScan: Some(explain),
+    ..NO_EXECUTION
 });
 
 /// The methods of our plans.

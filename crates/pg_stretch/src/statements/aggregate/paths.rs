@@ -6,14 +6,12 @@ use crate::catalog::stretched;
 use crate::pg::error::{OrRaise, Result};
 use crate::pg::missing::get_agg_clause_costs;
 use crate::pg::{hook, list};
-use crate::statements::scan::paths::{cold_rows, hot_and_rest};
+use crate::statements::scan::paths::{ColdSize, OPEN, hot_and_rest};
 use crate::statements::scan::used;
 use pgrx::pg_sys;
 
 /// Cost of one value that is aggregated with its whole array, in units of `cpu_operator_cost`.
 const VALUE: f64 = 0.1;
-/// Cost of opening the cold side: the manifest, and statistics of segments.
-const OPEN: f64 = 10.0;
 
 static mut PREVIOUS: pg_sys::create_upper_paths_hook_type = None;
 
@@ -75,16 +73,17 @@ unsafe fn offer(
         };
         let partial = target::partial(root, (*output).reltarget, (*extra).havingQual);
         let expressions = list::pointers::<pg_sys::Node>((*partial).exprs);
-        if recognise::target(&expressions, (*input).relid).is_none() {
+        let Some(found) = recognise::target(&expressions, (*input).relid) else {
             return Ok(());
-        }
+        };
         let offer = Offer {
             root,
             output,
             extra,
             partial,
-            groups: groups(root, extra, (*hot).rows + cold_rows(&info)?),
-            cold: cold_rows(&info)?,
+            groups: groups(root, extra, (*hot).rows),
+            cold: ColdSize::of(&info)?,
+            is_known: conditions.is_null() && found.plan.may_be_known(),
         };
         offer.add(hot);
         Ok(())
@@ -120,8 +119,9 @@ struct Offer {
     extra: *mut pg_sys::GroupPathExtraData,
     partial: *mut pg_sys::PathTarget,
     groups: f64,
-    /// Cold rows of the table.
-    cold: f64,
+    cold: ColdSize,
+    /// Statistics may answer, so that row groups count and not their rows.
+    is_known: bool,
 }
 
 impl Offer {
@@ -196,7 +196,11 @@ impl Offer {
         unsafe {
             let custom = pg_sys::palloc0(size_of::<pg_sys::CustomPath>()).cast::<pg_sys::CustomPath>();
             let values = 1.0 + f64::from(list::length((*self.partial).exprs));
-            let cost = OPEN + self.cold * values * VALUE * pg_sys::cpu_operator_cost;
+            let counted = match self.is_known {
+                true => self.cold.rows / self.cold.row_group,
+                false => self.cold.rows,
+            };
+            let cost = OPEN + counted * values * VALUE * pg_sys::cpu_operator_cost;
             (*custom).path = pg_sys::Path {
                 type_: pg_sys::NodeTag::T_CustomPath,
                 pathtype: pg_sys::NodeTag::T_CustomScan,

@@ -2,14 +2,10 @@
 //! be computed of the cold ones is read from the target list.
 
 use super::node;
+use crate::pg::custom::Methods;
 use pgrx::prelude::*;
 
-struct Methods(pg_sys::CustomPathMethods);
-
-// SAFETY: addresses of static functions and a static string.
-unsafe impl Sync for Methods {}
-
-static METHODS: Methods = Methods(pg_sys::CustomPathMethods {
+static METHODS: Methods<pg_sys::CustomPathMethods> = Methods(pg_sys::CustomPathMethods {
     CustomName: node::NAME.as_ptr(),
     PlanCustomPath: Some(make),
     ReparameterizeCustomPathByChild: None,

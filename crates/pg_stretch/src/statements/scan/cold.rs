@@ -44,6 +44,8 @@ pub struct Parts<'a> {
     /// `None` before the start.
     pub batches: Option<&'a mut Batches>,
     pub columns: Rc<[Target]>,
+    /// Those that rows are asked for.
+    pub conditions: &'a [Condition],
     pub counters: &'a mut Counters,
 }
 
@@ -213,11 +215,6 @@ impl ColdRows {
         self.conditions.is_empty()
     }
 
-    /// Those that rows are asked for.
-    pub fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-
     /// The columns that batches bring.
     pub fn columns(&self) -> &[Target] {
         &self.projected
@@ -233,6 +230,7 @@ impl ColdRows {
         Parts {
             batches: self.batches.as_mut(),
             columns: self.projected.clone(),
+            conditions: &self.conditions,
             counters: &mut self.counters,
         }
     }
@@ -248,10 +246,15 @@ impl ColdRows {
                 batches.clusters(attribute, is_text, direction)
             }
             _ => vec![Cluster {
-                members: (0..batches.groups().count()).collect(),
+                members: (0..self.row_groups()).collect(),
                 first: None,
             }],
         }
+    }
+
+    /// How many row groups there are to show in all.
+    pub fn row_groups(&self) -> usize {
+        self.batches.as_ref().map_or(0, |batches| batches.groups().count())
     }
 
     /// Goes on with some of all row groups, by their numbers in ascending order.

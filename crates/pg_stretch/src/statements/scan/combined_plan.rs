@@ -3,15 +3,11 @@
 
 use super::note::PlanNote;
 use super::{combiner, quals, used};
+use crate::pg::custom::Methods;
 use crate::pg::list;
 use pgrx::prelude::*;
 
-struct Methods(pg_sys::CustomPathMethods);
-
-// SAFETY: addresses of static functions and a static string.
-unsafe impl Sync for Methods {}
-
-static METHODS: Methods = Methods(pg_sys::CustomPathMethods {
+static METHODS: Methods<pg_sys::CustomPathMethods> = Methods(pg_sys::CustomPathMethods {
     CustomName: combiner::NAME.as_ptr(),
     PlanCustomPath: Some(make),
     ReparameterizeCustomPathByChild: None,

@@ -7,6 +7,7 @@ use super::cold_side::ColdSide;
 use super::node::{Combiner, Phase, begin_heap, is_empty, is_rechecked, projected, show_hot, start_cold};
 use super::shows::Shows;
 use super::{merged, parallel};
+use crate::pg::custom::{Methods, NO_EXECUTION};
 use crate::pg::error::OrRaise;
 use crate::pg::{hook, list, raw};
 use pgrx::prelude::*;
@@ -14,11 +15,6 @@ use std::ffi::CStr;
 
 /// What EXPLAIN calls the node.
 pub const NAME: &CStr = c"Stretch";
-
-struct Methods<T>(T);
-
-// SAFETY: addresses of static functions and a static string.
-unsafe impl<T> Sync for Methods<T> {}
 
 static SCAN: Methods<pg_sys::CustomScanMethods> = Methods(pg_sys::CustomScanMethods {
     CustomName: NAME.as_ptr(),
@@ -31,14 +27,12 @@ static EXECUTION: Methods<pg_sys::CustomExecMethods> = Methods(pg_sys::CustomExe
     ExecCustomScan: Some(next),
     EndCustomScan: Some(end),
     ReScanCustomScan: Some(rescan),
-    MarkPosCustomScan: None,
-    RestrPosCustomScan: None,
     EstimateDSMCustomScan: Some(parallel::size),
     InitializeDSMCustomScan: Some(parallel::begin),
     ReInitializeDSMCustomScan: Some(parallel::begin),
     InitializeWorkerCustomScan: Some(parallel::join),
-    ShutdownCustomScan: None,
     ExplainCustomScan: Some(explain),
+    ..NO_EXECUTION
 });
 
 /// The methods of our plans.

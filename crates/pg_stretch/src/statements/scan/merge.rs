@@ -208,7 +208,10 @@ impl Sorted {
         let Some(cluster) = self.clusters.pop_front() else {
             return Ok(());
         };
-        if let Some(rows) = cold.begun_rows() {
+        // All of it is what the cold side has begun with; a rescan may have it at hand.
+        if let Some(rows) = cold.begun_rows()
+            && cluster.members.len() < rows.row_groups()
+        {
             rows.only(&cluster.members);
         }
         self.end_sort();

@@ -14,13 +14,14 @@ use crate::pg::error::{OrRaise, Result};
 use crate::pg::{hook, list};
 use crate::statements::{planner, table_am};
 use pgrx::pg_sys;
+use stretch_segment::limits::DEFAULT_ROW_GROUP_ROWS;
 
 /// Relations of the system have smaller OIDs (FirstNormalObjectId of transam.h).
 const FIRST_NORMAL_OBJECT: u32 = 16384;
 /// Cost of decoding one value, in units of `cpu_operator_cost`; a rough measure against a heap tuple's.
 const DECODE_OPERATORS: f64 = 2.0;
 /// Cost of opening the cold side: the manifest, and statistics of segments.
-const OPEN: f64 = 10.0;
+pub const OPEN: f64 = 10.0;
 /// Rows that are decoded for one that a parameter selects.
 const ROWS_PER_MATCH: f64 = 100.0;
 
@@ -143,10 +144,25 @@ unsafe fn hot_alone(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo
     }
 }
 
-/// The cold rows of a table, for all that is known when planning.
-pub fn cold_rows(info: &Info) -> Result<f64> {
-    let latest = std::ptr::null_mut();
-    Ok(tables::manifest(&info.table_id, latest)?.map_or(0, |manifest| manifest.row_total) as f64)
+/// How much is cold of a table, for all that is known when planning.
+#[derive(Clone, Copy, Default)]
+pub struct ColdSize {
+    pub rows: f64,
+    /// Rows of one row group, about; at least one.
+    pub row_group: f64,
+}
+
+impl ColdSize {
+    /// Of a table as it is now. Only costs may rest on it (F12).
+    pub fn of(info: &Info) -> Result<Self> {
+        let manifest = tables::manifest(&info.table_id, std::ptr::null_mut())?;
+        let (rows, segments) = manifest.map_or((0, 0), |manifest| (manifest.row_total, manifest.segments));
+        let rows = rows as f64;
+        Ok(Self {
+            rows,
+            row_group: (rows / segments.max(1) as f64).clamp(1.0, DEFAULT_ROW_GROUP_ROWS.into()),
+        })
+    }
 }
 
 /// A path that shows hot and cold rows, made one of hot rows and those cold ones that an aggregate above leaves; `None`
@@ -190,13 +206,12 @@ pub unsafe fn hot_and_rest(path: *mut pg_sys::Path) -> Option<*mut pg_sys::Path>
 
 /// What the cold side costs, for all that is known when planning.
 struct Cold {
-    rows: f64,
+    size: ColdSize,
     per_row: f64,
 }
 
 impl Cold {
     unsafe fn of(info: &Info, rel: *mut pg_sys::RelOptInfo) -> Result<Self> {
-        let rows = cold_rows(info)?;
         // SAFETY: globals of costs are plain numbers.
         let per_row = unsafe {
             let columns = list::length((*(*rel).reltarget).exprs) as f64 + 1.0;
@@ -204,7 +219,10 @@ impl Cold {
                 + pg_sys::cpu_operator_cost * DECODE_OPERATORS * columns
                 + (*rel).baserestrictcost.per_tuple
         };
-        Ok(Self { rows, per_row })
+        Ok(Self {
+            size: ColdSize::of(info)?,
+            per_row,
+        })
     }
 
     /// A path of ours that owns a path of the heap.
@@ -248,10 +266,12 @@ impl Cold {
             }
             let custom = owning(path, Shows::All, &keys);
             (*custom).path.pathkeys = pg_sys::list_truncate(pg_sys::list_copy((*path).pathkeys), keys.len() as i32);
-            let sorted = self.rows.max(2.0);
+            let sorted = self.size.rows.max(2.0);
             let sort = 2.0 * pg_sys::cpu_operator_cost * sorted * sorted.log2();
             let cost = self.cost(path, false) + sort;
-            (*custom).path.startup_cost += cost;
+            // The first row needs one row group, as long as they do not overlap, or none at all.
+            let first = OPEN + cost * self.size.row_group / sorted;
+            (*custom).path.startup_cost += first.min(cost);
             (*custom).path.total_cost += cost;
             Some(custom.cast())
         }
@@ -262,7 +282,7 @@ impl Cold {
     unsafe fn cost(&self, path: *mut pg_sys::Path, one_row: bool) -> f64 {
         // SAFETY: a path of the planner.
         let (path, has_parameter) = unsafe { (&*path, !(*path).param_info.is_null()) };
-        let rows = self.rows / f64::from(path.parallel_workers + 1);
+        let rows = self.size.rows / f64::from(path.parallel_workers + 1);
         match (one_row, has_parameter) {
             (true, _) => 0.001,
             (false, true) => 1.0 + self.per_row * rows.min(path.rows * ROWS_PER_MATCH),
