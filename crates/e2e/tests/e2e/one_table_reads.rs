@@ -221,12 +221,15 @@ fn ordered_scans_read_no_further_than_they_must() {
     for table in ["o", "o_plain"] {
         db.sql(&format!(
             "CREATE TABLE {table} (
-                id int PRIMARY KEY, part int, at timestamp, word text COLLATE \"C\", price numeric(8, 2)
+                id int PRIMARY KEY, part int, at timestamp, word text COLLATE \"C\", price numeric(8, 2),
+                mixed int
              );
              INSERT INTO {table} SELECT g, nullif(g * 7 % 30, 3), timestamp '2020-01-01' + g * interval '1 hour',
-                'w' || lpad(((g - 1) / 10)::text, 4, '0'), nullif(g / 4.0, 100) FROM generate_series(1, 1200) g;
+                'w' || lpad(((g - 1) / 10)::text, 4, '0'), nullif(g / 4.0, 100), g * 37 % 101
+             FROM generate_series(1, 1200) g;
              CREATE INDEX ON {table} (part); CREATE INDEX ON {table} (at DESC NULLS LAST);
-             CREATE INDEX ON {table} (word, id DESC); CREATE INDEX ON {table} (price)"
+             CREATE INDEX ON {table} (word, id DESC); CREATE INDEX ON {table} (price);
+             CREATE INDEX ON {table} (mixed)"
         ));
     }
     enable_table(&db, "o", "id <= 1000");
@@ -290,6 +293,8 @@ fn ordered_scans_read_no_further_than_they_must() {
         "word DESC, id",
         "price, id",
         "price DESC, id",
+        "mixed, id",
+        "mixed DESC, id",
     ] {
         for rest in ["", "WHERE part < 20", "WHERE id > 150 AND price > 60"] {
             same(&format!(
@@ -298,7 +303,7 @@ fn ordered_scans_read_no_further_than_they_must() {
             same(&format!("SELECT id, price FROM {{t}} {rest} ORDER BY {order} LIMIT 90"));
         }
     }
-    same("SELECT min(price), max(price), min(part), max(part), min(word) FROM {t}");
+    same("SELECT min(price), max(price), min(part), max(part), min(word), max(mixed) FROM {t}");
     same(
         "SELECT v.x, (SELECT id FROM {t} WHERE id > v.x ORDER BY id LIMIT 1),
             (SELECT max(id) FROM {t} WHERE id < v.x) FROM (VALUES (5), (399), (1100), (250)) v (x)",
