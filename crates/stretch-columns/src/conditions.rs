@@ -5,7 +5,9 @@
 
 pub mod contradict;
 
-use stretch_segment::{Bound, ColumnStats, CompareOp, Predicate, SegmentDetail, Summary, may_match};
+use stretch_segment::{
+    Bound, ColumnStats, CompareOp, Predicate, RowGroupDetail, RowRanges, SegmentDetail, Summary, may_match,
+};
 
 /// A condition with its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,8 +97,9 @@ pub struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    /// The row groups that may match; `None` when the whole segment cannot.
-    pub fn row_groups(&self, conditions: &[Condition]) -> Option<Vec<usize>> {
+    /// The row groups that may match, each with those of its rows that may by the statistics of their pages; `None`
+    /// when the whole segment cannot.
+    pub fn row_groups(&self, conditions: &[Condition]) -> Option<Vec<(usize, RowRanges)>> {
         let mut predicates = Vec::new();
         for condition in conditions.iter().filter(|c| c.counts(self.text_comparable)) {
             match (self.column_of)(condition.attribute) {
@@ -119,8 +122,21 @@ impl Choice<'_> {
                 may(stats, group.rows.into(), predicate)
             })
         });
-        Some(left.map(|(number, _)| number).collect())
+        let with_rows = left.map(|(number, group)| (number, rows(group, &predicates)));
+        Some(with_rows.filter(|(_, rows)| !rows.is_empty()).collect())
     }
+}
+
+/// The rows of a row group in pages that may hold what the predicates, each of a column, all want.
+fn rows(group: &RowGroupDetail, predicates: &[(usize, Predicate)]) -> RowRanges {
+    let all = RowRanges::all(group.rows);
+    predicates.iter().fold(all, |left, (column, predicate)| match group.chunks.get(*column) {
+        None => left,
+        Some(chunk) => {
+            let may_hold = |stats: &ColumnStats, rows: u64| may(Some(stats), rows, predicate);
+            left.and(&chunk.pages.wanted(group.rows, may_hold))
+        }
+    })
 }
 
 /// The predicate is about column 0 of a list that has this one column, so that no statistics are copied.

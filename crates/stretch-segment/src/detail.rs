@@ -1,6 +1,9 @@
-//! What the catalog keeps of a segment: columns, row groups, chunk ranges, checksums, statistics and the footer.
+//! What the catalog keeps of a segment: columns, row groups, chunk ranges, pages, checksums, statistics and the footer.
 
 mod codec;
+mod pages;
+
+pub use pages::{Page, Pages};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -30,6 +33,8 @@ pub struct ChunkDetail {
     /// The first 16 bytes of the SHA-256 of its bytes.
     pub checksum: [u8; CHECKSUM_BYTES],
     pub stats: ColumnStats,
+    /// Its pages; none are known of segments of format version 1, which are read a chunk at a time.
+    pub pages: Pages,
 }
 
 /// One row group: consecutive rows of the segment.
@@ -63,7 +68,7 @@ pub(crate) fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
 
 impl SegmentDetail {
     /// Version of the binary layout that this build writes.
-    pub const FORMAT_VERSION: u16 = 1;
+    pub const FORMAT_VERSION: u16 = 2;
 
     /// Rows of the segment.
     pub fn rows(&self) -> u64 {
@@ -109,6 +114,7 @@ impl SegmentDetail {
                     "a chunk's range is out of range",
                 )?;
                 ensure(chunk.stats.null_count <= group.rows.into(), "more nulls than rows")?;
+                chunk.pages.check(chunk.len, group.rows).map_err(SegmentError::CorruptDetail)?;
             }
         }
         ensure(next_row <= MAX_ROWS.into(), "too many rows")

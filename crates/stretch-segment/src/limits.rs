@@ -15,6 +15,12 @@ pub const MAX_ROW_GROUP_ROWS: u32 = 1 << 20;
 pub const DEFAULT_ROW_GROUP_BYTES: usize = 64 << 20;
 /// Most bytes after which a row group is cut. The row that crosses it begins the next group.
 pub const MAX_ROW_GROUP_BYTES: usize = 1 << 30;
+/// Rows of a page when the caller says nothing: one page of each column is what reading a single row costs.
+pub const DEFAULT_PAGE_ROWS: u32 = 4096;
+/// Bytes of a page, before compression, after which it is cut though it has fewer rows.
+pub const MAX_PAGE_BYTES: usize = 256 << 10;
+/// Bytes of a dictionary, which is read before any page of its chunk. What does not fit is written without.
+pub const MAX_DICTIONARY_BYTES: usize = 64 << 10;
 /// Compression level of zstd when the caller says nothing.
 pub const DEFAULT_ZSTD_LEVEL: i32 = 3;
 /// Bytes of a text, bytea or uuid bound; longer ones are cut (minimum) or cut and rounded up (maximum).

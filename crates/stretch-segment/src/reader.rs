@@ -1,21 +1,25 @@
-//! Decodes chosen columns of one row group from their chunks, after checking each chunk against the detail.
+//! Decodes chosen columns and rows of one row group from their bytes, after checking these against the detail.
 
+mod chunks;
+mod footer;
+
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::BooleanBuffer;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
 };
-use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::reader::{ChunkReader, Length};
 
 use crate::detail::{ChunkDetail, RowGroupDetail, SegmentDetail, checksum};
 use crate::error::SegmentError;
+use crate::row_ranges::RowRanges;
 use crate::schema::arrow_type;
+use chunks::Chunks;
+use footer::parse_footer;
 
 /// Reads one segment. Cheap to clone and to share: immutable, and the footer is parsed once.
 #[derive(Debug, Clone)]
@@ -63,9 +67,9 @@ impl SegmentReader {
         &self.inner.detail.row_groups[row_group].chunks[column]
     }
 
-    /// Decodes the given columns of one row group, one array per entry of `columns` in its order (repetition is
-    /// allowed). `chunk_bytes[i]` is the chunk of `columns[i]`. The type of each array is that of the column's
-    /// [`crate::StoredType`]. Without columns the answer is empty; the caller knows the number of rows.
+    /// Decodes all rows of the given columns of one row group, one array per entry of `columns` in its order (repetition
+    /// is allowed). `chunk_bytes[i]` is the chunk of `columns[i]`. Without columns the answer is empty; the caller knows
+    /// the number of rows.
     ///
     /// Errors: [`SegmentError::Checksum`] for the first chunk that is not what the detail says, before anything
     /// is decoded; [`SegmentError::NoSuchRowGroup`], [`SegmentError::NoSuchColumn`].
@@ -78,7 +82,7 @@ impl SegmentReader {
         if columns.len() != chunk_bytes.len() {
             return Err(SegmentError::Mismatch("as many chunks as columns must be given"));
         }
-        let checked = |(column, bytes): (&usize, &Bytes)| self.check(row_group, *column, bytes.clone());
+        let checked = |(column, bytes): (&usize, &Bytes)| self.check(row_group, *column, None, std::slice::from_ref(bytes));
         let chunks = columns
             .iter()
             .zip(chunk_bytes)
@@ -87,57 +91,128 @@ impl SegmentReader {
         self.decode(row_group, &chunks, None)
     }
 
-    /// Compares the bytes of a chunk with the detail.
-    /// Errors: [`SegmentError::Checksum`], [`SegmentError::NoSuchRowGroup`], [`SegmentError::NoSuchColumn`].
-    pub fn check(&self, row_group: usize, column: usize, bytes: Bytes) -> Result<Checked, SegmentError> {
-        let chunk = self
-            .group(row_group)?
-            .chunks
-            .get(column)
-            .ok_or(SegmentError::NoSuchColumn(column))?;
-        if bytes.len() as u64 != chunk.len || checksum(&bytes) != chunk.checksum {
-            return Err(SegmentError::Checksum { row_group, column });
+    /// The bytes of the object that hold the wanted rows of a column of a row group, all of them when `wanted` is
+    /// `None`: runs that ascend and do not touch. Where the pages are not known it is the whole chunk.
+    ///
+    /// # Panics
+    /// When there is no such row group or column, as indexing does.
+    pub fn ranges(&self, row_group: usize, column: usize, wanted: Option<&RowRanges>) -> Vec<Range<u64>> {
+        let (group, chunk) = (&self.row_groups()[row_group], self.chunk(row_group, column));
+        let whole = chunk.offset..chunk.offset + chunk.len;
+        let Some(wanted) = pages_of(chunk, wanted) else {
+            return vec![whole];
+        };
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        for (page, _) in chunk.pages.holding(wanted, group.rows) {
+            let page = chunk.offset + page.start..chunk.offset + page.end;
+            match runs.last_mut() {
+                Some(last) if last.end == page.start => last.end = page.end,
+                _ => runs.push(page),
+            }
         }
-        Ok(Checked { column, bytes })
+        runs
     }
 
-    /// Decodes chunks of one row group that this reader checked, all rows of it or those of a selection, which has a
-    /// place for each row of the row group. One array per chunk, in their order.
+    /// How many data pages of a column of a row group hold the wanted rows, all where `wanted` is `None`; 0 where they
+    /// are not known.
+    ///
+    /// # Panics
+    /// When there is no such row group or column, as indexing does.
+    pub fn pages(&self, row_group: usize, column: usize, wanted: Option<&RowRanges>) -> usize {
+        let (rows, pages) = (self.row_groups()[row_group].rows, &self.chunk(row_group, column).pages);
+        let is_wanted = |page: &usize| wanted.is_none_or(|wanted| wanted.touch(&pages.rows(*page, rows)));
+        (0..pages.data.len()).filter(is_wanted).count()
+    }
+
+    /// The rows of a row group that lie in the same pages as one of them, of whichever columns: reading these costs as
+    /// much as reading the one. All of them where the pages are not known.
+    pub fn around(&self, row_group: usize, row: u32) -> RowRanges {
+        let group = &self.row_groups()[row_group];
+        let mut around = row..row + 1;
+        for chunk in &group.chunks {
+            let after = chunk.pages.data.partition_point(|page| page.first_row <= row);
+            let Some(page) = after.checked_sub(1) else {
+                return RowRanges::all(group.rows);
+            };
+            let rows = chunk.pages.rows(page, group.rows);
+            around = around.start.min(rows.start)..around.end.max(rows.end);
+        }
+        RowRanges::new([around])
+    }
+
+    /// Compares the bytes of a column of a row group with the detail: those that [`ranges`](Self::ranges) named for
+    /// the same rows, in its order.
+    /// Errors: [`SegmentError::Checksum`], [`SegmentError::NoSuchRowGroup`], [`SegmentError::NoSuchColumn`].
+    pub fn check(
+        &self,
+        row_group: usize,
+        column: usize,
+        wanted: Option<&RowRanges>,
+        bytes: &[Bytes],
+    ) -> Result<Checked, SegmentError> {
+        let group = self.group(row_group)?;
+        let chunk = group.chunks.get(column).ok_or(SegmentError::NoSuchColumn(column))?;
+        let pages = pages_of(chunk, wanted);
+        let differs = SegmentError::Checksum { row_group, column };
+        let ranges = self.ranges(row_group, column, wanted);
+        let has_length = |(range, bytes): (&Range<u64>, &Bytes)| range.end - range.start == bytes.len() as u64;
+        if ranges.len() != bytes.len() || !ranges.iter().zip(bytes).all(has_length) {
+            return Err(differs);
+        }
+        let runs = Chunks(ranges.iter().map(|range| range.start).zip(bytes.iter().cloned()).collect());
+        let is_right = match pages {
+            None => runs.0.iter().all(|(_, bytes)| checksum(bytes) == chunk.checksum),
+            Some(wanted) => chunk.pages.holding(wanted, group.rows).all(|(page, expected)| {
+                let page = runs.part(chunk.offset + page.start, (page.end - page.start) as usize);
+                page.is_ok_and(|page| checksum(&page) == *expected)
+            }),
+        };
+        match is_right {
+            true => Ok(Checked {
+                column,
+                runs: runs.0,
+                is_whole: pages.is_none(),
+            }),
+            false => Err(differs),
+        }
+    }
+
+    /// Decodes columns of one row group that this reader checked, all rows of it or those of a selection, which has a
+    /// place for each row of the row group and is true for none that was not among the wanted rows of the check. One
+    /// array per column, in their order; its type is that of the column's [`crate::StoredType`].
     pub fn decode(
         &self,
         row_group: usize,
-        chunks: &[Checked],
+        columns: &[Checked],
         selection: Option<&BooleanBuffer>,
     ) -> Result<Vec<ArrayRef>, SegmentError> {
         let group = self.group(row_group)?;
         let Some(metadata) = &self.inner.metadata else {
             return Ok(Vec::new());
         };
-        if chunks.is_empty() {
+        if columns.is_empty() {
             return Ok(Vec::new());
         }
         if selection.is_some_and(|selection| selection.len() != group.rows as usize) {
             return Err(SegmentError::Mismatch("a selection is of another number of rows"));
         }
         // Parquet gives the columns in the order of the schema, each once.
-        let mut projected: Vec<&Checked> = chunks.iter().collect();
+        let mut projected: Vec<&Checked> = columns.iter().collect();
         projected.sort_by_key(|chunk| chunk.column);
         projected.dedup_by_key(|chunk| chunk.column);
-        let offset = |chunk: &Checked| {
-            let detail = group.chunks.get(chunk.column);
-            detail
-                .map(|detail| detail.offset)
-                .ok_or(SegmentError::NoSuchColumn(chunk.column))
-        };
-        let bytes = projected
-            .iter()
-            .map(|chunk| Ok((offset(chunk)?, chunk.bytes.clone())))
-            .collect::<Result<Vec<_>, SegmentError>>()?;
+        // Parquet writes the chunks of a row group in the order of the schema too.
+        let runs = projected.iter().flat_map(|chunk| chunk.runs.iter().cloned()).collect();
         let indices: Vec<usize> = projected.iter().map(|chunk| chunk.column).collect();
         let rows = selection.map_or(group.rows as usize, BooleanBuffer::count_set_bits);
-        let decoded = decode(metadata, row_group, rows, &indices, Chunks(bytes), selection)?;
+        let policy = match projected.iter().all(|chunk| chunk.is_whole) {
+            true => RowSelectionPolicy::default(),
+            // Any other decodes what lies between selected rows, of pages that were not brought too.
+            false => RowSelectionPolicy::Selectors,
+        };
+        let selected = selection.map(|selection| (selection, policy));
+        let decoded = decode(metadata, row_group, rows, &indices, Chunks(runs), selected)?;
 
-        chunks
+        columns
             .iter()
             .map(|chunk| {
                 let column = chunk.column;
@@ -163,11 +238,19 @@ impl SegmentReader {
     }
 }
 
-/// The bytes of a column's chunk, as the detail describes them.
+/// The wanted rows, where the pages that hold them are known.
+fn pages_of<'a>(chunk: &ChunkDetail, wanted: Option<&'a RowRanges>) -> Option<&'a RowRanges> {
+    wanted.filter(|_| !chunk.pages.data.is_empty())
+}
+
+/// Bytes of a column of a row group that are what the detail describes.
 #[derive(Debug, Clone)]
 pub struct Checked {
     column: usize,
-    bytes: Bytes,
+    /// With their places in the object.
+    runs: Vec<(u64, Bytes)>,
+    /// Whether they are all of the chunk.
+    is_whole: bool,
 }
 
 fn decode(
@@ -176,16 +259,18 @@ fn decode(
     rows: usize,
     columns: &[usize],
     chunks: Chunks,
-    selection: Option<&BooleanBuffer>,
+    selected: Option<(&BooleanBuffer, RowSelectionPolicy)>,
 ) -> Result<Vec<ArrayRef>, SegmentError> {
     let mask = ProjectionMask::leaves(metadata.parquet_schema(), columns.iter().copied());
     let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
         .with_projection(mask)
         .with_row_groups(vec![row_group])
         .with_batch_size(rows.max(1));
-    if let Some(selection) = selection {
+    if let Some((selection, policy)) = selected {
         let rows = BooleanArray::new(selection.clone(), None);
-        builder = builder.with_row_selection(RowSelection::from_filters(&[rows]));
+        builder = builder
+            .with_row_selection(RowSelection::from_filters(&[rows]))
+            .with_row_selection_policy(policy);
     }
     let batches = builder.build()?.collect::<Result<Vec<_>, _>>()?;
     match batches.as_slice() {
@@ -196,83 +281,5 @@ fn decode(
                 Ok(arrow_select::concat::concat(&parts)?)
             })
             .collect(),
-    }
-}
-
-fn parse_footer(detail: &SegmentDetail) -> Result<ArrowReaderMetadata, SegmentError> {
-    let footer = ParquetMetaDataReader::decode_metadata(&detail.footer)?;
-    check_footer(detail, &footer)?;
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    Ok(ArrowReaderMetadata::try_new(Arc::new(footer), options)?)
-}
-
-fn check_footer(detail: &SegmentDetail, footer: &ParquetMetaData) -> Result<(), SegmentError> {
-    let schema = footer.file_metadata().schema_descr();
-    let flat = schema
-        .root_schema()
-        .get_fields()
-        .iter()
-        .all(|field| field.is_primitive());
-    if !flat || schema.num_columns() != detail.columns.len() {
-        return Err(SegmentError::Mismatch("the footer has other columns"));
-    }
-    if footer.num_row_groups() != detail.row_groups.len() {
-        return Err(SegmentError::Mismatch("the footer has other row groups"));
-    }
-    for (group, described) in detail.row_groups.iter().zip(footer.row_groups()) {
-        if described.num_rows() != i64::from(group.rows) || described.num_columns() != group.chunks.len() {
-            return Err(SegmentError::Mismatch("the footer has other rows"));
-        }
-        for (chunk, described) in group.chunks.iter().zip(described.columns()) {
-            if byte_range(described) != Some((chunk.offset, chunk.len)) {
-                return Err(SegmentError::Mismatch("the footer has other chunk ranges"));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// As the library's own function of this name, but negative numbers are no panic.
-fn byte_range(chunk: &ColumnChunkMetaData) -> Option<(u64, u64)> {
-    let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
-    Some((u64::try_from(start).ok()?, u64::try_from(chunk.compressed_size()).ok()?))
-}
-
-/// The given chunks at their places in the object, ascending. A read of any other place is an error.
-struct Chunks(Vec<(u64, Bytes)>);
-
-impl Chunks {
-    /// What follows `start` within its chunk.
-    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
-        let after = self.0.partition_point(|(offset, _)| *offset <= start);
-        let found = after.checked_sub(1).and_then(|i| self.0.get(i));
-        found
-            .and_then(|(offset, bytes)| {
-                let skip = usize::try_from(start - offset).ok()?;
-                (skip <= bytes.len()).then(|| bytes.slice(skip..))
-            })
-            .ok_or_else(|| ParquetError::EOF("read outside of the given chunks".to_string()))
-    }
-}
-
-impl Length for Chunks {
-    fn len(&self) -> u64 {
-        self.0.last().map_or(0, |(offset, bytes)| offset + bytes.len() as u64)
-    }
-}
-
-impl ChunkReader for Chunks {
-    type T = bytes::buf::Reader<Bytes>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(self.from(start)?.reader())
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let bytes = self.from(start)?;
-        if length > bytes.len() {
-            return Err(ParquetError::EOF("read past the end of the given chunk".to_string()));
-        }
-        Ok(bytes.slice(..length))
     }
 }

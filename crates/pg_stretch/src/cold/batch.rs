@@ -8,7 +8,7 @@ use crate::catalog::rows::Segment;
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use arrow_array::ArrayRef;
-use arrow_buffer::BooleanBuffer;
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use bytes::Bytes;
 use pgrx::pg_sys;
 use std::cell::OnceCell;
@@ -18,7 +18,7 @@ use stretch_columns::exact;
 use stretch_columns::select::{Column, Keep, Source, select};
 use stretch_columns::stored::Reading;
 use stretch_core::ids::SegmentId;
-use stretch_segment::{Checked, SegmentError, SegmentReader};
+use stretch_segment::{Checked, RowRanges, SegmentError, SegmentReader};
 
 /// Rows are decoded one by one where at most one in so many is wanted; else all are, and the others left out.
 const FEW: usize = 8;
@@ -59,16 +59,17 @@ pub struct Stored {
     /// Its place in the segment.
     column: usize,
     reading: Reading,
-    bytes: Bytes,
+    bytes: Vec<Bytes>,
     /// The bytes, once they were compared with the catalog.
     checked: OnceCell<Checked>,
-    /// All its values, once they were decoded.
+    /// The values of all rows of the part, once they were decoded.
     whole: OnceCell<ArrayRef>,
 }
 
 impl Stored {
-    /// Column number `column` of the segment, of which nothing is decoded yet.
-    pub fn new(column: usize, reading: Reading, bytes: Bytes) -> Self {
+    /// Column number `column` of the segment, of which nothing is decoded yet: its bytes are those of
+    /// [`SegmentReader::ranges`].
+    pub fn new(column: usize, reading: Reading, bytes: Vec<Bytes>) -> Self {
         Self {
             column,
             reading,
@@ -77,15 +78,58 @@ impl Stored {
             whole: OnceCell::new(),
         }
     }
+
+    /// Its place in the segment.
+    pub fn column(&self) -> usize {
+        self.column
+    }
 }
 
-/// A row group that is not decoded yet.
+/// A row group of a segment, or the part of it that some of its pages hold.
+pub struct Part {
+    pub reader: SegmentReader,
+    pub row_group: usize,
+    /// The rows of the part; all of them where that is not said.
+    pub rows: Option<RowRanges>,
+}
+
+impl Part {
+    /// Rows of the whole row group.
+    fn of_group(&self) -> usize {
+        self.reader.row_groups()[self.row_group].rows as usize
+    }
+
+    /// How many rows the part has.
+    fn count(&self) -> usize {
+        self.rows.as_ref().map_or(self.of_group(), RowRanges::count)
+    }
+
+    /// Number of the row group's first row within the segment.
+    fn first_row(&self) -> u32 {
+        self.reader.row_groups()[self.row_group].first_row
+    }
+
+    /// Numbers of the part's rows within the row group; nothing where they are all.
+    fn numbers(&self) -> Option<Vec<u32>> {
+        Some(self.rows.as_ref()?.rows().collect())
+    }
+
+    /// The rows of the row group that are those of the part, where `selected` says which of these. `None` for all.
+    fn of(&self, selected: Option<&BooleanBuffer>) -> Option<BooleanBuffer> {
+        let Some(rows) = &self.rows else {
+            return selected.cloned();
+        };
+        let all = || BooleanBuffer::new_set(rows.count());
+        Some(rows.spread(&selected.cloned().unwrap_or_else(all), self.of_group()))
+    }
+}
+
+/// A part of a row group that is not decoded yet.
 pub struct Undecoded {
     /// The stretched table.
     relation: pg_sys::Oid,
     segment: Segment,
-    reader: SegmentReader,
-    row_group: usize,
+    part: Part,
     targets: Rc<[Target]>,
     /// One for each target; nothing when the segment has no such column.
     columns: Vec<Option<Stored>>,
@@ -97,15 +141,14 @@ impl Undecoded {
     /// Of a segment of `relation`, with one column for each of the targets.
     pub fn new(
         (relation, segment): (pg_sys::Oid, &Segment),
-        (reader, row_group): (&SegmentReader, usize),
+        part: Part,
         (targets, columns): (Rc<[Target]>, Vec<Option<Stored>>),
         dead: Vec<u32>,
     ) -> Self {
         Self {
             relation,
             segment: segment.clone(),
-            reader: reader.clone(),
-            row_group,
+            part,
             targets,
             columns,
             dead: dead.into(),
@@ -114,7 +157,7 @@ impl Undecoded {
 
     /// How many rows there are, dead ones among them.
     pub fn rows(&self) -> usize {
-        self.reader.row_groups()[self.row_group].rows as usize
+        self.part.count()
     }
 
     /// All its rows.
@@ -162,13 +205,19 @@ impl Undecoded {
 
     /// The rows that are not dead.
     fn living(&self) -> BooleanBuffer {
-        let first = self.reader.row_groups()[self.row_group].first_row;
-        let mut living = arrow_buffer::BooleanBufferBuilder::new(self.rows());
-        living.append_n(self.rows(), true);
-        for number in self.dead.iter() {
-            living.set_bit((number - first) as usize, false);
+        let first = self.part.first_row();
+        let is_alive = |row: u32| self.dead.binary_search(&(first + row)).is_err();
+        match self.part.numbers() {
+            Some(numbers) => BooleanBuffer::collect_bool(numbers.len(), |place| is_alive(numbers[place])),
+            None => {
+                let mut living = BooleanBufferBuilder::new(self.rows());
+                living.append_n(self.rows(), true);
+                for number in self.dead.iter() {
+                    living.set_bit((number - first) as usize, false);
+                }
+                living.finish()
+            }
         }
-        living.finish()
     }
 
     /// Where the values of an attribute are, for conditions.
@@ -195,7 +244,8 @@ impl Undecoded {
             let stored = column.as_ref()?;
             Some((stored.whole.get()?.clone(), stored.reading))
         };
-        Ok(self.made(self.rows(), self.columns.iter().map(column).collect(), None))
+        let columns = self.columns.iter().map(column).collect();
+        Ok(self.made(self.rows(), columns, self.part.numbers()))
     }
 
     fn kept(&self, selected: &BooleanBuffer, keep: Keep) -> Result<Batch> {
@@ -225,14 +275,19 @@ impl Undecoded {
                 }
             });
         }
-        Ok(self.made(rows, columns, Some(keep.rows)))
+        let number = |row: u32, numbers: &[u32]| numbers.get(row as usize).copied().ok_or_else(differs);
+        let numbers = match self.part.numbers() {
+            Some(numbers) => keep.rows.iter().map(|row| number(*row, &numbers)).collect::<Result<_>>()?,
+            None => keep.rows,
+        };
+        Ok(self.made(rows, columns, Some(numbers)))
     }
 
     fn made(&self, rows: usize, columns: Vec<Option<(ArrayRef, Reading)>>, kept: Option<Vec<u32>>) -> Batch {
         Batch {
             segment: self.segment.number,
             segment_id: self.segment.segment_id,
-            first_row: self.reader.row_groups()[self.row_group].first_row,
+            first_row: self.part.first_row(),
             rows,
             columns,
             encoding: self.segment.server_encoding.as_str().into(),
@@ -250,26 +305,31 @@ impl Undecoded {
         Ok(())
     }
 
-    /// Decodes columns, after each was checked once.
+    /// Decodes columns, after each was checked once: all rows of the part, or those that are selected of them.
     fn decode(&self, columns: &[&Stored], selected: Option<&BooleanBuffer>) -> Result<Vec<ArrayRef>> {
-        let mut chunks = Vec::with_capacity(columns.len());
+        let Part {
+            reader,
+            row_group,
+            rows,
+        } = &self.part;
+        let mut found = Vec::with_capacity(columns.len());
         for stored in columns {
-            chunks.push(match stored.checked.get() {
+            found.push(match stored.checked.get() {
                 Some(checked) => checked.clone(),
                 None => {
-                    let found = self.reader.check(self.row_group, stored.column, stored.bytes.clone());
-                    let checked = found.map_err(|error| self.damaged(&error))?;
+                    let checked = reader.check(*row_group, stored.column, rows.as_ref(), &stored.bytes);
+                    let checked = checked.map_err(|error| self.damaged(&error))?;
                     stored.checked.get_or_init(|| checked).clone()
                 }
             });
         }
-        let arrays = self.reader.decode(self.row_group, &chunks, selected);
+        let arrays = reader.decode(*row_group, &found, self.part.of(selected).as_ref());
         arrays.map_err(|error| self.damaged(&error))
     }
 
     fn damaged(&self, error: &SegmentError) -> Error {
         let name = names::relation(self.relation);
-        damaged(error, &self.segment, &self.reader, self.row_group, &name)
+        damaged(error, &self.segment, &self.part.reader, self.part.row_group, &name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Row groups on their way to whoever reads: their bytes, and which of the rows are dead.
 
-use super::batch::{Batch, Stored, Undecoded};
+use super::batch::{Batch, Part, Stored, Undecoded};
 use super::choose::Choice;
 use super::columns::{self, Target};
 use super::conditions::database_encoding;
@@ -13,14 +13,13 @@ use crate::catalog::rows::Segment;
 use crate::catalog::tables;
 use crate::pg::error::Result;
 use bytes::Bytes;
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use stretch_columns::clusters::{self, Cluster, Direction};
 use stretch_columns::exact;
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::SegmentId;
-use stretch_segment::SegmentReader;
+use stretch_segment::{RowRanges, SegmentReader};
 
 /// A segment that is read.
 struct Open {
@@ -51,14 +50,15 @@ impl Reader {
                 .iter()
                 .filter_map(|target| columns::find(detail, target.field_id))
                 .collect();
-            wants.extend(one.row_groups.iter().map(|row_group| {
+            wants.extend(one.row_groups.into_iter().map(|part| {
+                let is_whole = part.rows.count() == one.reader.row_groups()[part.row_group].rows as usize;
+                let rows = (!is_whole).then_some(part.rows);
+                let ranges = |column: &usize| one.reader.ranges(part.row_group, *column, rows.as_ref());
                 Want {
                     segment: open.len(),
-                    row_group: *row_group,
-                    ranges: needed
-                        .iter()
-                        .map(|column| range(&one.reader, *row_group, *column))
-                        .collect(),
+                    row_group: part.row_group,
+                    ranges: needed.iter().flat_map(ranges).collect(),
+                    rows,
                 }
             }));
             segments.push(one.segment);
@@ -194,10 +194,14 @@ impl Batches {
         Ok((all - left.len()) as u64)
     }
 
-    /// The one row group that these batches consist of; `None` when they are none or more, or shared.
-    pub fn single(&self) -> Option<(SegmentId, usize)> {
+    /// The one row group that these batches consist of, with the rows of it; `None` when they are none or more, or
+    /// shared.
+    pub fn single(&self) -> Option<(SegmentId, usize, Option<&RowRanges>)> {
         match self.fetcher.all() {
-            [want] if self.turns.is_none() => Some((self.fetcher.segment(want.segment).segment_id, want.row_group)),
+            [want] if self.turns.is_none() => {
+                let segment = self.fetcher.segment(want.segment);
+                Some((segment.segment_id, want.row_group, want.rows.as_ref()))
+            }
             _ => None,
         }
     }
@@ -217,12 +221,20 @@ impl Batches {
         if dead.len() == rows as usize {
             return Ok(None);
         }
-        let chunks = self.fetcher.get(number, end, counters)?;
+        let bytes = self.fetcher.get(number, end, counters)?;
         counters.row_groups += 1;
+        let part = Part {
+            reader: open.reader.clone(),
+            row_group,
+            rows: self.fetcher.want(number).rows.clone(),
+        };
+        let columns = self.stored(&part, bytes)?;
+        let pages = |stored: &Stored| part.reader.pages(row_group, stored.column(), part.rows.as_ref());
+        counters.pages += columns.iter().flatten().map(pages).sum::<usize>() as u64;
         Ok(Some(Undecoded::new(
             (self.reader.table.relation, self.fetcher.segment(index)),
-            (&open.reader, row_group),
-            (self.targets.clone(), self.stored(open, chunks)?),
+            part,
+            (self.targets.clone(), columns),
             dead,
         )))
     }
@@ -252,23 +264,18 @@ impl Batches {
     }
 
     /// The columns that were asked for, with how their values are read.
-    fn stored(&self, open: &Open, chunks: Vec<Bytes>) -> Result<Vec<Option<Stored>>> {
-        let detail = open.reader.detail();
-        let mut chunks = chunks.into_iter();
+    fn stored(&self, part: &Part, bytes: Vec<Bytes>) -> Result<Vec<Option<Stored>>> {
+        let detail = part.reader.detail();
+        let mut bytes = bytes.into_iter();
         let stored = |target: &Target| {
             let Some(column) = columns::find(detail, target.field_id) else {
                 return Ok(None);
             };
             let reading = columns::reading(&detail.columns[column], target)?;
-            let bytes = chunks.next();
-            Ok(bytes.map(|bytes| Stored::new(column, reading, bytes)))
+            let runs = part.reader.ranges(part.row_group, column, part.rows.as_ref()).len();
+            let bytes = bytes.by_ref().take(runs).collect();
+            Ok(Some(Stored::new(column, reading, bytes)))
         };
         self.targets.iter().map(stored).collect()
     }
-}
-
-/// Where the chunk of a column of a row group lies in the object.
-pub(super) fn range(reader: &SegmentReader, row_group: usize, column: usize) -> Range<u64> {
-    let chunk = reader.chunk(row_group, column);
-    chunk.offset..chunk.offset + chunk.len
 }

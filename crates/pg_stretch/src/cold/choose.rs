@@ -14,8 +14,8 @@ use std::collections::HashSet;
 use stretch_columns::conditions::{Choice as ByStatistics, Condition};
 use stretch_columns::exact;
 use stretch_core::ids::SegmentId;
-use stretch_segment::SegmentReader;
 use stretch_segment::key_filter::KeyId;
+use stretch_segment::{RowRanges, SegmentReader};
 
 /// Up to so many segments are looked at one by one at once.
 const FEW_SEGMENTS: usize = 8;
@@ -35,7 +35,13 @@ pub struct Chosen {
     pub segment: Segment,
     pub reader: SegmentReader,
     /// Its row groups that may.
-    pub row_groups: Vec<usize>,
+    pub row_groups: Vec<Part>,
+}
+
+/// A row group, and those of its rows that lie in pages that may hold matching ones.
+pub struct Part {
+    pub row_group: usize,
+    pub rows: RowRanges,
 }
 
 impl Reader {
@@ -128,10 +134,11 @@ impl Reader {
                 continue;
             };
             counters.row_groups_pruned += all - row_groups.len() as u64;
+            let part = |(row_group, rows)| Part { row_group, rows };
             chosen.push(Chosen {
                 segment: segment.clone(),
+                row_groups: row_groups.into_iter().map(part).collect(),
                 reader,
-                row_groups,
             });
         }
         Ok(chosen)

@@ -7,6 +7,8 @@ pub struct Counters {
     pub segments_pruned: u64,
     pub row_groups: u64,
     pub row_groups_pruned: u64,
+    /// Pages of data, of all columns, in the row groups that were read.
+    pub pages: u64,
     /// Rows of decoded row groups that conditions ruled out before values were made of them.
     pub rows_pruned: u64,
     pub remote_bytes: u64,

@@ -1,6 +1,5 @@
 //! One cold row by its identity: found, seen to be alive, and put into a slot of the executor as if the heap had it.
 
-use super::batches::range;
 use super::columns::{find, reading};
 use super::counters::Counters;
 use super::damage::damaged;
@@ -18,22 +17,27 @@ use crate::pg::context::OwnContext;
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use arrow_array::{Array, ArrayRef};
+use arrow_buffer::BooleanBuffer;
+use bytes::Bytes;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::rc::Rc;
 use stretch_core::bounded::Bounded;
 use stretch_core::ids::SegmentId;
 use stretch_core::purpose::Purpose;
-use stretch_segment::SegmentReader;
+use stretch_segment::{Checked, RowRanges, SegmentReader};
 
-/// Bytes of decoded row groups that one backend keeps, for the rows that come next.
+/// Bytes of decoded pages that one backend keeps, for the rows that come next.
 const MAX_BYTES: usize = 64 << 20;
 
-/// A decoded row group: all columns of the segment.
-type Group = Rc<Vec<ArrayRef>>;
+/// Rows of a row group, in pages that are read together: all columns of the segment.
+type Rows = Rc<Vec<ArrayRef>>;
+
+/// Which rows: of what segment and row group, and which of its rows.
+type Key = (SegmentId, usize, RowRanges);
 
 thread_local! {
-    static GROUPS: RefCell<Bounded<(SegmentId, usize), Group>> = RefCell::new(Bounded::new(MAX_BYTES));
+    static ROWS: RefCell<Bounded<Key, Rows>> = RefCell::new(Bounded::new(MAX_BYTES));
 }
 
 /// A cold row of a table.
@@ -133,44 +137,61 @@ impl ColdRow {
         }
         let reader = segments::reader(segment, snapshot)?;
         let at = group_of(&reader, self.number);
-        let group = match GROUPS.with_borrow_mut(|groups| groups.get(&(segment.segment_id, at)).cloned()) {
-            Some(group) => group,
-            None => self.read(&reader, at, snapshot, purpose)?,
+        let row = self.number - reader.row_groups()[at].first_row;
+        let key = (segment.segment_id, at, reader.around(at, row));
+        let rows = match ROWS.with_borrow_mut(|kept| kept.get(&key).cloned()) {
+            Some(rows) => rows,
+            None => self.read(&reader, &key, snapshot, purpose)?,
         };
-        let row = (self.number - reader.row_groups()[at].first_row) as usize;
+        let place = row - key.2.rows().next().unwrap_or(0);
         // SAFETY: the caller's promise.
-        unsafe { self.fill(relation, &reader, &group, row, slot)? };
+        unsafe { self.fill(relation, &reader, &rows, place as usize, slot)? };
         Ok(true)
     }
 
-    fn read(&self, reader: &SegmentReader, at: usize, snapshot: pg_sys::Snapshot, purpose: Purpose) -> Result<Group> {
+    fn read(&self, reader: &SegmentReader, key: &Key, snapshot: pg_sys::Snapshot, purpose: Purpose) -> Result<Rows> {
         let (segment, table) = (self.segment()?, &self.side.table);
+        let (_, at, wanted) = key;
         // SAFETY: the caller holds the snapshot, and the engine goes with this function.
         let engine = Rc::new(unsafe { Reader::open(table.clone(), Vec::new(), snapshot, purpose)? });
         let columns: Vec<usize> = (0..reader.detail().columns.len()).collect();
+        let runs = |column: &usize| reader.ranges(*at, *column, Some(wanted));
         let want = Want {
             segment: 0,
-            row_group: at,
-            ranges: columns.iter().map(|column| range(reader, at, *column)).collect(),
+            row_group: *at,
+            rows: Some(wanted.clone()),
+            ranges: columns.iter().flat_map(runs).collect(),
         };
         let mut fetcher = Fetcher::new(engine, vec![segment.clone()], vec![want]);
-        let chunks = fetcher.get(0, 1, &mut Counters::default())?;
-        let arrays = reader
-            .decode_row_group(at, &columns, &chunks)
-            .map_err(|error| damaged(&error, segment, reader, at, &names::relation(table.relation)))?;
+        let mut bytes = fetcher.get(0, 1, &mut Counters::default())?.into_iter();
+        let check = |column: &usize| {
+            let bytes: Vec<Bytes> = bytes.by_ref().take(runs(column).len()).collect();
+            reader.check(*at, *column, Some(wanted), &bytes)
+        };
+        let decode = |checked: Vec<Checked>| {
+            let all = BooleanBuffer::new_set(wanted.count());
+            let mask = wanted.spread(&all, reader.row_groups()[*at].rows as usize);
+            reader.decode(*at, &checked, Some(&mask))
+        };
+        let arrays = columns
+            .iter()
+            .map(check)
+            .collect::<std::result::Result<_, _>>()
+            .and_then(decode)
+            .map_err(|error| damaged(&error, segment, reader, *at, &names::relation(table.relation)))?;
         let bytes = arrays.iter().map(|array| array.get_array_memory_size()).sum();
-        let group = Rc::new(arrays);
+        let rows = Rc::new(arrays);
         if purpose.may_use_cache() {
-            GROUPS.with_borrow_mut(|groups| groups.insert((segment.segment_id, at), group.clone(), bytes));
+            ROWS.with_borrow_mut(|kept| kept.insert(key.clone(), rows.clone(), bytes));
         }
-        Ok(group)
+        Ok(rows)
     }
 
     unsafe fn fill(
         &self,
         relation: pg_sys::Relation,
         reader: &SegmentReader,
-        group: &[ArrayRef],
+        rows: &[ArrayRef],
         row: usize,
         slot: *mut pg_sys::TupleTableSlot,
     ) -> Result<()> {
@@ -188,7 +209,7 @@ impl ColdRow {
                 let Some(column) = find(reader.detail(), target.field_id) else {
                     continue;
                 };
-                let array = &group[column];
+                let array = &rows[column];
                 if array.is_null(row) {
                     continue;
                 }

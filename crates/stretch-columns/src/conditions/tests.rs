@@ -5,9 +5,9 @@ use crate::seeded::runner;
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use stretch_segment::{ChunkDetail, ColumnDetail, RowGroupDetail, StoredType, ValueForm};
+use stretch_segment::{ChunkDetail, ColumnDetail, Page, Pages, RowGroupDetail, StoredType, ValueForm};
 
-/// A segment of one column of integers, field 7, with these values in its row groups.
+/// A segment of one column of integers, field 7, with these values in its row groups, two rows to a page.
 fn segment(groups: &[Vec<Option<i64>>]) -> SegmentDetail {
     let mut first_row = 0;
     let row_groups = groups
@@ -21,6 +21,7 @@ fn segment(groups: &[Vec<Option<i64>>]) -> SegmentDetail {
                     len: 0,
                     checksum: [0; 16],
                     stats: stats(values),
+                    pages: pages(values),
                 }],
             };
             first_row += group.rows;
@@ -37,6 +38,19 @@ fn segment(groups: &[Vec<Option<i64>>]) -> SegmentDetail {
         row_groups,
         stats: vec![stats(&groups.concat())],
         footer: Bytes::new(),
+    }
+}
+
+fn pages(values: &[Option<i64>]) -> Pages {
+    let data = (0..values.len()).step_by(2).map(|first| Page {
+        first_row: first as u32,
+        len: 0,
+        checksum: [0; 16],
+    });
+    Pages {
+        dictionary: None,
+        data: data.collect(),
+        stats: values.chunks(2).map(stats).collect(),
     }
 }
 
@@ -69,6 +83,11 @@ fn is_in(values: &[i64]) -> Condition {
 }
 
 fn left(detail: &SegmentDetail, conditions: &[Condition]) -> Option<Vec<usize>> {
+    let groups = left_with_rows(detail, conditions)?;
+    Some(groups.into_iter().map(|(number, _)| number).collect())
+}
+
+fn left_with_rows(detail: &SegmentDetail, conditions: &[Condition]) -> Option<Vec<(usize, RowRanges)>> {
     let choice = Choice {
         detail,
         column_of: &|attribute| (attribute == 1).then_some(0),
@@ -95,6 +114,24 @@ fn row_groups_are_chosen_by_all_conditions_together() {
     // Within the segment's bounds, but in no group: no group is left of a segment that may match.
     assert_eq!(left(&detail, &[equals(3), equals(10)]), Some(vec![]));
     assert_eq!(left(&detail, &[equals(11)]), None);
+}
+
+#[test]
+fn rows_are_chosen_by_the_pages_of_all_columns() {
+    let mut detail = segment(&[vec![Some(1), Some(2), Some(5), None, Some(9), Some(9), Some(3)]]);
+    let rows = |detail: &SegmentDetail, conditions: &[Condition]| {
+        let left = left_with_rows(detail, conditions).unwrap_or_default();
+        left.into_iter().map(|(_, rows)| rows.rows().collect()).collect::<Vec<Vec<u32>>>()
+    };
+    assert_eq!(rows(&detail, &[]), vec![vec![0, 1, 2, 3, 4, 5, 6]]);
+    assert_eq!(rows(&detail, &[is_in(&[2, 3])]), vec![vec![0, 1, 6]]);
+    assert_eq!(rows(&detail, &[condition(Test::IsNull)]), vec![vec![2, 3]]);
+    assert_eq!(rows(&detail, &[is_in(&[1, 5]), is_in(&[5, 9])]), vec![vec![2, 3]]);
+    // No page has it: the row group is left out, though its own bounds allow it.
+    assert_eq!(left(&detail, &[equals(7)]), Some(vec![]));
+    // Where nothing is said of the pages, all of them may hold it.
+    detail.row_groups[0].chunks[0].pages.stats.clear();
+    assert_eq!(rows(&detail, &[equals(7)]), vec![vec![0, 1, 2, 3, 4, 5, 6]]);
 }
 
 #[test]
@@ -138,13 +175,14 @@ fn text_of_another_encoding_says_nothing() {
         text: true,
         ..equals(99)
     };
-    for (text_comparable, expected) in [(true, None), (false, Some(vec![0]))] {
+    for (text_comparable, expected) in [(true, None), (false, Some(1))] {
         let choice = Choice {
             detail: &detail,
             column_of: &|_| Some(0),
             text_comparable,
         };
-        assert_eq!(choice.row_groups(std::slice::from_ref(&text)), expected);
+        let left = choice.row_groups(std::slice::from_ref(&text));
+        assert_eq!(left.map(|groups| groups.len()), expected);
         let may = may_match_any(&summary, text_comparable, std::slice::from_ref(&text), &|_| Some(7));
         assert_eq!(may, !text_comparable);
     }
@@ -191,22 +229,24 @@ fn tests() -> impl Strategy<Value = Test> {
 #[test]
 fn no_group_with_a_matching_row_is_left_out() {
     let value = prop_oneof![1 => Just(None), 4 => (0i64..12).prop_map(Some)];
-    let groups = vec(vec(value, 1..4), 1..5);
+    let groups = vec(vec(value, 1..8), 1..5);
     let counts = std::cell::Cell::new((0, 0));
     runner(500)
         .run(&(groups, vec(tests(), 1..3)), |(groups, tests)| {
             let detail = segment(&groups);
             let conditions: Vec<_> = tests.into_iter().map(condition).collect();
-            let chosen = left(&detail, &conditions);
+            let chosen = left_with_rows(&detail, &conditions);
             for (number, values) in groups.iter().enumerate() {
                 let matches = |value: &Option<i64>| conditions.iter().all(|c| holds(&c.test, *value));
-                let (met, read) = (
-                    values.iter().any(matches),
-                    chosen.as_ref().is_some_and(|chosen| chosen.contains(&number)),
-                );
-                prop_assert!(read || !met, "{groups:?} {conditions:?}");
-                let (some, none) = counts.get();
-                counts.set((some + usize::from(met), none + usize::from(!read)));
+                let mut groups_read = chosen.iter().flatten();
+                let rows_read = groups_read.find(|(read, _)| *read == number);
+                for (row, value) in (0..).zip(values) {
+                    let met = matches(value);
+                    let read = rows_read.is_some_and(|(_, rows)| rows.touch(&(row..row + 1)));
+                    prop_assert!(read || !met, "{groups:?} {conditions:?}");
+                    let (some, none) = counts.get();
+                    counts.set((some + usize::from(met), none + usize::from(!read)));
+                }
             }
             prop_assert!(any_left(&detail, &conditions) || chosen.is_none());
             Ok(())

@@ -1,10 +1,12 @@
-//! The binary layout of a segment detail, version 1. All integers are little-endian.
+//! The binary layout of a segment detail, version 2. All integers are little-endian.
 //!
 //! ```text
 //! magic "PGSD" · version u16
 //! columns u16 · per column: field_id i32, name (length u16, UTF-8), stored u8 [precision u8, scale u8], form u8
 //! per column: statistics of the segment
-//! row groups u32 · per row group: rows u32, first_row u32, per column: offset u64, len u64, checksum 16, statistics
+//! row groups u32 · per row group: rows u32, first_row u32, per column: offset u64, len u64, checksum 16, statistics,
+//!     dictionary len u32 [checksum 16], pages u32 · per page: first_row u32, len u32, checksum 16
+//!     known u8 · if 1, per page: statistics
 //! footer (length u32)
 //! checksum 16 of everything before
 //!
@@ -12,12 +14,13 @@
 //! bound: tag u8: 0 none · 1 i64 · 2 f64 bits · 3 i128, scale u8 · 4 bytes (length u8)
 //! ```
 //!
-//! A reader refuses any other version before it looks at anything else. A change of this layout is a new
-//! version, and this one stays readable.
+//! Version 1 has nothing between the statistics of a chunk and those of the next: its pages are not known. A reader
+//! refuses any other version before it looks at anything else. A change of this layout is a new version, and these
+//! stay readable.
 
 use bytes::Bytes;
 
-use super::{ChunkDetail, ColumnDetail, RowGroupDetail, SegmentDetail, checksum};
+use super::{ChunkDetail, ColumnDetail, Page, Pages, RowGroupDetail, SegmentDetail, checksum};
 use crate::error::SegmentError;
 use crate::limits::CHECKSUM_BYTES;
 use crate::stats::{Bound, ColumnStats};
@@ -69,6 +72,7 @@ fn write(detail: &SegmentDetail) -> Vec<u8> {
             out.extend_from_slice(&chunk.len.to_le_bytes());
             out.extend_from_slice(&chunk.checksum);
             put_stats(&chunk.stats, &mut out);
+            put_pages(&chunk.pages, &mut out);
         }
     }
     out.extend_from_slice(&(detail.footer.len() as u32).to_le_bytes());
@@ -98,6 +102,26 @@ fn put_stored(stored: StoredType, out: &mut Vec<u8>) {
     out.push(tag);
     if let StoredType::Decimal128 { precision, scale } = stored {
         out.extend_from_slice(&[precision, scale]);
+    }
+}
+
+fn put_pages(pages: &Pages, out: &mut Vec<u8>) {
+    match &pages.dictionary {
+        None => out.extend_from_slice(&0u32.to_le_bytes()),
+        Some((len, checksum)) => {
+            out.extend_from_slice(&len.to_le_bytes());
+            out.extend_from_slice(checksum);
+        }
+    }
+    out.extend_from_slice(&(pages.data.len() as u32).to_le_bytes());
+    for page in &pages.data {
+        out.extend_from_slice(&page.first_row.to_le_bytes());
+        out.extend_from_slice(&page.len.to_le_bytes());
+        out.extend_from_slice(&page.checksum);
+    }
+    out.push(u8::from(!pages.stats.is_empty()));
+    for stats in &pages.stats {
+        put_stats(stats, out);
     }
 }
 
@@ -137,7 +161,7 @@ fn read(bytes: &[u8]) -> Result<SegmentDetail, SegmentError> {
         return Err(SegmentError::CorruptDetail("it does not begin as one"));
     }
     let version = head.u16()?;
-    if version != SegmentDetail::FORMAT_VERSION {
+    if !(1..=SegmentDetail::FORMAT_VERSION).contains(&version) {
         return Err(SegmentError::UnknownVersion(version));
     }
     let (body, sum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(TOO_SHORT)?;
@@ -147,7 +171,7 @@ fn read(bytes: &[u8]) -> Result<SegmentDetail, SegmentError> {
     let mut input = Input {
         rest: body.get(MAGIC.len() + 2..).ok_or(TOO_SHORT)?,
     };
-    let detail = input.detail()?;
+    let detail = input.detail(version >= 2)?;
     if !input.rest.is_empty() {
         return Err(SegmentError::CorruptDetail("something follows its end"));
     }
@@ -188,14 +212,14 @@ impl<'a> Input<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    fn detail(&mut self) -> Result<SegmentDetail, SegmentError> {
+    fn detail(&mut self, has_pages: bool) -> Result<SegmentDetail, SegmentError> {
         let columns = self.u16()?;
         let columns = (0..columns).map(|_| self.column()).collect::<Result<Vec<_>, _>>()?;
         let stats = columns.iter().map(|_| self.stats()).collect::<Result<Vec<_>, _>>()?;
         let groups = self.u32()?;
         let mut row_groups = Vec::new();
         for _ in 0..groups {
-            row_groups.push(self.row_group(columns.len())?);
+            row_groups.push(self.row_group(columns.len(), has_pages)?);
         }
         let length = self.u32()? as usize;
         let footer = Bytes::copy_from_slice(self.take(length)?);
@@ -251,7 +275,7 @@ impl<'a> Input<'a> {
         })
     }
 
-    fn row_group(&mut self, columns: usize) -> Result<RowGroupDetail, SegmentError> {
+    fn row_group(&mut self, columns: usize, has_pages: bool) -> Result<RowGroupDetail, SegmentError> {
         let rows = self.u32()?;
         let first_row = self.u32()?;
         let mut chunks = Vec::new();
@@ -261,12 +285,41 @@ impl<'a> Input<'a> {
                 len: self.u64()?,
                 checksum: self.array()?,
                 stats: self.stats()?,
+                pages: match has_pages {
+                    true => self.pages()?,
+                    false => Pages::default(),
+                },
             });
         }
         Ok(RowGroupDetail {
             rows,
             first_row,
             chunks,
+        })
+    }
+
+    fn pages(&mut self) -> Result<Pages, SegmentError> {
+        let dictionary = match self.u32()? {
+            0 => None,
+            len => Some((len, self.array()?)),
+        };
+        let mut data = Vec::new();
+        for _ in 0..self.u32()? {
+            data.push(Page {
+                first_row: self.u32()?,
+                len: self.u32()?,
+                checksum: self.array()?,
+            });
+        }
+        let stats = match self.u8()? {
+            0 => Vec::new(),
+            1 => data.iter().map(|_| self.stats()).collect::<Result<_, _>>()?,
+            _ => return Err(SegmentError::CorruptDetail("unknown kind of page statistics")),
+        };
+        Ok(Pages {
+            dictionary,
+            data,
+            stats,
         })
     }
 

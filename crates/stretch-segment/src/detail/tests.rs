@@ -3,6 +3,14 @@
 use super::*;
 use crate::stats::Bound;
 
+fn page(first_row: u32, len: u32) -> Page {
+    Page {
+        first_row,
+        len,
+        checksum: [first_row as u8; 16],
+    }
+}
+
 fn detail() -> SegmentDetail {
     let stats = ColumnStats {
         null_count: 1,
@@ -24,6 +32,11 @@ fn detail() -> SegmentDetail {
                 len: 10,
                 checksum: [9; 16],
                 stats: stats.clone(),
+                pages: Pages {
+                    dictionary: Some((3, [7; 16])),
+                    data: vec![page(0, 2), page(1, 5)],
+                    stats: vec![stats.clone(), stats.clone()],
+                },
             }],
         }],
         stats: vec![stats],
@@ -40,8 +53,11 @@ fn there_and_back() {
 #[test]
 fn another_version_is_said_so() {
     let mut bytes = detail().to_bytes();
-    bytes[4] = 2;
-    assert_eq!(SegmentDetail::from_bytes(&bytes), Err(SegmentError::UnknownVersion(2)));
+    for version in [0, 3] {
+        bytes[4] = version;
+        let refused = SegmentDetail::from_bytes(&bytes);
+        assert_eq!(refused, Err(SegmentError::UnknownVersion(version.into())));
+    }
     // Even one that is shorter than any detail of ours.
     assert_eq!(
         SegmentDetail::from_bytes(b"PGSD\x07\x01"),
@@ -64,7 +80,7 @@ fn every_flipped_bit_and_every_prefix_is_refused() {
 
 #[test]
 fn contradictions_are_refused() {
-    let damage: [fn(&mut SegmentDetail); 6] = [
+    let damage: [fn(&mut SegmentDetail); 13] = [
         |d| d.row_groups[0].first_row = 1,
         |d| d.row_groups[0].rows = 0,
         |d| d.row_groups[0].chunks[0].offset = u64::MAX,
@@ -76,6 +92,13 @@ fn contradictions_are_refused() {
             }
         },
         |d| d.columns[0].stored = StoredType::Decimal128 { precision: 3, scale: 4 },
+        |d| d.row_groups[0].chunks[0].pages.dictionary = None,
+        |d| d.row_groups[0].chunks[0].pages.data[1].len = 6,
+        |d| d.row_groups[0].chunks[0].pages.data[0].first_row = 1,
+        |d| d.row_groups[0].chunks[0].pages.data[1].first_row = 2,
+        |d| d.row_groups[0].chunks[0].pages.data.clear(),
+        |d| d.row_groups[0].chunks[0].pages.stats.truncate(1),
+        |d| d.row_groups[0].chunks[0].pages.stats[1].null_count = 2,
     ];
     for damage in damage {
         let mut detail = detail();

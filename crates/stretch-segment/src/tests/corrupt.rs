@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
+use arrow_buffer::BooleanBuffer;
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -30,6 +31,7 @@ fn small() -> EncodedSegment {
             &[],
             &EncodeOptions {
                 row_group_rows: 4,
+                page_rows: 2,
                 ..EncodeOptions::default()
             },
         )
@@ -70,6 +72,51 @@ fn every_flipped_byte_of_the_object_is_found_or_does_not_matter() {
         }
     }
     assert!(inside > 100 && outside > 100, "{inside} {outside}");
+}
+
+#[test]
+fn every_flipped_byte_of_a_page_that_is_read_alone_is_found() {
+    let segment = small();
+    let reader = SegmentReader::new(segment.detail.clone()).unwrap();
+    let wanted = RowRanges::new([2..4]);
+    let (mut read, mut left) = (0, 0);
+    for column in 0..3 {
+        let chunk = reader.chunk(0, column);
+        assert_eq!(chunk.pages.data.len(), 2, "{:?}", chunk.pages);
+        let ranges = reader.ranges(0, column, Some(&wanted));
+        for i in chunk.offset..chunk.offset + chunk.len {
+            let mut object = segment.bytes.to_vec();
+            object[i as usize] ^= 1 << (i % 8);
+            let found = checked_pages(&reader, &Bytes::from(object), (0, column), &wanted);
+            match ranges.iter().any(|range| range.contains(&i)) {
+                true => {
+                    let error = found.map(|_| ()).unwrap_err();
+                    assert_eq!(error, SegmentError::Checksum { row_group: 0, column });
+                    read += 1;
+                }
+                false => {
+                    assert!(found.is_ok());
+                    left += 1;
+                }
+            }
+        }
+        // The right bytes of other pages.
+        let other = reader.ranges(0, column, Some(&RowRanges::new([0..2])));
+        let bytes: Vec<Bytes> = other.iter().map(|r| segment.bytes.slice(r.start as usize..r.end as usize)).collect();
+        assert!(reader.check(0, column, Some(&wanted), &bytes).is_err());
+    }
+    assert!(read > 100 && left > 60, "{read} {left}");
+}
+
+#[test]
+fn a_row_of_a_page_that_was_not_brought_is_an_error() {
+    let segment = small();
+    let reader = SegmentReader::new(segment.detail.clone()).unwrap();
+    let pages = checked_pages(&reader, &segment.bytes, (0, 1), &RowRanges::new([2..4])).unwrap();
+    for selection in [None, Some(BooleanBuffer::from(&[false, true, true, false][..]))] {
+        let decoded = reader.decode(0, std::slice::from_ref(&pages), selection.as_ref());
+        assert!(matches!(decoded, Err(SegmentError::Parquet(_))), "{decoded:?}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The object is an ordinary Parquet file; a golden object and detail of format version 1 stay readable.
+//! The object is an ordinary Parquet file; golden objects and details of each format version stay readable.
 
 use std::path::PathBuf;
 
@@ -116,25 +116,32 @@ fn golden(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "testdata", name].iter().collect()
 }
 
-/// `REGENERATE=1` writes the files anew; do that only together with a new format version.
+/// `REGENERATE=1` writes the files of this version anew; do that only together with a new format version.
 #[test]
-fn golden_segment_opens() {
-    let (object, detail) = (golden("v1.parquet"), golden("v1.detail"));
+fn golden_segments_open() {
     if std::env::var_os("REGENERATE").is_some() {
         let segment = encode();
-        std::fs::write(&object, &segment.bytes).unwrap();
-        std::fs::write(&detail, segment.detail.to_bytes()).unwrap();
+        std::fs::write(golden("v2.parquet"), &segment.bytes).unwrap();
+        std::fs::write(golden("v2.detail"), segment.detail.to_bytes()).unwrap();
     }
-    let bytes = Bytes::from(std::fs::read(object).unwrap());
-    let written = std::fs::read(detail).unwrap();
-    let detail = SegmentDetail::from_bytes(&written).unwrap();
-    assert_eq!(detail.to_bytes(), written, "the layout of version 1 changed");
-    let segment = EncodedSegment {
-        row_count: 3,
-        sha256: [0; 32],
-        permutation: vec![],
-        bytes,
-        detail,
-    };
-    assert_eq!(read_all(&segment), sample());
+    for version in ["v1", "v2"] {
+        let written = std::fs::read(golden(&format!("{version}.detail"))).unwrap();
+        let detail = SegmentDetail::from_bytes(&written).unwrap();
+        let known = detail.row_groups[0].chunks.iter().filter(|chunk| !chunk.pages.data.is_empty());
+        match version {
+            "v1" => assert_eq!(known.count(), 0),
+            _ => {
+                assert_eq!(known.count(), ALL_TYPES.len());
+                assert_eq!(detail.to_bytes(), written, "the layout changed");
+            }
+        }
+        let segment = EncodedSegment {
+            row_count: 3,
+            sha256: [0; 32],
+            permutation: vec![],
+            bytes: Bytes::from(std::fs::read(golden(&format!("{version}.parquet"))).unwrap()),
+            detail,
+        };
+        assert_eq!(read_all(&segment), sample(), "{version}");
+    }
 }

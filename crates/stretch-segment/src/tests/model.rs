@@ -103,6 +103,25 @@ pub fn chunks_of(reader: &SegmentReader, object: &Bytes, row_group: usize, colum
         .collect()
 }
 
+/// The wanted rows of a column of a row group, after a look at no other bytes than those that hold them.
+pub fn checked_pages(
+    reader: &SegmentReader,
+    object: &Bytes,
+    (row_group, column): (usize, usize),
+    wanted: &RowRanges,
+) -> Result<Checked, SegmentError> {
+    let ranges = reader.ranges(row_group, column, Some(wanted));
+    let bytes: Vec<Bytes> = ranges.iter().map(|r| object.slice(r.start as usize..r.end as usize)).collect();
+    reader.check(row_group, column, Some(wanted), &bytes)
+}
+
+fn expect_rows(found: &[ArrayRef], all: &[ArrayRef], mask: BooleanBuffer) {
+    let mask = BooleanArray::new(mask, None);
+    for (found, all) in found.iter().zip(all) {
+        assert_eq!(found, &arrow_select::filter::filter(all, &mask).unwrap());
+    }
+}
+
 /// All rows of a segment through the detail's binary form and the reader.
 pub fn read_all(segment: &EncodedSegment) -> Vec<Vec<Value>> {
     let detail = SegmentDetail::from_bytes(&segment.detail.to_bytes()).unwrap();
@@ -116,12 +135,19 @@ pub fn read_all(segment: &EncodedSegment) -> Vec<Vec<Value>> {
         let arrays = reader.decode_row_group(i, &columns, &chunks).unwrap();
         // Some rows alone are the same rows.
         let some = BooleanBuffer::collect_bool(group.rows as usize, |row| row % 7 == 1 || row % 64 == 0);
-        let check = |(column, bytes): (&usize, &Bytes)| reader.check(i, *column, bytes.clone()).unwrap();
-        let checked: Vec<Checked> = columns.iter().zip(&chunks).map(check).collect();
-        let selected = reader.decode(i, &checked, Some(&some)).unwrap();
-        let mask = BooleanArray::new(some, None);
-        for (selected, all) in selected.iter().zip(&arrays) {
-            assert_eq!(selected, &arrow_select::filter::filter(all, &mask).unwrap());
+        let whole = |(column, bytes): (&usize, &Bytes)| {
+            reader.check(i, *column, None, std::slice::from_ref(bytes)).unwrap()
+        };
+        let checked: Vec<Checked> = columns.iter().zip(&chunks).map(whole).collect();
+        expect_rows(&reader.decode(i, &checked, Some(&some)).unwrap(), &arrays, some);
+        // So they are of their pages alone.
+        let (a, b) = (group.rows / 3, group.rows / 2 + 1);
+        for wanted in [a..b, 0..1, group.rows - 1..group.rows].map(|range| RowRanges::new([range])) {
+            let all = BooleanBuffer::new_set(wanted.count());
+            let mask = wanted.spread(&all, group.rows as usize);
+            let page = |column: &usize| checked_pages(&reader, &segment.bytes, (i, *column), &wanted).unwrap();
+            let checked: Vec<Checked> = columns.iter().map(page).collect();
+            expect_rows(&reader.decode(i, &checked, Some(&mask)).unwrap(), &arrays, mask);
         }
         for row in 0..group.rows as usize {
             let stored = reader.detail().columns.iter().map(|c| c.stored);

@@ -154,6 +154,30 @@ fn keys() -> impl Strategy<Value = Vec<SortKey>> {
     proptest::collection::vec(key, 0..3)
 }
 
+/// Checks how the pages of a row group divide its rows, and what is said of each. Returns of how many something is.
+fn check_pages(group: &RowGroupDetail, page_rows: u32, detail: &SegmentDetail, rows: &[Vec<Value>]) -> usize {
+    let mut told = 0;
+    for (c, chunk) in group.chunks.iter().enumerate() {
+        let pages = &chunk.pages;
+        for page in 0..pages.data.len() {
+            let range = pages.rows(page, group.rows);
+            assert!(range.len() <= page_rows as usize, "{pages:?}");
+            let Some(stats) = pages.stats.get(page) else {
+                continue;
+            };
+            told += 1;
+            let values = &rows[range.start as usize..range.end as usize];
+            let nulls = values.iter().filter(|row| row[c] == Value::Null).count();
+            assert_eq!(stats.null_count, nulls as u64);
+            for value in values.iter().filter_map(|row| exact(ALL_TYPES[c], detail.columns[c].stored, &row[c])) {
+                assert!(stats.min.as_ref().is_none_or(|min| min <= &value), "{stats:?} {value:?}");
+                assert!(stats.max.as_ref().is_none_or(|max| max >= &value), "{stats:?} {value:?}");
+            }
+        }
+    }
+    told
+}
+
 #[test]
 fn every_type_comes_back_bit_for_bit() {
     let mut pruned = 0;
@@ -161,6 +185,7 @@ fn every_type_comes_back_bit_for_bit() {
     let mut wires = 0;
     let mut utf8 = 0;
     let mut binary = 0;
+    let mut pages = 0;
     let seed = seed();
     let config = ProptestConfig {
         cases: 150,
@@ -169,14 +194,22 @@ fn every_type_comes_back_bit_for_bit() {
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.to_le_bytes().repeat(4));
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let counts = std::cell::RefCell::new((&mut pruned, &mut decimals, &mut wires, &mut utf8, &mut binary));
+    let counts = std::cell::RefCell::new((
+        &mut pruned,
+        &mut decimals,
+        &mut wires,
+        &mut utf8,
+        &mut binary,
+        &mut pages,
+    ));
     runner
         .run(
-            &(rows(40), keys(), 1u32..12, 200usize..4000),
-            |(rows, keys, group_rows, group_bytes)| {
+            &(rows(40), keys(), 1u32..24, 200usize..8000, 1u32..6),
+            |(rows, keys, group_rows, group_bytes, page_rows)| {
                 let opts = EncodeOptions {
                     row_group_rows: group_rows,
                     row_group_bytes: group_bytes,
+                    page_rows,
                     zstd_level: 1,
                 };
                 let segment = build(&ALL_TYPES, &rows).finish(&keys, &opts).unwrap();
@@ -195,7 +228,8 @@ fn every_type_comes_back_bit_for_bit() {
                     assert!(group.rows <= group_rows);
                     let range = group.first_row as usize..(group.first_row + group.rows) as usize;
                     let stats: Vec<ColumnStats> = group.chunks.iter().map(|c| c.stats.clone()).collect();
-                    *counts.0 += check_stats(&stats, detail, &read[range], &read);
+                    *counts.0 += check_stats(&stats, detail, &read[range.clone()], &read);
+                    *counts.5 += check_pages(group, page_rows, detail, &read[range]);
                 }
                 check_stats(&detail.stats, detail, &read, &read);
                 match detail.columns[6].stored {
@@ -210,9 +244,9 @@ fn every_type_comes_back_bit_for_bit() {
             },
         )
         .unwrap();
-    println!("pruned {pruned}, decimal {decimals}, wire {wires}, utf8 {utf8}, binary {binary}");
+    println!("pruned {pruned}, decimal {decimals}, wire {wires}, utf8 {utf8}, binary {binary}, pages {pages}");
     assert!(
-        pruned > 0 && decimals > 0 && wires > 0 && utf8 > 0 && binary > 0,
+        pruned > 0 && decimals > 0 && wires > 0 && utf8 > 0 && binary > 0 && pages > 0,
         "nothing interesting happened"
     );
 }

@@ -209,6 +209,10 @@ fn misuse_is_an_error() {
             ..EncodeOptions::default()
         },
         EncodeOptions {
+            page_rows: 0,
+            ..EncodeOptions::default()
+        },
+        EncodeOptions {
             zstd_level: 99,
             ..EncodeOptions::default()
         },

@@ -1,6 +1,7 @@
-//! Brings the bytes of column chunks: from staging under the query's snapshot, else from the endpoint, ahead of need.
+//! Brings the bytes of columns, whole chunks or pages: from staging under the query's snapshot, else from the endpoint,
+//! ahead of need.
 //!
-//! Nothing here is trusted: whoever decodes compares every chunk with its checksum first (I-5).
+//! Nothing here is trusted: whoever decodes compares them with their checksums first (I-5).
 
 mod failed;
 mod place;
@@ -22,12 +23,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use stretch_columns::reading::{Window, travelling};
 use stretch_endpoint::{Endpoint, EndpointError};
+use stretch_segment::RowRanges;
 
-/// One row group to read: which segment of the fetcher, its row group, the ranges of its chunks.
+/// One row group to read.
 #[derive(Clone, Debug)]
 pub struct Want {
+    /// Which segment of the fetcher.
     pub segment: usize,
     pub row_group: usize,
+    /// The rows of it that are wanted; all of them where that is not said.
+    pub rows: Option<RowRanges>,
+    /// The bytes that hold these, column after column.
     pub ranges: Vec<Range<u64>>,
 }
 
@@ -112,7 +118,7 @@ impl Fetcher {
         Ok(place)
     }
 
-    /// The chunks of the row group at place `number`. Requests for those that follow, before `end`, are started too, as
+    /// The bytes of the row group at place `number`, one for each of its ranges. Requests for those that follow, before `end`, are started too, as
     /// far as `stretch.prefetch_bytes` reaches; not before the first one was used, so that a LIMIT costs little.
     pub fn get(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<Vec<Bytes>> {
         let (index, row_group) = (self.want(number).segment, self.want(number).row_group);

@@ -5,12 +5,13 @@ use pgrx::prelude::*;
 use std::ffi::CStr;
 
 /// What EXPLAIN calls each, with its unit.
-fn rows(counters: &Counters) -> [(&'static CStr, Option<&'static CStr>, u64); 9] {
+fn rows(counters: &Counters) -> [(&'static CStr, Option<&'static CStr>, u64); 10] {
     [
         (c"Segments", None, counters.segments),
         (c"Segments Pruned", None, counters.segments_pruned),
         (c"Row Groups", None, counters.row_groups),
         (c"Row Groups Pruned", None, counters.row_groups_pruned),
+        (c"Pages", None, counters.pages),
         (c"Rows Pruned", None, counters.rows_pruned),
         (c"Bytes Read", Some(c"B"), counters.remote_bytes),
         (c"Staged Bytes Read", Some(c"B"), counters.staged_bytes),

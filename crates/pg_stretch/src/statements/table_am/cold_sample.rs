@@ -142,7 +142,7 @@ fn thin(choice: &mut Choice, chance: f64, start: f64) -> f64 {
         .flat_map(|one| {
             one.row_groups
                 .iter()
-                .map(|at| f64::from(one.reader.row_groups()[*at].rows))
+                .map(|part| f64::from(one.reader.row_groups()[part.row_group].rows))
         })
         .collect();
     let enough = (chance * groups.len() as f64).ceil() as usize;
