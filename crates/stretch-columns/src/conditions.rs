@@ -130,13 +130,15 @@ impl Choice<'_> {
 /// The rows of a row group in pages that may hold what the predicates, each of a column, all want.
 fn rows(group: &RowGroupDetail, predicates: &[(usize, Predicate)]) -> RowRanges {
     let all = RowRanges::all(group.rows);
-    predicates.iter().fold(all, |left, (column, predicate)| match group.chunks.get(*column) {
-        None => left,
-        Some(chunk) => {
-            let may_hold = |stats: &ColumnStats, rows: u64| may(Some(stats), rows, predicate);
-            left.and(&chunk.pages.wanted(group.rows, may_hold))
-        }
-    })
+    predicates
+        .iter()
+        .fold(all, |left, (column, predicate)| match group.chunks.get(*column) {
+            None => left,
+            Some(chunk) => {
+                let may_hold = |stats: &ColumnStats, rows: u64| may(Some(stats), rows, predicate);
+                left.and(&chunk.pages.wanted(group.rows, may_hold))
+            }
+        })
 }
 
 /// The predicate is about column 0 of a list that has this one column, so that no statistics are copied.

@@ -58,11 +58,21 @@ pub fn cut(held: &HashMap<i32, Bytes>, range: &Range<u64>) -> Bytes {
     }
 }
 
-/// Number of requests and bytes that fetching these ranges from an endpoint costs.
-pub fn travelling(wanted: &[Range<u64>]) -> (u64, u64) {
-    let requests = coalesce(wanted);
-    let bytes = requests.iter().map(|range| range.end - range.start).sum();
-    (requests.len() as u64, bytes)
+/// What fetching ranges costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    pub requests: u64,
+    /// Those of gaps between ranges included.
+    pub bytes: u64,
+}
+
+/// What fetching these ranges costs from an endpoint where ranges up to `max_gap` bytes apart travel together.
+pub fn cost(wanted: &[Range<u64>], max_gap: u64) -> Cost {
+    let requests = coalesce(wanted, max_gap);
+    Cost {
+        requests: requests.len() as u64,
+        bytes: requests.iter().map(|range| range.end - range.start).sum(),
+    }
 }
 
 #[cfg(test)]

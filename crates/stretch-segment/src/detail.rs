@@ -114,7 +114,10 @@ impl SegmentDetail {
                     "a chunk's range is out of range",
                 )?;
                 ensure(chunk.stats.null_count <= group.rows.into(), "more nulls than rows")?;
-                chunk.pages.check(chunk.len, group.rows).map_err(SegmentError::CorruptDetail)?;
+                chunk
+                    .pages
+                    .check(chunk.len, group.rows)
+                    .map_err(SegmentError::CorruptDetail)?;
             }
         }
         ensure(next_row <= MAX_ROWS.into(), "too many rows")

@@ -20,8 +20,8 @@ use crate::buffer::{ByteValues, ColumnBuffer};
 use crate::detail::{ChunkDetail, ColumnDetail, RowGroupDetail, SegmentDetail, checksum};
 use crate::error::SegmentError;
 use crate::limits::{
-    DEFAULT_PAGE_ROWS, DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_ZSTD_LEVEL, MAX_COLUMNS, MAX_NAME_BYTES,
-    MAX_ROW_GROUP_BYTES, MAX_ROW_GROUP_ROWS, MAX_ROWS,
+    DEFAULT_PAGE_ROWS, DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_ZSTD_LEVEL, MAX_COLUMNS,
+    MAX_NAME_BYTES, MAX_ROW_GROUP_BYTES, MAX_ROW_GROUP_ROWS, MAX_ROWS,
 };
 use crate::order::{SortKey, permutation};
 use crate::schema::{arrow_schema, parquet_schema, stored_type};

@@ -82,7 +82,8 @@ impl SegmentReader {
         if columns.len() != chunk_bytes.len() {
             return Err(SegmentError::Mismatch("as many chunks as columns must be given"));
         }
-        let checked = |(column, bytes): (&usize, &Bytes)| self.check(row_group, *column, None, std::slice::from_ref(bytes));
+        let checked =
+            |(column, bytes): (&usize, &Bytes)| self.check(row_group, *column, None, std::slice::from_ref(bytes));
         let chunks = columns
             .iter()
             .zip(chunk_bytes)
@@ -159,7 +160,13 @@ impl SegmentReader {
         if ranges.len() != bytes.len() || !ranges.iter().zip(bytes).all(has_length) {
             return Err(differs);
         }
-        let runs = Chunks(ranges.iter().map(|range| range.start).zip(bytes.iter().cloned()).collect());
+        let runs = Chunks(
+            ranges
+                .iter()
+                .map(|range| range.start)
+                .zip(bytes.iter().cloned())
+                .collect(),
+        );
         let is_right = match pages {
             None => runs.0.iter().all(|(_, bytes)| checksum(bytes) == chunk.checksum),
             Some(wanted) => chunk.pages.holding(wanted, group.rows).all(|(page, expected)| {

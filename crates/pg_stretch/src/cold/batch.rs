@@ -277,7 +277,11 @@ impl Undecoded {
         }
         let number = |row: u32, numbers: &[u32]| numbers.get(row as usize).copied().ok_or_else(differs);
         let numbers = match self.part.numbers() {
-            Some(numbers) => keep.rows.iter().map(|row| number(*row, &numbers)).collect::<Result<_>>()?,
+            Some(numbers) => keep
+                .rows
+                .iter()
+                .map(|row| number(*row, &numbers))
+                .collect::<Result<_>>()?,
             None => keep.rows,
         };
         Ok(self.made(rows, columns, Some(numbers)))

@@ -121,7 +121,9 @@ fn rows_are_chosen_by_the_pages_of_all_columns() {
     let mut detail = segment(&[vec![Some(1), Some(2), Some(5), None, Some(9), Some(9), Some(3)]]);
     let rows = |detail: &SegmentDetail, conditions: &[Condition]| {
         let left = left_with_rows(detail, conditions).unwrap_or_default();
-        left.into_iter().map(|(_, rows)| rows.rows().collect()).collect::<Vec<Vec<u32>>>()
+        left.into_iter()
+            .map(|(_, rows)| rows.rows().collect())
+            .collect::<Vec<Vec<u32>>>()
     };
     assert_eq!(rows(&detail, &[]), vec![vec![0, 1, 2, 3, 4, 5, 6]]);
     assert_eq!(rows(&detail, &[is_in(&[2, 3])]), vec![vec![0, 1, 6]]);

@@ -4,6 +4,7 @@ use super::*;
 use crate::seeded::runner;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use stretch_core::ranges::GAP_OF_REQUESTS;
 
 const MIB: u64 = PIECE_BYTES;
 
@@ -65,7 +66,7 @@ fn requests_are_counted_as_they_travel() {
     assert_eq!(travelling(&[0..10, 10..20]), (1, 20));
     assert_eq!(travelling(&[MIB..MIB + 5, 0..10]), (2, 15));
     assert_eq!(travelling(&[0..10, 5..8, 100..110]), (1, 110));
-    let gap = stretch_core::ranges::MAX_GAP;
+    let gap = GAP_OF_REQUESTS;
     assert_eq!(travelling(&[0..10, gap + 10..gap + 20]), (1, gap + 20));
     assert_eq!(travelling(&[0..10, gap + 11..gap + 20]), (2, 19));
 }
@@ -79,14 +80,23 @@ fn ranges() -> impl Strategy<Value = Vec<Range<u64>>> {
     })
 }
 
+fn costs(ranges: &[Range<u64>]) -> Cost {
+    cost(ranges, GAP_OF_REQUESTS)
+}
+
+fn travelling(ranges: &[Range<u64>]) -> (u64, u64) {
+    let cost = costs(ranges);
+    (cost.requests, cost.bytes)
+}
+
 /// What the fetcher of the extension does with the window, for row groups that are all remote.
 fn get(window: &mut Window<usize>, wants: &[Vec<Range<u64>>], number: usize, limit: u64, ahead: bool) -> Option<usize> {
     if !window.advance(number) {
-        window.started(number, &wants[number], number);
+        window.started(number, costs(&wants[number]), number);
     }
     let mut next = window.next(number);
-    while ahead && wants.get(next).is_some_and(|want| window.admits(want, limit)) {
-        window.started(next, &wants[next], next);
+    while ahead && wants.get(next).is_some_and(|want| window.admits(costs(want), limit)) {
+        window.started(next, costs(&wants[next]), next);
         next = window.next(number);
     }
     window.take()
@@ -115,19 +125,19 @@ fn the_window_reads_ahead_as_far_as_it_may() {
     window.clear();
     assert_eq!(window.bytes(), 0);
     // One that was passed over does not keep those behind it from being used.
-    window.started(0, &wants[0], 0);
-    window.started(1, &wants[1], 1);
-    window.started(2, &wants[2], 2);
+    window.started(0, costs(&wants[0]), 0);
+    window.started(1, costs(&wants[1]), 1);
+    window.started(2, costs(&wants[2]), 2);
     assert!(window.advance(2));
     assert_eq!((window.take(), window.take()), (Some(2), None));
-    assert!(!window.admits(&[], 100) && !window.admits(std::slice::from_ref(&(3..3)), 100));
+    assert!(!window.admits(costs(&[]), 100) && !window.admits(costs(std::slice::from_ref(&(3..3))), 100));
 }
 
 #[test]
 fn gaps_count_as_bytes_on_their_way() {
     let window: Window<()> = Window::default();
     let far = [0..10, 200..210];
-    assert!(!window.admits(&far, 209) && window.admits(&far, 210));
+    assert!(!window.admits(costs(&far), 209) && window.admits(costs(&far), 210));
 }
 
 #[test]

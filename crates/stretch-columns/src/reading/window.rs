@@ -3,9 +3,8 @@
 //! A scan reads numbered row groups one after the other. Nothing is asked for ahead before the first one was used, so
 //! that a LIMIT costs little; then as many as fit into a number of bytes are on their way.
 
-use super::travelling;
+use super::Cost;
 use std::collections::VecDeque;
-use std::ops::Range;
 
 /// A request on its way; `T` is what the answer is waited for with.
 struct Pending<T> {
@@ -49,17 +48,19 @@ impl<T> Window<T> {
         self.pending.back().map_or(number, |pending| pending.number) + 1
     }
 
-    /// May a row group with these ranges be asked for ahead of need? What is on its way stays within `limit` bytes,
-    /// those of gaps between ranges included. A row group without ranges needs no request and ends the look ahead.
-    pub fn admits(&self, ranges: &[Range<u64>], limit: u64) -> bool {
-        let (requests, bytes) = travelling(ranges);
-        requests > 0 && self.bytes().saturating_add(bytes) <= limit
+    /// May a row group that costs so much be asked for ahead of need? What is on its way stays within `limit` bytes. A
+    /// row group without ranges needs no request and ends the look ahead.
+    pub fn admits(&self, cost: Cost, limit: u64) -> bool {
+        cost.requests > 0 && self.bytes().saturating_add(cost.bytes) <= limit
     }
 
-    /// Notes that the ranges of row group `number`, which is higher than all that are on their way, were asked for.
-    pub fn started(&mut self, number: usize, ranges: &[Range<u64>], ticket: T) {
-        let (_, bytes) = travelling(ranges);
-        self.pending.push_back(Pending { number, bytes, ticket });
+    /// Notes that row group `number`, which is higher than all that are on their way, was asked for.
+    pub fn started(&mut self, number: usize, cost: Cost, ticket: T) {
+        self.pending.push_back(Pending {
+            number,
+            bytes: cost.bytes,
+            ticket,
+        });
     }
 
     /// The request that [`Window::advance`] found or that was started after it.

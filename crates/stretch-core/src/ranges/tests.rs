@@ -5,6 +5,8 @@ use crate::seeded::runner;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+const MAX_GAP: u64 = GAP_OF_REQUESTS;
+
 /// A unit in which gaps matter: the largest gap is four of them.
 const UNIT: u64 = MAX_GAP / 4;
 
@@ -22,7 +24,7 @@ fn each_wanted_byte_is_asked_for_once() {
     let counts = std::cell::Cell::new((0, 0));
     runner(1000)
         .run(&ranges(), |wanted| {
-            let found = coalesce(&wanted);
+            let found = coalesce(&wanted, MAX_GAP);
             let is_wanted = |unit: u64| wanted.iter().any(|range| range.contains(&(unit * UNIT)));
             for unit in 0..210 {
                 let times = found.iter().filter(|range| range.contains(&(unit * UNIT))).count();
@@ -51,10 +53,10 @@ fn each_wanted_byte_is_asked_for_once() {
 
 #[test]
 fn a_gap_of_the_limit_is_bridged_and_no_more() {
-    let joined = |gap| coalesce(&[0..10, 10 + gap..20 + gap]);
+    let joined = |gap| coalesce(&[0..10, 10 + gap..20 + gap], MAX_GAP);
     let whole = 0..MAX_GAP + 20;
     assert_eq!(joined(MAX_GAP), std::slice::from_ref(&whole));
     assert_eq!(joined(MAX_GAP + 1).len(), 2);
     let empty = 5..5;
-    assert_eq!(coalesce(std::slice::from_ref(&empty)), []);
+    assert_eq!(coalesce(std::slice::from_ref(&empty), MAX_GAP), []);
 }

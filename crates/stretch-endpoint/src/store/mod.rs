@@ -14,6 +14,7 @@ use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::ops::Range;
 use std::sync::Arc;
+use stretch_core::ranges::{GAP_OF_READS, GAP_OF_REQUESTS};
 
 mod folder;
 #[cfg(test)]
@@ -148,36 +149,54 @@ impl Endpoint {
         .await
     }
 
-    /// Ranges of bytes of one object, in the order asked for. Neighbours less than 256 KiB apart travel in one
-    /// request, at most four requests run at a time. A range beyond the end, or a body that is shorter than asked,
-    /// is [`EndpointError::Corrupt`].
+    /// Up to how many bytes apart ranges of an object travel in one request.
+    pub fn max_gap(&self) -> u64 {
+        match self.local {
+            Some(_) => GAP_OF_READS,
+            None => GAP_OF_REQUESTS,
+        }
+    }
+
+    /// Ranges of bytes of one object, in the order asked for. Neighbours up to [`max_gap`](Self::max_gap) apart travel
+    /// in one request, at most four requests run at a time. A range beyond the end, or a body that is shorter than
+    /// asked, is [`EndpointError::Corrupt`].
     pub async fn get_ranges(&self, key: &str, wanted: &[Range<u64>]) -> Result<Vec<Bytes>, EndpointError> {
         self.bounded(async {
             let path = self.object(key).await?;
             if wanted.iter().any(|range| range.start > range.end) {
                 return Err(short(key));
             }
-            let merged = stretch_core::ranges::coalesce(wanted);
-            let fetched: Vec<Bytes> = futures::stream::iter(merged.iter().cloned())
-                .map(|range| self.get_one_range(&path, key, range))
-                .buffered(CONCURRENT_RANGES)
-                .try_collect()
-                .await?;
+            let merged = stretch_core::ranges::coalesce(wanted, self.max_gap());
+            let fetched: Vec<Bytes> = match self.local {
+                // A file is opened once for all of them.
+                Some(_) => self.get_all_ranges(&path, key, &merged).await?,
+                None => {
+                    futures::stream::iter(merged.iter().cloned())
+                        .map(|range| self.get_one_range(&path, key, range))
+                        .buffered(CONCURRENT_RANGES)
+                        .try_collect()
+                        .await?
+                }
+            };
             ranges::slice(wanted, &merged, &fetched).ok_or_else(|| short(key))
         })
         .await
     }
 
+    async fn get_all_ranges(
+        &self,
+        path: &StorePath,
+        key: &str,
+        ranges: &[Range<u64>],
+    ) -> Result<Vec<Bytes>, EndpointError> {
+        let found = self.store.get_ranges(path, ranges).await;
+        found.map_err(|error| range_error(&error, key))
+    }
+
     async fn get_one_range(&self, path: &StorePath, key: &str, range: Range<u64>) -> Result<Bytes, EndpointError> {
         let asked = range.end - range.start;
-        let bytes = self.store.get_range(path, range).await.map_err(|error| {
-            match translate(&error, Operation::Read, key) {
-                // 416, or the local stores' word for it: the object ends before the range.
-                EndpointError::Rejected { reply } if reply.status == Some(416) => short(key),
-                EndpointError::Other => short(key),
-                other => other,
-            }
-        })?;
+        let found = self.store.get_range(path, range).await;
+        let bytes = found.map_err(|error| range_error(&error, key))?;
         if bytes.len() as u64 == asked {
             Ok(bytes)
         } else {
@@ -345,6 +364,16 @@ fn plain_segment(segment: &str) -> bool {
         && segment
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_.=+".contains(&b))
+}
+
+/// What a store says to a range of bytes.
+fn range_error(error: &object_store::Error, key: &str) -> EndpointError {
+    match translate(error, Operation::Read, key) {
+        // 416, or the local stores' word for it: the object ends before the range.
+        EndpointError::Rejected { reply } if reply.status == Some(416) => short(key),
+        EndpointError::Other => short(key),
+        other => other,
+    }
 }
 
 fn short(key: &str) -> EndpointError {

@@ -41,7 +41,11 @@ impl Pages {
         if self.stats.is_empty() {
             return RowRanges::all(rows);
         }
-        let ranges = self.stats.iter().enumerate().map(|(page, stats)| (self.rows(page, rows), stats));
+        let ranges = self
+            .stats
+            .iter()
+            .enumerate()
+            .map(|(page, stats)| (self.rows(page, rows), stats));
         RowRanges::new(ranges.filter_map(|(range, stats)| may_hold(stats, range.len() as u64).then_some(range)))
     }
 

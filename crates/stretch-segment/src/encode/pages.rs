@@ -9,8 +9,11 @@ use super::statistics::column_stats;
 use crate::buffer::ColumnBuffer;
 use crate::detail::{Page, Pages, checksum};
 use crate::error::SegmentError;
-use crate::stats::ColumnStats;
+use crate::stats::{Bound, ColumnStats};
 use crate::types::StoredType;
+
+/// So many pages at most are looked for in all others.
+const SAMPLE: usize = 64;
 
 const OUTSIDE: SegmentError = SegmentError::Mismatch("a page lies outside of its chunk");
 
@@ -61,18 +64,37 @@ pub(super) fn pages(
 }
 
 fn slice(bytes: &Bytes, start: u64, length: u64) -> Result<Bytes, SegmentError> {
-    let end = start.checked_add(length).filter(|end| *end <= bytes.len() as u64).ok_or(OUTSIDE)?;
+    let end = start
+        .checked_add(length)
+        .filter(|end| *end <= bytes.len() as u64)
+        .ok_or(OUTSIDE)?;
     Ok(bytes.slice(start as usize..end as usize))
 }
 
-/// Whether the bounds of pages leave pages out that those of the row group do not: at least half of all neighbours do
-/// not overlap, as in a column that the rows are in the order of, or that grew with them. Bounds that tell nothing
-/// would be carried by the catalog for nothing.
+/// Whether the bounds of pages leave pages out that those of the row group do not: a value is within those of at most
+/// half of the pages, on average over the lowest values of some of them. So it is in a column that the rows are in the
+/// order of, or about that, as one that grew with them. Bounds that tell nothing would be carried by the catalog for
+/// nothing.
 fn tell(stats: &[ColumnStats]) -> bool {
-    let apart = |below: &ColumnStats, above: &ColumnStats| match (&below.max, &above.min) {
-        (Some(max), Some(min)) => max.partial_cmp(min).is_some_and(Ordering::is_le),
-        _ => false,
-    };
-    let pairs = stats.windows(2).filter(|pair| apart(&pair[0], &pair[1]) || apart(&pair[1], &pair[0]));
-    stats.len() > 1 && pairs.count() * 2 >= stats.len() - 1
+    let step = stats.len().div_ceil(SAMPLE).max(1);
+    let values: Vec<&Bound> = stats
+        .iter()
+        .step_by(step)
+        .filter_map(|stats| stats.min.as_ref())
+        .collect();
+    let may_hold = |value: &Bound| stats.iter().filter(|stats| may_equal(stats, value)).count();
+    let held: usize = values.iter().map(|value| may_hold(value)).sum();
+    stats.len() > 1 && !values.is_empty() && held * 2 <= values.len() * stats.len()
+}
+
+fn may_equal(stats: &ColumnStats, value: &Bound) -> bool {
+    let below = stats
+        .min
+        .as_ref()
+        .is_none_or(|min| min.partial_cmp(value).is_none_or(Ordering::is_le));
+    let above = stats
+        .max
+        .as_ref()
+        .is_none_or(|max| max.partial_cmp(value).is_none_or(Ordering::is_ge));
+    below && above
 }

@@ -64,7 +64,10 @@ fn encoding(stored: StoredType) -> Option<Encoding> {
 fn repeats(column: &ColumnBuffer) -> bool {
     let values = column.values();
     let step = (column.len() / SAMPLE).max(1);
-    let mut sample: Vec<usize> = (0..column.len()).step_by(step).filter(|row| column.is_valid(*row)).collect();
+    let mut sample: Vec<usize> = (0..column.len())
+        .step_by(step)
+        .filter(|row| column.is_valid(*row))
+        .collect();
     let all = sample.len();
     sample.sort_unstable_by(|a, b| compare_values(values, *a, *b));
     sample.dedup_by(|a, b| compare_values(values, *a, *b).is_eq());

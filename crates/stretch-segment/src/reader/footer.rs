@@ -14,7 +14,10 @@ use crate::error::SegmentError;
 pub(super) fn parse_footer(detail: &SegmentDetail) -> Result<ArrowReaderMetadata, SegmentError> {
     let footer = ParquetMetaDataReader::decode_metadata(&detail.footer)?;
     check_footer(detail, &footer)?;
-    let footer = footer.into_builder().set_page_index(Some(Arc::new(page_index(detail)))).build();
+    let footer = footer
+        .into_builder()
+        .set_page_index(Some(Arc::new(page_index(detail))))
+        .build();
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     Ok(ArrowReaderMetadata::try_new(Arc::new(footer), options)?)
 }

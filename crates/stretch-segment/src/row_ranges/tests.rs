@@ -35,7 +35,11 @@ fn they_are_sets_of_rows() {
         met += usize::from(!a.and(&b).is_empty());
         let start = rng.random_range(0..ROWS);
         let range = start..rng.random_range(start + 1..=ROWS);
-        assert_eq!(a.touch(&range), range.clone().any(|row| in_a.contains(&row)), "{a:?} {range:?}");
+        assert_eq!(
+            a.touch(&range),
+            range.clone().any(|row| in_a.contains(&row)),
+            "{a:?} {range:?}"
+        );
 
         let chosen = BooleanBuffer::collect_bool(a.count(), |_| rng.random());
         let wanted = a.rows().zip(&chosen).filter(|(_, chosen)| *chosen).map(|(row, _)| row);

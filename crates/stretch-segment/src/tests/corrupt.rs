@@ -102,7 +102,10 @@ fn every_flipped_byte_of_a_page_that_is_read_alone_is_found() {
         }
         // The right bytes of other pages.
         let other = reader.ranges(0, column, Some(&RowRanges::new([0..2])));
-        let bytes: Vec<Bytes> = other.iter().map(|r| segment.bytes.slice(r.start as usize..r.end as usize)).collect();
+        let bytes: Vec<Bytes> = other
+            .iter()
+            .map(|r| segment.bytes.slice(r.start as usize..r.end as usize))
+            .collect();
         assert!(reader.check(0, column, Some(&wanted), &bytes).is_err());
     }
     assert!(read > 100 && left > 60, "{read} {left}");

@@ -127,7 +127,10 @@ fn golden_segments_open() {
     for version in ["v1", "v2"] {
         let written = std::fs::read(golden(&format!("{version}.detail"))).unwrap();
         let detail = SegmentDetail::from_bytes(&written).unwrap();
-        let known = detail.row_groups[0].chunks.iter().filter(|chunk| !chunk.pages.data.is_empty());
+        let known = detail.row_groups[0]
+            .chunks
+            .iter()
+            .filter(|chunk| !chunk.pages.data.is_empty());
         match version {
             "v1" => assert_eq!(known.count(), 0),
             _ => {

@@ -111,7 +111,10 @@ pub fn checked_pages(
     wanted: &RowRanges,
 ) -> Result<Checked, SegmentError> {
     let ranges = reader.ranges(row_group, column, Some(wanted));
-    let bytes: Vec<Bytes> = ranges.iter().map(|r| object.slice(r.start as usize..r.end as usize)).collect();
+    let bytes: Vec<Bytes> = ranges
+        .iter()
+        .map(|r| object.slice(r.start as usize..r.end as usize))
+        .collect();
     reader.check(row_group, column, Some(wanted), &bytes)
 }
 
@@ -135,9 +138,8 @@ pub fn read_all(segment: &EncodedSegment) -> Vec<Vec<Value>> {
         let arrays = reader.decode_row_group(i, &columns, &chunks).unwrap();
         // Some rows alone are the same rows.
         let some = BooleanBuffer::collect_bool(group.rows as usize, |row| row % 7 == 1 || row % 64 == 0);
-        let whole = |(column, bytes): (&usize, &Bytes)| {
-            reader.check(i, *column, None, std::slice::from_ref(bytes)).unwrap()
-        };
+        let whole =
+            |(column, bytes): (&usize, &Bytes)| reader.check(i, *column, None, std::slice::from_ref(bytes)).unwrap();
         let checked: Vec<Checked> = columns.iter().zip(&chunks).map(whole).collect();
         expect_rows(&reader.decode(i, &checked, Some(&some)).unwrap(), &arrays, some);
         // So they are of their pages alone.

@@ -169,9 +169,18 @@ fn check_pages(group: &RowGroupDetail, page_rows: u32, detail: &SegmentDetail, r
             let values = &rows[range.start as usize..range.end as usize];
             let nulls = values.iter().filter(|row| row[c] == Value::Null).count();
             assert_eq!(stats.null_count, nulls as u64);
-            for value in values.iter().filter_map(|row| exact(ALL_TYPES[c], detail.columns[c].stored, &row[c])) {
-                assert!(stats.min.as_ref().is_none_or(|min| min <= &value), "{stats:?} {value:?}");
-                assert!(stats.max.as_ref().is_none_or(|max| max >= &value), "{stats:?} {value:?}");
+            for value in values
+                .iter()
+                .filter_map(|row| exact(ALL_TYPES[c], detail.columns[c].stored, &row[c]))
+            {
+                assert!(
+                    stats.min.as_ref().is_none_or(|min| min <= &value),
+                    "{stats:?} {value:?}"
+                );
+                assert!(
+                    stats.max.as_ref().is_none_or(|max| max >= &value),
+                    "{stats:?} {value:?}"
+                );
             }
         }
     }

@@ -223,3 +223,26 @@ fn misuse_is_an_error() {
         ));
     }
 }
+
+#[test]
+fn rows_about_in_order_have_pages_that_say_so() {
+    let types = [ColumnType::Int8, ColumnType::Int8, ColumnType::Text];
+    let rows: Vec<Vec<Value>> = (0..20_000i64)
+        .map(|i| {
+            let text = Value::Bytes(format!("{:010}", i / 3).into_bytes());
+            vec![Value::I64(i / 4 + i % 50), Value::I64(i * 7919 % 10_007), text]
+        })
+        .collect();
+    let segment = build(&types, &rows).finish(&[], &EncodeOptions::default()).unwrap();
+    let chunks = &segment.detail.row_groups[0].chunks;
+    for (chunk, is_told) in chunks.iter().zip([true, false, true]) {
+        let pages = &chunk.pages;
+        let starts: Vec<u32> = pages.data.iter().map(|page| page.first_row).collect();
+        assert_eq!(starts, [0, 4096, 8192, 12_288, 16_384]);
+        assert_eq!(pages.stats.len(), if is_told { 5 } else { 0 }, "{pages:?}");
+    }
+    let reader = SegmentReader::new(segment.detail.clone()).unwrap();
+    assert_eq!(reader.around(0, 9_000), RowRanges::new([8192..12_288]));
+    assert_eq!(reader.pages(0, 0, Some(&RowRanges::new([4095..4097]))), 2);
+    assert_eq!(reader.pages(0, 0, None), 5);
+}

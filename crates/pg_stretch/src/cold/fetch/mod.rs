@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
-use stretch_columns::reading::{Window, travelling};
+use stretch_columns::reading::{Window, cost};
 use stretch_endpoint::{Endpoint, EndpointError};
 use stretch_segment::RowRanges;
 
@@ -158,17 +158,14 @@ impl Fetcher {
         let Place::Remote(key) = self.place(self.want(number).segment)? else {
             return Ok(false);
         };
-        let endpoint = match &self.endpoint {
-            Some(endpoint) => endpoint.clone(),
-            None => self.endpoint.insert(open::bound(LATEST)?).clone(),
-        };
-        let ranges = &self.all[self.picked[number]].ranges;
-        let (requests, bytes) = travelling(ranges);
-        counters.requests += requests;
-        counters.remote_bytes += bytes;
+        let endpoint = self.endpoint()?;
+        let ranges = &self.want(number).ranges;
+        let cost = cost(ranges, endpoint.max_gap());
+        counters.requests += cost.requests;
+        counters.remote_bytes += cost.bytes;
         let asked = ranges.clone();
         let ticket = io::spawn(async move { endpoint.get_ranges(&key, &asked).await })?;
-        self.window.started(number, ranges, ticket);
+        self.window.started(number, cost, ticket);
         Ok(true)
     }
 
@@ -176,11 +173,21 @@ impl Fetcher {
         let limit = gucs::PREFETCH_BYTES.get() as u64 * 1024;
         let mut next = self.window.next(number);
         while next < end {
-            if !self.window.admits(&self.want(next).ranges, limit) || !self.request(next, counters)? {
+            let max_gap = self.endpoint()?.max_gap();
+            let cost = cost(&self.want(next).ranges, max_gap);
+            if !self.window.admits(cost, limit) || !self.request(next, counters)? {
                 break;
             }
             next += 1;
         }
         Ok(())
+    }
+
+    /// The endpoint, opened at its first need.
+    fn endpoint(&mut self) -> Result<Arc<Endpoint>> {
+        if let Some(endpoint) = &self.endpoint {
+            return Ok(endpoint.clone());
+        }
+        Ok(self.endpoint.insert(open::bound(LATEST)?).clone())
     }
 }
