@@ -4,6 +4,8 @@
 mod aggregates;
 #[path = "e2e/catalog.rs"]
 mod catalog;
+#[path = "e2e/cold_pages.rs"]
+mod cold_pages;
 #[path = "e2e/cold_reads.rs"]
 mod cold_reads;
 #[path = "e2e/cold_writes.rs"]

@@ -1,6 +1,7 @@
 //! A batch to a Parquet object with its detail: sort, cut into row groups, write, measure, checksum.
 
 mod gather;
+mod options;
 mod pages;
 mod properties;
 mod statistics;
@@ -12,48 +13,20 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::ZstdLevel;
 use parquet::file::metadata::ParquetMetaData;
 use sha2::{Digest, Sha256};
 
 use crate::buffer::{ByteValues, ColumnBuffer};
 use crate::detail::{ChunkDetail, ColumnDetail, RowGroupDetail, SegmentDetail, checksum};
 use crate::error::SegmentError;
-use crate::limits::{
-    DEFAULT_PAGE_ROWS, DEFAULT_ROW_GROUP_BYTES, DEFAULT_ROW_GROUP_ROWS, DEFAULT_ZSTD_LEVEL, MAX_COLUMNS,
-    MAX_NAME_BYTES, MAX_ROW_GROUP_BYTES, MAX_ROW_GROUP_ROWS, MAX_ROWS,
-};
+use crate::limits::{MAX_COLUMNS, MAX_NAME_BYTES, MAX_ROWS};
 use crate::order::{SortKey, permutation};
 use crate::schema::{arrow_schema, parquet_schema, stored_type};
 use crate::types::{ColumnSpec, StoredType};
 use gather::gather;
+pub use options::EncodeOptions;
 use pages::pages;
 use statistics::merge_row_groups;
-
-/// How to encode. The defaults are those of [`crate::limits`].
-#[derive(Debug, Clone)]
-pub struct EncodeOptions {
-    /// A row group ends after this many rows, 1 to [`MAX_ROW_GROUP_ROWS`].
-    pub row_group_rows: u32,
-    /// A row group ends before the row that would bring its uncompressed values above this many bytes,
-    /// 1 to [`MAX_ROW_GROUP_BYTES`]. A larger row has a group of its own.
-    pub row_group_bytes: usize,
-    /// A page ends after about this many rows, at least 1; earlier where its values are large.
-    pub page_rows: u32,
-    /// zstd's compression level, 1 to 22.
-    pub zstd_level: i32,
-}
-
-impl Default for EncodeOptions {
-    fn default() -> Self {
-        EncodeOptions {
-            row_group_rows: DEFAULT_ROW_GROUP_ROWS,
-            row_group_bytes: DEFAULT_ROW_GROUP_BYTES,
-            page_rows: DEFAULT_PAGE_ROWS,
-            zstd_level: DEFAULT_ZSTD_LEVEL,
-        }
-    }
-}
 
 /// An object ready to be stored.
 #[derive(Debug, Clone)]
@@ -130,19 +103,7 @@ fn check_limits(specs: &[ColumnSpec], rows: u32, opts: &EncodeOptions) -> Result
     for spec in specs {
         too_large("a column name in bytes", spec.name.len(), MAX_NAME_BYTES)?;
     }
-    if !(1..=MAX_ROW_GROUP_ROWS).contains(&opts.row_group_rows) {
-        return Err(SegmentError::BadOption("row_group_rows"));
-    }
-    if !(1..=MAX_ROW_GROUP_BYTES).contains(&opts.row_group_bytes) {
-        return Err(SegmentError::BadOption("row_group_bytes"));
-    }
-    if opts.page_rows == 0 {
-        return Err(SegmentError::BadOption("page_rows"));
-    }
-    if ZstdLevel::try_new(opts.zstd_level).is_err() {
-        return Err(SegmentError::BadOption("zstd_level"));
-    }
-    Ok(())
+    opts.check()
 }
 
 /// Ranges of output rows, none empty, each within both limits (or of a single row).

@@ -67,9 +67,9 @@ impl SegmentReader {
         &self.inner.detail.row_groups[row_group].chunks[column]
     }
 
-    /// Decodes all rows of the given columns of one row group, one array per entry of `columns` in its order (repetition
-    /// is allowed). `chunk_bytes[i]` is the chunk of `columns[i]`. Without columns the answer is empty; the caller knows
-    /// the number of rows.
+    /// Decodes all rows of the given columns of one row group, one array per entry of `columns` in its order
+    /// (repetition is allowed). `chunk_bytes[i]` is the chunk of `columns[i]`. Without columns the answer is empty; the
+    /// caller knows the number of rows.
     ///
     /// Errors: [`SegmentError::Checksum`] for the first chunk that is not what the detail says, before anything
     /// is decoded; [`SegmentError::NoSuchRowGroup`], [`SegmentError::NoSuchColumn`].
@@ -138,7 +138,7 @@ impl SegmentReader {
             let rows = chunk.pages.rows(page, group.rows);
             around = around.start.min(rows.start)..around.end.max(rows.end);
         }
-        RowRanges::new([around])
+        RowRanges::one(around)
     }
 
     /// Compares the bytes of a column of a row group with the detail: those that [`ranges`](Self::ranges) named for

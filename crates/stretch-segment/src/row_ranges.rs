@@ -22,9 +22,14 @@ impl RowRanges {
         RowRanges(merged)
     }
 
+    /// Of one range.
+    pub fn one(range: Range<u32>) -> Self {
+        Self::new(std::iter::once(range))
+    }
+
     /// All rows of a row group of so many.
     pub fn all(rows: u32) -> Self {
-        Self::new(std::iter::once(0..rows))
+        Self::one(0..rows)
     }
 
     /// Whether there is none.

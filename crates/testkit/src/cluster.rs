@@ -79,6 +79,8 @@ impl Builder {
             ("timezone", "UTC"),
             ("stretch.naptime", "200ms"),
             ("stretch.lease_ttl", "2s"),
+            // Tables of tests are small: their row groups have several pages all the same.
+            ("stretch.page_rows", "50"),
             ("stretch.file_roots", &roots),
         ]);
         cluster.set_place();

@@ -4,7 +4,7 @@ use testkit::setup::{drain, enable_database, enable_table, hot_rows};
 use testkit::{Client, Cluster, Endpoint, digest};
 
 /// A server with an enabled database.
-fn server(name: &str) -> (Cluster, Endpoint, Client) {
+pub fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let cluster = Cluster::builder(name)
         .conf("stretch.naptime", "100ms")
         .conf("autovacuum", "off")
@@ -28,7 +28,8 @@ fn numbers(db: &Client, rows: i64, cold: i64) {
     assert_eq!(hot_rows(db, "t"), rows - cold);
 }
 
-fn purge(db: &Client) {
+/// Leaves staging to nothing.
+pub fn purge(db: &Client) {
     assert!(db.int("SELECT stretch.purge_staged()") > 0);
     assert_eq!(db.int("SELECT count(*) FROM stretch.staged_chunk"), 0);
 }

@@ -5,6 +5,7 @@ use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 use std::path::PathBuf;
 use std::time::Duration;
+use stretch_segment::limits::DEFAULT_PAGE_ROWS;
 
 /// What an UPDATE or DELETE that meets a cold row does.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, pgrx::PostgresGucEnum)]
@@ -36,6 +37,7 @@ pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(8);
 pub static NAPTIME: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 pub static BATCH_ROWS: GucSetting<i32> = GucSetting::<i32>::new(200_000);
 pub static BATCH_BYTES: GucSetting<i32> = GucSetting::<i32>::new(128 * 1024);
+pub static PAGE_ROWS: GucSetting<i32> = GucSetting::<i32>::new(DEFAULT_PAGE_ROWS as i32);
 pub static MAX_BATCH_AGE: GucSetting<i32> = GucSetting::<i32>::new(300);
 pub static MAX_STAGED_BYTES: GucSetting<i32> = GucSetting::<i32>::new(10 * 1024);
 pub static MAX_KEPT_BYTES: GucSetting<i32> = GucSetting::<i32>::new(100 * 1024);
@@ -94,6 +96,14 @@ pub fn register() {
         (64, 1024 * 1024),
         Sighup,
         GucFlags::UNIT_KB,
+    );
+    int(
+        c"stretch.page_rows",
+        c"Rows of a page of new segments, about: what is read of each column to find a single row.",
+        &PAGE_ROWS,
+        (16, 65_536),
+        Sighup,
+        none,
     );
     int(
         c"stretch.max_batch_age",

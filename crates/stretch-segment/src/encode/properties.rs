@@ -5,7 +5,7 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::EncodeOptions;
+use super::options::EncodeOptions;
 use crate::buffer::ColumnBuffer;
 use crate::error::SegmentError;
 use crate::limits::{MAX_DICTIONARY_BYTES, MAX_PAGE_BYTES};

@@ -78,7 +78,7 @@ fn every_flipped_byte_of_the_object_is_found_or_does_not_matter() {
 fn every_flipped_byte_of_a_page_that_is_read_alone_is_found() {
     let segment = small();
     let reader = SegmentReader::new(segment.detail.clone()).unwrap();
-    let wanted = RowRanges::new([2..4]);
+    let wanted = RowRanges::one(2..4);
     let (mut read, mut left) = (0, 0);
     for column in 0..3 {
         let chunk = reader.chunk(0, column);
@@ -101,7 +101,7 @@ fn every_flipped_byte_of_a_page_that_is_read_alone_is_found() {
             }
         }
         // The right bytes of other pages.
-        let other = reader.ranges(0, column, Some(&RowRanges::new([0..2])));
+        let other = reader.ranges(0, column, Some(&RowRanges::one(0..2)));
         let bytes: Vec<Bytes> = other
             .iter()
             .map(|r| segment.bytes.slice(r.start as usize..r.end as usize))
@@ -115,7 +115,7 @@ fn every_flipped_byte_of_a_page_that_is_read_alone_is_found() {
 fn a_row_of_a_page_that_was_not_brought_is_an_error() {
     let segment = small();
     let reader = SegmentReader::new(segment.detail.clone()).unwrap();
-    let pages = checked_pages(&reader, &segment.bytes, (0, 1), &RowRanges::new([2..4])).unwrap();
+    let pages = checked_pages(&reader, &segment.bytes, (0, 1), &RowRanges::one(2..4)).unwrap();
     for selection in [None, Some(BooleanBuffer::from(&[false, true, true, false][..]))] {
         let decoded = reader.decode(0, std::slice::from_ref(&pages), selection.as_ref());
         assert!(matches!(decoded, Err(SegmentError::Parquet(_))), "{decoded:?}");

@@ -144,7 +144,7 @@ pub fn read_all(segment: &EncodedSegment) -> Vec<Vec<Value>> {
         expect_rows(&reader.decode(i, &checked, Some(&some)).unwrap(), &arrays, some);
         // So they are of their pages alone.
         let (a, b) = (group.rows / 3, group.rows / 2 + 1);
-        for wanted in [a..b, 0..1, group.rows - 1..group.rows].map(|range| RowRanges::new([range])) {
+        for wanted in [a..b, 0..1, group.rows - 1..group.rows].map(RowRanges::one) {
             let all = BooleanBuffer::new_set(wanted.count());
             let mask = wanted.spread(&all, group.rows as usize);
             let page = |column: &usize| checked_pages(&reader, &segment.bytes, (i, *column), &wanted).unwrap();

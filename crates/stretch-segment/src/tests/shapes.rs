@@ -242,7 +242,7 @@ fn rows_about_in_order_have_pages_that_say_so() {
         assert_eq!(pages.stats.len(), if is_told { 5 } else { 0 }, "{pages:?}");
     }
     let reader = SegmentReader::new(segment.detail.clone()).unwrap();
-    assert_eq!(reader.around(0, 9_000), RowRanges::new([8192..12_288]));
-    assert_eq!(reader.pages(0, 0, Some(&RowRanges::new([4095..4097]))), 2);
+    assert_eq!(reader.around(0, 9_000), RowRanges::one(8192..12_288));
+    assert_eq!(reader.pages(0, 0, Some(&RowRanges::one(4095..4097))), 2);
     assert_eq!(reader.pages(0, 0, None), 5);
 }

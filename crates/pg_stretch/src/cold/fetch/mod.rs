@@ -118,8 +118,9 @@ impl Fetcher {
         Ok(place)
     }
 
-    /// The bytes of the row group at place `number`, one for each of its ranges. Requests for those that follow, before `end`, are started too, as
-    /// far as `stretch.prefetch_bytes` reaches; not before the first one was used, so that a LIMIT costs little.
+    /// The bytes of the row group at place `number`, one for each of its ranges. Requests for those that follow, before
+    /// `end`, are started too, as far as `stretch.prefetch_bytes` reaches; not before the first one was used, so that a
+    /// LIMIT costs little.
     pub fn get(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<Vec<Bytes>> {
         let (index, row_group) = (self.want(number).segment, self.want(number).row_group);
         if self.want(number).ranges.is_empty() {

@@ -14,7 +14,7 @@ use crate::cold::moved;
 use crate::cold::tombstone::write;
 use crate::pg::error::{self, Error, Result};
 use crate::pg::relation::OpenRelation;
-use crate::pg::{names, spi, steps};
+use crate::pg::{gucs, names, spi, steps};
 use pgrx::prelude::*;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -149,9 +149,13 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
         return Ok(rest);
     }
     let keys = sort_keys(&table, &encoders)?;
+    let options = EncodeOptions {
+        page_rows: gucs::PAGE_ROWS.get() as u32,
+        ..EncodeOptions::default()
+    };
     let segment = scanned
         .batch
-        .finish(&keys, &EncodeOptions::default())
+        .finish(&keys, &options)
         .map_err(|error| Error::internal(error.to_string()))?;
     let (segment_id, number) = record::segment(&table, &segment, scanned.keys.filters()?)?;
     record::attempt(

@@ -57,6 +57,7 @@ pub fn run(scale: f64) {
         .conf("shared_buffers", "4GB")
         .conf("work_mem", "256MB")
         .conf("stretch.naptime", "1h")
+        .conf("stretch.page_rows", "4096")
         .conf("autovacuum", "off")
         .conf("jit", "off")
         .conf("max_parallel_workers_per_gather", "0")

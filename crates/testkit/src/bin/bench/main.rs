@@ -33,6 +33,7 @@ fn stretched([conflicts, keys, hot]: [bool; 3]) {
     let cluster = Cluster::builder("bench")
         .conf("stretch.batch_rows", &BATCH_ROWS.to_string())
         .conf("stretch.naptime", "1h")
+        .conf("stretch.page_rows", "4096")
         .conf("autovacuum", "off")
         .conf("synchronous_commit", "off")
         .conf("checkpoint_timeout", "1h")

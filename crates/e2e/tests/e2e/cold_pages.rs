@@ -1,0 +1,129 @@
+//! Pages of column chunks that are read alone: as few as statistics leave, each of them checked.
+
+use crate::cold_reads::{counter, purge, server};
+use testkit::Client;
+use testkit::setup::{drain, enable_table};
+
+/// Columns of `p`.
+const COLUMNS: i64 = 4;
+
+/// `p`, of whose 3,000 rows 2,700 are cold in one row group, 50 to a page, about in the order of `id` and of `at`; and
+/// `plain` with the same rows.
+fn tables(db: &Client) {
+    for table in ["p", "plain"] {
+        db.sql(&format!(
+            "CREATE TABLE {table} (id int PRIMARY KEY, at timestamp, x int, name text);
+             INSERT INTO {table} SELECT g, timestamp '2020-01-01' + g * interval '1 hour', g * 7919 % 3001,
+                CASE WHEN g % 7 > 0 THEN 'name ' || md5(g::text) END FROM generate_series(1, 3000) g"
+        ));
+    }
+    enable_table(db, "p", "id <= 2700");
+    assert_eq!(drain(db, "p"), 2700);
+}
+
+fn same(db: &Client, query: &str) {
+    assert_eq!(
+        db.lines(query),
+        db.lines(&query.replace("FROM p", "FROM plain")),
+        "{query}"
+    );
+}
+
+#[test]
+fn as_few_pages_are_read_as_statistics_leave() {
+    let (_cluster, _endpoint, db) = server("pages-few");
+    tables(&db);
+    db.sql("DELETE FROM p WHERE id IN (1010, 1011); DELETE FROM plain WHERE id IN (1010, 1011)");
+    let whole = db.int("SELECT sum(byte_size) FROM stretch.segment");
+    for is_staged in [true, false] {
+        for (condition, pages) in [
+            // One page of each column.
+            ("id = 1234", 1),
+            ("at = timestamp '2020-02-01 05:00'", 1),
+            ("id BETWEEN 1000 AND 1020", 2),
+            ("id IN (7, 1999, 2000)", 2),
+            ("id = 1010", 1),
+            ("id BETWEEN 1001 AND 1100 AND at > timestamp '2020-02-14 00:00'", 1),
+        ] {
+            let query = format!("SELECT * FROM p WHERE {condition} ORDER BY id");
+            same(&db, &query);
+            assert_eq!(counter(&db, &query, "Pages"), pages * COLUMNS, "{condition}");
+        }
+        // A column that is in no order tells nothing of its pages.
+        same(&db, "SELECT * FROM p WHERE x BETWEEN 5 AND 6 ORDER BY id");
+        assert_eq!(counter(&db, "SELECT * FROM p WHERE x = 5", "Pages"), 54 * COLUMNS);
+        // Conditions that no page can satisfy, though the row group could: nothing is read.
+        same(&db, "SELECT * FROM p WHERE id = 60 AND at = timestamp '2020-01-20'");
+        if is_staged {
+            purge(&db);
+        }
+    }
+    let read = counter(&db, "SELECT * FROM p WHERE id = 1234", "Bytes Read");
+    assert!(read > 0 && read * 5 < whole, "{read} of {whole} bytes");
+}
+
+#[test]
+fn rows_of_single_pages_are_changed_and_joined() {
+    let (_cluster, _endpoint, db) = server("pages-rows");
+    tables(&db);
+    purge(&db);
+    for table in ["p", "plain"] {
+        db.sql(&format!(
+            "UPDATE {table} SET name = 'changed ' || x WHERE id IN (51, 100, 101, 2650);
+             DELETE FROM {table} WHERE id BETWEEN 140 AND 160;
+             INSERT INTO {table} VALUES (200, now(), 1, 'met') ON CONFLICT (id) DO UPDATE SET name = excluded.name"
+        ));
+        db.sql("CREATE TABLE IF NOT EXISTS few AS SELECT g * 97 AS key FROM generate_series(0, 30) g");
+    }
+    same(&db, "SELECT * FROM p ORDER BY id");
+    // Each time round the loop asks for other pages of the one row group.
+    db.sql(
+        "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET enable_memoize = off",
+    );
+    same(&db, "SELECT p.* FROM p JOIN few ON id = key ORDER BY id");
+    same(
+        &db,
+        "SELECT key, (SELECT name FROM p WHERE id = key) FROM few ORDER BY key",
+    );
+    db.sql("BEGIN; DECLARE c CURSOR FOR SELECT id FROM p WHERE id BETWEEN 395 AND 405 FOR UPDATE");
+    assert_eq!(db.lines("FETCH 3 FROM c"), ["395", "396", "397"]);
+    db.sql("UPDATE p SET name = 'current' WHERE CURRENT OF c; COMMIT");
+    assert_eq!(db.lines("SELECT id FROM p WHERE name = 'current'"), ["397"]);
+}
+
+#[test]
+fn a_flipped_byte_of_a_page_is_named_or_not_read() {
+    let (_cluster, endpoint, db) = server("pages-flips");
+    tables(&db);
+    purge(&db);
+    let query = "SELECT * FROM p WHERE id = 1234";
+    same(&db, query);
+    let object = endpoint.segments().pop().expect("one object");
+    let good = endpoint.read(&object);
+    let id = db.text("SELECT segment_id FROM stretch.segment");
+    let (mut named, mut survived) = (0, 0);
+    for at in (0..good.len()).step_by(23) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x10;
+        endpoint.overwrite(&object, &bad);
+        match db.try_rows(query) {
+            Ok(_) => {
+                survived += 1;
+                same(&db, query);
+            }
+            Err(error) => {
+                named += 1;
+                assert_eq!(error.code, "ST004", "byte {at}: {}", error.message);
+                assert!(error.message.contains(&id), "byte {at}: {}", error.message);
+                assert!(error.detail.contains("row group 0, column"), "{}", error.detail);
+            }
+        }
+    }
+    println!(
+        "{} bytes: {named} named, {survived} in pages that are not read",
+        good.len()
+    );
+    assert!(named > 20 && survived > 1000, "{named} {survived}");
+    endpoint.overwrite(&object, &good);
+    same(&db, "SELECT * FROM p ORDER BY id");
+}
