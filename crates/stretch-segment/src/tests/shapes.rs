@@ -246,3 +246,35 @@ fn rows_about_in_order_have_pages_that_say_so() {
     assert_eq!(reader.pages(0, 0, Some(&RowRanges::one(4095..4097))), 2);
     assert_eq!(reader.pages(0, 0, None), 5);
 }
+
+#[test]
+fn pages_have_as_many_rows_as_they_should() {
+    let types = [
+        ColumnType::Int4,
+        ColumnType::Timestamp,
+        ColumnType::Int2,
+        ColumnType::Text,
+        ColumnType::Bool,
+    ];
+    let rows: Vec<Vec<Value>> = (0..2700i64)
+        .map(|i| {
+            let text = Value::Bytes(format!("{:010}", i * i).into_bytes());
+            vec![
+                Value::I32(i as i32),
+                Value::I64(i * 3_600_000_000),
+                Value::I16(i as i16 % 3),
+                text,
+                Value::Bool(i % 5 == 0),
+            ]
+        })
+        .collect();
+    let opts = EncodeOptions {
+        page_rows: 50,
+        ..EncodeOptions::default()
+    };
+    let segment = build(&types, &rows).finish(&[], &opts).unwrap();
+    for chunk in &segment.detail.row_groups[0].chunks {
+        let starts = chunk.pages.data.iter().map(|page| page.first_row);
+        assert!(starts.eq((0..2700).step_by(50)), "{:?}", chunk.pages.data.len());
+    }
+}

@@ -2,7 +2,11 @@
 
 use super::pair::{Verdict, is_conflict};
 use super::round::Round;
+use super::session::Answer;
 use super::statement::Statement;
+
+/// lock_not_available.
+const LOCK_TIMEOUT: &str = "55P03";
 
 /// What comes before COMMIT where others might be in the way of what it would check.
 pub const CONSTRAINTS: &str = "SET CONSTRAINTS ALL IMMEDIATE";
@@ -26,14 +30,20 @@ impl Round<'_> {
     }
 
     /// Whether deferred constraints hold, of a transaction that a waiting one waits for. Should it wait for that one in
-    /// turn, the server ends either.
+    /// turn, the server ends either. What ended then may have been a part of a transaction only, up to its savepoint,
+    /// whose locks from before stay: the other would wait for ever, but for its timeout.
     fn constraints(&mut self, who: usize) -> bool {
         self.log.push(format!("{who}: {}", CONSTRAINTS));
         let statement = Statement::new("SET CONSTRAINTS", CONSTRAINTS);
+        self.pairs[who].must(["SET LOCAL lock_timeout = '20s'"; 2]);
         let pair = &self.pairs[who];
         pair.cold.start(&statement);
         pair.plain.start(&statement);
         let (cold, plain) = (pair.cold.finish(), pair.plain.finish());
+        let stood_still = |answer: &Answer| answer.as_ref().is_err_and(|error| error.code == LOCK_TIMEOUT);
+        if stood_still(&cold) || stood_still(&plain) {
+            return false;
+        }
         matches!(self.judge(who, &statement, &cold, &plain), Verdict::Alike(true))
     }
 
