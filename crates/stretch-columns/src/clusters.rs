@@ -1,5 +1,5 @@
-//! Row groups in the order of a column, by their statistics: which can be sorted by themselves, and how far a reader
-//! may go before he needs the next ones.
+//! Row groups, or pages, in the order of a column, by their statistics: which can be sorted by themselves, and how far a
+//! reader may go before he needs the next ones.
 
 use std::cmp::Ordering;
 use stretch_segment::{Bound, ColumnStats};
@@ -14,7 +14,7 @@ pub struct Direction {
     pub nulls_first: bool,
 }
 
-/// What is known of the column in a row group.
+/// What is known of the column in a row group or page.
 #[derive(Debug, Clone, Copy)]
 pub enum Column<'a> {
     Statistics(&'a ColumnStats),
@@ -24,16 +24,21 @@ pub enum Column<'a> {
     Unknown,
 }
 
-/// Row groups whose rows lie, in the order, before those of all later clusters.
+/// Row groups, or pages, whose rows lie, in the order, before those of all later clusters, or beside the first of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
-    /// Places of the row groups, ascending.
+    /// Places of what it consists of, ascending.
     pub members: Vec<usize>,
+    /// Rows of all of these.
+    pub rows: u64,
     /// No row comes before this value in the order; `None` when that is not known.
     pub first: Option<Bound>,
+    /// Its last rows may have the value that is the first of the next cluster. They have to be mingled with that one's
+    /// where rows are ordered by more than the column.
+    pub touches_next: bool,
 }
 
-/// An end of a row group's rows in the order.
+/// An end of rows in the order.
 #[derive(Debug, Clone, PartialEq)]
 enum End {
     /// Before or after all values.
@@ -43,6 +48,7 @@ enum End {
 
 struct Span {
     member: usize,
+    rows: u64,
     first: End,
     last: End,
 }
@@ -61,6 +67,7 @@ impl Direction {
             Column::Unknown => {
                 return Span {
                     member,
+                    rows,
                     first: End::Open,
                     last: End::Open,
                 };
@@ -82,6 +89,7 @@ impl Direction {
         let opens = |first: bool| has_nulls && first == self.nulls_first;
         Span {
             member,
+            rows,
             first: if opens(true) { End::Open } else { end(true) },
             last: if opens(false) { End::Open } else { end(false) },
         }
@@ -109,25 +117,29 @@ pub fn clusters<'a>(groups: impl Iterator<Item = (Column<'a>, u64)>, direction: 
     // The end of the cluster that grows.
     let mut last = End::Open;
     for span in spans {
-        let is_apart = comparable
-            && match (&last, &span.first) {
-                // Equal values may have to be mingled, by what else the rows are ordered by.
-                (End::Value(last), End::Value(first)) => direction.compare(last, first) == Some(Ordering::Less),
-                _ => false,
-            };
+        let border = match comparable {
+            true => border(direction, &last, &span),
+            false => Border::Overlap,
+        };
         match found.last_mut() {
-            Some(cluster) if !is_apart => {
+            Some(cluster) if border == Border::Overlap => {
                 cluster.members.push(span.member);
+                cluster.rows += span.rows;
                 last = later(direction, last, span.last);
             }
-            _ => {
+            before => {
+                if let Some(before) = before {
+                    before.touches_next = border == Border::Touch;
+                }
                 let first = match span.first {
                     End::Value(first) if comparable => Some(first),
                     _ => None,
                 };
                 found.push(Cluster {
                     members: vec![span.member],
+                    rows: span.rows,
                     first,
+                    touches_next: false,
                 });
                 last = span.last;
             }
@@ -137,6 +149,27 @@ pub fn clusters<'a>(groups: impl Iterator<Item = (Column<'a>, u64)>, direction: 
         cluster.members.sort_unstable();
     }
     found
+}
+
+/// How a cluster and what follows it lie to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Border {
+    Apart,
+    /// One value may be in both.
+    Touch,
+    Overlap,
+}
+
+fn border(direction: Direction, last: &End, next: &Span) -> Border {
+    let (End::Value(last), End::Value(first)) = (last, &next.first) else {
+        return Border::Overlap;
+    };
+    match direction.compare(last, first) {
+        Some(Ordering::Less) => Border::Apart,
+        // What holds one value alone would be carried on from each of its like to the next.
+        Some(Ordering::Equal) if next.last != next.first => Border::Touch,
+        _ => Border::Overlap,
+    }
 }
 
 /// The end that lies later.

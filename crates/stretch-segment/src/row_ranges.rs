@@ -67,6 +67,13 @@ impl RowRanges {
         RowRanges::new(both.into_iter().filter(|range| range.start < range.end))
     }
 
+    /// The rows that are in either.
+    pub fn or(&self, other: &RowRanges) -> RowRanges {
+        let mut all: Vec<Range<u32>> = self.0.iter().chain(&other.0).cloned().collect();
+        all.sort_unstable_by_key(|range| range.start);
+        RowRanges::new(all)
+    }
+
     /// One place for each of the row group's `rows` rows, true for those of these ranges that are also `chosen`, which
     /// has one place for each row of the ranges.
     pub fn spread(&self, chosen: &BooleanBuffer, rows: usize) -> BooleanBuffer {

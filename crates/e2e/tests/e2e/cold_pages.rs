@@ -1,8 +1,11 @@
 //! Pages of column chunks that are read alone: as few as statistics leave, each of them checked.
 
 use crate::cold_reads::{counter, purge, server};
+use crate::seed::seed;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use testkit::Client;
-use testkit::setup::drain;
+use testkit::setup::{drain, enable_table};
 
 /// Columns of `p`.
 const COLUMNS: i64 = 4;
@@ -93,7 +96,7 @@ fn rows_of_single_pages_are_changed_and_joined() {
 
 #[test]
 fn a_flipped_byte_of_a_page_is_named_or_not_read() {
-    let (_cluster, endpoint, db) = server("pages-flips");
+    let (cluster, endpoint, db) = server("pages-flips");
     tables(&db);
     purge(&db);
     let query = "SELECT * FROM p WHERE id = 1234";
@@ -106,6 +109,8 @@ fn a_flipped_byte_of_a_page_is_named_or_not_read() {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
         endpoint.overwrite(&object, &bad);
+        // Who has read the page before needs no other bytes.
+        let db = cluster.connect("postgres");
         match db.try_rows(query) {
             Ok(_) => {
                 survived += 1;
@@ -126,4 +131,78 @@ fn a_flipped_byte_of_a_page_is_named_or_not_read() {
     assert!(named > 8 && survived > 500, "{named} {survived}");
     endpoint.overwrite(&object, &good);
     same(&db, "SELECT * FROM p ORDER BY id");
+}
+
+/// Values that go over the borders of pages, row groups and segments, NULLs among them, and hot rows between them.
+#[test]
+fn rows_come_in_order_over_pages_and_segments() {
+    let (_cluster, _endpoint, db) = server("pages-order");
+    let mut dice = StdRng::seed_from_u64(seed());
+    db.sql("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off");
+    for round in 0..6 {
+        // How often a value comes, how far rows are from their order, and how many are NULL.
+        let (often, apart, nulls) = (
+            dice.random_range(1..90),
+            dice.random_range(0..300),
+            dice.random_range(0..9),
+        );
+        for table in ["p", "plain"] {
+            db.sql(&format!(
+                "DROP TABLE IF EXISTS {table};
+                 CREATE TABLE {table} (id int PRIMARY KEY, k int, w text COLLATE \"C\", x int);
+                 INSERT INTO {table} SELECT g, CASE WHEN g * 7 % 100 >= {nulls} THEN (g + g * 31 % {apart}) / {often} END,
+                    'w' || lpad((g / {often})::text, 5, '0'), g * 7919 % 3001
+                 FROM generate_series(1, 3000) g;
+                 CREATE INDEX ON {table} (k, x); CREATE INDEX ON {table} (w DESC, k, id)",
+                apart = apart + 1,
+            ));
+        }
+        enable_table(&db, "p", "id % 10 < 8");
+        drain(&db, "p");
+        if round % 2 == 0 {
+            purge(&db);
+        }
+        for table in ["p", "plain"] {
+            db.sql(&format!(
+                "DELETE FROM {table} WHERE id % 13 = 5 OR id / 200 = 7; ANALYZE {table}"
+            ));
+        }
+        for _ in 0..12 {
+            let order = [
+                "k, x, id",
+                "k DESC, x DESC, id",
+                "w DESC, k, id",
+                "w, k DESC, id DESC",
+                "id",
+                "id DESC",
+            ][dice.random_range(0..6)];
+            let limit = ["", "LIMIT 7", "LIMIT 400 OFFSET 120"][dice.random_range(0..3)];
+            let low = dice.random_range(0..3000);
+            let conditions = ["true".into(), format!("id > {low}"), format!("k >= {}", low / often)];
+            let condition = &conditions[dice.random_range(0..3)];
+            same(
+                &db,
+                &format!("SELECT * FROM p WHERE {condition} ORDER BY {order} {limit}"),
+            );
+        }
+        let groups = "SELECT k, array_agg(id ORDER BY id) FROM p GROUP BY k ORDER BY k";
+        same(&db, groups);
+    }
+}
+
+#[test]
+fn a_limit_reads_the_first_pages_alone() {
+    let (_cluster, _endpoint, db) = server("pages-limit");
+    tables(&db);
+    purge(&db);
+    db.sql("DELETE FROM p WHERE id > 2700; ANALYZE p; SET enable_seqscan = off; SET enable_sort = off");
+    for (query, pages) in [
+        ("SELECT id FROM p ORDER BY id DESC LIMIT 10", 1),
+        ("SELECT id FROM p ORDER BY id LIMIT 10", 1),
+        // One page, then two.
+        ("SELECT id FROM p ORDER BY id LIMIT 60", 3),
+        ("SELECT max(id) FROM p WHERE id < 2000", 1),
+    ] {
+        assert_eq!(counter(&db, query, "Pages"), pages, "{query}");
+    }
 }

@@ -1,9 +1,8 @@
 //! Row groups on their way to whoever reads: their bytes, and which of the rows are dead.
 
 use super::batch::{Batch, Part, Stored, Undecoded};
-use super::choose::Choice;
+use super::choose::{self, Choice};
 use super::columns::{self, Target};
-use super::conditions::database_encoding;
 use super::counters::Counters;
 use super::fetch::{Fetcher, Want};
 use super::reader::{Ask, Reader};
@@ -15,8 +14,6 @@ use crate::pg::error::Result;
 use bytes::Bytes;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
-use stretch_columns::clusters::{self, Cluster, Direction};
-use stretch_columns::exact;
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::ids::SegmentId;
 use stretch_segment::{RowRanges, SegmentReader};
@@ -35,6 +32,8 @@ pub struct Batches {
     open: Vec<Open>,
     fetcher: Fetcher,
     next: usize,
+    /// Parts of row groups are read, of which all are asked for.
+    is_narrowed: bool,
     /// Where processes of a parallel query share what is to be read.
     turns: Option<Turns>,
 }
@@ -44,23 +43,12 @@ impl Reader {
     pub fn batches(self: &Rc<Self>, ask: &Ask, choice: Choice) -> Batches {
         let (mut open, mut segments, mut wants) = (Vec::new(), Vec::new(), Vec::new());
         for one in choice.segments {
-            let detail = one.reader.detail();
-            let needed: Vec<usize> = ask
-                .columns
-                .iter()
-                .filter_map(|target| columns::find(detail, target.field_id))
-                .collect();
-            wants.extend(one.row_groups.into_iter().map(|part| {
+            let want = |part: choose::Part| {
                 let is_whole = part.rows.count() == one.reader.row_groups()[part.row_group].rows as usize;
                 let rows = (!is_whole).then_some(part.rows);
-                let ranges = |column: &usize| one.reader.ranges(part.row_group, *column, rows.as_ref());
-                Want {
-                    segment: open.len(),
-                    row_group: part.row_group,
-                    ranges: needed.iter().flat_map(ranges).collect(),
-                    rows,
-                }
-            }));
+                want(ask.columns, &one.reader, (open.len(), part.row_group), rows)
+            };
+            wants.extend(one.row_groups.into_iter().map(want));
             segments.push(one.segment);
             open.push(Open {
                 reader: one.reader,
@@ -73,8 +61,29 @@ impl Reader {
             open,
             fetcher: Fetcher::new(self.clone(), segments, wants),
             next: 0,
+            is_narrowed: false,
             turns: None,
         }
+    }
+}
+
+/// What to read of a row group of the segment at a place.
+fn want(
+    columns: &[Target],
+    reader: &SegmentReader,
+    (segment, row_group): (usize, usize),
+    rows: Option<RowRanges>,
+) -> Want {
+    let found = columns
+        .iter()
+        .filter_map(|target| columns::find(reader.detail(), target.field_id));
+    Want {
+        segment,
+        row_group,
+        ranges: found
+            .flat_map(|column| reader.ranges(row_group, column, rows.as_ref()))
+            .collect(),
+        rows,
     }
 }
 
@@ -126,12 +135,17 @@ impl Batches {
         }
     }
 
-    /// All row groups that may be brought, by their numbers: the segment of each, its reader, and which it is.
-    pub fn groups(&self) -> impl Iterator<Item = (&Segment, &SegmentReader, usize)> {
+    /// All row groups that may be brought, by their numbers: the segment of each, its reader, and which of its rows.
+    pub fn groups(&self) -> impl Iterator<Item = (&Segment, &SegmentReader, &Want)> {
         self.fetcher.all().iter().map(|want| {
             let (segment, open) = (self.fetcher.segment(want.segment), &self.open[want.segment]);
-            (segment, &open.reader, want.row_group)
+            (segment, &open.reader, &**want)
         })
+    }
+
+    /// The reader that they are of.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// The number of the row group that was brought last.
@@ -141,32 +155,37 @@ impl Batches {
 
     /// Begins anew with some of all row groups, by their numbers in ascending order.
     pub fn only(&mut self, numbers: &[usize]) {
-        self.fetcher.pick(numbers);
+        let picked = numbers
+            .iter()
+            .map(|number| (*number, self.fetcher.all()[*number].clone()));
+        self.fetcher.pick(picked.collect());
         self.next = 0;
+    }
+
+    /// The same with parts of them: with the rows of each that are wanted, all where that is not said.
+    pub fn only_parts(&mut self, parts: &[(usize, Option<RowRanges>)]) {
+        let part = |(number, rows): &(usize, Option<RowRanges>)| {
+            let all = &self.fetcher.all()[*number];
+            let narrowed = rows.as_ref().map(|rows| {
+                let reader = &self.open[all.segment].reader;
+                Rc::new(want(
+                    &self.targets,
+                    reader,
+                    (all.segment, all.row_group),
+                    Some(rows.clone()),
+                ))
+            });
+            (*number, narrowed.unwrap_or_else(|| all.clone()))
+        };
+        let picked = parts.iter().map(part).collect();
+        self.fetcher.pick(picked);
+        self.next = 0;
+        self.is_narrowed = true;
     }
 
     /// Whether other processes take row groups of the same.
     pub fn is_shared(&self) -> bool {
         self.turns.is_some()
-    }
-
-    /// The clusters of the row groups in the order of a column; one of all where nothing is known of the order.
-    pub fn clusters(&self, attribute: i16, is_text: bool, direction: Direction) -> Vec<Cluster> {
-        let encoding = database_encoding();
-        let field = self.reader.field_of(attribute);
-        let columns = self.groups().map(|(segment, reader, row_group)| {
-            let detail = reader.detail();
-            let column = match field.map(|field| columns::find(detail, field)) {
-                None => clusters::Column::Unknown,
-                Some(None) => clusters::Column::Missing,
-                Some(Some(_)) if is_text && !exact::text_comparable(&encoding, &segment.server_encoding) => {
-                    clusters::Column::Unknown
-                }
-                Some(Some(place)) => clusters::Column::Statistics(&reader.row_groups()[row_group].chunks[place].stats),
-            };
-            (column, reader.row_groups()[row_group].rows.into())
-        });
-        clusters::clusters(columns, direction)
     }
 
     /// Leaves out the row groups of which `known` says that they need not be read: it is given the segment, its reader,
@@ -194,11 +213,11 @@ impl Batches {
         Ok((all - left.len()) as u64)
     }
 
-    /// The one row group that these batches consist of, with the rows of it; `None` when they are none or more, or
-    /// shared.
+    /// The one row group that these batches consist of, with the rows of it; `None` when they are none or more, shared,
+    /// or read in parts.
     pub fn single(&self) -> Option<(SegmentId, usize, Option<&RowRanges>)> {
         match self.fetcher.all() {
-            [want] if self.turns.is_none() => {
+            [want] if self.turns.is_none() && !self.is_narrowed => {
                 let segment = self.fetcher.segment(want.segment);
                 Some((segment.segment_id, want.row_group, want.rows.as_ref()))
             }

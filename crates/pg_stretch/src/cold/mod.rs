@@ -17,6 +17,7 @@ pub mod key_filter;
 pub mod lost;
 pub mod mode;
 pub mod moved;
+pub mod ordered;
 pub mod reader;
 pub mod row;
 pub mod row_lock;

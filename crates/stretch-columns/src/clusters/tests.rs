@@ -31,6 +31,7 @@ fn rows_of_a_cluster_come_before_those_of_later_ones() {
         vec(value, 1..5)
     });
     let groups = vec(group, 0..12);
+    let counts = std::cell::Cell::new((0, 0));
     runner(2_000)
         .run(
             &(groups, any::<bool>(), any::<bool>()),
@@ -53,19 +54,29 @@ fn rows_of_a_cluster_come_before_those_of_later_ones() {
                     values.map(|value| key(*value, direction)).collect()
                 };
                 for (at, cluster) in found.iter().enumerate() {
-                    let first = keys(cluster).into_iter().min();
+                    let (first, last) = (keys(cluster).into_iter().min(), keys(cluster).into_iter().max());
+                    prop_assert_eq!(cluster.rows, keys(cluster).len() as u64);
                     if let Some(Bound::Int(bound)) = cluster.first {
                         prop_assert!(first >= Some(key(Some(bound), direction)));
                     }
-                    for later in &found[at + 1..] {
-                        prop_assert!(keys(cluster).into_iter().max() < keys(later).into_iter().min());
+                    for (step, later) in found[at + 1..].iter().enumerate() {
+                        let next = keys(later).into_iter().min();
+                        let touches = step == 0 && cluster.touches_next && last == next;
+                        prop_assert!(last < next || touches);
                         prop_assert!(later.first.is_some());
+                        let (apart, touching) = counts.get();
+                        counts.set((apart + usize::from(!touches), touching + usize::from(touches)));
                     }
+                    // A value goes over one border only.
+                    let is_one = first == last && at > 0;
+                    prop_assert!(!(is_one && cluster.touches_next && found[at - 1].touches_next));
                 }
                 Ok(())
             },
         )
         .unwrap();
+    let (apart, touching) = counts.get();
+    assert!(apart > 500 && touching > 50, "{apart} {touching}");
 }
 
 #[test]
@@ -83,18 +94,42 @@ fn groups_apart_are_clusters_of_their_own() {
         let columns = all.iter().map(|stats| (Column::Statistics(stats), 2));
         clusters(columns, direction)
             .into_iter()
-            .map(|cluster| (cluster.members, cluster.first))
+            .map(|cluster| (cluster.members, cluster.first, cluster.touches_next))
             .collect::<Vec<_>>()
     };
+    let int = |value| Some(Bound::Int(value));
     assert_eq!(
         found(up),
-        vec![(vec![1, 2], Some(Bound::Int(1))), (vec![0], Some(Bound::Int(5)))]
+        vec![
+            (vec![1], int(1), true),
+            (vec![2], int(2), false),
+            (vec![0], int(5), false)
+        ]
     );
     let down = Direction { descending: true, ..up };
     assert_eq!(
         found(down),
-        vec![(vec![0], Some(Bound::Int(6))), (vec![1, 2], Some(Bound::Int(4)))]
+        vec![
+            (vec![0], int(6), false),
+            (vec![2], int(4), true),
+            (vec![1], int(2), false)
+        ]
     );
+}
+
+#[test]
+fn what_holds_one_value_is_not_carried_from_group_to_group() {
+    let up = Direction {
+        descending: false,
+        nulls_first: false,
+    };
+    let all = [[1, 5], [5, 5], [5, 5], [5, 9]].map(|values| stats(&values.map(Some)));
+    let found = clusters(all.iter().map(|stats| (Column::Statistics(stats), 2)), up);
+    let shown: Vec<_> = found
+        .iter()
+        .map(|cluster| (&cluster.members[..], cluster.touches_next))
+        .collect();
+    assert_eq!(shown, [(&[0, 1, 2][..], true), (&[3][..], false)]);
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn they_are_sets_of_rows() {
         assert_eq!(a.count(), in_a.len());
         assert_eq!(a.is_empty(), in_a.is_empty());
         assert!(a.and(&b).rows().eq(in_a.intersection(&in_b).copied()), "{a:?} {b:?}");
+        assert!(a.or(&b).rows().eq(in_a.union(&in_b).copied()), "{a:?} {b:?}");
         met += usize::from(!a.and(&b).is_empty());
         let start = rng.random_range(0..ROWS);
         let range = start..rng.random_range(start + 1..=ROWS);

@@ -5,6 +5,7 @@
 
 mod failed;
 mod place;
+mod recent;
 mod staged;
 
 use super::counters::Counters;
@@ -44,9 +45,9 @@ pub struct Fetcher {
     reader: Rc<Reader>,
     segments: Vec<Segment>,
     /// All that may be read.
-    all: Vec<Want>,
-    /// What is read of these, by their numbers, in ascending order.
-    picked: Vec<usize>,
+    all: Vec<Rc<Want>>,
+    /// What is read of these, with their numbers among all, which ascend.
+    picked: Vec<(usize, Rc<Want>)>,
     endpoint: Option<Arc<Endpoint>>,
     places: HashMap<usize, Place>,
     window: Window<io::Ticket<Answer>>,
@@ -57,11 +58,12 @@ pub struct Fetcher {
 impl Fetcher {
     /// A fetcher of `wants` in `segments`.
     pub fn new(reader: Rc<Reader>, segments: Vec<Segment>, wants: Vec<Want>) -> Self {
+        let all: Vec<Rc<Want>> = wants.into_iter().map(Rc::new).collect();
         Self {
             reader,
             segments,
-            picked: (0..wants.len()).collect(),
-            all: wants,
+            picked: all.iter().cloned().enumerate().collect(),
+            all,
             endpoint: None,
             places: HashMap::new(),
             window: Window::default(),
@@ -71,7 +73,7 @@ impl Fetcher {
     }
 
     /// All that it was made with, picked or not.
-    pub fn all(&self) -> &[Want] {
+    pub fn all(&self) -> &[Rc<Want>] {
         &self.all
     }
 
@@ -82,25 +84,25 @@ impl Fetcher {
 
     /// The row group that is read at a place, counted from 0 to [`len`](Self::len).
     pub fn want(&self, place: usize) -> &Want {
-        &self.all[self.picked[place]]
+        &self.picked[place].1
     }
 
     /// The first place whose row group is of a segment with this number or a higher one.
     pub fn first_of(&self, segment: u32) -> usize {
-        let is_before = |number: &usize| self.segment(self.all[*number].segment).number < segment;
+        let is_before = |(_, want): &(usize, Rc<Want>)| self.segment(want.segment).number < segment;
         self.picked.partition_point(is_before)
     }
 
-    /// Begins anew with some of all row groups, by their numbers in ascending order.
-    pub fn pick(&mut self, numbers: &[usize]) {
-        self.picked = numbers.to_vec();
+    /// Begins anew with some of all row groups, or with parts of them: with their numbers, which ascend.
+    pub fn pick(&mut self, picked: Vec<(usize, Rc<Want>)>) {
+        self.picked = picked;
         self.window = Window::default();
         self.delivered = false;
     }
 
     /// The number, among all, of the row group that is read at a place.
     pub fn number(&self, place: usize) -> Option<usize> {
-        self.picked.get(place).copied()
+        self.picked.get(place).map(|(number, _)| *number)
     }
 
     /// Segment number `index`.
@@ -122,22 +124,48 @@ impl Fetcher {
     /// `end`, are started too, as far as `stretch.prefetch_bytes` reaches; not before the first one was used, so that a
     /// LIMIT costs little.
     pub fn get(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<Vec<Bytes>> {
-        let (index, row_group) = (self.want(number).segment, self.want(number).row_group);
-        if self.want(number).ranges.is_empty() {
+        let want = self.picked[number].1.clone();
+        if want.ranges.is_empty() {
             return Ok(Vec::new());
         }
-        if self.place(index)? == Place::Staged {
-            let (segment, ranges) = (&self.segments[index], &self.all[self.picked[number]].ranges);
-            let staged = self
-                .pieces
-                .read((index, segment), ranges, self.reader.snapshot, counters)?;
-            if let Some(chunks) = staged {
-                self.delivered = true;
-                return Ok(chunks);
-            }
-            let place = place::remote(&self.reader, segment)?;
-            self.places.insert(index, place);
+        let is_staged = self.place(want.segment)? == Place::Staged;
+        // Of whole row groups there are too many.
+        let is_kept = want.rows.is_some() && self.reader.purpose.may_use_cache();
+        let id = self.segments[want.segment].segment_id;
+        if is_kept && let Some(bytes) = recent::get(&id, &want.ranges) {
+            return Ok(bytes);
         }
+        let staged = match is_staged {
+            true => self.staged(&want, counters)?,
+            false => None,
+        };
+        let bytes = match staged {
+            Some(bytes) => bytes,
+            None => self.remote(&want, (number, end), counters)?,
+        };
+        if is_kept {
+            recent::keep(&id, &want.ranges, &bytes);
+        }
+        Ok(bytes)
+    }
+
+    /// From staging; `None` when the segment is not there any more.
+    fn staged(&mut self, want: &Want, counters: &mut Counters) -> Result<Option<Vec<Bytes>>> {
+        let segment = &self.segments[want.segment];
+        let of = (want.segment, segment);
+        let found = self.pieces.read(of, &want.ranges, self.reader.snapshot, counters)?;
+        match found.is_some() {
+            true => self.delivered = true,
+            false => {
+                let place = place::remote(&self.reader, segment)?;
+                self.places.insert(want.segment, place);
+            }
+        }
+        Ok(found)
+    }
+
+    /// From the endpoint.
+    fn remote(&mut self, want: &Want, (number, end): (usize, usize), counters: &mut Counters) -> Result<Vec<Bytes>> {
         if !self.window.advance(number) {
             self.request(number, counters)?;
         }
@@ -148,10 +176,10 @@ impl Fetcher {
         let Some(ticket) = self.window.take() else {
             return Err(Error::internal("a request was not started"));
         };
-        let (table, segment) = (self.reader.table(), &self.segments[index]);
+        let (table, segment) = (self.reader.table(), &self.segments[want.segment]);
         ticket
             .wait()?
-            .map_err(|error| failed::answer(&error, table, segment, row_group))
+            .map_err(|error| failed::answer(&error, table, segment, want.row_group))
     }
 
     /// Starts the request for one row group; false when its segment is staged.

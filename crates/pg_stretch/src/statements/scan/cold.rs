@@ -9,6 +9,7 @@ use crate::cold::choose::Choice;
 use crate::cold::columns::{self, Target};
 use crate::cold::conditions::Conditions;
 use crate::cold::counters::Counters;
+use crate::cold::ordered::{self, Order, Run};
 use crate::cold::reader::{Ask, Reader};
 use crate::pg::context::Context;
 use crate::pg::error::{Result, report};
@@ -16,7 +17,6 @@ use crate::pg::{names, slot, user};
 use pgrx::pg_sys;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
-use stretch_columns::clusters::{Cluster, Direction};
 use stretch_columns::conditions::Condition;
 use stretch_core::purpose::Purpose;
 
@@ -235,20 +235,34 @@ impl ColdRows {
         }
     }
 
-    /// The clusters of what there is to show, in the order of a column that has these row groups' statistics; one of
-    /// all without a column.
-    pub fn clusters(&self, order: Option<(i16, bool, Direction)>) -> Vec<Cluster> {
+    /// The runs of what there is to show, in an order; one of all without an order.
+    pub fn runs(&self, order: Option<Order>) -> Vec<Run> {
         let Some(batches) = &self.batches else {
             return Vec::new();
         };
         match order {
-            Some((attribute, is_text, direction)) if !batches.is_shared() => {
-                batches.clusters(attribute, is_text, direction)
-            }
-            _ => vec![Cluster {
-                members: (0..self.row_groups()).collect(),
-                first: None,
-            }],
+            Some(order) if !batches.is_shared() => ordered::runs(batches, order),
+            _ => vec![Run::all(batches)],
+        }
+    }
+
+    /// A run in smaller ones, as far as statistics tell.
+    pub fn divided(&self, order: Order, run: Run) -> Vec<Run> {
+        match &self.batches {
+            Some(batches) => ordered::divided(batches, order, run),
+            None => vec![run],
+        }
+    }
+
+    /// Goes on with a run; nothing is done for one of all that is to be shown, which may be at hand.
+    pub fn only_run(&mut self, run: &Run) {
+        let is_all = run.parts.len() == self.row_groups() && run.parts.iter().all(|(_, rows)| rows.is_none());
+        if is_all {
+            return;
+        }
+        self.group = None;
+        if let Some(batches) = &mut self.batches {
+            batches.only_parts(&run.parts);
         }
     }
 

@@ -1,72 +1,16 @@
 //! Hot rows that come in an order, and the cold rows merged into them: the cold ones are sorted, and of two rows the
 //! lesser is shown first.
 
+use super::cold::ColdRows;
 use super::cold_side::ColdSide;
-use super::{conditions, quals};
-use crate::pg::error::{Error, Result};
-use crate::pg::{list, raw, slot};
+use super::first_key::{FirstKey, Lies};
+use super::sort_key::SortKey;
+use crate::cold::ordered::{Order, Run};
+use crate::pg::error::Result;
+use crate::pg::{raw, slot};
 use pgrx::pg_sys;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
-use stretch_columns::clusters::{Cluster, Direction};
-
-/// One column of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SortKey {
-    /// Its place in the rows of the heap's scan, from 1.
-    pub hot: i16,
-    /// Its attribute number.
-    pub attribute: i16,
-    /// The operator that orders it.
-    pub operator: pg_sys::Oid,
-    pub collation: pg_sys::Oid,
-    pub nulls_first: bool,
-}
-
-/// Integers of one key in a plan's note.
-const WIDTH: usize = 5;
-
-impl SortKey {
-    /// The keys as a list of integers, for a plan.
-    pub fn to_list(keys: &[Self]) -> *mut pg_sys::List {
-        let numbers = keys.iter().flat_map(|key| {
-            [
-                i32::from(key.hot),
-                i32::from(key.attribute),
-                key.operator.to_u32() as i32,
-                key.collation.to_u32() as i32,
-                i32::from(key.nulls_first),
-            ]
-        });
-        // SAFETY: appends to a list of our own.
-        numbers.fold(std::ptr::null_mut(), |list, number| unsafe {
-            pg_sys::lappend_int(list, number)
-        })
-    }
-
-    /// Reads them back.
-    ///
-    /// # Safety
-    /// `note` is NIL or a live list of integers.
-    pub unsafe fn from_list(note: *const pg_sys::List) -> Result<Vec<Self>> {
-        // SAFETY: the caller's promise.
-        let numbers = unsafe { list::integers(note) };
-        let key = |key: &[i32]| {
-            let &[hot, attribute, operator, collation, nulls_first] = key else {
-                return None;
-            };
-            Some(Self {
-                hot: i16::try_from(hot).ok()?,
-                attribute: i16::try_from(attribute).ok()?,
-                operator: pg_sys::Oid::from(operator as u32),
-                collation: pg_sys::Oid::from(collation as u32),
-                nulls_first: nulls_first == 1,
-            })
-        };
-        let keys: Option<Vec<Self>> = numbers.chunks(WIDTH).map(key).collect();
-        keys.ok_or_else(|| Error::internal("the plan of an ordered scan carries no order"))
-    }
-}
 
 /// Cold rows in an order.
 pub struct Sorted {
@@ -80,35 +24,17 @@ pub struct Sorted {
     /// What the statistics say of the first key; `None` where they have another order.
     first_key: Option<FirstKey>,
     /// What was not sorted yet.
-    clusters: VecDeque<Cluster>,
+    rest: VecDeque<Run>,
+    /// Up to so many rows are sorted next, if it is not one run alone.
+    next_rows: u64,
+    /// What was sorted last may have rows that belong behind the first of the rest.
+    touches_rest: bool,
+    /// `got` holds such a row, the first of them.
+    is_held: bool,
 }
 
-/// The first key of an order that is the statistics' too.
-#[derive(Clone, Copy)]
-struct FirstKey {
-    direction: Direction,
-    /// The type of a value that is compared.
-    value_type: pg_sys::Oid,
-}
-
-impl FirstKey {
-    /// Of an order of the relation's rows.
-    unsafe fn of(key: &SortKey, layout: pg_sys::TupleDesc) -> Option<Self> {
-        // SAFETY: the key is a column of the layout.
-        unsafe {
-            let attribute = &(*layout).attrs.as_slice((*layout).natts as usize)[key.attribute as usize - 1];
-            let base = pg_sys::getBaseType(attribute.atttypid);
-            let (descending, value_type) = quals::sorts_as_statistics(key.operator, base, key.collation)?;
-            Some(Self {
-                direction: Direction {
-                    descending,
-                    nulls_first: key.nulls_first,
-                },
-                value_type,
-            })
-        }
-    }
-}
+/// Up to so many rows runs are joined for one sort, that a whole table is read in few steps.
+const JOINED_ROWS: u64 = 65_536;
 
 impl Sorted {
     /// Nothing yet. What it takes lives in the current memory context.
@@ -139,7 +65,10 @@ impl Sorted {
                 first_key: keys
                     .first()
                     .and_then(|key| FirstKey::of(key, (*(*node).ss.ss_currentRelation).rd_att)),
-                clusters: VecDeque::new(),
+                rest: VecDeque::new(),
+                next_rows: 0,
+                touches_rest: false,
+                is_held: false,
                 keys,
             }
         }
@@ -148,13 +77,16 @@ impl Sorted {
     /// Begins with what a cold side has, of which nothing is read yet.
     pub fn begin(&mut self, cold: &mut ColdSide) {
         self.end();
-        let order = self.keys.first().zip(self.first_key).map(|(key, first)| {
-            let is_text = first.value_type == pg_sys::TEXTOID;
-            (key.attribute, is_text, first.direction)
-        });
-        self.clusters = cold
+        self.next_rows = 0;
+        let order = self.order();
+        self.rest = cold
             .begun_rows()
-            .map_or_else(VecDeque::new, |rows| rows.clusters(order).into());
+            .map_or_else(VecDeque::new, |rows| rows.runs(order).into());
+    }
+
+    /// The order that statistics are asked for.
+    fn order(&self) -> Option<Order> {
+        Some(self.first_key?.order(self.keys.first()?))
     }
 
     /// Whether the hot row comes before all rows that were not sorted yet, as far as statistics tell.
@@ -162,40 +94,49 @@ impl Sorted {
     /// # Safety
     /// The slot has a row of the heap's scan; the context is the node's, for what lives as long as one row.
     pub unsafe fn is_before_rest(&self, hot: *mut pg_sys::TupleTableSlot, context: pg_sys::MemoryContext) -> bool {
-        let (Some(cluster), Some(first), Some(key)) = (self.clusters.front(), self.first_key, self.keys.first()) else {
-            return self.clusters.is_empty();
+        let (Some(run), Some(first), Some(key)) = (self.rest.front(), self.first_key, self.keys.first()) else {
+            return self.rest.is_empty();
         };
-        let Some(bound) = &cluster.first else {
+        let Some(bound) = &run.first else {
             return false;
         };
         // SAFETY: the caller's promise.
-        let value = unsafe {
-            slot::take_apart(hot, key.hot);
-            let at = key.hot as usize - 1;
-            if *(*hot).tts_isnull.add(at) {
-                // Where NULLs come first, none is among the rest, for its first value is known.
-                return key.nulls_first;
-            }
-            pg_sys::MemoryContextReset(context);
-            let outer = pg_sys::MemoryContextSwitchTo(context);
-            let value = conditions::bound(*(*hot).tts_values.add(at), first.value_type);
-            pg_sys::MemoryContextSwitchTo(outer);
-            value
-        };
-        match value.and_then(|value| first.direction.compare(&value, bound)) {
-            Some(Ordering::Less) => true,
+        match unsafe { first.lies(hot, key.hot, bound, context) } {
+            Lies::Before => true,
             // Of equal rows the hot one is shown first, unless more decides.
-            Some(Ordering::Equal) => self.keys.len() == 1,
-            Some(Ordering::Greater) | None => false,
+            Lies::Beside => self.keys.len() == 1,
+            Lies::Among => false,
         }
     }
 
     /// Whether there are rows that were not sorted yet.
     pub fn has_rest(&self) -> bool {
-        !self.clusters.is_empty()
+        !self.rest.is_empty()
     }
 
-    /// Sorts the rows of the next cluster, which come in `own`; all before were shown.
+    /// What to sort next: the first time the shortest run there is, so that little is read for a LIMIT; then of twice as
+    /// many rows as the time before.
+    fn take(&mut self, rows: &ColdRows) -> Option<Run> {
+        let mut run = self.rest.pop_front()?;
+        if run.rows > self.next_rows
+            && let Some(order) = self.order()
+        {
+            for part in rows.divided(order, run).into_iter().rev() {
+                self.rest.push_front(part);
+            }
+            run = self.rest.pop_front()?;
+        }
+        while let Some(next) = self.rest.front()
+            && run.rows + next.rows <= self.next_rows
+        {
+            run.append(self.rest.pop_front()?);
+        }
+        self.next_rows = (run.rows * 2).min(JOINED_ROWS);
+        self.touches_rest = run.touches_next && self.keys.len() > 1;
+        Some(run)
+    }
+
+    /// Sorts the rows of the next run, which come in `own`; all before were shown, but for those that are held.
     ///
     /// # Safety
     /// The cold side is that of the node, and began; `own` is its slot.
@@ -205,16 +146,14 @@ impl Sorted {
         cold: &mut ColdSide,
         own: *mut pg_sys::TupleTableSlot,
     ) -> Result<()> {
-        let Some(cluster) = self.clusters.pop_front() else {
+        let Some(rows) = cold.begun_rows() else {
             return Ok(());
         };
-        // All of it is what the cold side has begun with; a rescan may have it at hand.
-        if let Some(rows) = cold.begun_rows()
-            && cluster.members.len() < rows.row_groups()
-        {
-            rows.only(&cluster.members);
-        }
-        self.end_sort();
+        let Some(run) = self.take(rows) else {
+            return Ok(());
+        };
+        rows.only_run(&run);
+        let before = std::mem::replace(&mut self.sort, std::ptr::null_mut());
         // SAFETY: the layouts are those of `new`; the sort copies what it is given.
         unsafe {
             let mut columns: Vec<i16> = self.keys.iter().map(|key| key.attribute).collect();
@@ -232,6 +171,7 @@ impl Sorted {
                 std::ptr::null_mut(),
                 pg_sys::TUPLESORT_NONE as i32,
             );
+            self.carry(before);
             while cold.next(node, own)? {
                 let (put, sort) = (self.put, self.sort);
                 let width = copy_columns(own, put);
@@ -246,17 +186,40 @@ impl Sorted {
         Ok(())
     }
 
-    /// Puts the next row into the slot; false at the end.
+    /// Puts the rows that are held of a sort, and all behind them, into the next one, and ends it.
+    unsafe fn carry(&mut self, before: *mut pg_sys::Tuplesortstate) {
+        if before.is_null() {
+            return;
+        }
+        let (got, sort) = (self.got, self.sort);
+        // SAFETY: the rows of both sorts have one layout; a sort copies what it is given, and the slot is cleared before
+        // the memory of its row goes.
+        unsafe {
+            while std::mem::replace(&mut self.is_held, false)
+                || pg_sys::tuplesort_gettupleslot(before, true, false, got, std::ptr::null_mut())
+            {
+                raw::guarded(|| raw::tuplesort_puttupleslot(sort, got));
+            }
+            slot::clear(got);
+            pg_sys::tuplesort_end(before);
+        }
+    }
+
+    /// Puts the next row into the slot; false at the end, and before a row that others of the rest may come before.
     ///
     /// # Safety
     /// The slot is the node's own, emptied.
     pub unsafe fn next(&mut self, node: *mut pg_sys::CustomScanState, own: *mut pg_sys::TupleTableSlot) -> bool {
-        if self.sort.is_null() {
+        if self.sort.is_null() || self.is_held {
             return false;
         }
         // SAFETY: the row's values live in the sort's slot until the next one.
         unsafe {
             if !pg_sys::tuplesort_gettupleslot(self.sort, true, false, self.got, std::ptr::null_mut()) {
+                return false;
+            }
+            if self.touches_rest && self.is_among_rest((*(*node).ss.ps.ps_ExprContext).ecxt_per_tuple_memory) {
+                self.is_held = true;
                 return false;
             }
             let width = (*(*own).tts_tupleDescriptor).natts as usize;
@@ -267,6 +230,18 @@ impl Sorted {
             filled(own, width);
             true
         }
+    }
+
+    /// Whether the row in `got` may come behind one of the rest.
+    unsafe fn is_among_rest(&self, context: pg_sys::MemoryContext) -> bool {
+        let (Some(run), Some(first), Some(key)) = (self.rest.front(), self.first_key, self.keys.first()) else {
+            return false;
+        };
+        let Some(bound) = &run.first else {
+            return true;
+        };
+        // SAFETY: the slot has a row of the sort.
+        unsafe { first.lies(self.got, key.attribute, bound, context) != Lies::Before }
     }
 
     /// Whether the hot row comes before the cold one, or is equal to it.
@@ -300,7 +275,8 @@ impl Sorted {
 
     /// Lets go of all.
     pub fn end(&mut self) {
-        self.clusters.clear();
+        self.rest.clear();
+        (self.touches_rest, self.is_held) = (false, false);
         self.end_sort();
     }
 

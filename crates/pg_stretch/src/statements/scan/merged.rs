@@ -1,8 +1,9 @@
 //! The steps of a scan that shows hot and cold rows in one order.
 
 use super::cold::emptied;
-use super::merge::{SortKey, Sorted};
+use super::merge::Sorted;
 use super::node::{Combiner, Merged, Phase, begin_heap, is_empty, projected, show_hot, start_cold};
+use super::sort_key::SortKey;
 use crate::pg::error::OrRaise;
 use crate::pg::{list, raw};
 use pgrx::PgMemoryContexts;

@@ -1,6 +1,6 @@
 //! The order in which the rows of a heap's path come, as far as cold rows can be sorted into it.
 
-use super::merge::SortKey;
+use super::sort_key::SortKey;
 use crate::pg::list;
 use pgrx::pg_sys;
 

@@ -4,8 +4,8 @@
 //! are, and the plan is that of a plain table; but for a sequential scan, which the access method would take for one of
 //! all rows (`table_am/utility_scan.rs`).
 
-use super::merge::SortKey;
 use super::shows::Shows;
+use super::sort_key::SortKey;
 use super::{combined_plan, combiner, filter, hot_rows, order};
 use crate::catalog::stretched::{self, Info};
 use crate::catalog::tables;
