@@ -1,5 +1,5 @@
-//! Row groups, or pages, in the order of a column, by their statistics: which can be sorted by themselves, and how far a
-//! reader may go before he needs the next ones.
+//! Row groups, or pages, in the order of a column, by their statistics: which can be sorted by themselves, and how far
+//! a reader may go before he needs the next ones.
 
 use std::cmp::Ordering;
 use stretch_segment::{Bound, ColumnStats};

@@ -34,7 +34,7 @@ fn same(db: &Client, query: &str) {
 
 #[test]
 fn as_few_pages_are_read_as_statistics_leave() {
-    let (_cluster, _endpoint, db) = server("pages-few");
+    let (cluster, _endpoint, db) = server("pages-few");
     tables(&db);
     db.sql("DELETE FROM p WHERE id IN (1010, 1011); DELETE FROM plain WHERE id IN (1010, 1011)");
     let whole = db.int("SELECT sum(byte_size) FROM stretch.segment");
@@ -61,8 +61,13 @@ fn as_few_pages_are_read_as_statistics_leave() {
             purge(&db);
         }
     }
-    let read = counter(&db, "SELECT * FROM p WHERE id = 1234", "Bytes Read");
+    let other = cluster.connect("postgres");
+    let query = "SELECT * FROM p WHERE id = 1234";
+    let read = counter(&other, query, "Bytes Read");
     assert!(read > 0 && read * 5 < whole, "{read} of {whole} bytes");
+    // Who has read a page does not ask for it again.
+    assert_eq!(counter(&other, query, "Bytes Read"), 0);
+    assert_eq!(counter(&other, query, "Pages"), COLUMNS);
 }
 
 #[test]
@@ -105,7 +110,7 @@ fn a_flipped_byte_of_a_page_is_named_or_not_read() {
     let good = endpoint.read(&object);
     let id = db.text("SELECT segment_id FROM stretch.segment");
     let (mut named, mut survived) = (0, 0);
-    for at in (0..good.len()).step_by(59) {
+    for at in (0..good.len()).step_by(151) {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
         endpoint.overwrite(&object, &bad);
@@ -128,8 +133,13 @@ fn a_flipped_byte_of_a_page_is_named_or_not_read() {
         "{} bytes: {named} named, {survived} in pages that are not read",
         good.len()
     );
-    assert!(named > 8 && survived > 500, "{named} {survived}");
+    assert!(named > 3 && survived > 300, "{named} {survived}");
+    // What was not right is not kept.
+    let db = cluster.connect("postgres");
+    endpoint.overwrite(&object, &vec![0; good.len()]);
+    db.fails(query, "ST004");
     endpoint.overwrite(&object, &good);
+    same(&db, query);
     same(&db, "SELECT * FROM p ORDER BY id");
 }
 
@@ -150,8 +160,8 @@ fn rows_come_in_order_over_pages_and_segments() {
             db.sql(&format!(
                 "DROP TABLE IF EXISTS {table};
                  CREATE TABLE {table} (id int PRIMARY KEY, k int, w text COLLATE \"C\", x int);
-                 INSERT INTO {table} SELECT g, CASE WHEN g * 7 % 100 >= {nulls} THEN (g + g * 31 % {apart}) / {often} END,
-                    'w' || lpad((g / {often})::text, 5, '0'), g * 7919 % 3001
+                 INSERT INTO {table} SELECT g,
+                    CASE WHEN g * 7 % 100 >= {nulls} THEN (g + g * 31 % {apart}) / {often} END, 'w' || lpad((g / {often})::text, 5, '0'), g * 7919 % 3001
                  FROM generate_series(1, 3000) g;
                  CREATE INDEX ON {table} (k, x); CREATE INDEX ON {table} (w DESC, k, id)",
                 apart = apart + 1,
@@ -201,7 +211,6 @@ fn a_limit_reads_the_first_pages_alone() {
         ("SELECT id FROM p ORDER BY id LIMIT 10", 1),
         // One page, then two.
         ("SELECT id FROM p ORDER BY id LIMIT 60", 3),
-        ("SELECT max(id) FROM p WHERE id < 2000", 1),
     ] {
         assert_eq!(counter(&db, query, "Pages"), pages, "{query}");
     }

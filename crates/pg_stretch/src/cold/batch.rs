@@ -4,6 +4,7 @@
 use super::columns::Target;
 use super::conditions::database_encoding;
 use super::damage::damaged;
+use super::recent;
 use crate::catalog::rows::Segment;
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
@@ -91,6 +92,8 @@ pub struct Part {
     pub row_group: usize,
     /// The rows of the part; all of them where that is not said.
     pub rows: Option<RowRanges>,
+    /// Whether its bytes are kept for the next reader, once they were compared with the catalog.
+    pub is_kept: bool,
 }
 
 impl Part {
@@ -315,6 +318,7 @@ impl Undecoded {
             reader,
             row_group,
             rows,
+            is_kept,
         } = &self.part;
         let mut found = Vec::with_capacity(columns.len());
         for stored in columns {
@@ -323,6 +327,10 @@ impl Undecoded {
                 None => {
                     let checked = reader.check(*row_group, stored.column, rows.as_ref(), &stored.bytes);
                     let checked = checked.map_err(|error| self.damaged(&error))?;
+                    if *is_kept {
+                        let ranges = reader.ranges(*row_group, stored.column, rows.as_ref());
+                        recent::keep(&self.segment.segment_id, &ranges, &stored.bytes);
+                    }
                     stored.checked.get_or_init(|| checked).clone()
                 }
             });

@@ -246,6 +246,7 @@ impl Batches {
             reader: open.reader.clone(),
             row_group,
             rows: self.fetcher.want(number).rows.clone(),
+            is_kept: self.fetcher.keeps(self.fetcher.want(number)),
         };
         let columns = self.stored(&part, bytes)?;
         let pages = |stored: &Stored| part.reader.pages(row_group, stored.column(), part.rows.as_ref());

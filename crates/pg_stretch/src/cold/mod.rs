@@ -19,6 +19,7 @@ pub mod mode;
 pub mod moved;
 pub mod ordered;
 pub mod reader;
+mod recent;
 pub mod row;
 pub mod row_lock;
 pub mod segments;

@@ -5,11 +5,11 @@
 
 mod failed;
 mod place;
-mod recent;
 mod staged;
 
 use super::counters::Counters;
 use super::reader::Reader;
+use super::recent;
 use crate::catalog::rows::Segment;
 use crate::catalog::snapshot::LATEST;
 use crate::endpoint::open;
@@ -129,24 +129,25 @@ impl Fetcher {
             return Ok(Vec::new());
         }
         let is_staged = self.place(want.segment)? == Place::Staged;
-        // Of whole row groups there are too many.
-        let is_kept = want.rows.is_some() && self.reader.purpose.may_use_cache();
-        let id = self.segments[want.segment].segment_id;
-        if is_kept && let Some(bytes) = recent::get(&id, &want.ranges) {
+        let id = &self.segments[want.segment].segment_id;
+        if self.keeps(&want)
+            && let Some(bytes) = recent::get(id, &want.ranges)
+        {
             return Ok(bytes);
         }
         let staged = match is_staged {
             true => self.staged(&want, counters)?,
             false => None,
         };
-        let bytes = match staged {
-            Some(bytes) => bytes,
-            None => self.remote(&want, (number, end), counters)?,
-        };
-        if is_kept {
-            recent::keep(&id, &want.ranges, &bytes);
+        match staged {
+            Some(bytes) => Ok(bytes),
+            None => self.remote(&want, (number, end), counters),
         }
-        Ok(bytes)
+    }
+
+    /// Whether the bytes are kept for the next reader: those of pages, for of whole row groups there are too many.
+    pub fn keeps(&self, want: &Want) -> bool {
+        want.rows.is_some() && self.reader.purpose.may_use_cache()
     }
 
     /// From staging; `None` when the segment is not there any more.

@@ -57,8 +57,8 @@ impl FirstKey {
         }
     }
 
-    /// How the row in a slot, which has the key in `column`, lies to the rows that do not come before the bound, none of
-    /// which is NULL at their beginning. The context is reset.
+    /// How the row in a slot, which has the key in `column`, lies to the rows that do not come before the bound, none
+    /// of which is NULL at their beginning. The context is reset.
     ///
     /// # Safety
     /// The slot has a row with the column; the context is for what lives as long as one row.

@@ -114,8 +114,8 @@ impl Sorted {
         !self.rest.is_empty()
     }
 
-    /// What to sort next: the first time the shortest run there is, so that little is read for a LIMIT; then of twice as
-    /// many rows as the time before.
+    /// What to sort next: the first time the shortest run there is, so that little is read for a LIMIT; then of twice
+    /// as many rows as the time before.
     fn take(&mut self, rows: &ColdRows) -> Option<Run> {
         let mut run = self.rest.pop_front()?;
         if run.rows > self.next_rows
@@ -192,8 +192,8 @@ impl Sorted {
             return;
         }
         let (got, sort) = (self.got, self.sort);
-        // SAFETY: the rows of both sorts have one layout; a sort copies what it is given, and the slot is cleared before
-        // the memory of its row goes.
+        // SAFETY: the rows of both sorts have one layout; a sort copies what it is given, and the slot is cleared
+        // before the memory of its row goes.
         unsafe {
             while std::mem::replace(&mut self.is_held, false)
                 || pg_sys::tuplesort_gettupleslot(before, true, false, got, std::ptr::null_mut())

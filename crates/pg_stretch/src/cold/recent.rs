@@ -1,6 +1,7 @@
 //! Bytes of pages that this backend read lately: who looks for one row after the other asks for the same pages again.
 //!
-//! They are bytes of segments, which never change, and are compared with their checksums at each use, as all others.
+//! They are bytes of segments, which never change. None is kept that was not what the catalog says, and each is
+//! compared with it again at each use, as all others.
 
 use bytes::Bytes;
 use std::cell::RefCell;
