@@ -161,7 +161,8 @@ fn rows_come_in_order_over_pages_and_segments() {
                 "DROP TABLE IF EXISTS {table};
                  CREATE TABLE {table} (id int PRIMARY KEY, k int, w text COLLATE \"C\", x int);
                  INSERT INTO {table} SELECT g,
-                    CASE WHEN g * 7 % 100 >= {nulls} THEN (g + g * 31 % {apart}) / {often} END, 'w' || lpad((g / {often})::text, 5, '0'), g * 7919 % 3001
+                    CASE WHEN g * 7 % 100 >= {nulls} THEN (g + g * 31 % {apart}) / {often} END,
+                    'w' || lpad((g / {often})::text, 5, '0'), g * 7919 % 3001
                  FROM generate_series(1, 3000) g;
                  CREATE INDEX ON {table} (k, x); CREATE INDEX ON {table} (w DESC, k, id)",
                 apart = apart + 1,
