@@ -70,6 +70,8 @@ mod operation;
 mod pitr;
 #[path = "e2e/pitr_load.rs"]
 mod pitr_load;
+#[path = "e2e/predicates.rs"]
+mod predicates;
 #[path = "e2e/reconcile.rs"]
 mod reconcile;
 #[path = "e2e/redaction.rs"]

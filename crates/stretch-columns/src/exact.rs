@@ -217,6 +217,12 @@ pub fn rows(column: u32) -> bool {
     find(column).is_some_and(|row| row.rows)
 }
 
+/// May LIKE by this operator be decided on bytes of a column of this type? It looks for characters one by one, and only
+/// under a collation that takes characters of other bytes for others.
+pub fn like(operator: u32, column: u32, collation: Collation) -> bool {
+    operator == oid::TEXT_LIKE && matches!(column, oid::TEXT | oid::VARCHAR) && collation.equal_by_bytes()
+}
+
 /// Are bytes of text in a segment comparable with those of a condition? Stored text is UTF-8, or in the server's
 /// encoding where that is SQL_ASCII; conditions are in the server's encoding (F13). Both are names as
 /// `pg_encoding_to_char` gives them.

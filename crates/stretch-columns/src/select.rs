@@ -14,7 +14,7 @@ pub use column::Column;
 pub use keep::Keep;
 pub use truth::Truths;
 
-use crate::conditions::{Condition, Test};
+use crate::conditions::{Clause, Condition, Test};
 use crate::exact;
 use arrow_array::Array;
 use arrow_buffer::BooleanBuffer;
@@ -29,32 +29,21 @@ pub enum Source<'a> {
     NotDecoded,
 }
 
-/// Conditions that are put together.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Clause {
-    Test(Condition),
-    /// Without parts it is true.
-    And(Vec<Clause>),
-    /// Without parts it is false.
-    Or(Vec<Clause>),
-    Not(Box<Clause>),
-}
-
-/// What conditions that all must hold leave of a batch.
+/// What clauses that all must hold leave of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
-    /// True for each row that satisfies all conditions but the open ones.
+    /// True for each row that satisfies all clauses but the open ones.
     pub rows: BooleanBuffer,
-    /// Numbers of the conditions that nothing was said about: the server must check them.
+    /// Numbers of the clauses that nothing was said about: the server must check them.
     pub open: Vec<usize>,
 }
 
-/// The rows of a batch of `rows` rows that satisfy all conditions.
-pub fn select<'a>(rows: usize, conditions: &[Condition], source_of: &dyn Fn(i16) -> Source<'a>) -> Selection {
+/// The rows of a batch of `rows` rows that satisfy all clauses.
+pub fn select<'a>(rows: usize, clauses: &[Clause], source_of: &dyn Fn(i16) -> Source<'a>) -> Selection {
     let mut left = BooleanBuffer::new_set(rows);
     let mut open = Vec::new();
-    for (number, condition) in conditions.iter().enumerate() {
-        match truths(rows, condition, source_of(condition.attribute)) {
+    for (number, clause) in clauses.iter().enumerate() {
+        match clause_truths(rows, clause, source_of) {
             Some(found) => left = &left & found.yes(),
             None => open.push(number),
         }
@@ -88,7 +77,7 @@ pub fn truths(rows: usize, condition: &Condition, source: Source<'_>) -> Option<
         Test::IsNull => Some(is_null(column.array)),
         Test::IsNotNull => Some(is_null(column.array).negated()),
         Test::Unknown => Some(Truths::constant(rows, None)),
-        Test::Compare(..) | Test::In { .. } => {
+        Test::Compare(..) | Test::In { .. } | Test::Like(_) => {
             let exact = exact::rows(column.base_type) && (column.text_comparable || !condition.text);
             exact.then(|| kernels::decide(&column, &condition.test)).flatten()
         }
@@ -108,7 +97,7 @@ fn of_nulls(rows: usize, test: &Test) -> Truths {
         Test::IsNull => Some(true),
         Test::IsNotNull => Some(false),
         Test::In { values, or_null } if values.is_empty() && !or_null => Some(false),
-        Test::In { .. } | Test::Compare(..) | Test::Unknown => None,
+        Test::In { .. } | Test::Compare(..) | Test::Like(_) | Test::Unknown => None,
     };
     Truths::constant(rows, truth)
 }

@@ -463,6 +463,12 @@ fn conditions_are_asked_of_stored_values() {
         "part = 14 AND word = 'w2'",
         "at < '2020-01-11' AND price >= 60",
         "part IN (7, 14)",
+        "part = 14 OR word = 'w2' AND id < 200",
+        "part <> 14 AND word = 'w3'",
+        "NOT (part > 7) AND part NOT IN (1, 2, 3)",
+        "word LIKE '%3' AND (part IS NULL OR part < 10)",
+        "word NOT LIKE 'w%' OR part = 49",
+        "at < '2020-01-05' OR at > '2020-12-25'",
     ] {
         is_pruned(condition);
     }

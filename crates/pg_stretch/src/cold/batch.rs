@@ -14,7 +14,7 @@ use bytes::Bytes;
 use pgrx::pg_sys;
 use std::cell::OnceCell;
 use std::rc::Rc;
-use stretch_columns::conditions::Condition;
+use stretch_columns::conditions::Clause;
 use stretch_columns::exact;
 use stretch_columns::select::{Column, Keep, Source, select};
 use stretch_columns::stored::Reading;
@@ -170,7 +170,7 @@ impl Undecoded {
 
     /// Its rows without those that the conditions rule out, as far as that can be said of stored values and is worth
     /// it.
-    pub fn batch(&self, conditions: &[Condition]) -> Result<Batch> {
+    pub fn batch(&self, conditions: &[Clause]) -> Result<Batch> {
         self.decode_asked(conditions)?;
         let selected = select(self.rows(), conditions, &|attribute| self.source(attribute)).rows;
         match Keep::of(&selected) {
@@ -180,11 +180,8 @@ impl Undecoded {
     }
 
     /// Decodes the columns that conditions are about.
-    fn decode_asked(&self, conditions: &[Condition]) -> Result<()> {
-        let is_asked = |target: &Target| {
-            let mut asked = conditions.iter().map(|condition| condition.attribute);
-            asked.any(|attribute| attribute == target.attribute)
-        };
+    fn decode_asked(&self, conditions: &[Clause]) -> Result<()> {
+        let is_asked = |target: &Target| conditions.iter().any(|clause| clause.asks(target.attribute));
         let pairs = self.targets.iter().zip(&self.columns);
         let asked = pairs
             .filter(|(target, _)| is_asked(target))
@@ -193,7 +190,7 @@ impl Undecoded {
     }
 
     /// Its living rows that satisfy the conditions, and no others; `None` where stored values do not tell.
-    pub fn exactly(&self, conditions: &[Condition]) -> Result<Option<Batch>> {
+    pub fn exactly(&self, conditions: &[Clause]) -> Result<Option<Batch>> {
         self.decode_asked(conditions)?;
         let selection = select(self.rows(), conditions, &|attribute| self.source(attribute));
         if !selection.open.is_empty() {

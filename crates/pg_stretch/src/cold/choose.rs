@@ -11,7 +11,7 @@ use crate::catalog::{keys, tables};
 use crate::pg::error::Result;
 use crate::pg::relation::OpenRelation;
 use std::collections::HashSet;
-use stretch_columns::conditions::{Choice as ByStatistics, Condition};
+use stretch_columns::conditions::{Choice as ByStatistics, Clause};
 use stretch_columns::exact;
 use stretch_core::ids::SegmentId;
 use stretch_segment::key_filter::KeyId;
@@ -52,6 +52,10 @@ impl Reader {
     pub unsafe fn choose(&self, ask: &Ask, counters: &mut Counters) -> Result<Choice> {
         // SAFETY: the caller's promise.
         let mut chosen = unsafe { self.matching(ask, counters)? };
+        for one in &chosen {
+            let left = |part: &Part| one.reader.row_groups()[part.row_group].rows as usize - part.rows.count();
+            counters.rows_pruned += one.row_groups.iter().map(left).sum::<usize>() as u64;
+        }
         let mut left_out = 0;
         if !self.purpose.may_ask_endpoint() {
             let mut staged = Vec::new();
@@ -72,7 +76,7 @@ impl Reader {
     unsafe fn matching(&self, ask: &Ask, counters: &mut Counters) -> Result<Vec<Chosen>> {
         let segments = segments::segments(&self.table.table_id, self.table.relation, self.snapshot)?;
         let conditions = ask.conditions;
-        if !self.may_match_any(&segments, &conditions.tests, counters)? {
+        if !self.may_match_any(&segments, &conditions.clauses, counters)? {
             return Ok(Vec::new());
         }
         let mut chosen = self.by_statistics(&segments, ask, counters)?;
@@ -94,12 +98,12 @@ impl Reader {
     }
 
     /// False when the statistics of all segments together rule all of them out.
-    fn may_match_any(&self, segments: &segments::List, tests: &[Condition], counters: &mut Counters) -> Result<bool> {
-        if segments.len() <= FEW_SEGMENTS || tests.is_empty() {
+    fn may_match_any(&self, segments: &segments::List, clauses: &[Clause], counters: &mut Counters) -> Result<bool> {
+        if segments.len() <= FEW_SEGMENTS || clauses.is_empty() {
             return Ok(true);
         }
         let overview = segments::overview(&self.table.table_id, segments, self.snapshot)?;
-        let may = conditions::may_match_any(&overview, tests, &|attribute| self.field_of(attribute));
+        let may = conditions::may_match_any(&overview, clauses, &|attribute| self.field_of(attribute));
         if !may {
             counters.segments += segments.len() as u64;
             counters.segments_pruned += segments.len() as u64;
@@ -126,7 +130,7 @@ impl Reader {
                 text_comparable: exact::text_comparable(&encoding, &segment.server_encoding),
             };
             let Some(row_groups) = choice
-                .row_groups(&ask.conditions.tests)
+                .row_groups(&ask.conditions.clauses)
                 .filter(|groups| !groups.is_empty())
             else {
                 counters.segments_pruned += 1;

@@ -3,7 +3,7 @@
 use super::segments::Overview;
 use crate::pg::names;
 use pgrx::pg_sys;
-use stretch_columns::conditions::{self, Condition};
+use stretch_columns::conditions::{self, Clause};
 use stretch_columns::exact;
 
 /// Values that a column must be equal to, of one type; they live as long as the expression's result does.
@@ -18,7 +18,7 @@ pub struct Equal {
 #[derive(Debug, Clone, Default)]
 pub struct Conditions {
     /// Those that statistics can be asked for.
-    pub tests: Vec<Condition>,
+    pub clauses: Vec<Clause>,
     /// Those that key filters can be asked for.
     pub equal: Vec<Equal>,
 }
@@ -30,11 +30,11 @@ pub fn database_encoding() -> String {
 }
 
 /// May any of the segments hold a matching row? `field_of` gives the field of an attribute.
-pub fn may_match_any(overview: &Overview, tests: &[Condition], field_of: &dyn Fn(i16) -> Option<i32>) -> bool {
+pub fn may_match_any(overview: &Overview, clauses: &[Clause], field_of: &dyn Fn(i16) -> Option<i32>) -> bool {
     let encoding = database_encoding();
     let comparable = overview
         .encodings
         .iter()
         .all(|written| exact::text_comparable(&encoding, written));
-    conditions::may_match_any(&overview.summary, comparable, tests, field_of)
+    conditions::may_match_any(&overview.summary, comparable, clauses, field_of)
 }

@@ -9,7 +9,8 @@ pub struct Counters {
     pub row_groups_pruned: u64,
     /// Pages of data, of all columns, in the row groups that were read.
     pub pages: u64,
-    /// Rows of decoded row groups that conditions ruled out before values were made of them.
+    /// Rows of row groups that are read, which conditions ruled out before values were made of them: by the statistics
+    /// of their pages, or one by one.
     pub rows_pruned: u64,
     pub remote_bytes: u64,
     pub staged_bytes: u64,

@@ -1,7 +1,7 @@
 //! What is to be computed of cold rows, and when it cannot be.
 
 use super::expression::Expression;
-use crate::conditions::Condition;
+use crate::conditions::Clause;
 
 /// What an aggregate is computed of.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +62,7 @@ pub struct Aggregate {
     pub function: Function,
     pub argument: Argument,
     /// Its FILTER: all must hold.
-    pub filter: Vec<Condition>,
+    pub filter: Vec<Clause>,
 }
 
 /// What is to be computed.

@@ -2,7 +2,7 @@
 
 use super::statistics::{Facts, Known};
 use super::*;
-use crate::conditions::{Condition, Test};
+use crate::conditions::{Clause, Condition, Test};
 use crate::seeded::runner;
 use crate::select::Column;
 use crate::select::Source;
@@ -306,11 +306,11 @@ fn rows_with(rows: Vec<(Option<i32>, Option<&str>)>) -> Vec<Row> {
 #[test]
 fn a_filter_leaves_what_is_false_and_what_is_unknown() {
     let filtered = Aggregate {
-        filter: vec![Condition {
+        filter: vec![Clause::Test(Condition {
             attribute: SMALL,
             text: false,
             test: Test::Compare(CompareOp::Ge, Bound::Int(2)),
-        }],
+        })],
         ..aggregate(Function::Count, Argument::Row)
     };
     let plan = Plan {

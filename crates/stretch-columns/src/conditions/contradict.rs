@@ -1,19 +1,35 @@
 //! Whether conditions rule each other out: a query that contradicts the filter of a table wants no cold row (I-11).
 
-use super::{Condition, Test};
+use super::{Clause, Condition, Test};
 use std::cmp::Ordering;
 use stretch_segment::{Bound, CompareOp};
 
-/// Whether no row satisfies all of `given` and all of `wanted`, as far as pairs of them on one column tell. `true` is
-/// certain. The values that are compared with one column must be comparable with each other: those are that its
+/// Whether no row satisfies all of `given` and all of `wanted`, as far as pairs of conditions on one column tell.
+/// `true` is certain. The values that are compared with one column must be comparable with each other: those are that its
 /// statistics are compared with.
-pub fn contradict(given: &[Condition], wanted: &[Condition]) -> bool {
-    wanted.iter().any(|wanted| {
-        wanted.test == Test::Unknown
-            || given
-                .iter()
-                .any(|given| given.attribute == wanted.attribute && !compatible(&given.test, &wanted.test))
-    })
+pub fn contradict(given: &[Clause], wanted: &[Clause]) -> bool {
+    wanted.iter().any(|wanted| contradicts(given, wanted))
+}
+
+/// Whether no row satisfies all of `given` and the clause.
+fn contradicts(given: &[Clause], wanted: &Clause) -> bool {
+    match wanted {
+        Clause::Test(wanted) => {
+            wanted.test == Test::Unknown || given.iter().any(|given| given_contradicts(given, wanted))
+        }
+        Clause::And(parts) => parts.iter().any(|part| contradicts(given, part)),
+        Clause::Or(parts) => parts.iter().all(|part| contradicts(given, part)),
+        Clause::Not(_) => false,
+    }
+}
+
+fn given_contradicts(given: &Clause, wanted: &Condition) -> bool {
+    match given {
+        Clause::Test(given) => given.attribute == wanted.attribute && !compatible(&given.test, &wanted.test),
+        Clause::And(parts) => parts.iter().any(|part| given_contradicts(part, wanted)),
+        Clause::Or(parts) => parts.iter().all(|part| given_contradicts(part, wanted)),
+        Clause::Not(_) => false,
+    }
 }
 
 /// May one value, or NULL, satisfy both?
@@ -22,7 +38,7 @@ fn compatible(a: &Test, b: &Test) -> bool {
         (Test::Unknown, _) | (_, Test::Unknown) => false,
         (Test::IsNull, Test::IsNull) | (Test::IsNotNull, Test::IsNotNull) => true,
         (Test::IsNull, _) | (_, Test::IsNull) => false,
-        (Test::IsNotNull, _) | (_, Test::IsNotNull) => true,
+        (Test::IsNotNull | Test::Like(_), _) | (_, Test::IsNotNull | Test::Like(_)) => true,
         (Test::In { values, .. }, other) | (other, Test::In { values, .. }) => values
             .iter()
             .any(|value| compatible(&Test::Compare(CompareOp::Eq, value.clone()), other)),

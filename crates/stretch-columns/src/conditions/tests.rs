@@ -5,7 +5,10 @@ use crate::seeded::runner;
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use stretch_segment::{ChunkDetail, ColumnDetail, Page, Pages, RowGroupDetail, StoredType, ValueForm};
+use stretch_segment::{
+    ChunkDetail, ColumnDetail, ColumnStats, Page, Pages, RowGroupDetail, RowRanges, SegmentDetail, StoredType, Summary,
+    ValueForm,
+};
 
 /// A segment of one column of integers, field 7, with these values in its row groups, two rows to a page.
 fn segment(groups: &[Vec<Option<i64>>]) -> SegmentDetail {
@@ -63,31 +66,31 @@ fn stats(values: &[Option<i64>]) -> ColumnStats {
     }
 }
 
-fn condition(test: Test) -> Condition {
-    Condition {
+fn condition(test: Test) -> Clause {
+    Clause::Test(Condition {
         attribute: 1,
         text: false,
         test,
-    }
+    })
 }
 
-fn equals(value: i64) -> Condition {
+fn equals(value: i64) -> Clause {
     condition(Test::Compare(CompareOp::Eq, Bound::Int(value)))
 }
 
-fn is_in(values: &[i64]) -> Condition {
+fn is_in(values: &[i64]) -> Clause {
     condition(Test::In {
         values: values.iter().copied().map(Bound::Int).collect(),
         or_null: false,
     })
 }
 
-fn left(detail: &SegmentDetail, conditions: &[Condition]) -> Option<Vec<usize>> {
+fn left(detail: &SegmentDetail, conditions: &[Clause]) -> Option<Vec<usize>> {
     let groups = left_with_rows(detail, conditions)?;
     Some(groups.into_iter().map(|(number, _)| number).collect())
 }
 
-fn left_with_rows(detail: &SegmentDetail, conditions: &[Condition]) -> Option<Vec<(usize, RowRanges)>> {
+fn left_with_rows(detail: &SegmentDetail, conditions: &[Clause]) -> Option<Vec<(usize, RowRanges)>> {
     let choice = Choice {
         detail,
         column_of: &|attribute| (attribute == 1).then_some(0),
@@ -96,7 +99,7 @@ fn left_with_rows(detail: &SegmentDetail, conditions: &[Condition]) -> Option<Ve
     choice.row_groups(conditions)
 }
 
-fn any_left(detail: &SegmentDetail, conditions: &[Condition]) -> bool {
+fn any_left(detail: &SegmentDetail, conditions: &[Clause]) -> bool {
     let mut summary = Summary::default();
     summary.add(detail);
     may_match_any(&summary, true, conditions, &|attribute| (attribute == 1).then_some(7))
@@ -119,7 +122,7 @@ fn row_groups_are_chosen_by_all_conditions_together() {
 #[test]
 fn rows_are_chosen_by_the_pages_of_all_columns() {
     let mut detail = segment(&[vec![Some(1), Some(2), Some(5), None, Some(9), Some(9), Some(3)]]);
-    let rows = |detail: &SegmentDetail, conditions: &[Condition]| {
+    let rows = |detail: &SegmentDetail, conditions: &[Clause]| {
         let left = left_with_rows(detail, conditions).unwrap_or_default();
         left.into_iter()
             .map(|(_, rows)| rows.rows().collect())
@@ -154,10 +157,12 @@ fn a_comparison_with_null_leaves_nothing() {
 #[test]
 fn a_column_that_the_segment_lacks_is_null() {
     let detail = segment(&[vec![Some(1)]]);
-    let other = |test| Condition {
-        attribute: 2,
-        text: false,
-        test,
+    let other = |test| {
+        Clause::Test(Condition {
+            attribute: 2,
+            text: false,
+            test,
+        })
     };
     let one = Test::Compare(CompareOp::Eq, Bound::Int(1));
     assert_eq!(left(&detail, &[other(Test::IsNull)]), Some(vec![0]));
@@ -173,10 +178,11 @@ fn text_of_another_encoding_says_nothing() {
     let detail = segment(&[vec![Some(1)]]);
     let mut summary = Summary::default();
     summary.add(&detail);
-    let text = Condition {
+    let text = Clause::Test(Condition {
+        attribute: 1,
         text: true,
-        ..equals(99)
-    };
+        test: Test::Compare(CompareOp::Eq, Bound::Int(99)),
+    });
     for (text_comparable, expected) in [(true, None), (false, Some(1))] {
         let choice = Choice {
             detail: &detail,
@@ -188,6 +194,38 @@ fn text_of_another_encoding_says_nothing() {
         let may = may_match_any(&summary, text_comparable, std::slice::from_ref(&text), &|_| Some(7));
         assert_eq!(may, !text_comparable);
     }
+}
+
+/// What a clause is for a value, by SQL's logic.
+fn of_value(clause: &Clause, value: Option<i64>) -> Option<bool> {
+    match clause {
+        Clause::Test(condition) => {
+            let is_known = value.is_some() || matches!(condition.test, Test::IsNull | Test::IsNotNull);
+            (is_known && condition.test != Test::Unknown).then(|| holds(&condition.test, value))
+        }
+        Clause::And(parts) => match parts.iter().any(|part| of_value(part, value) == Some(false)) {
+            true => Some(false),
+            false => parts.iter().all(|part| of_value(part, value).is_some()).then_some(true),
+        },
+        Clause::Or(parts) => match parts.iter().any(|part| of_value(part, value) == Some(true)) {
+            true => Some(true),
+            false => parts
+                .iter()
+                .all(|part| of_value(part, value).is_some())
+                .then_some(false),
+        },
+        Clause::Not(inner) => of_value(inner, value).map(|truth| !truth),
+    }
+}
+
+fn clauses() -> impl Strategy<Value = Clause> {
+    tests().prop_map(condition).prop_recursive(2, 6, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(Clause::And),
+            vec(inner.clone(), 0..3).prop_map(Clause::Or),
+            inner.prop_map(|inner| Clause::Not(Box::new(inner))),
+        ]
+    })
 }
 
 fn holds(test: &Test, value: Option<i64>) -> bool {
@@ -234,12 +272,11 @@ fn no_group_with_a_matching_row_is_left_out() {
     let groups = vec(vec(value, 1..8), 1..5);
     let counts = std::cell::Cell::new((0, 0));
     runner(500)
-        .run(&(groups, vec(tests(), 1..3)), |(groups, tests)| {
+        .run(&(groups, vec(clauses(), 1..3)), |(groups, conditions)| {
             let detail = segment(&groups);
-            let conditions: Vec<_> = tests.into_iter().map(condition).collect();
             let chosen = left_with_rows(&detail, &conditions);
             for (number, values) in groups.iter().enumerate() {
-                let matches = |value: &Option<i64>| conditions.iter().all(|c| holds(&c.test, *value));
+                let matches = |value: &Option<i64>| conditions.iter().all(|c| of_value(c, *value) == Some(true));
                 let mut groups_read = chosen.iter().flatten();
                 let rows_read = groups_read.find(|(read, _)| *read == number);
                 for (row, value) in (0..).zip(values) {

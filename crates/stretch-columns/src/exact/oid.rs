@@ -35,3 +35,6 @@ pub const NUMERIC_OPS: u32 = 1988;
 /// Of text and name.
 pub const TEXT_OPS: u32 = 1994;
 pub const UUID_OPS: u32 = 2968;
+
+/// The operator LIKE of text, `~~`, in pg_operator.
+pub const TEXT_LIKE: u32 = 1209;

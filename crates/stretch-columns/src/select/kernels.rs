@@ -5,7 +5,7 @@
 
 use super::column::Column;
 use super::truth::Truths;
-use crate::conditions::Test;
+use crate::conditions::{Like, Test};
 use crate::stored::Reading;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -19,6 +19,9 @@ use stretch_segment::{Bound, CompareOp, date_from_parquet, numeric, timestamp_fr
 /// What a comparison is for each row; `None` when the stored values cannot be compared with the test's.
 pub(super) fn decide(column: &Column<'_>, test: &Test) -> Option<Truths> {
     let array = column.array;
+    if let Test::Like(like) = test {
+        return shaped(column, like);
+    }
     match column.reading {
         Reading::Bool => {
             let bits = array.as_boolean_opt()?.values();
@@ -61,6 +64,17 @@ pub(super) fn decide(column: &Column<'_>, test: &Test) -> Option<Truths> {
     }
 }
 
+/// Whether texts have a shape.
+fn shaped(column: &Column<'_>, like: &Like) -> Option<Truths> {
+    if column.reading != Reading::Text {
+        return None;
+    }
+    // Of bytes that are no UTF-8 the server says what a character is.
+    let text = column.array.as_string_opt::<i32>()?;
+    let yes = BooleanBuffer::collect_bool(text.len(), |row| like.matches(text.value(row).as_bytes()));
+    Some(Truths::of_values(yes, text.nulls()))
+}
+
 /// By the order of a row's value and a target, which is what a bound becomes for this array.
 fn compared<T: Ord>(
     array: &dyn Array,
@@ -91,7 +105,7 @@ fn compared<T: Ord>(
             };
             Some(if *or_null { truths.or_unknown() } else { truths })
         }
-        Test::Unknown | Test::IsNull | Test::IsNotNull => None,
+        Test::Like(_) | Test::Unknown | Test::IsNull | Test::IsNotNull => None,
     }
 }
 

@@ -267,9 +267,9 @@ fn a_selection_leaves_open_what_it_cannot_say() {
         _ => Source::Missing,
     };
     let conditions = [
-        condition(2, is_equal(9)),
-        condition(1, is_equal(2)),
-        condition(3, Test::IsNull),
+        condition(2, is_equal(9)).into(),
+        condition(1, is_equal(2)).into(),
+        condition(3, Test::IsNull).into(),
     ];
     let selection = select(4, &conditions, &source_of);
     assert_eq!(selection.open, [0]);

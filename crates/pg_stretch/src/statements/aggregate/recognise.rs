@@ -9,7 +9,7 @@ use crate::pg::list;
 use crate::statements::scan::{conditions, quals};
 use pgrx::pg_sys;
 use stretch_columns::aggregate::{Aggregate, Argument, Arithmetic, Expression, Function, Integer, Plan};
-use stretch_columns::conditions::Condition;
+use stretch_columns::conditions::Clause;
 use stretch_segment::{Bound, ColumnType};
 
 /// An aggregate that is neither ordered-set nor hypothetical (pg_aggregate.h).
@@ -314,7 +314,7 @@ unsafe fn computed(function: u32, arguments: &[*mut pg_sys::Node], relid: u32) -
 }
 
 /// The conditions of a FILTER.
-unsafe fn filter(node: *mut pg_sys::Expr, relid: u32) -> Option<Vec<Condition>> {
+unsafe fn filter(node: *mut pg_sys::Expr, relid: u32) -> Option<Vec<Clause>> {
     if node.is_null() {
         return Some(Vec::new());
     }

@@ -17,7 +17,7 @@ use crate::pg::{names, slot, user};
 use pgrx::pg_sys;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
-use stretch_columns::conditions::Condition;
+use stretch_columns::conditions::Clause;
 use stretch_core::purpose::Purpose;
 
 /// The cold rows of a table under one snapshot, for a scan that may be run again and again.
@@ -26,7 +26,7 @@ pub struct ColdRows {
     /// The columns that the query needs.
     projected: Rc<[Target]>,
     /// Conditions that the rows of a batch are asked for before values are made of them.
-    conditions: Vec<Condition>,
+    conditions: Vec<Clause>,
     /// Owner of the stretched table.
     owner: pg_sys::Oid,
     /// For the datums of a slice, and for what their makers look up.
@@ -45,7 +45,7 @@ pub struct Parts<'a> {
     pub batches: Option<&'a mut Batches>,
     pub columns: Rc<[Target]>,
     /// Those that rows are asked for.
-    pub conditions: &'a [Condition],
+    pub conditions: &'a [Clause],
     pub counters: &'a mut Counters,
 }
 
@@ -108,7 +108,7 @@ impl ColdRows {
             warn_left_out(self.reader.table(), choice.left_out);
         }
         let mut batches = self.reader.batches(&ask, choice);
-        self.conditions.clone_from(&conditions.tests);
+        self.conditions.clone_from(&conditions.clauses);
         if let Some(next) = shared {
             // SAFETY: the caller's promise.
             unsafe { batches.share(next)? };

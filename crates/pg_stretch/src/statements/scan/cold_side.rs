@@ -74,11 +74,11 @@ impl ColdSide {
         // SAFETY: expressions and context belong to this node.
         unsafe {
             let wanted = conditions::evaluate(&self.note.quals, self.values, (*node).ss.ps.ps_ExprContext);
-            self.is_decided = wanted.tests.len() == self.note.quals.len();
+            self.is_decided = wanted.clauses.len() == self.note.quals.len();
             let relation = (*node).ss.ss_currentRelation;
             if let Some(info) = stretched::lookup((*relation).rd_id)?
                 && let Some(filter) = filter::of(&info)?
-                && filter.contradicts(&wanted.tests)
+                && filter.contradicts(&wanted.clauses)
             {
                 return Ok(false);
             }

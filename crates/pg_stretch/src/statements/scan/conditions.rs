@@ -1,35 +1,67 @@
 //! The conditions of a plan with their values at execution.
 
-use super::quals::{Kind, Qual};
+use super::quals::{Kind, Qual, Tree};
 use crate::cold::conditions::{Conditions, Equal};
 use crate::pg::list;
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
-use stretch_columns::conditions::{Condition, Test};
+use stretch_columns::conditions::{Clause, Condition, Like, Test};
 use stretch_columns::exact::{self, DatumForm};
 use stretch_segment::{Bound, CompareOp, numeric};
 
-/// Evaluates the conditions of a plan. A value that the statistics cannot be compared with gives no test.
+/// Evaluates the conditions of a plan. One that has a value with which statistics cannot be compared is left out.
 ///
 /// # Safety
 /// `expressions` holds one initialised `ExprState` per expression of the plan, `context` belongs to the same executor.
 pub unsafe fn evaluate(
-    quals: &[Qual],
+    quals: &[Tree],
     expressions: *mut pg_sys::List,
     context: *mut pg_sys::ExprContext,
 ) -> Conditions {
     let mut found = Conditions::default();
-    for qual in quals {
-        let value = || {
-            // SAFETY: as the caller promises.
-            let (value, is_null) = unsafe { value_of(expressions, qual.expression, context) };
+    for tree in quals {
+        // SAFETY: the caller's promise.
+        let value = |qual: &Qual| unsafe {
+            let (value, is_null) = value_of(expressions, qual.expression, context);
             Some((!is_null).then_some(value))
         };
-        // SAFETY: a value of the type that the planner saw.
-        let test = unsafe { test_of(qual, value, &mut found.equal) };
-        found.tests.extend(test.map(|test| condition(qual, test)));
+        let equal = match tree {
+            Tree::Qual(_) => Some(&mut found.equal),
+            // What is equal in a part need not be in the row.
+            _ => None,
+        };
+        // SAFETY: values of the types that the planner saw.
+        found.clauses.extend(unsafe { clause(tree, &value, equal) });
     }
     found
+}
+
+/// The clause that a tree becomes with its values; `None` when a part has none.
+unsafe fn clause(
+    tree: &Tree,
+    value: &dyn Fn(&Qual) -> Option<Option<pg_sys::Datum>>,
+    equal: Option<&mut Vec<Equal>>,
+) -> Option<Clause> {
+    let parts = |parts: &[Tree]| -> Option<Vec<Clause>> {
+        let mut found = Vec::with_capacity(parts.len());
+        for part in parts {
+            // SAFETY: the caller's promise.
+            found.push(unsafe { clause(part, value, None)? });
+        }
+        Some(found)
+    };
+    match tree {
+        Tree::Qual(qual) => {
+            // SAFETY: as above.
+            let test = unsafe { test_of(qual, || value(qual), equal)? };
+            Some(Clause::Test(condition(qual, test)))
+        }
+        Tree::And(all) => parts(all).map(Clause::And),
+        Tree::Or(any) => parts(any).map(Clause::Or),
+        Tree::Not(inner) => parts(std::slice::from_ref(inner))?
+            .pop()
+            .map(|inner| Clause::Not(Box::new(inner))),
+    }
 }
 
 /// The test of a condition. `value` gives that of a comparison, where `None` stands for NULL; nothing when it is not
@@ -37,7 +69,7 @@ pub unsafe fn evaluate(
 unsafe fn test_of(
     qual: &Qual,
     value: impl FnOnce() -> Option<Option<pg_sys::Datum>>,
-    equal: &mut Vec<Equal>,
+    equal: Option<&mut Vec<Equal>>,
 ) -> Option<Test> {
     match qual.kind {
         Kind::IsNull => Some(Test::IsNull),
@@ -46,11 +78,16 @@ unsafe fn test_of(
         Kind::False => Some(Test::Compare(CompareOp::Eq, Bound::Int(0))),
         // SAFETY: the caller's promise.
         Kind::Compare | Kind::In => value().and_then(|value| unsafe { compared(qual, value, equal) }),
+        Kind::Like => match value()? {
+            // SAFETY: as above; a pattern is text.
+            Some(pattern) => Like::parse(&unsafe { payload(pattern) }).map(Test::Like),
+            None => Some(Test::Unknown),
+        },
     }
 }
 
 fn condition(qual: &Qual, test: Test) -> Condition {
-    let is_compared = matches!(qual.kind, Kind::Compare | Kind::In);
+    let is_compared = matches!(qual.kind, Kind::Compare | Kind::In | Kind::Like);
     Condition {
         attribute: qual.attribute,
         text: is_compared && qual.value_type == pg_sys::TEXTOID,
@@ -58,11 +95,11 @@ fn condition(qual: &Qual, test: Test) -> Condition {
     }
 }
 
-/// The conditions of which the value is a constant.
+/// The conditions of which all values are constants.
 ///
 /// # Safety
 /// `expressions` holds the expressions of the planner to which the conditions refer.
-pub unsafe fn of_constants(quals: &[Qual], expressions: *mut pg_sys::List) -> Vec<Condition> {
+pub unsafe fn of_constants(quals: &[Tree], expressions: *mut pg_sys::List) -> Vec<Clause> {
     let value = |qual: &Qual| {
         // SAFETY: the caller's promise; the tag of a node tells its type.
         unsafe {
@@ -73,17 +110,15 @@ pub unsafe fn of_constants(quals: &[Qual], expressions: *mut pg_sys::List) -> Ve
             })
         }
     };
-    let mut found = Vec::new();
-    for qual in quals {
-        // SAFETY: a value of the type that the planner saw.
-        let test = unsafe { test_of(qual, || value(qual), &mut Vec::new()) };
-        found.extend(test.map(|test| condition(qual, test)));
-    }
-    found
+    // SAFETY: values of the types that the planner saw.
+    quals
+        .iter()
+        .filter_map(|tree| unsafe { clause(tree, &value, None) })
+        .collect()
 }
 
 /// The test of a comparison, and the values of an equality.
-unsafe fn compared(qual: &Qual, value: Option<pg_sys::Datum>, equal: &mut Vec<Equal>) -> Option<Test> {
+unsafe fn compared(qual: &Qual, value: Option<pg_sys::Datum>, equal: Option<&mut Vec<Equal>>) -> Option<Test> {
     let Some(value) = value else {
         return Some(Test::Unknown);
     };
@@ -98,7 +133,9 @@ unsafe fn compared(qual: &Qual, value: Option<pg_sys::Datum>, equal: &mut Vec<Eq
     // SAFETY: values of that type; of an array these are the elements.
     let of_type = |value: &pg_sys::Datum| unsafe { bound(*value, qual.value_type) };
     let bounds: Option<Vec<Bound>> = values.iter().map(of_type).collect();
-    if op.is_none_or(|op| op == CompareOp::Eq) {
+    if let Some(equal) = equal
+        && op.is_none_or(|op| op == CompareOp::Eq)
+    {
         equal.push(Equal {
             attribute: qual.attribute,
             value_type: qual.value_type,

@@ -11,7 +11,7 @@ use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use stretch_columns::conditions::Condition;
+use stretch_columns::conditions::Clause;
 use stretch_columns::conditions::contradict::contradict;
 
 /// Relations whose filters one session keeps.
@@ -23,7 +23,7 @@ pub struct Filter {
     /// Over relation number 1; they lie in `memory`.
     clauses: *mut pg_sys::List,
     /// Those of its clauses that compare a column with a constant.
-    conditions: Vec<Condition>,
+    conditions: Vec<Clause>,
     memory: Context,
 }
 
@@ -90,7 +90,7 @@ impl Filter {
     }
 
     /// Whether no row satisfies both the filter and these conditions.
-    pub fn contradicts(&self, wanted: &[Condition]) -> bool {
+    pub fn contradicts(&self, wanted: &[Clause]) -> bool {
         contradict(&self.conditions, wanted)
     }
 }

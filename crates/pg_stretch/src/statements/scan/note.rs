@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::quals::{Kind, Qual};
+use super::quals::{Kind, Qual, Tree};
 use crate::pg::list;
 use pgrx::pg_sys;
 
@@ -32,7 +32,7 @@ impl Columns {
 pub struct PlanNote {
     pub columns: Columns,
     /// Conditions that may prune; their values are among the plan's expressions.
-    pub quals: Vec<Qual>,
+    pub quals: Vec<Tree>,
     /// Cold rows show who made them, as a tuple of the heap does: a frozen one.
     pub shows_system: bool,
     /// Conditions of a policy or a security barrier come before others.
@@ -40,14 +40,19 @@ pub struct PlanNote {
 }
 
 /// Kinds by their numbers in a note.
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind::Compare,
     Kind::In,
+    Kind::Like,
     Kind::IsNull,
     Kind::IsNotNull,
     Kind::True,
     Kind::False,
 ];
+/// Stand among kinds for AND, OR and NOT: the number of parts comes first, and the parts follow.
+const AND: i32 = -1;
+const OR: i32 = -2;
+const NOT: i32 = -3;
 /// Integers of one condition.
 const WIDTH: usize = 5;
 /// Stands among columns for the whole row.
@@ -60,7 +65,8 @@ impl PlanNote {
             Columns::WholeRow => vec![WHOLE],
             Columns::Some(columns) => columns.iter().map(|column| i32::from(*column)).collect(),
         };
-        let quals = self.quals.iter().flat_map(flatten).collect();
+        let mut quals = Vec::new();
+        self.quals.iter().for_each(|tree| flatten(tree, &mut quals));
         let flags = [self.shows_system, self.secured].map(i32::from);
         [columns, quals, flags.to_vec()]
     }
@@ -74,12 +80,14 @@ impl PlanNote {
         let &[shows_system, secured] = flags.as_slice() else {
             return None;
         };
-        if quals.len() % WIDTH != 0 {
-            return None;
+        let mut rest = quals.as_slice();
+        let mut trees = Vec::new();
+        while !rest.is_empty() {
+            trees.push(unflatten(&mut rest)?);
         }
         Some(Self {
             columns,
-            quals: quals.chunks_exact(WIDTH).map(unflatten).collect::<Option<_>>()?,
+            quals: trees,
             shows_system: shows_system == 1,
             secured: secured == 1,
         })
@@ -115,26 +123,48 @@ impl PlanNote {
     }
 }
 
-fn flatten(qual: &Qual) -> [i32; WIDTH] {
-    let kind = KINDS.iter().position(|kind| *kind == qual.kind).unwrap_or_default();
-    [
-        i32::from(qual.attribute),
-        kind as i32,
-        qual.strategy,
-        qual.value_type.to_u32() as i32,
-        qual.expression,
-    ]
+fn flatten(tree: &Tree, numbers: &mut Vec<i32>) {
+    let (tag, parts) = match tree {
+        Tree::Qual(qual) => {
+            let kind = KINDS.iter().position(|kind| *kind == qual.kind).unwrap_or_default();
+            numbers.extend([
+                i32::from(qual.attribute),
+                kind as i32,
+                qual.strategy,
+                qual.value_type.to_u32() as i32,
+                qual.expression,
+            ]);
+            return;
+        }
+        Tree::And(parts) => (AND, parts.as_slice()),
+        Tree::Or(parts) => (OR, parts.as_slice()),
+        Tree::Not(inner) => (NOT, std::slice::from_ref(&**inner)),
+    };
+    numbers.extend([parts.len() as i32, tag, 0, 0, 0]);
+    parts.iter().for_each(|part| flatten(part, numbers));
 }
 
-fn unflatten(numbers: &[i32]) -> Option<Qual> {
-    let &[attribute, kind, strategy, value_type, expression] = numbers else {
+/// Takes one tree from the front of the numbers.
+fn unflatten(rest: &mut &[i32]) -> Option<Tree> {
+    let (numbers, behind) = rest.split_at_checked(WIDTH)?;
+    *rest = behind;
+    let &[first, kind, strategy, value_type, expression] = numbers else {
         return None;
     };
-    Some(Qual {
-        attribute: i16::try_from(attribute).ok()?,
-        kind: *KINDS.get(usize::try_from(kind).ok()?)?,
-        strategy,
-        value_type: pg_sys::Oid::from(value_type as u32),
-        expression,
-    })
+    if kind >= 0 {
+        return Some(Tree::Qual(Qual {
+            attribute: i16::try_from(first).ok()?,
+            kind: *KINDS.get(usize::try_from(kind).ok()?)?,
+            strategy,
+            value_type: pg_sys::Oid::from(value_type as u32),
+            expression,
+        }));
+    }
+    let mut parts = (0..first).map(|_| unflatten(rest)).collect::<Option<Vec<Tree>>>()?;
+    match kind {
+        AND => Some(Tree::And(parts)),
+        OR => Some(Tree::Or(parts)),
+        NOT => parts.pop().map(|inner| Tree::Not(Box::new(inner))),
+        _ => None,
+    }
 }

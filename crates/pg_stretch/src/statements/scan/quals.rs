@@ -15,6 +15,8 @@ pub enum Kind {
     Compare,
     /// Equality with one of an array's elements.
     In,
+    /// Text of a shape: LIKE.
+    Like,
     IsNull,
     IsNotNull,
     /// A boolean column that must be true.
@@ -32,8 +34,17 @@ pub struct Qual {
     pub strategy: i32,
     /// Type of the value, or of the array's elements.
     pub value_type: pg_sys::Oid,
-    /// Position of the expression in `fdw_exprs`.
+    /// Position of the expression of its value among those of the plan.
     pub expression: i32,
+}
+
+/// Conditions that are put together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tree {
+    Qual(Qual),
+    And(Vec<Tree>),
+    Or(Vec<Tree>),
+    Not(Box<Tree>),
 }
 
 impl Qual {
@@ -48,42 +59,115 @@ impl Qual {
     }
 }
 
-/// Finds the conditions of a list of clauses, and their values for `fdw_exprs`.
+/// Finds the conditions of a list of clauses, and the expressions of their values.
 ///
 /// # Safety
 /// `clauses` is a list of expressions of the planner about the relation with range table index `relid`.
-pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> (Vec<Qual>, *mut pg_sys::List) {
-    let mut quals = Vec::new();
+pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> (Vec<Tree>, *mut pg_sys::List) {
+    let mut found = Vec::new();
     let mut expressions = std::ptr::null_mut();
-    // SAFETY: as the caller promises; node tags tell the types.
+    // SAFETY: as the caller promises.
     unsafe {
         for i in 0..list::length(clauses) {
-            let clause = list::nth::<pg_sys::Node>(clauses, i);
-            if let Some((mut qual, value)) = recognise(clause, relid) {
-                if !value.is_null() {
-                    qual.expression = list::length(expressions);
-                    expressions = pg_sys::lappend(expressions, value.cast());
-                }
-                quals.push(qual);
+            let before = list::length(expressions);
+            match recognise(list::nth::<pg_sys::Node>(clauses, i), relid, &mut expressions) {
+                Some(tree) => found.push(tree),
+                // Values of a part that was recognised are of no use.
+                None => expressions = pg_sys::list_truncate(expressions, before),
             }
         }
     }
-    (quals, expressions)
+    (found, expressions)
 }
 
+/// A condition and the expression of its value, or null.
 type Found = Option<(Qual, *mut pg_sys::Node)>;
 
-/// The condition that a clause is, and the expression of its value, or null.
-unsafe fn recognise(clause: *mut pg_sys::Node, relid: u32) -> Found {
+/// What a clause is, when stored values can be asked for all parts of it; the expressions of their values are appended.
+unsafe fn recognise(clause: *mut pg_sys::Node, relid: u32, expressions: &mut *mut pg_sys::List) -> Option<Tree> {
     // SAFETY: the tag of a node says which type it has.
-    unsafe {
+    let found = unsafe {
         match (*clause).type_ {
-            pg_sys::NodeTag::T_OpExpr => operation(&*clause.cast(), relid),
+            pg_sys::NodeTag::T_BoolExpr => return joined(&*clause.cast(), relid, expressions),
+            pg_sys::NodeTag::T_OpExpr => {
+                let clause = &*clause.cast::<pg_sys::OpExpr>();
+                match operation(clause, relid) {
+                    Some(found) => Some((found, false)),
+                    None => opposite(clause, relid).map(|found| (found, true)),
+                }
+            }
             pg_sys::NodeTag::T_ScalarArrayOpExpr => one_of(&*clause.cast(), relid),
-            pg_sys::NodeTag::T_NullTest => null_test(&*clause.cast(), relid),
-            pg_sys::NodeTag::T_BoolExpr => negation(&*clause.cast(), relid),
-            _ => truth(clause, relid, Kind::True),
+            pg_sys::NodeTag::T_NullTest => null_test(&*clause.cast(), relid).map(|found| (found, false)),
+            _ => truth(clause, relid, Kind::True).map(|found| (found, false)),
         }
+    };
+    let ((mut qual, value), is_negated) = found?;
+    if !value.is_null() {
+        // SAFETY: appends to a list of our own.
+        unsafe {
+            qual.expression = list::length(*expressions);
+            *expressions = pg_sys::lappend(*expressions, value.cast());
+        }
+    }
+    Some(match is_negated {
+        true => Tree::Not(Box::new(Tree::Qual(qual))),
+        false => Tree::Qual(qual),
+    })
+}
+
+/// AND, OR and NOT.
+unsafe fn joined(clause: &pg_sys::BoolExpr, relid: u32, expressions: &mut *mut pg_sys::List) -> Option<Tree> {
+    // SAFETY: the arguments are expressions of the planner.
+    let mut parts = unsafe {
+        let arguments = list::pointers::<pg_sys::Node>(clause.args).into_iter();
+        if clause.boolop == pg_sys::BoolExprType::NOT_EXPR
+            && let Some(found) = truth(list::nth(clause.args, 0), relid, Kind::False)
+        {
+            return Some(Tree::Qual(found.0));
+        }
+        let part = |argument| recognise(argument, relid, expressions);
+        arguments.map(part).collect::<Option<Vec<Tree>>>()?
+    };
+    Some(match clause.boolop {
+        pg_sys::BoolExprType::AND_EXPR => Tree::And(parts),
+        pg_sys::BoolExprType::OR_EXPR => Tree::Or(parts),
+        _ => Tree::Not(Box::new(parts.pop()?)),
+    })
+}
+
+/// `column <> value`, and NOT LIKE: what its negator asks.
+unsafe fn opposite(clause: &pg_sys::OpExpr, relid: u32) -> Found {
+    // SAFETY: the arguments are expressions of the planner; a look-up of an existing operator.
+    unsafe {
+        let negator = pg_sys::get_negator(clause.opno);
+        let (left, right) = two(clause.args)?;
+        let equal = |found: &(Qual, _)| found.0.strategy == pg_sys::BTEqualStrategyNumber as i32;
+        comparison(negator, clause.inputcollid, left, right, relid)
+            .or_else(|| comparison(negator, clause.inputcollid, right, left, relid))
+            .filter(equal)
+            .or_else(|| shape(negator, clause.inputcollid, left, right, relid))
+    }
+}
+
+/// `column LIKE pattern`, of text whose characters compare by their bytes.
+unsafe fn shape(
+    operator: pg_sys::Oid,
+    collation: pg_sys::Oid,
+    left: *mut pg_sys::Node,
+    right: *mut pg_sys::Node,
+    relid: u32,
+) -> Found {
+    // SAFETY: expressions of the planner.
+    unsafe {
+        let (attribute, base) = column(left, relid)?;
+        let is_like = exact::like(operator.to_u32(), base.to_u32(), collation::of(collation));
+        (is_like && is_value(right, relid)).then(|| {
+            let qual = Qual {
+                value_type: pg_sys::TEXTOID,
+                ..Qual::simple(attribute, Kind::Like)
+            };
+            (qual, right)
+        })
     }
 }
 
@@ -92,24 +176,29 @@ unsafe fn operation(clause: &pg_sys::OpExpr, relid: u32) -> Found {
     // SAFETY: the arguments are expressions of the planner; a look-up of an existing operator.
     unsafe {
         let (left, right) = two(clause.args)?;
-        comparison(clause.opno, clause.inputcollid, left, right, relid).or_else(|| {
-            let swapped = pg_sys::get_commutator(clause.opno);
-            comparison(swapped, clause.inputcollid, right, left, relid)
-        })
+        comparison(clause.opno, clause.inputcollid, left, right, relid)
+            .or_else(|| {
+                let swapped = pg_sys::get_commutator(clause.opno);
+                comparison(swapped, clause.inputcollid, right, left, relid)
+            })
+            .or_else(|| shape(clause.opno, clause.inputcollid, left, right, relid))
     }
 }
 
-/// `column = ANY (array)`.
-unsafe fn one_of(clause: &pg_sys::ScalarArrayOpExpr, relid: u32) -> Found {
-    if !clause.useOr {
-        return None;
-    }
-    // SAFETY: the arguments are expressions of the planner.
+/// `column = ANY (array)` and, negated, `column <> ALL (array)`.
+unsafe fn one_of(clause: &pg_sys::ScalarArrayOpExpr, relid: u32) -> Option<((Qual, *mut pg_sys::Node), bool)> {
+    let is_negated = !clause.useOr;
+    // SAFETY: the arguments are expressions of the planner; a look-up of an existing operator.
     let (qual, array) = unsafe {
         let (left, right) = two(clause.args)?;
-        comparison(clause.opno, clause.inputcollid, left, right, relid)?
+        let operator = match is_negated {
+            true => pg_sys::get_negator(clause.opno),
+            false => clause.opno,
+        };
+        comparison(operator, clause.inputcollid, left, right, relid)?
     };
-    (qual.strategy == pg_sys::BTEqualStrategyNumber as i32).then_some((Qual { kind: Kind::In, ..qual }, array))
+    let is_equal = qual.strategy == pg_sys::BTEqualStrategyNumber as i32;
+    is_equal.then_some(((Qual { kind: Kind::In, ..qual }, array), is_negated))
 }
 
 /// `column IS [NOT] NULL`.
@@ -121,15 +210,6 @@ unsafe fn null_test(clause: &pg_sys::NullTest, relid: u32) -> Found {
         _ => Kind::IsNotNull,
     };
     (!clause.argisrow).then_some((Qual::simple(attribute, kind), std::ptr::null_mut()))
-}
-
-/// `NOT column`.
-unsafe fn negation(clause: &pg_sys::BoolExpr, relid: u32) -> Found {
-    if clause.boolop != pg_sys::BoolExprType::NOT_EXPR {
-        return None;
-    }
-    // SAFETY: NOT has one argument, an expression of the planner.
-    unsafe { truth(list::nth(clause.args, 0), relid, Kind::False) }
 }
 
 /// A column of type boolean by itself.

@@ -8,7 +8,7 @@ use crate::pg::context::Context;
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 use std::rc::Rc;
-use stretch_columns::conditions::Condition;
+use stretch_columns::conditions::Clause;
 
 /// A row group whose rows are shown one by one.
 pub struct Group {
@@ -32,7 +32,7 @@ pub struct Maker {
 
 impl Group {
     /// A row group whose rows are all to come but those that the conditions rule out.
-    pub fn new(whole: Undecoded, maker: Maker, conditions: &[Condition]) -> Result<Self> {
+    pub fn new(whole: Undecoded, maker: Maker, conditions: &[Clause]) -> Result<Self> {
         let shown = whole.batch(conditions)?;
         Ok(Self {
             datums: Datums::new(&shown, &maker.targets, maker.owner, maker.context),
@@ -92,7 +92,7 @@ impl Group {
     }
 
     /// The same row group again from its first row, under other conditions.
-    pub fn again(self, conditions: &[Condition]) -> Result<Self> {
+    pub fn again(self, conditions: &[Clause]) -> Result<Self> {
         Self::new(self.whole, self.maker, conditions)
     }
 }

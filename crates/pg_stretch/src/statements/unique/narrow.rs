@@ -12,7 +12,7 @@ use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
-use stretch_columns::conditions::{Condition, Test};
+use stretch_columns::conditions::{Clause, Condition, Test};
 use stretch_columns::exact;
 use stretch_core::ids::SegmentId;
 use stretch_segment::CompareOp;
@@ -82,7 +82,7 @@ pub fn may_hold(info: &stretched::Info, overview: &segments::Overview, key: &Key
         let column = info.columns.iter().find(|column| column.name == part.name)?;
         Some(column.field_id)
     };
-    may_match_any(overview, &conditions.tests, &field_of)
+    may_match_any(overview, &conditions.clauses, &field_of)
 }
 
 /// How a look for one key goes on.
@@ -128,7 +128,7 @@ pub fn equal(key: &Key, value: impl Fn(usize) -> Option<pg_sys::Datum>) -> Condi
 /// Hashes are asked by [`ColdSide::by_hashes`].
 fn tests(tests: Vec<Condition>) -> Conditions {
     Conditions {
-        tests,
+        clauses: tests.into_iter().map(Clause::Test).collect(),
         equal: Vec::new(),
     }
 }

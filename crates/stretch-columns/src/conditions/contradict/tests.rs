@@ -5,12 +5,12 @@ use crate::seeded::runner;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-fn on(attribute: i16, test: Test) -> Condition {
-    Condition {
+fn on(attribute: i16, test: Test) -> Clause {
+    Clause::Test(Condition {
         attribute,
         text: false,
         test,
-    }
+    })
 }
 
 fn compare(op: CompareOp, value: i64) -> Test {
@@ -32,18 +32,66 @@ fn tests() -> impl Strategy<Value = Test> {
     ]
 }
 
-fn conditions() -> impl Strategy<Value = Vec<Condition>> {
-    vec(
-        (1i16..3, tests()).prop_map(|(attribute, test)| on(attribute, test)),
-        1..4,
-    )
+fn clauses() -> impl Strategy<Value = Vec<Clause>> {
+    let one = (1i16..3, tests()).prop_map(|(attribute, test)| on(attribute, test));
+    let clause = one.prop_recursive(2, 6, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(Clause::And),
+            vec(inner.clone(), 0..3).prop_map(Clause::Or),
+            inner.prop_map(|inner| Clause::Not(Box::new(inner))),
+        ]
+    });
+    vec(clause, 1..4)
+}
+
+/// What the clause is for a row of two columns.
+fn of_row(clause: &Clause, row: [Option<i64>; 2]) -> Option<bool> {
+    match clause {
+        Clause::Test(condition) => {
+            let value = row[condition.attribute as usize - 1];
+            let is_known = value.is_some() || matches!(condition.test, Test::IsNull | Test::IsNotNull);
+            (is_known && condition.test != Test::Unknown).then(|| satisfies(value, &condition.test))
+        }
+        Clause::And(parts) => parts
+            .iter()
+            .try_fold(true, |all, part| of_row(part, row).map(|part| all && part)),
+        Clause::Or(parts) => match parts.iter().any(|part| of_row(part, row) == Some(true)) {
+            true => Some(true),
+            false => parts.iter().all(|part| of_row(part, row).is_some()).then_some(false),
+        },
+        Clause::Not(inner) => of_row(inner, row).map(|truth| !truth),
+    }
+}
+
+/// The clause with twice its values.
+fn doubled(clause: &Clause) -> Clause {
+    let twice = |bound: &Bound| match bound {
+        Bound::Int(value) => Bound::Int(value * 2),
+        other => other.clone(),
+    };
+    match clause {
+        Clause::Test(condition) => on(
+            condition.attribute,
+            match &condition.test {
+                Test::Compare(op, value) => Test::Compare(*op, twice(value)),
+                Test::In { values, or_null } => Test::In {
+                    values: values.iter().map(twice).collect(),
+                    or_null: *or_null,
+                },
+                other => other.clone(),
+            },
+        ),
+        Clause::And(parts) => Clause::And(parts.iter().map(doubled).collect()),
+        Clause::Or(parts) => Clause::Or(parts.iter().map(doubled).collect()),
+        Clause::Not(inner) => Clause::Not(Box::new(doubled(inner))),
+    }
 }
 
 /// Whether a value of the column satisfies the test.
 fn satisfies(value: Option<i64>, test: &Test) -> bool {
     match (test, value) {
         (Test::IsNull, value) => value.is_none(),
-        (Test::Unknown, _) | (_, None) => false,
+        (Test::Unknown | Test::Like(_), _) | (_, None) => false,
         (Test::IsNotNull, Some(_)) => true,
         (Test::Compare(op, bound), Some(value)) => Bound::Int(value).partial_cmp(bound).is_some_and(|o| holds(o, *op)),
         (Test::In { values, .. }, Some(value)) => values.contains(&Bound::Int(value)),
@@ -54,31 +102,15 @@ fn satisfies(value: Option<i64>, test: &Test) -> bool {
 fn no_row_satisfies_what_contradicts() {
     let counts = std::cell::Cell::new((0, 0));
     runner(2000)
-        .run(&(conditions(), conditions()), |(given, wanted)| {
+        .run(&(clauses(), clauses()), |(given, wanted)| {
             // Between two neighbours lies a half, so that "nothing between them" is never what decides.
-            let scaled = |conditions: &[Condition]| -> Vec<Condition> {
-                let twice = |bound: &Bound| match bound {
-                    Bound::Int(value) => Bound::Int(value * 2),
-                    other => other.clone(),
-                };
-                let test = |test: &Test| match test {
-                    Test::Compare(op, value) => Test::Compare(*op, twice(value)),
-                    Test::In { values, or_null } => Test::In {
-                        values: values.iter().map(twice).collect(),
-                        or_null: *or_null,
-                    },
-                    other => other.clone(),
-                };
-                conditions.iter().map(|c| on(c.attribute, test(&c.test))).collect()
-            };
+            let scaled = |clauses: &[Clause]| -> Vec<Clause> { clauses.iter().map(doubled).collect() };
             let (given, wanted) = (scaled(&given), scaled(&wanted));
             let values: Vec<Option<i64>> = (-1..14).map(Some).chain([None]).collect();
             let any = values.iter().any(|first| {
                 values.iter().any(|second| {
-                    given
-                        .iter()
-                        .chain(&wanted)
-                        .all(|c| satisfies(if c.attribute == 1 { *first } else { *second }, &c.test))
+                    let mut all = given.iter().chain(&wanted);
+                    all.all(|clause| of_row(clause, [*first, *second]) == Some(true))
                 })
             });
             let found = contradict(&given, &wanted);

@@ -366,6 +366,10 @@ pub fn holds(test: &Test, value: Option<&Value>) -> Option<bool> {
         Test::IsNull => Some(value.is_none()),
         Test::IsNotNull => Some(value.is_some()),
         Test::Unknown => None,
+        Test::Like(like) => match value? {
+            Value::Bytes(value) => Some(like.matches(value)),
+            other => panic!("{other:?} is no text"),
+        },
         Test::Compare(op, bound) => {
             let order = order(value?, bound);
             Some(match op {

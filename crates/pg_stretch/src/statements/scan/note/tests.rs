@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn note(columns: Columns, quals: Vec<Qual>) -> PlanNote {
+fn note(columns: Columns, quals: Vec<Tree>) -> PlanNote {
     PlanNote {
         columns,
         quals,
@@ -11,19 +11,27 @@ fn note(columns: Columns, quals: Vec<Qual>) -> PlanNote {
     }
 }
 
-fn quals() -> Vec<Qual> {
-    KINDS
+fn quals() -> Vec<Tree> {
+    let mut trees: Vec<Tree> = KINDS
         .iter()
         .enumerate()
-        .map(|(at, kind)| Qual {
-            attribute: at as i16 + 1,
-            kind: *kind,
-            strategy: at as i32,
-            // More than an i32 holds.
-            value_type: pg_sys::Oid::from(u32::MAX - at as u32),
-            expression: at as i32 - 1,
+        .map(|(at, kind)| {
+            Tree::Qual(Qual {
+                attribute: at as i16 + 1,
+                kind: *kind,
+                strategy: at as i32,
+                // More than an i32 holds.
+                value_type: pg_sys::Oid::from(u32::MAX - at as u32),
+                expression: at as i32 - 1,
+            })
         })
-        .collect()
+        .collect();
+    trees.push(Tree::Or(vec![
+        Tree::And(trees[..2].to_vec()),
+        Tree::Not(Box::new(trees[3].clone())),
+        Tree::And(Vec::new()),
+    ]));
+    trees
 }
 
 #[test]
@@ -55,6 +63,8 @@ fn what_is_no_note_is_none() {
     assert_eq!(broken(0, |columns| columns.push(40_000)), None);
     assert_eq!(broken(1, |quals| quals.truncate(7)), None);
     assert_eq!(broken(1, |quals| quals[1] = KINDS.len() as i32), None);
+    assert_eq!(broken(1, |quals| quals[1] = NOT - 1), None);
+    assert_eq!(broken(1, |quals| quals.truncate(quals.len() - WIDTH)), None);
     assert_eq!(broken(2, |flags| flags.push(0)), None);
 }
 

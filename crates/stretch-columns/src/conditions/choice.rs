@@ -1,0 +1,117 @@
+//! Which segments, row groups and pages may hold rows that satisfy clauses, by statistics alone.
+
+use super::{Clause, Condition};
+use stretch_segment::{ColumnStats, RowGroupDetail, RowRanges, SegmentDetail, Summary, may_match};
+
+/// What is known of a column in a set of rows.
+enum Known<'a> {
+    /// Its statistics, over so many rows.
+    Statistics(&'a ColumnStats, u64),
+    /// All is NULL.
+    Nulls,
+    Nothing,
+}
+
+/// May a row satisfy the clause? `false` is certain.
+fn may_hold<'a>(clause: &Clause, text_comparable: bool, known: &dyn Fn(i16) -> Known<'a>) -> bool {
+    let part = |part: &Clause| may_hold(part, text_comparable, known);
+    match clause {
+        Clause::Test(condition) if !condition.counts(text_comparable) => true,
+        Clause::Test(condition) => match known(condition.attribute) {
+            Known::Statistics(stats, rows) => may_satisfy(condition, stats, rows),
+            Known::Nulls => condition.may_match_null(),
+            Known::Nothing => true,
+        },
+        Clause::And(parts) => parts.iter().all(part),
+        Clause::Or(parts) => parts.iter().any(part),
+        // Statistics say what no row satisfies, not what all do.
+        Clause::Not(_) => true,
+    }
+}
+
+fn may_satisfy(condition: &Condition, stats: &ColumnStats, rows: u64) -> bool {
+    let mut predicates = condition.predicates().into_iter();
+    predicates.all(|predicate| may_match(std::slice::from_ref(stats), rows, &predicate))
+}
+
+/// May any of the segments hold a row that satisfies all clauses? `summary` is that of all of them, `text_comparable`
+/// holds for each ([`crate::exact::text_comparable`]), `field_of` gives the field of an attribute. `false` is certain.
+pub fn may_match_any(
+    summary: &Summary,
+    text_comparable: bool,
+    clauses: &[Clause],
+    field_of: &dyn Fn(i16) -> Option<i32>,
+) -> bool {
+    let known = |attribute| match field_of(attribute).and_then(|field| summary.find(field)) {
+        Some(place) => Known::Statistics(&summary.stats()[place], summary.rows()),
+        None => Known::Nulls,
+    };
+    clauses.iter().all(|clause| may_hold(clause, text_comparable, &known))
+}
+
+/// Whether a segment may hold a matching row, and which of its row groups.
+pub struct Choice<'a> {
+    pub detail: &'a SegmentDetail,
+    /// Column of the segment by attribute; `None` when the segment has no such column, so that all is NULL.
+    pub column_of: &'a dyn Fn(i16) -> Option<usize>,
+    /// Bytes of text in the statistics are comparable with those of the clauses.
+    pub text_comparable: bool,
+}
+
+impl Choice<'_> {
+    /// The row groups that may match, each with those of its rows that may by the statistics of their pages; `None`
+    /// when the whole segment cannot.
+    pub fn row_groups(&self, clauses: &[Clause]) -> Option<Vec<(usize, RowRanges)>> {
+        let segment = self.detail;
+        if !self.may_hold(clauses, |column| (segment.stats.get(column), segment.rows())) {
+            return None;
+        }
+        let groups = segment.row_groups.iter().enumerate();
+        let left = groups.filter(|(_, group)| {
+            let stats = |column: usize| (group.chunks.get(column).map(|chunk| &chunk.stats), group.rows.into());
+            self.may_hold(clauses, stats)
+        });
+        let with_rows = left.map(|(number, group)| {
+            let all = RowRanges::all(group.rows);
+            let rows = clauses
+                .iter()
+                .fold(all, |left, clause| left.and(&self.rows(clause, group)));
+            (number, rows)
+        });
+        Some(with_rows.filter(|(_, rows)| !rows.is_empty()).collect())
+    }
+
+    fn may_hold<'a>(&self, clauses: &[Clause], stats: impl Fn(usize) -> (Option<&'a ColumnStats>, u64)) -> bool {
+        let known = |attribute| match (self.column_of)(attribute).map(&stats) {
+            Some((Some(stats), rows)) => Known::Statistics(stats, rows),
+            Some((None, _)) => Known::Nothing,
+            None => Known::Nulls,
+        };
+        clauses
+            .iter()
+            .all(|clause| may_hold(clause, self.text_comparable, &known))
+    }
+
+    /// The rows of a row group in pages that may hold what the clause wants.
+    fn rows(&self, clause: &Clause, group: &RowGroupDetail) -> RowRanges {
+        let all = || RowRanges::all(group.rows);
+        let parts = |parts: &[Clause]| -> Vec<RowRanges> { parts.iter().map(|part| self.rows(part, group)).collect() };
+        match clause {
+            Clause::Test(condition) if condition.counts(self.text_comparable) => {
+                match (self.column_of)(condition.attribute).map(|column| group.chunks.get(column)) {
+                    Some(Some(chunk)) => {
+                        let may_hold = |stats: &ColumnStats, rows: u64| may_satisfy(condition, stats, rows);
+                        chunk.pages.wanted(group.rows, may_hold)
+                    }
+                    None if !condition.may_match_null() => RowRanges::default(),
+                    _ => all(),
+                }
+            }
+            Clause::And(clauses) => parts(clauses).iter().fold(all(), |left, part| left.and(part)),
+            Clause::Or(clauses) => parts(clauses)
+                .iter()
+                .fold(RowRanges::default(), |any, part| any.or(part)),
+            Clause::Test(_) | Clause::Not(_) => all(),
+        }
+    }
+}
