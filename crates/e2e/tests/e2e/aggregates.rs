@@ -6,7 +6,7 @@ mod draw;
 use crate::cold_reads::counter;
 use crate::seed::seed;
 use draw::Draw;
-use testkit::setup::{drain, enable_database, enable_table};
+use testkit::setup::{drain, enable_database, enable_table, hot_rows};
 use testkit::{Client, Cluster, Endpoint};
 
 /// The plan node that aggregates cold rows.
@@ -49,7 +49,9 @@ fn tables(db: &Client) {
         ));
     }
     enable_table(db, "a", "id <= 1500");
-    assert_eq!(drain(db, "a"), 1500);
+    // The worker may have moved some of them by then.
+    drain(db, "a");
+    assert_eq!(hot_rows(db, "a"), 500);
     for table in ["a", "a_plain"] {
         db.sql(&format!(
             "DELETE FROM {table} WHERE id % 50 = 7 OR id BETWEEN 900 AND 940;

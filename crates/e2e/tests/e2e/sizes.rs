@@ -54,6 +54,8 @@ fn backups_of_a_stretched_gigabyte_are_small() {
         .conf("checkpoint_timeout", "1h")
         .conf("full_page_writes", "off")
         .conf("autovacuum", "off")
+        // As without a setting: what is measured is what a user has.
+        .conf("stretch.page_rows", "4096")
         .start();
     let (empty_base, empty_dump) = (base(&cluster), dump(&cluster));
     let db = cluster.connect("postgres");

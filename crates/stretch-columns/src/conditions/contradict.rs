@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use stretch_segment::{Bound, CompareOp};
 
 /// Whether no row satisfies all of `given` and all of `wanted`, as far as pairs of conditions on one column tell.
-/// `true` is certain. The values that are compared with one column must be comparable with each other: those are that its
-/// statistics are compared with.
+/// `true` is certain. The values that are compared with one column must be comparable with each other: those are that
+/// its statistics are compared with.
 pub fn contradict(given: &[Clause], wanted: &[Clause]) -> bool {
     wanted.iter().any(|wanted| contradicts(given, wanted))
 }

@@ -148,7 +148,7 @@ impl Counts {
         let of = |share: f64| (self.statements as f64 * share) as i64;
         for (what, count, share) in [
             ("cold rows updated", self.cold_updates, 0.05),
-            ("cold rows deleted", self.cold_deletes, 0.01),
+            ("cold rows deleted", self.cold_deletes, 0.005),
             ("cold rows locked", self.cold_locks, 0.005),
             ("duplicates of cold rows", self.cold_duplicates, 0.002),
         ] {
