@@ -6,6 +6,8 @@
 mod cursors;
 #[path = "one_table_statements/foreign_keys.rs"]
 mod foreign_keys;
+#[path = "one_table_statements/indexes.rs"]
+mod indexes;
 #[path = "one_table_statements/partitioned_parents.rs"]
 mod partitioned_parents;
 #[path = "one_table_statements/partitions.rs"]
