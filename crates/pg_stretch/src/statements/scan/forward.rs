@@ -66,6 +66,8 @@ unsafe fn cold_row(this: *mut Combiner) -> *mut pg_sys::TupleTableSlot {
 pub unsafe fn restart(this: *mut Combiner) {
     // SAFETY: the caller's promise.
     unsafe {
+        // No row is the current one.
+        emptied((*this).own_slot);
         (*this).node.ss.ss_ScanTupleSlot = (*this).own_slot;
         (*this).phase = Phase::Hot;
         if let Some(merged) = (*this).merged.as_mut() {

@@ -15,7 +15,8 @@ use stretch_core::purpose::Purpose;
 /// What FormIndexDatum fills in: INDEX_MAX_KEYS of pg_config_manual.h.
 const MAX_KEYS: usize = pg_sys::INDEX_MAX_KEYS as usize;
 
-/// Evaluates them; nothing to do for an index of plain columns.
+/// Evaluates them; nothing to do for an index of plain columns, nor where all functions are leakproof: such ones fail
+/// for no argument.
 ///
 /// # Safety
 /// The table is open and locked, and the index is one of it.
@@ -23,7 +24,8 @@ pub unsafe fn evaluate(table: pg_sys::Relation, info: *mut pg_sys::IndexInfo) ->
     // SAFETY: the caller's promise. Rows and slots live in a context of their own, states of expressions in that of the
     // statement, which the build does not use again.
     unsafe {
-        if (*info).ii_Expressions.is_null() && (*info).ii_Predicate.is_null() {
+        let may_fail = |clauses: *mut pg_sys::List| !clauses.is_null() && pg_sys::contain_leaked_vars(clauses.cast());
+        if !may_fail((*info).ii_Expressions) && !may_fail((*info).ii_Predicate) {
             return Ok(());
         }
         let latest = Latest::take();
