@@ -33,9 +33,9 @@ pub enum Mode {
 pub const MANY_ROWS: u32 = 64;
 /// Rows from which on it waits for that lock, where it may wait and no other transaction waits so: two that do are a
 /// deadlock, though their rows may be different ones.
-pub const TOO_MANY_ROWS: u32 = 2048;
+pub const TOO_MANY_ROWS: u32 = 4096;
 /// Rows from which on it waits for that lock all the same: a deadlock ends one transaction, and a full lock table would
-/// end the statements of all.
+/// end the statements of all. One of a server with default settings holds about 12,000 locks.
 pub const FAR_TOO_MANY_ROWS: u32 = 6144;
 
 /// How a transaction asks for a segment as a whole.

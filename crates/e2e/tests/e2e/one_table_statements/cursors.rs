@@ -96,6 +96,28 @@ fn cursors_go_back_and_stand_on_a_row() {
     }
 }
 
+/// What an index-only scan shows is found by the identity that the scan knows, for its rows have none.
+#[test]
+fn index_only_scans_stand_on_a_row() {
+    let twins = Twins::new("cursors-index-only", SETUP, &[("t", "id % 3 = 0")]);
+    twins.works("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off");
+    twins.works("VACUUM (ANALYZE) t");
+    let query = "SELECT id FROM t WHERE id > 5 ORDER BY id";
+    let plan = twins.cold.lines(&format!("EXPLAIN {query}")).join(" ");
+    assert!(plan.contains("Index Only Scan"), "{plan}");
+    twins.works(&format!("BEGIN; DECLARE c CURSOR FOR {query}"));
+    for step in ["ABSOLUTE 2", "NEXT", "NEXT", "PRIOR", "PRIOR", "PRIOR", "LAST"] {
+        let row = twins.works(&format!("FETCH {step} FROM c"));
+        twins.works("SAVEPOINT s");
+        assert_eq!(
+            twins.works("UPDATE t SET s = 'x' WHERE CURRENT OF c RETURNING id"),
+            row,
+            "{step}"
+        );
+        twins.works("ROLLBACK TO s");
+    }
+}
+
 #[test]
 fn cursors_are_held_rewound_and_refused_as_those_of_a_heap() {
     let twins = Twins::new("cursors-held", SETUP, &[("t", "id % 3 = 0")]);
