@@ -101,6 +101,12 @@ pub fn whole_segment(number: u32) -> Result<ItemPointer, OutOfRange> {
     })
 }
 
+/// What stands for the right to wait for all rows of the segment with this number: no row has the offset.
+pub fn wait_for_segment(number: u32) -> Result<ItemPointer, OutOfRange> {
+    let whole = whole_segment(number)?;
+    Ok(ItemPointer { offset: 2, ..whole })
+}
+
 /// Whether an item pointer stands for a cold row, which its block alone says.
 #[inline]
 pub fn is_cold(pointer: ItemPointer) -> bool {

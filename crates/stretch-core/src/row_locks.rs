@@ -31,15 +31,20 @@ pub enum Mode {
 
 /// Rows that a transaction locks in one segment before it tries to lock the segment.
 pub const MANY_ROWS: u32 = 64;
-/// Rows from which on it waits for that lock, where it may wait: two transactions that both wait so are a deadlock,
-/// which ends one of them, and a full lock table would end the statements of all.
+/// Rows from which on it waits for that lock, where it may wait and no other transaction waits so: two that do are a
+/// deadlock, though their rows may be different ones.
 pub const TOO_MANY_ROWS: u32 = 4096;
+/// Rows from which on it waits for that lock all the same: a deadlock ends one transaction, and a full lock table would
+/// end the statements of all. One of a server with default settings holds about 12,000 locks.
+pub const FAR_TOO_MANY_ROWS: u32 = 6144;
 
 /// How a transaction asks for a segment as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Escalation {
     /// It goes on row by row when others have rows of the segment.
     Try,
+    /// It waits for them, if the statement waits for locks at all and no other transaction waits so.
+    Wait,
     /// It waits for them, if the statement waits for locks at all.
     Insist,
 }
@@ -89,8 +94,10 @@ impl Strength {
 /// Whether a transaction that has locked so many rows of a segment asks for all of it before it locks one more.
 pub fn escalation(rows: u32) -> Option<Escalation> {
     match rows {
-        TOO_MANY_ROWS.. => Some(Escalation::Insist),
-        _ if rows > 0 && rows.is_multiple_of(MANY_ROWS) => Some(Escalation::Try),
-        _ => None,
+        FAR_TOO_MANY_ROWS.. => Some(Escalation::Insist),
+        0 => None,
+        _ if !rows.is_multiple_of(MANY_ROWS) => None,
+        TOO_MANY_ROWS.. => Some(Escalation::Wait),
+        _ => Some(Escalation::Try),
     }
 }

@@ -323,3 +323,33 @@ fn a_dump_is_not_restored_over_a_connected_database() {
     assert_eq!(there.int("SELECT count(*) FROM orders"), 10);
     assert_eq!(there.int("SELECT sum(id) FROM plain"), 55);
 }
+
+/// Rows that a dump loads by the partitioned table (`--load-via-partition-root`) are as incomplete without the catalog
+/// as any.
+#[test]
+fn half_a_dump_of_partitions_is_loud() {
+    let (cluster, _endpoint, db) = stretched("dumps-root");
+    db.sql(
+        "CREATE TABLE r (id int PRIMARY KEY) PARTITION BY RANGE (id);
+         CREATE TABLE r_1 PARTITION OF r FOR VALUES FROM (0) TO (10);
+         CREATE TABLE r_2 PARTITION OF r FOR VALUES FROM (10) TO (20);
+         INSERT INTO r SELECT generate_series(0, 19);
+         SELECT stretch.enable_table('r', 'id % 2 = 0')",
+    );
+    assert_eq!(drain(&db, "r"), 10);
+    for (number, option) in [&[][..], &["--load-via-partition-root"]].into_iter().enumerate() {
+        let dump = cluster.pg_dump("postgres", &[&["-Fc"], option].concat());
+        let [half, whole] = ["half", "whole"].map(|name| format!("{name}_{number}"));
+        cluster.create_database(&half);
+        cluster.pg_restore(&half, &["--section=pre-data"], &dump);
+        let db = cluster.connect(&half);
+        assert_eq!(db.int("SELECT count(*) FROM r"), 0);
+        cluster.pg_restore(&half, &["-a", "-t", "r_1", "-t", "r_2"], &dump);
+        for table in ["r", "r_1", "r_2"] {
+            db.fails(&format!("SELECT count(*) FROM {table}"), "ST010");
+        }
+        cluster.create_database(&whole);
+        cluster.pg_restore(&whole, &[], &dump);
+        assert_eq!(cluster.connect(&whole).int("SELECT count(*) FROM r"), 20);
+    }
+}

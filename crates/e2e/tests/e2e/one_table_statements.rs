@@ -2,8 +2,12 @@
 //! all their actions, triggers with transition tables, partitions. Each runs in two schemas, of which one is stretched
 //! and drained, and gives the same rows, the same SQLSTATE and the same content.
 
+#[path = "one_table_statements/cursors.rs"]
+mod cursors;
 #[path = "one_table_statements/foreign_keys.rs"]
 mod foreign_keys;
+#[path = "one_table_statements/indexes.rs"]
+mod indexes;
 #[path = "one_table_statements/partitioned_parents.rs"]
 mod partitioned_parents;
 #[path = "one_table_statements/partitions.rs"]

@@ -230,3 +230,34 @@ fn slots_without_publication_are_told_of() {
     db.sql("SELECT stretch.disable_database()");
     wait_until("the worker to leave", PATIENCE, || db.int(origins) == 0);
 }
+
+/// The worker tells of a slot once, also of one that goes and comes again.
+#[test]
+fn slots_are_told_of_once() {
+    let (cluster, _endpoint, db) = twins("replication-told");
+    db.sql("SELECT stretch.enable_table('cold', 'id <= 60')");
+    drain(&db, "cold");
+    let told = |slot: &str| {
+        let log = cluster.log();
+        let warnings = log.lines().filter(|line| line.contains("decode each migrated row"));
+        warnings.filter(|line| line.contains(slot)).count()
+    };
+    let make = |slot: &str| {
+        db.sql(&format!(
+            "SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')"
+        ))
+    };
+    let wait_told = |slot: &str| wait_until("a warning of the slot", PATIENCE, || told(slot) > 0);
+    make("comes_and_goes");
+    wait_told("comes_and_goes");
+    db.sql("SELECT pg_drop_replication_slot('comes_and_goes')");
+    // A round that sees this one does not see the other.
+    make("between");
+    wait_told("between");
+    make("comes_and_goes");
+    make("afterwards");
+    wait_told("afterwards");
+    for slot in ["comes_and_goes", "between", "afterwards"] {
+        assert_eq!(told(slot), 1, "{slot}");
+    }
+}

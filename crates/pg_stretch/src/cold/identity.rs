@@ -21,6 +21,11 @@ pub fn whole_segment(number: u32) -> Result<ItemPointer> {
     identity::whole_segment(number).map_err(|error| Error::internal(error.to_string()))
 }
 
+/// What stands for the right to wait for all rows of that segment.
+pub fn wait_for_segment(number: u32) -> Result<ItemPointer> {
+    identity::wait_for_segment(number).map_err(|error| Error::internal(error.to_string()))
+}
+
 /// The permanent number of the segment, and the row, that an identity stands for.
 pub fn read(tid: pg_sys::ItemPointerData) -> Result<(u32, u32)> {
     identity::cold_row(pointer(&tid)).map_err(|error| Error::internal(error.to_string()))

@@ -103,18 +103,41 @@ unsafe fn granted(
             rows = 0;
         }
     }
-    if !acquire(&segment, strength.intent(), waits) {
+    let sign = acquire(&segment, strength.intent(), waits);
+    if sign == Got::Nothing {
         return Ok(false);
     }
-    let whole = escalation(rows);
-    let may_wait = waits && whole == Some(Escalation::Insist);
-    if whole.is_some() && acquire(&segment, strength.whole(), may_wait) {
+    let waits_for_all = waits
+        && match escalation(rows) {
+            Some(Escalation::Insist) => true,
+            Some(Escalation::Wait) => {
+                let right = tag(identity::wait_for_segment(number)?);
+                acquire(&right, Mode::AccessExclusive, false) != Got::Nothing
+            }
+            _ => false,
+        };
+    if escalation(rows).is_some() && acquire(&segment, strength.whole(), waits_for_all) != Got::Nothing {
         return Ok(true);
     }
-    if !acquire(&tag(row), strength.row(), waits) {
-        return Ok(false);
+    let mut got = acquire(&tag(row), strength.row(), false);
+    if got == Got::Nothing {
+        // Who has no row of the segment yet shows no sign of it while he waits for one: whoever has that row could not
+        // get the segment, or would wait for him.
+        let is_first = sign == Got::New;
+        if is_first {
+            release(&segment, strength.intent());
+        }
+        if !waits {
+            return Ok(false);
+        }
+        got = acquire(&tag(row), strength.row(), true);
+        if is_first {
+            acquire(&segment, strength.intent(), true);
+        }
     }
-    count(key);
+    if got == Got::New {
+        count(key);
+    }
     Ok(true)
 }
 
@@ -129,11 +152,31 @@ fn tag(relation: &pg_sys::RelationData, of: ItemPointer) -> pg_sys::LOCKTAG {
     }
 }
 
+/// What came of the wish for a lock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Got {
+    /// Another transaction is in the way.
+    Nothing,
+    New,
+    /// The transaction has it already.
+    Again,
+}
+
 /// Takes a lock for the transaction. One that it has is counted by the server; that costs a look into its own memory.
-fn acquire(tag: &pg_sys::LOCKTAG, mode: Mode, waits: bool) -> bool {
+fn acquire(tag: &pg_sys::LOCKTAG, mode: Mode, waits: bool) -> Got {
+    use pg_sys::LockAcquireResult as Answer;
     // SAFETY: a tag of ours; an ERROR (deadlock, timeout, cancel) becomes an unwind.
-    let result = unsafe { pg_sys::LockAcquire(tag, mode as i32, false, !waits) };
-    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    match unsafe { pg_sys::LockAcquire(tag, mode as i32, false, !waits) } {
+        Answer::LOCKACQUIRE_NOT_AVAIL => Got::Nothing,
+        Answer::LOCKACQUIRE_OK => Got::New,
+        _ => Got::Again,
+    }
+}
+
+/// Gives back a lock that was new.
+fn release(tag: &pg_sys::LOCKTAG, mode: Mode) {
+    // SAFETY: a tag of ours, locked by this process.
+    unsafe { pg_sys::LockRelease(tag, mode as i32, false) };
 }
 
 fn is_held(tag: &pg_sys::LOCKTAG, mode: Mode) -> bool {

@@ -17,6 +17,14 @@ unsafe extern "C-unwind" {
     pub fn PredicateLockPage(relation: pg_sys::Relation, block: pg_sys::BlockNumber, snapshot: pg_sys::Snapshot);
     /// A signal handler, as `die` is.
     pub fn SignalHandlerForConfigReload(signal: i32);
+    /// Opens a partition where it is the first row that goes there.
+    pub fn ExecFindPartition(
+        node: *mut pg_sys::ModifyTableState,
+        root: *mut pg_sys::ResultRelInfo,
+        routing: *mut pg_sys::PartitionTupleRouting,
+        slot: *mut pg_sys::TupleTableSlot,
+        state: *mut pg_sys::EState,
+    ) -> *mut pg_sys::ResultRelInfo;
     /// Into the current memory context.
     pub fn datumCopy(value: pg_sys::Datum, by_value: bool, length: i32) -> pg_sys::Datum;
     /// Compares bytes, detoasts nothing, raises nothing.

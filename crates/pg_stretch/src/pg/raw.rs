@@ -18,6 +18,13 @@ unsafe extern "C-unwind" {
         a: pg_sys::Datum,
         b: pg_sys::Datum,
     ) -> pg_sys::Datum;
+    pub fn FormIndexDatum(
+        info: *mut pg_sys::IndexInfo,
+        slot: *mut pg_sys::TupleTableSlot,
+        state: *mut pg_sys::EState,
+        values: *mut pg_sys::Datum,
+        nulls: *mut bool,
+    );
     pub fn ExecReScan(node: *mut pg_sys::PlanState);
     pub fn MemoryContextReset(context: pg_sys::MemoryContext);
     /// A getter: raises nothing.

@@ -58,16 +58,12 @@ impl Tidy {
         })
     }
 
-    /// One WARNING in the log for each slot.
+    /// One WARNING in the log for each slot, as long as this worker lives: some come and go, and come again.
     fn note_slots(&mut self) -> Result<()> {
-        let slots = txn::run(slots::without_publication)?;
-        let new: Vec<String> = slots
-            .iter()
-            .filter(|name| !self.slots.contains(name))
-            .cloned()
-            .collect();
+        let mut new = txn::run(slots::without_publication)?;
+        new.retain(|name| !self.slots.contains(name));
         slots::warn(&new);
-        self.slots = slots;
+        self.slots.append(&mut new);
         Ok(())
     }
 }

@@ -107,10 +107,12 @@ fn every_row_comes_back_and_every_pointer_means_one_row() {
 fn a_whole_segment_is_no_row() {
     let mut seen = HashSet::new();
     for number in [0, 1, 2, 8_000_000, MAX_SEGMENTS - 1] {
-        let pointer = whole_segment(number).unwrap();
-        assert!(is_cold(pointer) && seen.insert(pointer));
-        assert_eq!(cold_row(pointer), Err(NotCold::Unknown(pointer)));
+        for pointer in [whole_segment(number).unwrap(), wait_for_segment(number).unwrap()] {
+            assert!(is_cold(pointer) && seen.insert(pointer));
+            assert_eq!(cold_row(pointer), Err(NotCold::Unknown(pointer)));
+        }
     }
+    assert!(wait_for_segment(MAX_SEGMENTS).is_err());
     assert_eq!(whole_segment(MAX_SEGMENTS), Err(OutOfRange::Segment(MAX_SEGMENTS)));
 }
 

@@ -81,8 +81,12 @@ fn a_segment_is_asked_for_now_and_then_and_at_last_each_time() {
     let asked: Vec<u32> = (0..300).filter(|rows| escalation(*rows).is_some()).collect();
     assert_eq!(asked, [64, 128, 192, 256]);
     assert_eq!(escalation(64), Some(Escalation::Try));
+    assert_eq!(escalation(TOO_MANY_ROWS - MANY_ROWS), Some(Escalation::Try));
     assert_eq!(escalation(TOO_MANY_ROWS - 1), None);
-    for rows in [TOO_MANY_ROWS, TOO_MANY_ROWS + 1, u32::MAX] {
+    assert_eq!(escalation(TOO_MANY_ROWS), Some(Escalation::Wait));
+    assert_eq!(escalation(TOO_MANY_ROWS + 1), None);
+    assert_eq!(escalation(FAR_TOO_MANY_ROWS - MANY_ROWS), Some(Escalation::Wait));
+    for rows in [FAR_TOO_MANY_ROWS, FAR_TOO_MANY_ROWS + 1, u32::MAX] {
         assert_eq!(escalation(rows), Some(Escalation::Insist));
     }
 }

@@ -172,10 +172,23 @@ impl Mover {
                      UPDATE ONLY {name} SET {column} = {column} WHERE ctid >= '(2147483648,0)'"
                 ),
             };
+            // Rows may violate checks that are NOT VALID, which are taken away meanwhile.
+            let checks = self.db.rows(&format!(
+                "SELECT quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint
+                 WHERE conrelid = {oid} AND contype = 'c' AND conislocal AND NOT convalidated"
+            ));
+            let (mut drops, mut makes) = (String::new(), String::new());
+            for check in checks {
+                let [check, definition] = [0, 1].map(|at| check[at].clone().unwrap_or_default());
+                drops += &format!("ALTER TABLE {name} DROP CONSTRAINT {check}; ");
+                makes += &format!("ALTER TABLE {name} ADD CONSTRAINT {check} {definition}; ");
+            }
             let steps = [
                 format!("SELECT stretch.set_migration_state({oid}::regclass, 'paused')"),
+                drops,
                 touch,
                 "RESET session_replication_role".to_owned(),
+                makes,
                 format!("SELECT stretch.purge_staged({oid}::regclass)"),
                 format!("SELECT stretch.disable_table({oid}::regclass, false)"),
             ];

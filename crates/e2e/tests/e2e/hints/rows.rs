@@ -68,6 +68,24 @@ pub fn statements() -> Vec<Row> {
         back("ALTER TABLE t DROP CONSTRAINT t_pkey"),
         back("ALTER TABLE ONLY t DROP CONSTRAINT t_pkey"),
         back_after(UNIQUE_INDEX, "DROP INDEX u_id"),
+        // Rows that violate a constraint come back too, and the constraint stays.
+        Row {
+            then: "ALTER TABLE t ADD COLUMN more int; ALTER TABLE t DROP CONSTRAINT small",
+            ..back_after(
+                "ALTER TABLE t ADD CONSTRAINT small CHECK (id > 3) NOT VALID",
+                "ALTER TABLE t ADD COLUMN more int",
+            )
+        },
+        Row {
+            then: "ALTER TABLE p_1 SET UNLOGGED; ALTER TABLE p DROP CONSTRAINT small",
+            ..back_after(
+                "CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); \
+                 CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM (0) TO (20); \
+                 INSERT INTO p SELECT generate_series(1, 10); SELECT stretch.enable_table('p_1', 'id <= 5'); \
+                 ALTER TABLE p ADD CONSTRAINT small CHECK (id > 3) NOT VALID",
+                "ALTER TABLE p_1 SET UNLOGGED",
+            )
+        },
         back_after(UNIQUE_INDEX, "DROP INDEX CONCURRENTLY u_id"),
         // Types of columns.
         back_after(DOMAINS, "ALTER DOMAIN d ADD CHECK (value <> 0) NOT VALID"),

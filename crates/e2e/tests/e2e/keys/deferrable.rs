@@ -168,3 +168,44 @@ fn deferrable_keys_are_checked_when_a_plain_table_does() {
     copy.fails("COMMIT", "23505");
     drop(endpoint);
 }
+
+/// Without a target ON CONFLICT asks one index after the other and ends at the first deferrable one, as a heap does;
+/// rows that an index before it keeps out are skipped. It is the same by way of a parent.
+#[test]
+fn on_conflict_do_nothing_comes_to_a_deferrable_key_as_on_a_heap() {
+    let (_cluster, _endpoint, db) = stretched("keys-deferrable-skip");
+    for table in ["t", "plain"] {
+        db.sql(&format!(
+            "CREATE TABLE {table} (a int PRIMARY KEY, b int UNIQUE DEFERRABLE, c int UNIQUE, cold boolean);
+             INSERT INTO {table} SELECT g, g, g, g <= 50 FROM generate_series(1, 100) g;
+             CREATE TABLE {table}_root (a int, b int, c int, cold boolean) PARTITION BY RANGE (a);
+             ALTER TABLE {table}_root ATTACH PARTITION {table} DEFAULT"
+        ));
+    }
+    enable_table(&db, "t", "cold");
+    assert_eq!(drain(&db, "t"), 50);
+    for target in ["{t}", "{t}_root"] {
+        for (row, outcome) in [
+            ("7, 1007, 1007", "ok"),
+            ("77, 1007, 1007", "ok"),
+            ("7, 8, 9", "ok"),
+            // Only the deferrable key, only one that comes behind it, and none.
+            ("1007, 7, 1007", "55000"),
+            ("1007, 1007, 7", "55000"),
+            ("1007, 1007, 77", "55000"),
+            ("1007, 1007, 1007", "55000"),
+        ] {
+            let insert = format!("INSERT INTO {target} VALUES ({row}, false) ON CONFLICT DO NOTHING");
+            assert_eq!(alike(&db, &insert, &[&insert]), [outcome], "{insert}");
+        }
+    }
+    for (row, outcome) in [
+        ("7, 1007, 1007", "ok"),
+        ("1007, 1007, 7", "23505"),
+        ("1007, 7, 1007", "23505"),
+        ("1007, 1007, 1007", "ok"),
+    ] {
+        let insert = format!("INSERT INTO {{t}} VALUES ({row}, false) ON CONFLICT (a) DO NOTHING");
+        assert_eq!(alike(&db, &insert, &[&insert]), [outcome], "{insert}");
+    }
+}

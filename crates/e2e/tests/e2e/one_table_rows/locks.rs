@@ -1,7 +1,7 @@
 //! Row locks of cold rows: which conflict, what becomes of who waited, and how many there may be.
 
 use super::{at, at_or_home, cold, first, meets, outcome};
-use testkit::Client;
+use testkit::{Client, PATIENCE, wait_until};
 
 const STRENGTHS: [&str; 4] = ["KEY SHARE", "SHARE", "NO KEY UPDATE", "UPDATE"];
 
@@ -223,6 +223,52 @@ fn many_row_locks_become_one_of_the_segment() {
         db.int(&format!("SELECT count(*) FROM t WHERE {}", first(20_000))),
         10_000
     );
+}
+
+/// So many rows of the segment, from one on, locked by a session; their number.
+fn lock(db: &Client, from: i32, rows: i32) -> String {
+    let tids =
+        format!("SELECT format('(2147483648,%s)', 300 + g)::tid FROM generate_series({from}, {from} + {rows} - 1) g");
+    let locked = format!("SELECT FROM t WHERE ctid = ANY (ARRAY({tids})) FOR UPDATE");
+    outcome(db.try_rows(&format!("SELECT count(*) FROM ({locked}) x")))
+}
+
+#[test]
+fn of_two_who_lock_very_many_rows_one_waits() {
+    let (cluster, _endpoint, db) = cold("otr-two", 20_000);
+    let other = cluster.connect("postgres");
+    // Other rows of one segment: each has some before either has many.
+    db.sql("BEGIN");
+    other.sql("BEGIN");
+    assert_eq!(lock(&db, 0, 1), "1");
+    assert_eq!(lock(&other, 10_000, 2000), "2000");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| lock(&db, 0, 5000));
+        wait_until("the first to wait for the segment", PATIENCE, || {
+            waiting.is_finished() || is_blocked(&cluster.connect("postgres"), db.pid())
+        });
+        assert_eq!(lock(&other, 10_000, 5000), "5000");
+        other.sql("COMMIT");
+        assert_eq!(waiting.join().expect("no panic"), "5000");
+    });
+    db.sql("COMMIT");
+    // The same rows: who waits for the first of them is in nobody's way.
+    db.sql("BEGIN");
+    assert_eq!(lock(&db, 0, 1), "1");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| lock(&other, 0, 5000));
+        wait_until("the second to wait for a row", PATIENCE, || {
+            waiting.is_finished() || is_blocked(&cluster.connect("postgres"), other.pid())
+        });
+        assert_eq!(lock(&db, 0, 10_000), "10000");
+        assert!(!waiting.is_finished(), "the row is locked");
+        db.sql("COMMIT");
+        assert_eq!(waiting.join().expect("no panic"), "5000");
+    });
+}
+
+fn is_blocked(db: &Client, pid: i32) -> bool {
+    db.bool(&format!("SELECT cardinality(pg_blocking_pids({pid})) > 0"))
 }
 
 #[test]

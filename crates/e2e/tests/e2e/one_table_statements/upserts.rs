@@ -225,3 +225,42 @@ fn an_upsert_waits_for_who_changes_the_cold_row() {
     );
     twins.works("SELECT * FROM stock");
 }
+
+#[test]
+fn rows_that_are_skipped_leave_cold_ones_cold() {
+    let twins = Twins::new("upserts-skip", STOCK, &[("stock", "n % 3 = 1")]);
+    let skips = |statement: &str| {
+        let found = twins.works(statement);
+        // Who came home would have left a tombstone.
+        assert_eq!(
+            twins.cold.int("SELECT count(*) FROM stretch.tombstone"),
+            0,
+            "{statement}"
+        );
+        found
+    };
+    // Keys of the root, in partitions of both orders of columns and at both depths.
+    for target in ["", "(id, place)", "(place, n)"] {
+        skips(&format!(
+            "INSERT INTO stock {MIXED} ON CONFLICT {target} DO NOTHING RETURNING *"
+        ));
+    }
+    skips("INSERT INTO stock_c VALUES (19, 'd', -1, 'x'), (18, 'c', -1, 'y') ON CONFLICT (id, place) DO NOTHING");
+    skips(
+        "WITH new AS (INSERT INTO stock SELECT id, place, -2, 'z' FROM stock ON CONFLICT DO NOTHING RETURNING *)
+        SELECT * FROM new",
+    );
+    skips("PREPARE put AS INSERT INTO stock VALUES ($1, $2, -3, 'put') ON CONFLICT DO NOTHING RETURNING *");
+    for id in 1..=9 {
+        let place = ["a", "b", "c", "d"][id % 4];
+        skips(&format!("EXECUTE put ({id}, '{place}')"));
+    }
+    twins.fails(
+        "INSERT INTO stock VALUES (1, 'nowhere', 1, 'x') ON CONFLICT DO NOTHING",
+        "23514",
+    );
+    twins.works("SELECT *, tableoid::regclass::text FROM stock");
+    twins.works("SELECT what, count(*) FROM log GROUP BY what");
+    // A key of one partition alone, which is made of other than plain columns: the row comes home.
+    twins.works("INSERT INTO stock VALUES (7001, 'a', 1, 'n16') ON CONFLICT DO NOTHING RETURNING *");
+}

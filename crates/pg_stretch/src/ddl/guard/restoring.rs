@@ -4,7 +4,7 @@
 //! rows would be loaded into them a second time.
 
 use super::targets::Facts;
-use crate::catalog::{method, stretched, tables};
+use crate::catalog::{method, partitions, stretched, tables};
 use crate::pg::error::{Error, Result};
 use crate::pg::{list, names, shmem, spi, user};
 use pgrx::pg_sys;
@@ -109,8 +109,17 @@ pub fn before_insert(relation: pg_sys::Oid) -> Result<()> {
     if !is_restore() || !super::targets::installed() {
         return Ok(());
     }
-    check_rows(relation, &Facts::default())?;
-    note_rows(relation)
+    // Rows that come by a partitioned table (`--load-via-partition-root`) may go to each of its partitions.
+    let tables = match partitions::is_partitioned(relation) {
+        true => partitions::leaves(relation),
+        false => vec![relation],
+    };
+    let facts = Facts::default();
+    for table in tables {
+        check_rows(table, &facts)?;
+        note_rows(table)?;
+    }
+    Ok(())
 }
 
 /// Notes that a dump loads rows into a table of our access method which no catalog names yet: until it does, the rows

@@ -48,8 +48,13 @@ unsafe extern "C-unwind" fn make(
         (*scan).scan.plan.type_ = pg_sys::NodeTag::T_CustomScan;
         (*scan).scan.plan.targetlist = target;
         (*scan).scan.scanrelid = relid;
+        let below = without_gate(list::nth(plans, 0));
         (*scan).flags = (*path).flags;
-        (*scan).custom_plans = pg_sys::lappend(nil, without_gate(list::nth(plans, 0)).cast());
+        // Where the heap's scan could not go back the server keeps the rows itself, as it does for a plain table.
+        if pg_sys::ExecSupportsBackwardScan(below) {
+            (*scan).flags |= pg_sys::CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
+        }
+        (*scan).custom_plans = pg_sys::lappend(nil, below.cast());
         (*scan).custom_exprs = pg_sys::lappend(pg_sys::lappend(nil, conditions.cast()), values.cast());
         // The note, then what `paths` left: which rows it shows, and the order.
         (*scan).custom_private =

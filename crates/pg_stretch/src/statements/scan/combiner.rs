@@ -1,15 +1,17 @@
-//! The scan of hot and cold rows: it owns the heap's scan, shows what that shows, and then the cold rows.
+//! The scan of hot and cold rows: it owns the heap's scan, shows what that shows, and then the cold rows
+//! (`forward.rs`); a cursor may have it go back (`backward.rs`).
 //!
 //! A hot row costs one look at a flag on top of the heap's scan. The cold side (`cold_side.rs`) is opened when the heap
 //! has no more rows and nothing says that no cold one is wanted.
 
 use super::cold_side::ColdSide;
-use super::node::{Combiner, Phase, begin_heap, is_empty, is_rechecked, projected, show_hot, start_cold};
+use super::kept::Backward;
+use super::node::{Combiner, Phase, is_rechecked};
 use super::shows::Shows;
-use super::{merged, parallel};
+use super::{backward, forward, parallel};
 use crate::pg::custom::{Methods, NO_EXECUTION};
-use crate::pg::error::OrRaise;
-use crate::pg::{hook, list, raw};
+use crate::pg::{list, raw};
+use pgrx::PgMemoryContexts;
 use pgrx::prelude::*;
 use std::ffi::CStr;
 
@@ -88,6 +90,10 @@ unsafe extern "C-unwind" fn begin(node: *mut pg_sys::CustomScanState, state: *mu
         (*this).shows = Shows::of(list::integers(list::nth((*plan).custom_private, 1)).first());
         (*this).ordered = list::length(list::nth((*plan).custom_private, 2)) > 0;
         (*this).phase = Phase::Hot;
+        if flags & pg_sys::EXEC_FLAG_BACKWARD as i32 != 0 {
+            let mut memory = PgMemoryContexts::For((*state).es_query_cxt);
+            (*this).backward = memory.leak_and_drop_on_delete(Backward::new());
+        }
         (*node).custom_ps = pg_sys::lappend(std::ptr::null_mut(), (*this).hot.cast());
         // Hot rows come in the slots of the heap's scan, cold ones in one of ours: who is above must expect any kind.
         (*node).ss.ps.resultopsset = true;
@@ -121,44 +127,10 @@ unsafe extern "C-unwind" fn next(node: *mut pg_sys::CustomScanState) -> *mut pg_
         if is_rechecked(node) {
             return raw::ExecProcNode((*this).hot);
         }
-        if (*this).ordered {
-            return hook::own_part(|| merged::next(this));
+        if (*this).backward.is_null() {
+            return forward::next(this);
         }
-        if (*this).phase == Phase::Hot {
-            if !(*this).begun {
-                begin_heap(this);
-            }
-            let slot = raw::ExecProcNode((*this).hot);
-            if !is_empty(slot) {
-                if (*this).shows == Shows::One {
-                    (*this).phase = Phase::Done;
-                }
-                show_hot(this);
-                return slot;
-            }
-            if (*this).shows == Shows::Hot {
-                (*this).phase = Phase::Done;
-            }
-        }
-        if (*this).phase == Phase::Done {
-            return std::ptr::null_mut();
-        }
-        hook::own_part(|| cold_row(this))
-    }
-}
-
-/// The next cold row, projected; NULL at the end.
-unsafe fn cold_row(this: *mut Combiner) -> *mut pg_sys::TupleTableSlot {
-    // SAFETY: the node is one of ours.
-    unsafe {
-        let (cold, has_rows) = start_cold(this);
-        (*this).phase = Phase::Cold;
-        if !has_rows || !cold.next(&raw mut (*this).node, (*this).own_slot).or_raise() {
-            (*this).phase = Phase::Done;
-            (*this).node.ss.ss_ScanTupleSlot = (*this).own_slot;
-            return std::ptr::null_mut();
-        }
-        projected(this)
+        backward::next(this)
     }
 }
 
@@ -168,18 +140,13 @@ unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::CustomScanState) {
     // SAFETY: the node is one of ours.
     unsafe {
         let this = node.cast::<Combiner>();
-        (*node).ss.ss_ScanTupleSlot = (*this).own_slot;
-        (*this).phase = Phase::Hot;
-        if let Some(merged) = (*this).merged.as_mut() {
-            merged.sorted.end();
+        if let Some(known) = (*this).backward.as_mut() {
+            known.forget();
         }
         if !(*node).ss.ps.chgParam.is_null() {
             pg_sys::UpdateChangedParamSet((*this).hot, (*node).ss.ps.chgParam);
         }
-        // With changed parameters the first row runs it again.
-        if (*(*this).hot).chgParam.is_null() {
-            pg_sys::ExecReScan((*this).hot);
-        }
+        forward::restart(this);
     }
 }
 
@@ -190,6 +157,9 @@ unsafe extern "C-unwind" fn end(node: *mut pg_sys::CustomScanState) {
     unsafe {
         let this = node.cast::<Combiner>();
         (*node).ss.ss_ScanTupleSlot = (*this).own_slot;
+        if let Some(known) = (*this).backward.as_mut() {
+            known.forget();
+        }
         pg_sys::ExecEndNode((*this).hot);
         if let Some(cold) = (*this).cold.as_mut() {
             cold.end();

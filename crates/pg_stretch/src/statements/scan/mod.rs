@@ -1,6 +1,7 @@
 //! Scans of stretched tables: each of the heap's paths gets its cold side (`paths.rs`), and a node that owns the heap's
 //! shows hot and cold rows (`combiner.rs`).
 
+mod backward;
 pub mod cold;
 mod cold_side;
 mod combined_plan;
@@ -9,7 +10,9 @@ pub mod conditions;
 mod explain;
 mod filter;
 mod first_key;
+mod forward;
 mod hot_rows;
+mod kept;
 mod merge;
 mod merged;
 pub mod node;

@@ -1,6 +1,7 @@
 //! The state of a scan of hot and cold rows, and what its parts have in common.
 
 use super::cold_side::ColdSide;
+use super::kept::Backward;
 use super::merge::Sorted;
 use super::shows::Shows;
 use crate::pg::error::OrRaise;
@@ -31,6 +32,8 @@ pub struct Combiner {
     pub cold: *mut ColdSide,
     /// For rows in an order; NULL where hot rows come first. Made at the first need.
     pub merged: *mut Merged,
+    /// NULL in an execution that only goes forward.
+    pub backward: *mut Backward,
     /// In shared memory, where processes of a parallel query count the segments that they took; else NULL.
     pub shared: *const AtomicU64,
     pub phase: Phase,
@@ -118,14 +121,20 @@ pub unsafe fn begin_heap(this: *mut Combiner) {
     }
 }
 
-/// WHERE CURRENT OF looks at the slot of the row that was shown last.
+/// WHERE CURRENT OF looks at the slot of the row that was shown last. That of an index-only scan has no identity of its
+/// own, for which the server asks the scan itself.
 ///
 /// # Safety
 /// The node is one of ours, initialised.
 pub unsafe fn show_hot(this: *mut Combiner) {
     // SAFETY: the heap's node is a scan.
     unsafe {
-        (*this).node.ss.ss_ScanTupleSlot = (*(*this).hot.cast::<pg_sys::ScanState>()).ss_ScanTupleSlot;
+        let slot = (*(*this).hot.cast::<pg_sys::ScanState>()).ss_ScanTupleSlot;
+        if (*(*this).hot).type_ == pg_sys::NodeTag::T_IndexOnlyScanState {
+            let scan = (*(*this).hot.cast::<pg_sys::IndexOnlyScanState>()).ioss_ScanDesc;
+            (*slot).tts_tid = (*scan).xs_heaptid;
+        }
+        (*this).node.ss.ss_ScanTupleSlot = slot;
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A stretched table names it in `pg_class.relam`. Its file is a heap, and all that heap does for hot rows is done by
 //! heap's own functions (`heap.rs`). New rows are kept from cold rows' unique keys (`insert.rs`, `index_fetch.rs`).
-//! What builds or copies the file as a whole (`upkeep.rs`) sees hot rows alone.
+//! What builds or copies the file as a whole (`upkeep.rs`) sees hot rows alone, but a new index is evaluated for cold
+//! ones too (`cold_index.rs`).
 //! Scans of whoever reads the table as a whole (`utility_scan.rs`) see cold rows too, and so does ANALYZE
 //! (`analyze.rs`). A relation that names the access method and is not in our catalog is a heap.
 //!
@@ -13,6 +14,7 @@
 mod analyze;
 mod became_cold;
 pub mod cold;
+mod cold_index;
 mod cold_sample;
 mod delete;
 mod fetch;

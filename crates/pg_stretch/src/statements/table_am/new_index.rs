@@ -1,5 +1,5 @@
-//! A unique index that is made for a table with cold rows, by a command that no guard sees: nobody would look at the
-//! cold rows for its keys.
+//! An index that is made for a table with cold rows. A unique one, by a command that no guard sees, is refused: nobody
+//! would look at the cold rows for its keys.
 //!
 //! An ATTACH gives the partition the unique indexes of its parent. Whatever makes an index again (REINDEX, VACUUM FULL,
 //! TRUNCATE) does it under the index's own name, and a dump brings its indexes before anything moves.
@@ -43,4 +43,18 @@ pub unsafe fn check(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<
     )
     .detail("It would be made of the hot rows only.")
     .hint("Give the table the index before it is stretched."))
+}
+
+/// Whether this process is the one that sees to the cold rows of a new index, which this transaction makes or a command
+/// CONCURRENTLY. Of processes that build an index together it is the one that began, which always takes part
+/// (_bt_leader_participate_as_worker of nbtsort.c).
+///
+/// # Safety
+/// The index is open.
+pub unsafe fn is_made(index: pg_sys::Relation) -> bool {
+    // SAFETY: the caller's promise; a plain global.
+    unsafe {
+        let is_new = (*index).rd_createSubid != NO_SUBTRANSACTION || !(*(*index).rd_index).indisvalid;
+        is_new && pg_sys::ParallelWorkerNumber < 0
+    }
 }

@@ -1,7 +1,7 @@
 //! What builds or copies the file of a table: indexes hold hot rows alone, and cold ones are not in the file.
 
 use super::heap::{self, as_heap, of_heap};
-use super::new_index;
+use super::{cold_index, new_index};
 use crate::pg::error::OrRaise;
 use pgrx::prelude::*;
 
@@ -25,6 +25,9 @@ pub unsafe extern "C-unwind" fn index_build_range_scan(
     // SAFETY: what the server handed over, for a table of ours.
     unsafe {
         new_index::check(table, index).or_raise();
+        if new_index::is_made(index) {
+            cold_index::evaluate(table, info).or_raise();
+        }
         as_heap(table, || {
             build(
                 table,

@@ -5,7 +5,7 @@ use super::doubt::Values;
 use super::known::{self, Keyed, Table};
 use super::room;
 use super::search::{Search, Session, Then};
-use super::skip::is_visible;
+use super::skipped::is_visible;
 use super::unfit::unfit_for_on_conflict;
 use super::wanted::Wanted;
 use super::{doubt, narrow};

@@ -12,6 +12,7 @@ mod room;
 mod search;
 mod since;
 mod skip;
+mod skipped;
 mod unfit;
 mod wanted;
 

@@ -4,33 +4,27 @@
 //! The heap's indexes judge hot rows afterwards.
 
 use super::front::{self, Next};
-use super::narrow::{self, ColdSide, Look};
 use super::room;
-use super::search::{Search, Session, Then};
-use super::wanted::Wanted;
-use crate::catalog::keys::{self, Key};
-use crate::catalog::stretched;
-use crate::cold::key_filter::Hasher;
+use super::skipped::Target;
+use crate::catalog::partitions;
 use crate::pg::context::Context;
 use crate::pg::error::{Error, OrRaise, Result};
-use crate::pg::{hook, list, names, slot};
+use crate::pg::missing::ExecFindPartition;
+use crate::pg::{hook, list, raw};
 use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
-use stretch_core::errors;
 
 static mut PREVIOUS: pg_sys::ExecutorStart_hook_type = None;
 
 /// The source of rows of one INSERT.
 struct Source {
     next: Next,
-    info: Arc<stretched::Info>,
-    /// The target of the INSERT, open until the statement ends.
-    table: pg_sys::Relation,
-    /// The keys whose conflicts the statement skips.
-    keys: RefCell<Vec<(Key, Option<Hasher>)>>,
+    /// The node of the INSERT.
+    node: *mut pg_sys::ModifyTableState,
+    /// By the OIDs of the tables that rows go to; `None` for those with no cold row in the way.
+    targets: RefCell<HashMap<pg_sys::Oid, Option<Rc<Target>>>>,
     /// For what the look at one row takes.
     memory: Context,
 }
@@ -87,52 +81,35 @@ unsafe fn watch_if_skips(node: *mut pg_sys::PlanState, statement: *mut pg_sys::E
     }
 }
 
-/// Whether row triggers may run before a row is inserted.
-unsafe fn has_before_triggers(table: pg_sys::Relation) -> bool {
-    const DISABLED: u8 = b'D';
-    const KIND: u32 = pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSERT;
-    // SAFETY: an open relation; its triggers live as long.
-    unsafe {
-        let Some(all) = (*table).trigdesc.as_ref().filter(|all| all.trig_insert_before_row) else {
-            return false;
-        };
-        std::slice::from_raw_parts(all.triggers, all.numtriggers as usize)
-            .iter()
-            .any(|trigger| trigger.tgenabled as u8 != DISABLED && trigger.tgtype as u32 & KIND == KIND)
-    }
-}
-
-/// Puts the filter in front of the rows of an INSERT … ON CONFLICT DO NOTHING into a stretched table.
+/// Puts the filter in front of the rows of an INSERT … ON CONFLICT DO NOTHING into a stretched table, or a partitioned
+/// one with stretched partitions.
 unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState) -> Result<()> {
     let source = node.ps.lefttree;
-    // SAFETY: an initialized node has a target that is open until the statement ends.
-    let (table, info) = unsafe {
-        let table = (*node.resultRelInfo).ri_RelationDesc;
-        (table, stretched::lookup((*table).rd_id)?)
-    };
     // SAFETY: the source of rows is null for a statement without one, else an initialized node.
-    let next = unsafe { source.as_ref() }.and_then(|source| source.ExecProcNodeReal);
-    let (Some(info), Some(next)) = (info, next) else {
+    let Some(next) = (unsafe { source.as_ref() }).and_then(|source| source.ExecProcNodeReal) else {
         return Ok(());
     };
-    // SAFETY: the node's plan is the one that it was made of; the table is open.
-    let keys = unsafe { skipped(&*node.ps.plan.cast(), table)? };
-    if keys.is_empty() {
-        return Ok(());
+    let mut targets = HashMap::new();
+    // SAFETY: an initialized node has a target that is open until the statement ends.
+    unsafe {
+        let table = (*(*node.resultRelInfo).ri_RelationDesc).rd_id;
+        if node.mt_partition_tuple_routing.is_null() {
+            let Some(target) = Target::of(node.resultRelInfo)? else {
+                return Ok(());
+            };
+            targets.insert(table, Some(Rc::new(target)));
+        } else if !partitions::has_stretched(table)? {
+            return Ok(());
+        }
     }
     // SAFETY: the statement's memory lives as long as the statement.
     let context = unsafe { (*estate).es_query_cxt };
-    let with_hasher = |key: Key| {
-        let hasher = Hasher::new(&key, &info.columns);
-        (key, hasher)
-    };
     let watched = Source {
         next,
-        table,
-        keys: RefCell::new(keys.into_iter().map(with_hasher).collect()),
+        node,
+        targets: RefCell::new(targets),
         // SAFETY: goes with the statement's memory, as the source itself does.
         memory: unsafe { Context::under(context, c"pg_stretch new keys") },
-        info,
     };
     SOURCES.with_borrow_mut(|sources| sources.insert(source as usize, Rc::new(watched)));
     // SAFETY: the source lives in that memory.
@@ -141,22 +118,6 @@ unsafe fn watch(node: &mut pg_sys::ModifyTableState, estate: *mut pg_sys::EState
         front::put(&mut *source, next_row);
     }
     Ok(())
-}
-
-/// The keys whose conflicts the statement skips. Not those for which the access method brings cold rows home, where
-/// core meets them: keys that a BEFORE trigger may still change, deferrable ones, those that are formed, and exclusion
-/// constraints.
-unsafe fn skipped(plan: &pg_sys::ModifyTable, table: pg_sys::Relation) -> Result<Vec<Key>> {
-    // SAFETY: an open table, and the plan of a statement on it.
-    let (mut keys, arbiters, has_triggers) = unsafe {
-        let arbiters = list::oids(plan.arbiterIndexes);
-        (keys::of(table)?, arbiters, has_before_triggers(table))
-    };
-    keys.retain(|key| {
-        let is_arbiter = arbiters.is_empty() || arbiters.contains(&key.index);
-        is_arbiter && key.definition.is_none() && !has_triggers && !key.deferrable && key.excludes.is_none()
-    });
-    Ok(keys)
 }
 
 #[pg_guard]
@@ -186,69 +147,49 @@ unsafe extern "C-unwind" fn next_row(node: *mut pg_sys::PlanState) -> *mut pg_sy
     }
 }
 
-/// Whether a cold row has one of the keys. One that became cold behind the statement's snapshot is 40001 from
-/// REPEATABLE READ on, as for hot rows.
+/// Whether a cold row has one of the keys.
 unsafe fn is_cold(source: &Source, slot: *mut pg_sys::TupleTableSlot) -> Result<bool> {
-    // SAFETY: the caller's promise.
-    let width = unsafe { taken_apart(slot) };
-    let value = |column: i16| {
-        let at = column as usize - 1;
-        // SAFETY: the slot's arrays have `width` places; the values live as long as the slot is not touched.
-        unsafe { (at < width && !*(*slot).tts_isnull.add(at)).then(|| *(*slot).tts_values.add(at)) }
-    };
-    // SAFETY: nothing of the look at the row before is left there.
-    unsafe { source.memory.reset() };
-    let _inside = source.memory.enter();
-    let Some(cold) = ColdSide::now(&source.info)? else {
-        return Ok(false);
-    };
-    for (key, hasher) in source.keys.borrow_mut().iter_mut() {
-        // SAFETY: values of the key's columns.
-        let look = unsafe { cold.by_value(key, hasher.as_mut(), value)? };
-        let Look::Except(segments) = look else {
-            continue;
-        };
-        let Some(wanted) = Wanted::one(key, value) else {
-            continue;
-        };
-        // SAFETY: the table is open until the statement ends.
-        let session = unsafe { Session::begin(&source.info, source.table) };
-        let conditions = narrow::equal(key, |place| value(key.parts[place].column));
-        let mut search = Search::new(&session, key, wanted, &conditions, &segments);
-        if search.finds(Then::Skip)? {
-            return is_visible(&mut search).map(|()| true);
-        }
-    }
-    Ok(false)
-}
-
-/// The number of the slot's columns, all of which are in its arrays.
-unsafe fn taken_apart(slot: *mut pg_sys::TupleTableSlot) -> usize {
-    // SAFETY: a filled slot of the caller's.
+    // SAFETY: the node and its targets live as long as the statement, which asks for its next row; nothing of the look
+    // at the row before is left in the source's memory.
     unsafe {
-        let width = (*(*slot).tts_tupleDescriptor).natts;
-        slot::take_apart(slot, width as i16);
-        width as usize
+        let target = match (*source.node).mt_partition_tuple_routing.is_null() {
+            true => (*source.node).resultRelInfo,
+            false => routed(source.node, slot),
+        };
+        let table = (*(*target).ri_RelationDesc).rd_id;
+        let known = source.targets.borrow().get(&table).cloned();
+        let target = match known {
+            Some(known) => known,
+            None => {
+                let target = Target::of(target)?.map(Rc::new);
+                source.targets.borrow_mut().insert(table, target.clone());
+                target
+            }
+        };
+        let Some(target) = target else {
+            return Ok(false);
+        };
+        source.memory.reset();
+        let _inside = source.memory.enter();
+        target.has_cold(slot)
     }
 }
 
-/// 40001 where the snapshot is kept and does not show the row that was found.
-pub fn is_visible(search: &mut Search) -> Result<()> {
-    // SAFETY: plain globals of a running statement.
-    let (is_kept, snapshot) = unsafe {
-        (
-            pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32,
-            pg_sys::GetActiveSnapshot(),
-        )
-    };
-    if !is_kept || search.finds_under(snapshot)? {
-        return Ok(());
+/// The partition that a row goes to. The executor asks for it again, and finds it as quickly as for the row before.
+unsafe fn routed(node: *mut pg_sys::ModifyTableState, slot: *mut pg_sys::TupleTableSlot) -> *mut pg_sys::ResultRelInfo {
+    // SAFETY: a node that routes rows, and a row with the columns of its target. What was taken for the row before it
+    // goes as the executor has it go before each row.
+    unsafe {
+        let (root, routing, state) = (
+            (*node).resultRelInfo,
+            (*node).mt_partition_tuple_routing,
+            (*node).ps.state,
+        );
+        raw::guarded(|| {
+            if let Some(context) = (*state).es_per_tuple_exprcontext.as_ref() {
+                raw::MemoryContextReset(context.ecxt_per_tuple_memory);
+            }
+            ExecFindPartition(node, root, routing, slot, state)
+        })
     }
-    Err(Error::new(
-        &errors::MOVED,
-        format!(
-            "could not serialize access: a key of table {} became that of a cold row",
-            names::relation(search.info().relation)
-        ),
-    ))
 }

@@ -37,7 +37,7 @@ pub fn from_dump(show: &Show, story: &Story, compared: &mut Comparisons) -> Clus
         story.cluster.pg_dump("postgres", &["-Fc"])
     });
     let elsewhere = show.step("1. pg_restore into another server", || {
-        let elsewhere = Cluster::builder("elsewhere").start();
+        let elsewhere = Cluster::builder("elsewhere").conf("stretch.page_rows", "4096").start();
         elsewhere.pg_restore("postgres", &["-j", "2"], &dump);
         elsewhere
     });

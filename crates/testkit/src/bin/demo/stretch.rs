@@ -39,7 +39,10 @@ impl Story {
     /// Starts a server, loads the data, measures.
     pub fn begin(show: &Show, tongue: Tongue) -> Story {
         let cluster = show.step("start a private PostgreSQL 15 that archives its WAL", || {
-            Cluster::builder("demo").archiving().start()
+            Cluster::builder("demo")
+                .archiving()
+                .conf("stretch.page_rows", "4096")
+                .start()
         });
         let empty = cluster.basebackup().size();
         let db = cluster.connect("postgres");
