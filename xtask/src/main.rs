@@ -86,7 +86,7 @@ fn build(missing: Missing) -> Result<(), String> {
 /// The same with what users get: an optimized build, in a folder of its own.
 fn bench(args: &[String]) -> Result<(), String> {
     let (missing, args) = no_install(args);
-    prepare::to_build(missing)?;
+    prepare::to_bench(missing)?;
     cargo::build_release()?;
     let path = sh::target_dir().join("release").join("bench");
     sh::run(std::process::Command::new(path).args(args))

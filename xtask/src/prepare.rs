@@ -61,8 +61,17 @@ pub fn all(missing: Missing) -> Result<(), String> {
         return named(missing_to_build().chain(missing_to_test()).collect());
     }
     to_build(missing)?;
-    python::bring()?;
+    python::TESTS.bring()?;
     regress_source::bring()
+}
+
+/// To build, and what the bench compares with.
+pub fn to_bench(missing: Missing) -> Result<(), String> {
+    if missing == Missing::Name {
+        return named(missing_to_build().chain(python::BENCH.missing()).collect());
+    }
+    to_build(missing)?;
+    python::BENCH.bring()
 }
 
 /// What compiling, the demo and the private clusters need.
@@ -85,7 +94,7 @@ fn missing_to_build() -> impl Iterator<Item = String> {
 }
 
 fn missing_to_test() -> impl Iterator<Item = String> {
-    python::missing().into_iter().chain(regress_source::missing())
+    python::TESTS.missing().into_iter().chain(regress_source::missing())
 }
 
 /// Says all at once what is missing, so that nobody installs one thing after the other.

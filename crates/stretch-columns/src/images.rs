@@ -45,8 +45,9 @@ pub enum ImageError {
 }
 
 /// Images of `rows` of `array`, which `reading` describes. Text is taken as it is: the caller answers for its being
-/// valid in the server's encoding (F37), see [`is_checked_text`].
-pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>) -> Result<Images, ImageError> {
+/// valid in the server's encoding (F37), see [`is_checked_text`]. Those that are passed by reference take the memory of
+/// `reuse`.
+pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>, reuse: Area) -> Result<Images, ImageError> {
     if rows.start > rows.end || rows.end > array.len() {
         return Err(ImageError::WrongArray);
     }
@@ -65,7 +66,7 @@ pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>) -> Result
         Reading::Timestamp => immediate::<TimestampMicrosecondType>(array, rows, |v| timestamp_from_parquet(v) as u64),
         Reading::Uuid => {
             let array = array.as_fixed_size_binary_opt().ok_or(ImageError::WrongArray)?;
-            placed(array, rows, |row, area| {
+            placed(array, rows, reuse, |row, area| {
                 area.plain(array.value(row));
                 Ok(())
             })
@@ -75,7 +76,7 @@ pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>) -> Result
                 .as_primitive_opt::<Decimal128Type>()
                 .ok_or(ImageError::WrongArray)?;
             let mut digits = Vec::with_capacity(32);
-            placed(array, rows, |row, area| {
+            placed(array, rows, reuse, |row, area| {
                 digits.clear();
                 numeric::i128_to_disk(array.value(row), scale.into(), &mut digits);
                 Ok(area.aligned(&digits)?)
@@ -84,7 +85,7 @@ pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>) -> Result
         Reading::NumericWire => {
             let array = array.as_binary_opt::<i32>().ok_or(ImageError::WrongArray)?;
             let mut digits = Vec::with_capacity(64);
-            placed(array, rows, |row, area| {
+            placed(array, rows, reuse, |row, area| {
                 digits.clear();
                 numeric::wire_to_disk(array.value(row), &mut digits)?;
                 Ok(area.aligned(&digits)?)
@@ -92,10 +93,12 @@ pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>) -> Result
         }
         Reading::Text | Reading::Bytes => {
             if let Some(text) = array.as_string_opt::<i32>() {
-                return placed(text, rows, |row, area| Ok(area.packed(text.value(row).as_bytes())?));
+                return placed(text, rows, reuse, |row, area| {
+                    Ok(area.packed(text.value(row).as_bytes())?)
+                });
             }
             let binary = array.as_binary_opt::<i32>().ok_or(ImageError::WrongArray)?;
-            placed(binary, rows, |row, area| Ok(area.packed(binary.value(row))?))
+            placed(binary, rows, reuse, |row, area| Ok(area.packed(binary.value(row))?))
         }
         Reading::Receive | Reading::Input => Err(ImageError::NotNative),
     }
@@ -132,14 +135,15 @@ fn immediate<T: ArrowPrimitiveType>(
 fn placed(
     array: &dyn Array,
     rows: Range<usize>,
+    reuse: Area,
     mut add: impl FnMut(usize, &mut Area) -> Result<(), ImageError>,
 ) -> Result<Images, ImageError> {
-    let mut area = Area::with_rows(rows.len());
+    let mut area = reuse.emptied(rows.len());
+    let valid = array.nulls().filter(|nulls| nulls.null_count() > 0);
     for row in rows {
-        if array.is_null(row) {
-            area.null();
-        } else {
-            add(row, &mut area)?;
+        match valid.is_none_or(|valid| valid.is_valid(row)) {
+            true => add(row, &mut area)?,
+            false => area.null(),
         }
     }
     Ok(Images::Placed(area))

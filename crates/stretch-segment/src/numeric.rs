@@ -212,9 +212,19 @@ impl Groups {
         let mut end = 0;
         let mut rest = magnitude;
         if padding > 0 {
-            let cut = 10u128.pow(4 - padding);
-            groups[0] = (rest % cut) as u16 * 10u16.pow(padding);
-            rest /= cut;
+            let cut = 10u64.pow(4 - padding);
+            let lowest = match u64::try_from(rest) {
+                Ok(small) => {
+                    rest = (small / cut).into();
+                    small % cut
+                }
+                Err(_) => {
+                    let lowest = rest % u128::from(cut);
+                    rest /= u128::from(cut);
+                    lowest as u64
+                }
+            };
+            groups[0] = lowest as u16 * 10u16.pow(padding);
             end = 1;
         }
         while rest > u128::from(u64::MAX) {

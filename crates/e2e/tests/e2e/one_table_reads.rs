@@ -2,7 +2,7 @@
 //! of plan; and what contradicts the filter, or needs one row, does not open the cold side.
 
 use crate::cold_reads::counter;
-use testkit::setup::{drain, enable_database, enable_table, purge};
+use testkit::setup::{drain, enable_database, enable_table, hot_rows, purge};
 use testkit::{Client, Cluster, Endpoint};
 
 /// A server with an enabled database.
@@ -233,7 +233,9 @@ fn ordered_scans_read_no_further_than_they_must() {
         ));
     }
     enable_table(&db, "o", "id <= 1000");
-    assert_eq!(drain(&db, "o"), 1000);
+    // The worker may have moved some of them by then.
+    drain(&db, "o");
+    assert_eq!(hot_rows(&db, "o"), 200);
     purge(&db, "o");
     for table in ["o", "o_plain"] {
         db.sql(&format!("ANALYZE {table}"));

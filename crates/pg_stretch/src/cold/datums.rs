@@ -2,26 +2,33 @@
 
 use super::batch::Batch;
 use super::columns::Target;
-use super::values::Maker;
+use super::values::{Maker, Values};
 use crate::pg::context::Context;
 use crate::pg::error::Result;
 use arrow_array::{Array, ArrayRef};
+use arrow_buffer::NullBuffer;
 use pgrx::pg_sys;
 use std::ops::Range;
 use stretch_columns::stored::Reading;
 
-/// Rows made into datums at once.
-const SLICE: usize = 8192;
+/// Rows made into datums at once: so few that those of many columns stay in the processor's cache until they are shown.
+const SLICE: usize = 1024;
 
-/// One column: its array and maker; nothing when the segment has no such column, so that all is NULL.
-type Source = Option<(ArrayRef, Maker)>;
+/// One column that the segment has.
+struct Source {
+    array: ArrayRef,
+    /// Which rows have a value; all where there is none.
+    valid: Option<NullBuffer>,
+    maker: Maker,
+}
 
 /// The columns of a batch, and the datums of a slice of its rows.
 pub struct Datums {
     rows: usize,
-    sources: Vec<Source>,
+    /// Nothing when the segment has no such column, so that all is NULL.
+    sources: Vec<Option<Source>>,
     /// One list per column.
-    made: Vec<Vec<pg_sys::Datum>>,
+    made: Vec<Values>,
     slice: Range<usize>,
 }
 
@@ -38,11 +45,15 @@ impl Datums {
                 batch.encoding.clone(),
                 context.as_ptr(),
             );
-            Some((array.clone(), maker))
+            Some(Source {
+                array: array.clone(),
+                valid: array.nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
+                maker,
+            })
         };
         Self {
             rows: batch.rows,
-            made: targets.iter().map(|_| Vec::new()).collect(),
+            made: targets.iter().map(|_| Values::default()).collect(),
             sources: targets.iter().zip(&batch.columns).map(source).collect(),
             slice: 0..0,
         }
@@ -64,9 +75,8 @@ impl Datums {
         unsafe { context.reset() };
         let _inside = context.enter();
         for (source, made) in self.sources.iter_mut().zip(&mut self.made) {
-            made.clear();
-            if let Some((array, maker)) = source {
-                maker.make(array, slice.clone(), made)?;
+            if let Some(source) = source {
+                source.maker.make(&source.array, slice.clone(), made)?;
             }
         }
         self.slice = slice;
@@ -76,7 +86,8 @@ impl Datums {
     /// The value of a column in a row of the slice; `None` for NULL.
     #[inline]
     pub fn value(&self, column: usize, row: usize) -> Option<pg_sys::Datum> {
-        let (array, _) = self.sources[column].as_ref()?;
-        (!array.is_null(row)).then(|| self.made[column][row - self.slice.start])
+        let source = self.sources[column].as_ref()?;
+        let is_valid = source.valid.as_ref().is_none_or(|valid| valid.is_valid(row));
+        is_valid.then(|| self.made[column].datums[row - self.slice.start])
     }
 }

@@ -10,7 +10,7 @@ use super::segments;
 use super::side::Side;
 use super::tombstone::{conflicts, kept};
 use super::tuples;
-use super::values::Maker;
+use super::values::{Maker, Values};
 use crate::catalog::rows::Segment;
 use crate::catalog::tables;
 use crate::pg::context::OwnContext;
@@ -204,7 +204,7 @@ impl ColdRow {
             let context = OwnContext::new(c"pg_stretch row");
             let inside = context.get().enter();
             let encoding: Rc<str> = self.segment()?.server_encoding.as_str().into();
-            let mut made = Vec::with_capacity(1);
+            let mut kept = Vec::with_capacity(self.side.columns.len());
             for target in &self.side.columns {
                 let Some(column) = find(reader.detail(), target.field_id) else {
                     continue;
@@ -216,11 +216,13 @@ impl ColdRow {
                 let reading = reading(&reader.detail().columns[column], target)?;
                 let area = context.get().as_ptr();
                 let mut maker = Maker::new(reading, target.base_type, self.side.owner, encoding.clone(), area);
-                made.clear();
+                let mut made = Values::default();
                 maker.make(array, row..row + 1, &mut made)?;
                 let place = target.attribute as usize - 1;
-                values[place] = made.first().copied().unwrap_or(pg_sys::Datum::from(0));
+                values[place] = made.datums.first().copied().unwrap_or(pg_sys::Datum::from(0));
                 nulls[place] = false;
+                // The tuple is a copy; until then the values are looked at.
+                kept.push(made);
             }
             pg_sys::MemoryContextSwitchTo((*slot).tts_mcxt);
             let tuple = pg_sys::heap_form_tuple(descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());

@@ -24,6 +24,14 @@ pub struct Maker {
     convert: bool,
 }
 
+/// Values of a column as datums; NULL is a zero.
+#[derive(Default)]
+pub struct Values {
+    pub datums: Vec<pg_sys::Datum>,
+    /// What datums of native types point at.
+    area: Area,
+}
+
 impl Maker {
     /// A maker for values of `base_type` in a table of `owner`, stored by a database of the encoding `stored_encoding`.
     /// The function's look-up data live in `context`.
@@ -51,8 +59,10 @@ impl Maker {
         }
     }
 
-    /// Appends the datums of `rows` of `array`; NULL is a zero. What they point at lives in the current memory context.
-    pub fn make(&mut self, array: &ArrayRef, rows: Range<usize>, out: &mut Vec<pg_sys::Datum>) -> Result<()> {
+    /// Makes the datums of `rows` of `array`. What they point at lives in the current memory context, or with them.
+    pub fn make(&mut self, array: &ArrayRef, rows: Range<usize>, made: &mut Values) -> Result<()> {
+        let Values { datums: out, area } = made;
+        out.clear();
         match self.reading {
             Reading::Text if self.convert => {
                 for i in rows {
@@ -91,9 +101,21 @@ impl Maker {
                         }
                     }
                 }
-                let images = images::images(native, array, rows)
+                let images = images::images(native, array, rows, std::mem::take(area))
                     .map_err(|error| Error::internal(format!("a column of a segment cannot be read: {error}")))?;
-                append(&images, out);
+                match images {
+                    Images::Immediate(words) => {
+                        out.extend(words.iter().map(|word| pg_sys::Datum::from(*word as usize)))
+                    }
+                    Images::Placed(placed) => {
+                        let base = match placed.address() {
+                            Some(address) => address,
+                            None => copied(placed.bytes()),
+                        };
+                        out.extend(placed.datums(base).map(pg_sys::Datum::from));
+                        *area = placed;
+                    }
+                }
             }
         }
         Ok(())
@@ -135,20 +157,7 @@ fn converted(bytes: &[u8], array: &ArrayRef) -> Result<pg_sys::Datum> {
 fn single(bytes: &[u8]) -> Result<pg_sys::Datum> {
     let mut area = Area::with_rows(1);
     area.packed(bytes).map_err(|error| Error::internal(error.to_string()))?;
-    let mut out = Vec::with_capacity(1);
-    append(&Images::Placed(area), &mut out);
-    Ok(out.pop().unwrap_or(pg_sys::Datum::from(0)))
-}
-
-/// Appends one datum per image; what they point at is copied into the current memory context.
-fn append(images: &Images, out: &mut Vec<pg_sys::Datum>) {
-    match images {
-        Images::Immediate(words) => out.extend(words.iter().map(|word| pg_sys::Datum::from(*word as usize))),
-        Images::Placed(area) => {
-            let base = copied(area.bytes());
-            out.extend(area.datums(base).map(pg_sys::Datum::from));
-        }
-    }
+    Ok(pg_sys::Datum::from(copied(area.bytes())))
 }
 
 /// The address of a copy of the bytes, which is a multiple of eight; 0 when there are none.

@@ -35,6 +35,14 @@ impl Area {
         }
     }
 
+    /// Without its values, and with room for the places of so many others.
+    pub fn emptied(mut self, rows: usize) -> Self {
+        self.bytes.clear();
+        self.places.clear();
+        self.places.reserve(rows);
+        self
+    }
+
     /// NULL, which has no place.
     pub fn null(&mut self) {
         self.places.push(None);
@@ -58,8 +66,14 @@ impl Area {
 
     fn aligned_to(&mut self, alignment: usize, value: &[u8]) -> Result<(), TooLong> {
         let header = long_header(value.len())?;
-        self.bytes.resize(self.bytes.len().next_multiple_of(alignment), 0);
-        self.places.push(Some(self.bytes.len()));
+        let place = self.bytes.len().next_multiple_of(alignment);
+        self.bytes
+            .reserve(place - self.bytes.len() + header.len() + value.len());
+        // Less than the alignment: no call for what is most often two bytes.
+        while self.bytes.len() < place {
+            self.bytes.push(0);
+        }
+        self.places.push(Some(place));
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(value);
         Ok(())
@@ -79,6 +93,13 @@ impl Area {
     /// What the places lie in; to be copied to an address that is a multiple of eight.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Where the places lie, as long as nothing is added; `None` when that is no multiple of eight, and they must be
+    /// copied.
+    pub fn address(&self) -> Option<usize> {
+        let address = self.bytes.as_ptr() as usize;
+        address.is_multiple_of(8).then_some(address)
     }
 
     /// One place per value, in order; `None` for NULL.

@@ -52,7 +52,7 @@ fn area(images: Images) -> Area {
 }
 
 fn words(reading: Reading, array: &dyn Array, rows: Range<usize>) -> Vec<u64> {
-    match images(reading, array, rows).unwrap() {
+    match images(reading, array, rows, Area::default()).unwrap() {
         Images::Immediate(words) => words,
         Images::Placed(_) => panic!("these values are passed by value"),
     }
@@ -106,7 +106,7 @@ fn bytes_come_back_with_the_shortest_header() {
             let values: Vec<Option<Vec<u8>>> = lengths.iter().map(|length| length.map(value)).collect();
             let array = BinaryArray::from_iter(values.clone());
             let skipped = values.len() / 3;
-            let area = area(images(Reading::Bytes, &array, skipped..values.len()).unwrap());
+            let area = area(images(Reading::Bytes, &array, skipped..values.len(), Area::default()).unwrap());
             prop_assert_eq!(area.places().len(), values.len() - skipped);
             for (place, value) in area.places().iter().zip(&values[skipped..]) {
                 prop_assert_eq!(place.map(|place| varlena(area.bytes(), place)), value.as_deref());
@@ -130,7 +130,7 @@ fn text_is_taken_as_it_is() {
     let text: Arc<dyn Array> = Arc::new(StringArray::from(vec![Some("é"), None, Some("")]));
     let bytes: Arc<dyn Array> = Arc::new(BinaryArray::from_opt_vec(vec![Some(b"\xE9"), None, Some(b"")]));
     for (array, first, checked) in [(&text, &b"\xC3\xA9"[..], true), (&bytes, &b"\xE9"[..], false)] {
-        let area = area(images(Reading::Text, array, 0..3).unwrap());
+        let area = area(images(Reading::Text, array, 0..3, Area::default()).unwrap());
         let found: Vec<_> = area
             .places()
             .iter()
@@ -150,7 +150,7 @@ fn text_is_taken_as_it_is() {
 fn uuids_have_no_header() {
     let values = [Some([1u8; 16]), None, Some([2; 16])];
     let array = FixedSizeBinaryArray::try_from_sparse_iter_with_size(values.iter().copied(), 16).unwrap();
-    let area = area(images(Reading::Uuid, &array, 0..3).unwrap());
+    let area = area(images(Reading::Uuid, &array, 0..3, Area::default()).unwrap());
     assert_eq!(area.places(), [Some(0), None, Some(16)]);
     assert_eq!(area.bytes(), [[1u8; 16], [2; 16]].concat());
     assert_eq!(area.datums(4096).collect::<Vec<_>>(), [4096, 0, 4112]);
@@ -206,8 +206,9 @@ fn numerics_are_aligned_and_come_back() {
             });
             let sent = BinaryArray::from_iter(sent);
             let rows = 0..values.len();
-            let from_decimals = area(images(Reading::Decimal(scale), &decimals, rows.clone()).unwrap());
-            let from_wire = area(images(Reading::NumericWire, &sent, rows).unwrap());
+            let from_decimals =
+                area(images(Reading::Decimal(scale), &decimals, rows.clone(), Area::default()).unwrap());
+            let from_wire = area(images(Reading::NumericWire, &sent, rows, Area::default()).unwrap());
             prop_assert_eq!(from_decimals.bytes(), from_wire.bytes());
             for (place, value) in from_decimals.places().iter().zip(&values) {
                 let read = place.map(|place| {
@@ -224,7 +225,7 @@ fn numerics_are_aligned_and_come_back() {
 #[test]
 fn what_has_no_image_is_an_error() {
     let ints = Int32Array::from(vec![1, 2]);
-    let error = |reading, rows| images(reading, &ints, rows).unwrap_err();
+    let error = |reading, rows| images(reading, &ints, rows, Area::default()).unwrap_err();
     assert_eq!(error(Reading::Receive, 0..2), ImageError::NotNative);
     assert_eq!(error(Reading::Input, 0..2), ImageError::NotNative);
     assert_eq!(error(Reading::Int32, 0..3), ImageError::WrongArray);
@@ -245,6 +246,6 @@ fn what_has_no_image_is_an_error() {
         assert_eq!(error(reading, 0..2), ImageError::WrongArray, "{reading:?}");
     }
     let damaged = BinaryArray::from_vec(vec![b"no numeric"]);
-    let result = images(Reading::NumericWire, &damaged, 0..1);
+    let result = images(Reading::NumericWire, &damaged, 0..1, Area::default());
     assert!(matches!(result, Err(ImageError::Numeric(numeric::Malformed))));
 }

@@ -1,7 +1,7 @@
 //! Partial groups as rows of the executor.
 
 use super::recognise::Item;
-use crate::cold::values::{self, Maker};
+use crate::cold::values::{self, Maker, Values};
 use crate::pg::context::Context;
 use crate::pg::error::{Error, Result};
 use crate::pg::slot;
@@ -24,10 +24,12 @@ pub struct Made {
     next: usize,
     /// One list per item of the target.
     columns: Vec<Vec<Option<pg_sys::Datum>>>,
+    /// What datums of keys point at.
+    _keys: Vec<Values>,
 }
 
 impl Made {
-    /// The rows of the groups. Their datums live in the context, which is reset before.
+    /// The rows of the groups. Their datums live in the context, which is reset before, or with this.
     ///
     /// # Safety
     /// Nobody looks at what was in the context.
@@ -35,14 +37,16 @@ impl Made {
         // SAFETY: the caller's promise.
         unsafe { context.reset() };
         let _inside = context.enter();
+        let mut kept = Vec::new();
         let column = |item: &Item| match *item {
-            Item::Key(at) => key(&groups, at, keys, context),
+            Item::Key(at) => key(&groups, at, keys, context, &mut kept),
             Item::Aggregate(at) => Ok(aggregate(&groups.values[at])),
         };
         Ok(Self {
             rows: groups.groups,
             next: 0,
             columns: items.iter().map(column).collect::<Result<_>>()?,
+            _keys: kept,
         })
     }
 
@@ -73,7 +77,14 @@ impl Made {
     }
 }
 
-fn key(groups: &Partials, at: usize, keys: &Keys, context: Context) -> Result<Vec<Option<pg_sys::Datum>>> {
+/// The values of a key; what they point at is in the context, or with those that are kept.
+fn key(
+    groups: &Partials,
+    at: usize,
+    keys: &Keys,
+    context: Context,
+    kept: &mut Vec<Values>,
+) -> Result<Vec<Option<pg_sys::Datum>>> {
     let Some(key) = &groups.keys[at] else {
         return Ok(vec![None; groups.groups]);
     };
@@ -84,12 +95,13 @@ fn key(groups: &Partials, at: usize, keys: &Keys, context: Context) -> Result<Ve
         keys.encoding.clone(),
         context.as_ptr(),
     );
-    let (mut values, mut made) = (Vec::with_capacity(groups.groups), Vec::new());
+    let mut values = Vec::with_capacity(groups.groups);
     for array in &key.values {
-        made.clear();
+        let mut made = Values::default();
         maker.make(array, 0..array.len(), &mut made)?;
         let value = |(row, datum): (usize, &pg_sys::Datum)| (!array.is_null(row)).then_some(*datum);
-        values.extend(made.iter().enumerate().map(value));
+        values.extend(made.datums.iter().enumerate().map(value));
+        kept.push(made);
     }
     match values.len() == groups.groups {
         true => Ok(values),

@@ -1,6 +1,7 @@
-//! How fast cold rows are read: queries over `lineitem` of TPC-H on a heap, on cold rows that are still staged, and on
-//! the same rows in a folder, in turns.
+//! How fast rows go cold and are read then: queries over `lineitem` of TPC-H on a heap, on cold rows that are still
+//! staged, and on the same rows in a folder, in turns; and by DuckDB on the very files of that folder.
 
+use crate::duckdb::DuckDb;
 use crate::measure::median;
 use std::time::Instant;
 use testkit::setup::{drain, enable_database, enable_table, purge};
@@ -76,26 +77,44 @@ pub fn run(scale: f64) {
     );
     let heap = db.int("SELECT pg_total_relation_size('lineitem')");
     println!("lineitem: {rows} rows, {} MB of heap and index", heap / 1_000_000);
-    let began = Instant::now();
+    let mut moved = Vec::new();
     for table in ["staged", "folder"] {
-        db.sql(&format!(
-            "CREATE TABLE {table} (LIKE lineitem INCLUDING ALL); INSERT INTO {table} SELECT * FROM lineitem"
-        ));
+        copy(&db, table);
         enable_table(&db, table, "l_shipdate <= '2100-01-01'");
+        let began = Instant::now();
         drain(&db, table);
+        moved.push(began.elapsed().as_secs_f64());
         db.sql(&format!("VACUUM {table}"));
     }
-    println!("two copies made and moved in {:.1} s", began.elapsed().as_secs_f64());
+    copy(&db, "by_hand");
+    let began = Instant::now();
+    db.sql("COPY by_hand TO PROGRAM 'cat > /dev/null' (FORMAT csv); DELETE FROM by_hand");
+    let by_hand = began.elapsed().as_secs_f64();
+    db.sql("DROP TABLE by_hand");
+    let (rows, moved) = (rows as f64, median(moved));
+    println!(
+        "rows moved: {:.0} a second, {:.0} by COPY and DELETE ({:.2} x)",
+        rows / moved,
+        rows / by_hand,
+        by_hand / moved
+    );
     purge(&db, "folder");
     db.sql("ANALYZE staged");
     db.sql("ANALYZE folder");
     println!("{} MB in the folder", endpoint.size() / 1_000_000);
+    let duckdb = DuckDb::over(endpoint.path());
     for (what, query) in QUERIES {
-        measure(&db, what, query);
+        measure(&db, &duckdb, what, query);
     }
 }
 
-fn measure(db: &Client, what: &str, query: &str) {
+fn copy(db: &Client, table: &str) {
+    db.sql(&format!(
+        "CREATE TABLE {table} (LIKE lineitem INCLUDING ALL); INSERT INTO {table} SELECT * FROM lineitem"
+    ));
+}
+
+fn measure(db: &Client, duckdb: &DuckDb, what: &str, query: &str) {
     const TABLES: [&str; 3] = ["lineitem", "staged", "folder"];
     let mut times = TABLES.map(|_| Vec::new());
     let mut answers = TABLES.map(|_| Vec::new());
@@ -115,8 +134,12 @@ fn measure(db: &Client, what: &str, query: &str) {
         "{what}: {answers:?}"
     );
     let [heap, staged, folder] = times.map(median);
+    let other = match duckdb.milliseconds(query, ROUNDS) {
+        Some(time) => format!("{time:.2} DuckDB on the folder's files"),
+        None => "nothing by DuckDB".into(),
+    };
     println!(
-        "{what}: {heap:.2} ms heap, {staged:.2} staged ({:.2} x), {folder:.2} folder ({:.2} x)",
+        "{what}: {heap:.2} ms heap, {staged:.2} staged ({:.2} x), {folder:.2} folder ({:.2} x), {other}",
         staged / heap,
         folder / heap
     );

@@ -2,6 +2,7 @@
 
 mod cold;
 mod conflicts;
+mod duckdb;
 mod hot;
 mod keys;
 mod measure;
