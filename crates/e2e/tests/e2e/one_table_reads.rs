@@ -262,8 +262,8 @@ fn ordered_scans_read_no_further_than_they_must() {
     for (query, most) in [
         ("SELECT id FROM {t} ORDER BY id LIMIT 10", 1),
         ("SELECT id FROM {t} ORDER BY id DESC LIMIT 250", 3),
-        ("SELECT id FROM {t} ORDER BY id DESC LIMIT 350", 7),
-        ("SELECT id FROM {t} ORDER BY id LIMIT 10 OFFSET 195", 7),
+        ("SELECT id FROM {t} ORDER BY id DESC LIMIT 350", 10),
+        ("SELECT id FROM {t} ORDER BY id LIMIT 10 OFFSET 195", 10),
         ("SELECT word, id FROM {t} ORDER BY word, id DESC LIMIT 12", 6),
     ] {
         same(query);
