@@ -138,8 +138,11 @@ fn a_flipped_byte_of_a_page_is_named_or_not_read() {
     // What was not right is not kept.
     let db = cluster.connect("postgres");
     endpoint.overwrite(&object, &vec![0; good.len()]);
+    let of_one_column = "SELECT id FROM p WHERE id = 1234";
     db.fails(query, "ST004");
+    db.fails(of_one_column, "ST004");
     endpoint.overwrite(&object, &good);
+    same(&db, of_one_column);
     same(&db, query);
     same(&db, "SELECT * FROM p ORDER BY id");
 }
