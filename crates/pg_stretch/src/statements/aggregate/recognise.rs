@@ -321,10 +321,9 @@ unsafe fn filter(node: *mut pg_sys::Expr, relid: u32) -> Option<Vec<Clause>> {
     // SAFETY: an expression of the planner; lists are made in its memory context.
     unsafe {
         let clauses = pg_sys::make_ands_implicit(node);
-        let (found, values) = quals::collect(clauses, relid);
-        let conditions = conditions::of_constants(&found, values);
-        let is_whole = conditions.len() == list::length(clauses) as usize && found.len() == conditions.len();
-        is_whole.then_some(conditions)
+        let found = quals::collect(clauses, relid);
+        let conditions = conditions::of_constants(&found.trees, found.values);
+        (conditions.len() == list::length(clauses) as usize).then_some(conditions)
     }
 }
 
@@ -334,8 +333,5 @@ unsafe fn filter(node: *mut pg_sys::Expr, relid: u32) -> Option<Vec<Clause>> {
 /// A list of plain conditions of the planner.
 pub unsafe fn all_conditions(clauses: *mut pg_sys::List, relid: u32) -> bool {
     // SAFETY: the caller's promise.
-    unsafe {
-        let (found, _) = quals::collect(clauses, relid);
-        found.len() == list::length(clauses) as usize
-    }
+    unsafe { quals::collect(clauses, relid).trees.len() == list::length(clauses) as usize }
 }

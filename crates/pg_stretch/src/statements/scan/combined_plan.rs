@@ -37,10 +37,10 @@ unsafe extern "C-unwind" fn make(
         let mut attributes = std::ptr::null_mut();
         pg_sys::pull_varattnos((*(*rel).reltarget).exprs.cast(), relid, &mut attributes);
         pg_sys::pull_varattnos(conditions.cast(), relid, &mut attributes);
-        let (quals, values) = quals::collect(pruning, relid);
+        let found = quals::collect(pruning, relid);
         let note = PlanNote {
             columns: used::columns_of(attributes),
-            quals,
+            quals: found.trees,
             shows_system: used::shows_versions(attributes),
             secured,
         };
@@ -55,7 +55,11 @@ unsafe extern "C-unwind" fn make(
             (*scan).flags |= pg_sys::CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
         }
         (*scan).custom_plans = pg_sys::lappend(nil, below.cast());
-        (*scan).custom_exprs = pg_sys::lappend(pg_sys::lappend(nil, conditions.cast()), values.cast());
+        // What rows must satisfy, the values that stored ones are compared with, and, for EXPLAIN, in which conditions.
+        let shown = pg_sys::copyObjectImpl(found.clauses.cast());
+        (*scan).custom_exprs = [conditions.cast(), found.values.cast(), shown]
+            .into_iter()
+            .fold(nil, |all, list| pg_sys::lappend(all, list));
         // The note, then what `paths` left: which rows it shows, and the order.
         (*scan).custom_private =
             pg_sys::list_concat(pg_sys::lappend(nil, note.to_list().cast()), (*path).custom_private);

@@ -174,11 +174,12 @@ unsafe extern "C-unwind" fn end(node: *mut pg_sys::CustomScanState) {
 #[pg_guard]
 unsafe extern "C-unwind" fn explain(
     node: *mut pg_sys::CustomScanState,
-    _ancestors: *mut pg_sys::List,
+    ancestors: *mut pg_sys::List,
     es: *mut pg_sys::ExplainState,
 ) {
     // SAFETY: EXPLAIN hands over valid states, the node is one of ours.
     unsafe {
+        super::explain::show_conditions(node, ancestors, es);
         let cold = (*node.cast::<Combiner>()).cold.as_ref();
         if (*es).analyze
             && let Some(counters) = cold.and_then(ColdSide::counters)

@@ -61,10 +61,10 @@ impl Filter {
             let memory = Context::under(pg_sys::CacheMemoryContext, c"pg_stretch filter");
             let _inside = memory.enter();
             let clauses = pg_sys::copyObjectImpl(clauses.cast()).cast::<pg_sys::List>();
-            let (quals, values) = quals::collect(clauses, 1);
+            let found = quals::collect(clauses, 1);
             Ok(Self {
                 text: text.to_owned(),
-                conditions: conditions::of_constants(&quals, values),
+                conditions: conditions::of_constants(&found.trees, found.values),
                 clauses,
                 memory,
             })

@@ -59,25 +59,40 @@ impl Qual {
     }
 }
 
-/// Finds the conditions of a list of clauses, and the expressions of their values.
+/// Conditions that stored values and statistics can be asked for.
+pub struct Collected {
+    pub trees: Vec<Tree>,
+    /// The expressions of their values.
+    pub values: *mut pg_sys::List,
+    /// The clauses that they are, one for each tree.
+    pub clauses: *mut pg_sys::List,
+}
+
+/// Finds the conditions of a list of clauses.
 ///
 /// # Safety
 /// `clauses` is a list of expressions of the planner about the relation with range table index `relid`.
-pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> (Vec<Tree>, *mut pg_sys::List) {
-    let mut found = Vec::new();
-    let mut expressions = std::ptr::null_mut();
+pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> Collected {
+    let mut found = Collected {
+        trees: Vec::new(),
+        values: std::ptr::null_mut(),
+        clauses: std::ptr::null_mut(),
+    };
     // SAFETY: as the caller promises.
     unsafe {
-        for i in 0..list::length(clauses) {
-            let before = list::length(expressions);
-            match recognise(list::nth::<pg_sys::Node>(clauses, i), relid, &mut expressions) {
-                Some(tree) => found.push(tree),
+        for clause in list::pointers::<pg_sys::Node>(clauses) {
+            let before = list::length(found.values);
+            match recognise(clause, relid, &mut found.values) {
+                Some(tree) => {
+                    found.trees.push(tree);
+                    found.clauses = pg_sys::lappend(found.clauses, clause.cast());
+                }
                 // Values of a part that was recognised are of no use.
-                None => expressions = pg_sys::list_truncate(expressions, before),
+                None => found.values = pg_sys::list_truncate(found.values, before),
             }
         }
     }
-    (found, expressions)
+    found
 }
 
 /// A condition and the expression of its value, or null.
