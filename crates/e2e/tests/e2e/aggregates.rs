@@ -131,6 +131,8 @@ fn every_function_gives_what_it_gives_on_a_plain_table() {
         "SELECT rate, count(*) FROM {t} GROUP BY 1 ORDER BY 1",
         "SELECT count(*) FILTER (WHERE n > 0), sum(n) FILTER (WHERE d < '2020-06-01' AND flag) FROM {t}",
         "SELECT code FROM {t} GROUP BY code ORDER BY code",
+        "SELECT date_trunc('month', ts), count(*), sum(n) FROM {t} GROUP BY 1 ORDER BY 1",
+        "SELECT extract(year FROM d), extract(month FROM d), max(b) FROM {t} GROUP BY 1, 2 ORDER BY 1, 2",
         "SELECT count(*), sum(n) FROM {t} WHERE id < 0",
         "SELECT small, count(*) FROM {t} WHERE id < 0 GROUP BY small",
     ] {
@@ -145,10 +147,61 @@ fn every_function_gives_what_it_gives_on_a_plain_table() {
         "SELECT sum(wide), min(name), max(ch) FROM {t}",
         "SELECT count(DISTINCT n), string_agg(code, ',' ORDER BY id) FROM {t}",
         "SELECT sum(n) FROM {t} WHERE n % 2 = 0",
+        "SELECT date_trunc('month', tz), count(*) FROM {t} GROUP BY 1 ORDER BY 1",
+        "SELECT date_trunc('decade', ts), count(*) FROM {t} GROUP BY 1 ORDER BY 1",
     ] {
         same(&db, query).expect("an answer");
         assert!(!is_aggregated(&db, query), "{query}");
     }
+}
+
+#[test]
+fn parts_of_days_and_moments_are_those_of_the_server() {
+    let (_cluster, _endpoint, db) = server("aggregates-moments");
+    let seed = seed() % 1_000_000;
+    for table in ["a", "a_plain"] {
+        db.sql(&format!(
+            "CREATE TABLE {table} (id int PRIMARY KEY, ts timestamp, d date);
+             SELECT setseed({seed} / 1000000.0);
+             INSERT INTO {table} SELECT g, CASE WHEN g % 20 > 0 THEN
+                    timestamp '0001-01-01' + (random() * 3652000)::int * interval '1 day' * (g % 3)::float8 / 2
+                        + random() * interval '1 day' END,
+                CASE WHEN g % 30 > 0 THEN date '0001-01-01' + (random() * 3652000)::int END
+             FROM generate_series(1, 900) g;
+             UPDATE {table} SET ts = 'infinity', d = '-infinity' WHERE id = 310;
+             UPDATE {table} SET ts = '0044-03-15 12:30 BC', d = '0044-03-15 BC' WHERE id = 610"
+        ));
+    }
+    db.sql("TRUNCATE a; INSERT INTO a SELECT * FROM a_plain");
+    enable_table(&db, "a", "id > 0");
+    drain(&db, "a");
+    for unit in ["second", "minute", "hour", "day", "week", "month", "quarter", "year"] {
+        let query = format!("SELECT date_trunc('{unit}', ts), count(*) FROM {{t}} GROUP BY 1 ORDER BY 1");
+        same(&db, &query).expect("an answer");
+        // Also without what is for the server.
+        let query = format!(
+            "SELECT date_trunc('{unit}', ts), extract(dow FROM ts), min(id) FROM {{t}} WHERE id NOT IN (310, 610)
+             GROUP BY 1, 2 ORDER BY 1, 2"
+        );
+        same(&db, &query).expect("an answer");
+    }
+    for field in ["year", "quarter", "month", "day", "dow", "hour", "minute"] {
+        for column in ["ts", "d"] {
+            let query =
+                format!("SELECT extract({field} FROM {column}), count(*), max(id) FROM {{t}} GROUP BY 1 ORDER BY 1");
+            let answer = same(&db, &query);
+            assert_eq!(
+                answer.is_err(),
+                column == "d" && ["hour", "minute"].contains(&field),
+                "{query}"
+            );
+        }
+    }
+    // Only the row groups with moments that are not for us are read by rows.
+    let query = "SELECT extract(month FROM ts), count(*) FROM {t} GROUP BY 1";
+    assert!(is_aggregated(&db, query));
+    let by_rows = counter(&db, &query.replace("{t}", "a"), "Row Groups Read by Rows");
+    assert!((1..=2).contains(&by_rows), "{by_rows}");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Groups that are being computed, batch by batch.
 
 use super::groups::{Groups, Key};
+use super::key::GroupKey;
 use super::output::Partials;
 use super::plan::Plan;
 use super::source::{SourceOf, Unfit};
 use super::states::State;
 use super::values::{Values, values_of};
-use crate::select::Source;
 
 /// Groups after which they are given to the server, which can spill them where it must.
 const MANY_GROUPS: usize = 100_000;
@@ -76,17 +76,7 @@ impl Partial {
     }
 
     fn keys<'a>(&self, rows: usize, source_of: &SourceOf<'a>) -> Result<Vec<Key>, Unfit> {
-        let key = |attribute: &i16| match source_of(*attribute) {
-            Source::Decoded(column) if column.array.len() == rows => Ok(Key {
-                reading: Some(column.reading),
-                array: arrow_array::make_array(column.array.to_data()),
-            }),
-            Source::Missing => Ok(Key {
-                reading: None,
-                array: arrow_array::new_null_array(&arrow_schema::DataType::Null, rows),
-            }),
-            Source::Decoded(_) | Source::NotDecoded => Err(Unfit),
-        };
+        let key = |key: &GroupKey| key.values(rows, source_of(key.attribute()));
         let keys: Vec<Key> = self.plan.keys.iter().map(key).collect::<Result<_, _>>()?;
         keys.iter().all(Key::is_known).then_some(keys).ok_or(Unfit)
     }

@@ -1,6 +1,7 @@
 //! What is to be computed of cold rows, and when it cannot be.
 
 use super::expression::Expression;
+use super::key::GroupKey;
 use crate::conditions::Clause;
 
 /// What an aggregate is computed of.
@@ -68,8 +69,8 @@ pub struct Aggregate {
 /// What is to be computed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
-    /// Attributes of the columns that rows are grouped by; without any all rows are one group.
-    pub keys: Vec<i16>,
+    /// What rows are grouped by; without any all rows are one group.
+    pub keys: Vec<GroupKey>,
     pub aggregates: Vec<Aggregate>,
 }
 

@@ -179,7 +179,7 @@ fn groups_are_those_of_a_loop_over_rows() {
     runner(300)
         .run(&batches, |batches| {
             let plan = Plan {
-                keys: vec![NAME, FLAG, GONE],
+                keys: [NAME, FLAG, GONE].map(GroupKey::Column).to_vec(),
                 aggregates: vec![
                     aggregate(Function::Count, Argument::Row),
                     aggregate(Function::Count, Argument::Presence(SMALL)),

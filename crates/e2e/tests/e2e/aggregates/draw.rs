@@ -4,8 +4,23 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-const KEYS: [&str; 12] = [
-    "small", "n", "price", "rate", "wide", "d", "f", "name", "code", "ch", "flag", "u",
+const KEYS: [&str; 16] = [
+    "small",
+    "n",
+    "price",
+    "rate",
+    "wide",
+    "d",
+    "f",
+    "name",
+    "code",
+    "ch",
+    "flag",
+    "u",
+    "date_trunc('month', ts)",
+    "date_trunc('week', ts)",
+    "extract(month FROM d)",
+    "extract(hour FROM ts)",
 ];
 /// Some are computed on stored values, some are not.
 const AGGREGATES: [&str; 34] = [

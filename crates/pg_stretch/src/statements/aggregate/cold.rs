@@ -12,7 +12,7 @@ use crate::statements::scan::cold::{ColdRows, Parts};
 use pgrx::pg_sys;
 use std::rc::Rc;
 use stretch_columns::aggregate::statistics::{Facts, Known};
-use stretch_columns::aggregate::{Partial, Partials, Unfit};
+use stretch_columns::aggregate::{GroupKey, Partial, Partials, Unfit};
 use stretch_columns::exact;
 use stretch_columns::select::{Column, Source};
 
@@ -175,9 +175,10 @@ impl Aggregation {
     }
 
     fn made(&self, rows: &ColdRows, groups: Partials) -> Result<Made> {
-        let base_type = |attribute: &i16| {
-            let target = target_of(rows.columns(), *attribute);
-            target.map(|target| target.base_type)
+        let base_type = |key: &GroupKey| match key {
+            GroupKey::Column(attribute) => target_of(rows.columns(), *attribute).map(|target| target.base_type),
+            GroupKey::Truncated(..) => Some(pg_sys::TIMESTAMPOID),
+            GroupKey::Extracted(..) => Some(pg_sys::NUMERICOID),
         };
         let keys = Keys {
             base_types: self

@@ -6,6 +6,8 @@
 //! values goes row by row through the scan below, as it does without this node.
 
 mod cold;
+mod column;
+mod keys;
 mod made;
 mod node;
 mod paths;

@@ -9,6 +9,7 @@ use crate::pg::{hook, list};
 use crate::statements::scan::paths::{ColdSize, OPEN, hot_and_rest};
 use crate::statements::scan::used;
 use pgrx::pg_sys;
+use stretch_columns::aggregate::GroupKey;
 
 /// Cost of one value that is aggregated with its whole array, in units of `cpu_operator_cost`.
 const VALUE: f64 = 0.1;
@@ -81,7 +82,7 @@ unsafe fn offer(
             output,
             extra,
             partial,
-            groups: groups(root, extra, (*hot).rows),
+            groups: groups(root, extra, (*hot).rows).min(most(&found.plan.keys)),
             cold: ColdSize::of(&info)?,
             is_known: conditions.is_null() && found.plan.may_be_known(),
         };
@@ -111,6 +112,12 @@ unsafe fn groups(root: *mut pg_sys::PlannerInfo, extra: *mut pg_sys::GroupPathEx
         let keys = pg_sys::get_sortgrouplist_exprs(clauses, (*extra).targetList);
         pg_sys::estimate_num_groups(root, keys, rows, std::ptr::null_mut(), std::ptr::null_mut())
     }
+}
+
+/// The most groups that keys make; infinity where that is not known.
+fn most(keys: &[GroupKey]) -> f64 {
+    let all: Option<f64> = keys.iter().map(|key| key.most()).product();
+    all.unwrap_or(f64::INFINITY)
 }
 
 struct Offer {

@@ -3,7 +3,8 @@
 //! The planner asks whether a path of ours is possible, and the executor what it has to compute: both read the same
 //! target list, so that nothing of it has to be written into the plan.
 
-use crate::catalog::types;
+use super::column::column;
+use super::keys;
 use crate::cold::collation;
 use crate::pg::list;
 use crate::statements::scan::{conditions, quals};
@@ -49,33 +50,12 @@ pub unsafe fn target(expressions: &[*mut pg_sys::Node], relid: u32) -> Option<Re
                 found.items.push(Item::Aggregate(found.plan.aggregates.len()));
                 found.plan.aggregates.push(aggregate);
             } else {
-                let column = column(*expression, relid)?;
                 found.items.push(Item::Key(found.plan.keys.len()));
-                found.plan.keys.push(column.attribute);
+                found.plan.keys.push(keys::key(*expression, relid)?);
             }
         }
     }
     Some(found)
-}
-
-/// A plain column of the relation.
-struct Column {
-    attribute: i16,
-    base: pg_sys::Oid,
-    kind: ColumnType,
-}
-
-unsafe fn column(node: *mut pg_sys::Node, relid: u32) -> Option<Column> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let var = quals::plain_column(node, relid)?;
-        let plan = types::plan((*var).vartype, (*var).vartypmod);
-        Some(Column {
-            attribute: (*var).varattno,
-            base: plan.base_type,
-            kind: plan.column_type,
-        })
-    }
 }
 
 unsafe fn aggregate(node: &pg_sys::Aggref, relid: u32) -> Option<Aggregate> {
