@@ -125,18 +125,18 @@ impl SegmentReader {
         (0..pages.data.len()).filter(is_wanted).count()
     }
 
-    /// The rows of a row group that lie in the same pages as one of them, of whichever columns: reading these costs as
-    /// much as reading the one. All of them where the pages are not known.
+    /// The rows of a row group that lie, of all columns, in the same pages as one of them: reading these brings no more
+    /// bytes than reading the one. All of them where the pages are not known.
     pub fn around(&self, row_group: usize, row: u32) -> RowRanges {
         let group = &self.row_groups()[row_group];
-        let mut around = row..row + 1;
+        let mut around = 0..group.rows;
         for chunk in &group.chunks {
             let after = chunk.pages.data.partition_point(|page| page.first_row <= row);
             let Some(page) = after.checked_sub(1) else {
                 return RowRanges::all(group.rows);
             };
             let rows = chunk.pages.rows(page, group.rows);
-            around = around.start.min(rows.start)..around.end.max(rows.end);
+            around = around.start.max(rows.start)..around.end.min(rows.end);
         }
         RowRanges::one(around)
     }

@@ -248,6 +248,23 @@ fn rows_about_in_order_have_pages_that_say_so() {
 }
 
 #[test]
+fn rows_around_one_are_those_of_its_smallest_page() {
+    let types = [ColumnType::Int4, ColumnType::Bytea];
+    let rows: Vec<Vec<Value>> = (0..4096)
+        .map(|i| vec![Value::I32(i), Value::Bytes(vec![i as u8; 5_000])])
+        .collect();
+    let segment = build(&types, &rows).finish(&[], &EncodeOptions::default()).unwrap();
+    let reader = SegmentReader::new(segment.detail.clone()).unwrap();
+    let (narrow, wide) = (&reader.chunk(0, 0).pages, &reader.chunk(0, 1).pages);
+    assert_eq!(narrow.data.len(), 1);
+    // A page of the wide column is full before it has a step's rows more.
+    assert!(wide.data.len() > 10, "{}", wide.data.len());
+    let around = reader.around(0, 2_000);
+    assert!(around.count() < 600 && around.touch(&(2_000..2_001)), "{around:?}");
+    assert_eq!(reader.pages(0, 1, Some(&around)), 1);
+}
+
+#[test]
 fn pages_have_as_many_rows_as_they_should() {
     let types = [
         ColumnType::Int4,
