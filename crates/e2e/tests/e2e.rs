@@ -24,6 +24,8 @@ mod disable;
 mod dumps;
 #[path = "e2e/encodings.rs"]
 mod encodings;
+#[path = "e2e/estimates.rs"]
+mod estimates;
 #[path = "e2e/family.rs"]
 mod family;
 #[path = "e2e/guard_types.rs"]
