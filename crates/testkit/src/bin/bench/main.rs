@@ -6,6 +6,7 @@ mod duckdb;
 mod hot;
 mod keys;
 mod measure;
+mod segments;
 mod unseen;
 
 use measure::BATCH_ROWS;
@@ -24,13 +25,13 @@ fn main() {
     if wanted("cold") {
         cold::run(scale);
     }
-    let parts = ["conflicts", "keys", "hot"].map(wanted);
+    let parts = ["conflicts", "keys", "hot", "segments"].map(wanted);
     if parts.contains(&true) {
         stretched(parts);
     }
 }
 
-fn stretched([conflicts, keys, hot]: [bool; 3]) {
+fn stretched([conflicts, keys, hot, by_segments]: [bool; 4]) {
     let cluster = Cluster::builder("bench")
         .conf("stretch.batch_rows", &BATCH_ROWS.to_string())
         .conf("stretch.naptime", "1h")
@@ -53,5 +54,8 @@ fn stretched([conflicts, keys, hot]: [bool; 3]) {
     }
     if hot {
         hot::run(&db);
+    }
+    if by_segments {
+        segments::run(&db);
     }
 }
