@@ -95,7 +95,8 @@ fn predicate(dice: &mut StdRng, depth: u32) -> String {
         0 => "NULL",
         _ => values.choose(dice).expect("some"),
     };
-    let is_text = ["c", "w", "ci"].contains(column);
+    // LIKE of the third is an error, at times already of the planner, who looks at statistics.
+    let has_like = ["c", "w"].contains(column);
     match dice.random_range(0..12) {
         0 => format!("{column} IS NULL"),
         1 => format!("{column} IS NOT NULL"),
@@ -109,7 +110,7 @@ fn predicate(dice: &mut StdRng, depth: u32) -> String {
             .choose(dice)
             .expect("some")
             .to_string(),
-        4..=6 if is_text => {
+        4..=6 if has_like => {
             let like = ["LIKE", "NOT LIKE"].choose(dice).expect("some");
             format!("{column} {like} '{}'", PATTERNS.choose(dice).expect("some"))
         }
@@ -137,6 +138,8 @@ fn random_predicates_leave_the_rows_that_they_leave_of_a_plain_table() {
         Ok(text) => text.parse().expect("STRETCH_STATEMENTS is a number"),
         Err(_) => STATEMENTS,
     };
+    let of_any_case = "SELECT count(*) FROM p WHERE ci LIKE 'a%'";
+    assert_eq!(outcome(&db, of_any_case), Err("0A000".into()));
     let (mut met, mut failed, mut pruned) = (0, 0, 0);
     for number in 0..statements {
         if number % 50 == 0 {
