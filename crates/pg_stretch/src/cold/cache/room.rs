@@ -31,7 +31,8 @@ pub fn reserve(folder: &Path, bytes: u64, limit: u64) -> io::Result<Option<Room>
         make_room(folder, usage, bytes, limit)?;
         usage.reserve(bytes, limit)
     };
-    Ok(is_taken.then_some(Room { usage, bytes }))
+    // Made only where it was taken: what is dropped gives back.
+    Ok(is_taken.then(|| Room { usage, bytes }))
 }
 
 /// Looks at all files, and removes the oldest where they are too many.

@@ -95,8 +95,8 @@ impl Fetcher {
         self.segments.place(index)
     }
 
-    /// The columns of the row group at place `number`. Requests for those that follow, before `end`, are started too, as
-    /// far as `stretch.prefetch_bytes` reaches; not before the first one was used, so that a LIMIT costs little.
+    /// The columns of the row group at place `number`. Requests for those that follow, before `end`, are started too,
+    /// as far as `stretch.prefetch_bytes` reaches; not before the first one was used, so that a LIMIT costs little.
     pub fn get(&mut self, number: usize, end: usize, counters: &mut Counters) -> Result<Vec<Brought>> {
         let want = self.picked[number].1.clone();
         if want.columns.is_empty() {
