@@ -92,6 +92,8 @@ mod schemas;
 mod secrets;
 #[path = "e2e/seed.rs"]
 mod seed;
+#[path = "e2e/segment_cache.rs"]
+mod segment_cache;
 #[path = "e2e/serializable.rs"]
 mod serializable;
 #[path = "e2e/sizes.rs"]

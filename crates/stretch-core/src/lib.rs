@@ -21,6 +21,7 @@ pub mod row_locks;
 pub mod sample;
 #[cfg(test)]
 mod seeded;
+pub mod segment_cache;
 pub mod staging;
 pub mod state;
 pub mod steps;

@@ -82,6 +82,8 @@ impl Builder {
             // Tables of tests are small: their row groups have several pages all the same.
             ("stretch.page_rows", "50"),
             ("stretch.file_roots", &roots),
+            // Tests that take the endpoint away mean it.
+            ("stretch.cache_size", "0"),
         ]);
         cluster.set_place();
         if self.archiving {

@@ -4,6 +4,7 @@
 use super::columns::Target;
 use super::conditions::database_encoding;
 use super::damage::damaged;
+use super::fetch::Brought;
 use super::recent;
 use crate::catalog::rows::Segment;
 use crate::pg::error::{Error, Result};
@@ -70,12 +71,12 @@ pub struct Stored {
 impl Stored {
     /// Column number `column` of the segment, of which nothing is decoded yet: its bytes are those of
     /// [`SegmentReader::ranges`].
-    pub fn new(column: usize, reading: Reading, bytes: Vec<Bytes>) -> Self {
+    pub fn new(column: usize, reading: Reading, brought: Brought) -> Self {
         Self {
             column,
             reading,
-            bytes,
-            checked: OnceCell::new(),
+            bytes: brought.bytes,
+            checked: brought.checked.map_or_else(OnceCell::new, OnceCell::from),
             whole: OnceCell::new(),
         }
     }

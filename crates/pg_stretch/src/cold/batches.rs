@@ -4,14 +4,13 @@ use super::batch::{Batch, Part, Stored, Undecoded};
 use super::choose::{self, Choice};
 use super::columns::{self, Target};
 use super::counters::Counters;
-use super::fetch::{Fetcher, Want};
+use super::fetch::{Brought, Fetcher, Want};
 use super::reader::{Ask, Reader};
 use super::tombstone::{conflicts, kept};
 use super::turns::Turns;
 use crate::catalog::rows::Segment;
 use crate::catalog::tables;
-use crate::pg::error::Result;
-use bytes::Bytes;
+use crate::pg::error::{Error, Result};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use stretch_core::dead_rows::DeadRows;
@@ -49,7 +48,7 @@ impl Reader {
                 want(ask.columns, &one.reader, (open.len(), part.row_group), rows)
             };
             wants.extend(one.row_groups.into_iter().map(want));
-            segments.push(one.segment);
+            segments.push((one.segment, one.reader.clone()));
             open.push(Open {
                 reader: one.reader,
                 dead: None,
@@ -77,14 +76,7 @@ fn want(
     let found = columns
         .iter()
         .filter_map(|target| columns::find(reader.detail(), target.field_id));
-    Want {
-        segment,
-        row_group,
-        ranges: found
-            .flat_map(|column| reader.ranges(row_group, column, rows.as_ref()))
-            .collect(),
-        rows,
-    }
+    Want::new(reader, (segment, row_group), rows, found)
 }
 
 impl Batches {
@@ -240,7 +232,7 @@ impl Batches {
         if dead.len() == rows as usize {
             return Ok(None);
         }
-        let bytes = self.fetcher.get(number, end, counters)?;
+        let brought = self.fetcher.get(number, end, counters)?;
         counters.row_groups += 1;
         let part = Part {
             reader: open.reader.clone(),
@@ -248,7 +240,7 @@ impl Batches {
             rows: self.fetcher.want(number).rows.clone(),
             is_kept: self.fetcher.keeps(self.fetcher.want(number)),
         };
-        let columns = self.stored(&part, bytes)?;
+        let columns = self.stored(&part, brought)?;
         let pages = |stored: &Stored| part.reader.pages(row_group, stored.column(), part.rows.as_ref());
         counters.pages += columns.iter().flatten().map(pages).sum::<usize>() as u64;
         Ok(Some(Undecoded::new(
@@ -284,17 +276,18 @@ impl Batches {
     }
 
     /// The columns that were asked for, with how their values are read.
-    fn stored(&self, part: &Part, bytes: Vec<Bytes>) -> Result<Vec<Option<Stored>>> {
+    fn stored(&self, part: &Part, brought: Vec<Brought>) -> Result<Vec<Option<Stored>>> {
         let detail = part.reader.detail();
-        let mut bytes = bytes.into_iter();
+        let mut brought = brought.into_iter();
         let stored = |target: &Target| {
             let Some(column) = columns::find(detail, target.field_id) else {
                 return Ok(None);
             };
             let reading = columns::reading(&detail.columns[column], target)?;
-            let runs = part.reader.ranges(part.row_group, column, part.rows.as_ref()).len();
-            let bytes = bytes.by_ref().take(runs).collect();
-            Ok(Some(Stored::new(column, reading, bytes)))
+            let brought = brought
+                .next()
+                .ok_or_else(|| Error::internal("a column was not brought"))?;
+            Ok(Some(Stored::new(column, reading, brought)))
         };
         self.targets.iter().map(stored).collect()
     }

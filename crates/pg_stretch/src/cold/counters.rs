@@ -12,7 +12,10 @@ pub struct Counters {
     /// Rows of row groups that are read, which conditions ruled out before values were made of them: by the statistics
     /// of their pages, or one by one.
     pub rows_pruned: u64,
+    /// What travelled from the endpoint.
     pub remote_bytes: u64,
+    /// What the segment cache had.
+    pub cached_bytes: u64,
     pub staged_bytes: u64,
     pub requests: u64,
     pub tombstones: u64,

@@ -3,7 +3,7 @@
 use super::columns::{find, reading};
 use super::counters::Counters;
 use super::damage::damaged;
-use super::fetch::{Fetcher, Want};
+use super::fetch::{Brought, Fetcher, Want};
 use super::identity;
 use super::reader::{Reader, refuse_disabled};
 use super::segments;
@@ -18,7 +18,6 @@ use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
-use bytes::Bytes;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -155,18 +154,13 @@ impl ColdRow {
         // SAFETY: the caller holds the snapshot, and the engine goes with this function.
         let engine = Rc::new(unsafe { Reader::open(table.clone(), Vec::new(), snapshot, purpose)? });
         let columns: Vec<usize> = (0..reader.detail().columns.len()).collect();
-        let runs = |column: &usize| reader.ranges(*at, *column, Some(wanted));
-        let want = Want {
-            segment: 0,
-            row_group: *at,
-            rows: Some(wanted.clone()),
-            ranges: columns.iter().flat_map(runs).collect(),
-        };
-        let mut fetcher = Fetcher::new(engine, vec![segment.clone()], vec![want]);
-        let mut bytes = fetcher.get(0, 1, &mut Counters::default())?.into_iter();
-        let check = |column: &usize| {
-            let bytes: Vec<Bytes> = bytes.by_ref().take(runs(column).len()).collect();
-            reader.check(*at, *column, Some(wanted), &bytes)
+        let want = Want::new(reader, (0, *at), Some(wanted.clone()), columns.iter().copied());
+        let segments = vec![(segment.clone(), reader.clone())];
+        let mut fetcher = Fetcher::new(engine, segments, vec![want]);
+        let brought = fetcher.get(0, 1, &mut Counters::default())?;
+        let check = |(column, brought): (&usize, Brought)| match brought.checked {
+            Some(checked) => Ok(checked),
+            None => reader.check(*at, *column, Some(wanted), &brought.bytes),
         };
         let decode = |checked: Vec<Checked>| {
             let all = BooleanBuffer::new_set(wanted.count());
@@ -175,6 +169,7 @@ impl ColdRow {
         };
         let arrays = columns
             .iter()
+            .zip(brought)
             .map(check)
             .collect::<std::result::Result<_, _>>()
             .and_then(decode)

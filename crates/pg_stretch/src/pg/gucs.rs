@@ -152,7 +152,7 @@ pub fn register() {
     );
     int(
         c"stretch.cache_size",
-        c"Size of the local segment cache.",
+        c"Size of the local segment cache; 0 for none.",
         &CACHE_SIZE,
         (0, i32::MAX),
         Sighup,
@@ -275,6 +275,11 @@ pub fn max_staged_bytes() -> u64 {
 /// `stretch.max_kept_bytes` in bytes.
 pub fn max_kept_bytes() -> u64 {
     MAX_KEPT_BYTES.get() as u64 * 1024 * 1024
+}
+
+/// `stretch.cache_size` in bytes.
+pub fn cache_size() -> u64 {
+    CACHE_SIZE.get() as u64 * 1024 * 1024
 }
 
 /// The data directory of this server.

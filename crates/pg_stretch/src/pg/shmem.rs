@@ -5,6 +5,7 @@ use super::error::{Error, Result};
 use pgrx::pg_sys;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use stretch_core::errors;
+use stretch_core::segment_cache::Usage;
 use stretch_core::state::DatabaseState;
 
 /// Databases that can have a worker at the same time (the limit of `stretch.max_workers`).
@@ -148,10 +149,12 @@ struct Memory {
     shared: Shared,
     /// Without.
     changes: [Changes; CHANGES],
+    cache: Usage,
 }
 
 static SHARED: AtomicPtr<Shared> = AtomicPtr::new(std::ptr::null_mut());
 static CHANGE_COUNTERS: AtomicPtr<[Changes; CHANGES]> = AtomicPtr::new(std::ptr::null_mut());
+static CACHE: AtomicPtr<Usage> = AtomicPtr::new(std::ptr::null_mut());
 static LOCK: AtomicPtr<pg_sys::LWLock> = AtomicPtr::new(std::ptr::null_mut());
 const TRANCHE: &std::ffi::CStr = c"pg_stretch";
 
@@ -182,6 +185,7 @@ pub fn startup(start: StartFacts) {
         pg_sys::LWLockRelease(addin_lock());
         SHARED.store(shared, Ordering::Release);
         CHANGE_COUNTERS.store(&raw mut (*memory).changes, Ordering::Release);
+        CACHE.store(&raw mut (*memory).cache, Ordering::Release);
         LOCK.store(
             &mut (*pg_sys::GetNamedLWLockTranche(TRANCHE.as_ptr())).lock,
             Ordering::Release,
@@ -228,6 +232,12 @@ pub fn with<R>(f: impl FnOnce(&mut Shared) -> R) -> R {
 pub fn changes() -> Option<&'static [Changes; CHANGES]> {
     // SAFETY: null, or memory that lives as long as the server, of which everybody has the atomic counters alone.
     unsafe { CHANGE_COUNTERS.load(Ordering::Acquire).as_ref() }
+}
+
+/// How full the segment cache is, which needs no lock; `None` without shared memory.
+pub fn cache() -> Option<&'static Usage> {
+    // SAFETY: as above.
+    unsafe { CACHE.load(Ordering::Acquire).as_ref() }
 }
 
 /// Wakes everybody who waits for a change of slots or requests.

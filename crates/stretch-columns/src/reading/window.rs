@@ -68,6 +68,11 @@ impl<T> Window<T> {
         self.pending.pop_front().map(|pending| pending.ticket)
     }
 
+    /// The same, without taking it.
+    pub fn front(&self) -> Option<&T> {
+        self.pending.front().map(|pending| &pending.ticket)
+    }
+
     /// Bytes on their way.
     pub fn bytes(&self) -> u64 {
         self.pending.iter().map(|pending| pending.bytes).sum()

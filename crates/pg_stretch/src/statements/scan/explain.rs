@@ -7,7 +7,7 @@ use pgrx::prelude::*;
 use std::ffi::CStr;
 
 /// What EXPLAIN calls each, with its unit.
-fn rows(counters: &Counters) -> [(&'static CStr, Option<&'static CStr>, u64); 10] {
+fn rows(counters: &Counters) -> [(&'static CStr, Option<&'static CStr>, u64); 11] {
     [
         (c"Segments", None, counters.segments),
         (c"Segments Pruned", None, counters.segments_pruned),
@@ -16,6 +16,7 @@ fn rows(counters: &Counters) -> [(&'static CStr, Option<&'static CStr>, u64); 10
         (c"Pages", None, counters.pages),
         (c"Rows Pruned", None, counters.rows_pruned),
         (c"Bytes Read", Some(c"B"), counters.remote_bytes),
+        (c"Cached Bytes Read", Some(c"B"), counters.cached_bytes),
         (c"Staged Bytes Read", Some(c"B"), counters.staged_bytes),
         (c"Requests", None, counters.requests),
         (c"Tombstones", None, counters.tombstones),
