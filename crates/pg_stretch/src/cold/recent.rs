@@ -28,9 +28,14 @@ pub fn get(segment: &SegmentId, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
 pub fn keep(segment: &SegmentId, ranges: &[Range<u64>], bytes: &[Bytes]) {
     RECENT.with_borrow_mut(|recent| {
         for (range, bytes) in ranges.iter().zip(bytes) {
+            let key = (*segment, range.start, range.end);
+            // What came from here is still here.
+            if recent.get(&key).is_some() {
+                continue;
+            }
             // A copy: what was fetched may be a part of far more bytes, which it would keep alive.
             let own = Bytes::copy_from_slice(bytes);
-            recent.insert((*segment, range.start, range.end), own, bytes.len());
+            recent.insert(key, own, bytes.len());
         }
     });
 }

@@ -150,17 +150,42 @@ unsafe fn joined(clause: &pg_sys::BoolExpr, relid: u32, expressions: &mut *mut p
     })
 }
 
+/// `column op value`, or the other way round, and LIKE.
+unsafe fn operation(clause: &pg_sys::OpExpr, relid: u32) -> Found {
+    // SAFETY: the arguments are expressions of the planner, and the operator is theirs.
+    unsafe {
+        let (left, right) = two(clause.args)?;
+        let found = either_way(clause.opno, clause.inputcollid, left, right, relid);
+        found.or_else(|| shape(clause.opno, clause.inputcollid, left, right, relid))
+    }
+}
+
 /// `column <> value`, and NOT LIKE: what its negator asks.
 unsafe fn opposite(clause: &pg_sys::OpExpr, relid: u32) -> Found {
-    // SAFETY: the arguments are expressions of the planner; a look-up of an existing operator.
+    // SAFETY: as above; a look-up of an existing operator.
     unsafe {
         let negator = pg_sys::get_negator(clause.opno);
         let (left, right) = two(clause.args)?;
-        let equal = |found: &(Qual, _)| found.0.strategy == pg_sys::BTEqualStrategyNumber as i32;
-        comparison(negator, clause.inputcollid, left, right, relid)
-            .or_else(|| comparison(negator, clause.inputcollid, right, left, relid))
-            .filter(equal)
-            .or_else(|| shape(negator, clause.inputcollid, left, right, relid))
+        let is_equal = |found: &(Qual, _)| found.0.strategy == pg_sys::BTEqualStrategyNumber as i32;
+        let found = either_way(negator, clause.inputcollid, left, right, relid).filter(is_equal);
+        found.or_else(|| shape(negator, clause.inputcollid, left, right, relid))
+    }
+}
+
+/// A comparison of a column on one side with a value on the other.
+unsafe fn either_way(
+    operator: pg_sys::Oid,
+    collation: pg_sys::Oid,
+    left: *mut pg_sys::Node,
+    right: *mut pg_sys::Node,
+    relid: u32,
+) -> Found {
+    // SAFETY: expressions of the planner, and the operator between them.
+    unsafe {
+        comparison(operator, collation, left, right, relid).or_else(|| {
+            let swapped = pg_sys::get_commutator(operator);
+            comparison(swapped, collation, right, left, relid)
+        })
     }
 }
 
@@ -183,20 +208,6 @@ unsafe fn shape(
             };
             (qual, right)
         })
-    }
-}
-
-/// `column op value`, or the other way round.
-unsafe fn operation(clause: &pg_sys::OpExpr, relid: u32) -> Found {
-    // SAFETY: the arguments are expressions of the planner; a look-up of an existing operator.
-    unsafe {
-        let (left, right) = two(clause.args)?;
-        comparison(clause.opno, clause.inputcollid, left, right, relid)
-            .or_else(|| {
-                let swapped = pg_sys::get_commutator(clause.opno);
-                comparison(swapped, clause.inputcollid, right, left, relid)
-            })
-            .or_else(|| shape(clause.opno, clause.inputcollid, left, right, relid))
     }
 }
 

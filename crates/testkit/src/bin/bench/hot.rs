@@ -3,8 +3,7 @@
 //!
 //! Each loop runs inside the server, in PL/pgSQL, so that neither the client nor the protocol is measured.
 
-use crate::measure::median;
-use std::time::Duration;
+use crate::measure::{let_key_filters_merge, median};
 use testkit::Client;
 use testkit::setup::{drain, enable_table};
 
@@ -63,8 +62,7 @@ pub fn run(db: &Client) {
     ));
     enable_table(db, "hot_stretched", &format!("id <= {COLD}"));
     drain(db, "hot_stretched");
-    // The worker merges the key filters once a second, and sessions look for what it merged as often.
-    std::thread::sleep(Duration::from_secs(3));
+    let_key_filters_merge();
     db.sql("SET plan_cache_mode = force_generic_plan");
     for table in TABLES {
         db.sql(&format!("VACUUM ANALYZE {table}"));

@@ -1,7 +1,7 @@
 //! What unique keys cost on hot inserts.
 
-use crate::measure::{BATCH_ROWS, median};
-use std::time::{Duration, Instant};
+use crate::measure::{BATCH_ROWS, let_key_filters_merge, median};
+use std::time::Instant;
 use testkit::Client;
 use testkit::setup::{drain, enable_table};
 
@@ -31,8 +31,7 @@ pub fn run(db: &Client, name: &str, key: &str) {
     let segments = db.int(&format!(
         "SELECT count(*) FROM stretch.segments WHERE relation = '{stretched}'::regclass"
     ));
-    // The worker merges the key filters once a second, and sessions look for what it merged as often.
-    std::thread::sleep(Duration::from_secs(3));
+    let_key_filters_merge();
     let mut next = 1_000_000;
     for (what, count) in [("INSERT of 1,000 rows", 1000), ("COPY of 20,000 rows", 20_000)] {
         let mut times = [Vec::new(), Vec::new()];

@@ -1,8 +1,8 @@
 //! How much the number of segments costs: planning, look-ups of hot and cold rows, counting and inserting, from one
 //! segment to ten thousand, beside a plain table with the same rows.
 
-use crate::measure::{BATCH_ROWS, median};
-use std::time::{Duration, Instant};
+use crate::measure::{BATCH_ROWS, let_key_filters_merge, median};
+use std::time::Instant;
 use testkit::Client;
 use testkit::setup::{drain, enable_table, purge};
 
@@ -28,8 +28,7 @@ pub fn run(db: &Client) {
         for table in &tables {
             db.sql(&format!("VACUUM (ANALYZE) {table}"));
         }
-        // The worker merges the key filters once a second, and sessions look for what it merged as often.
-        std::thread::sleep(Duration::from_secs(3));
+        let_key_filters_merge();
         let found = db.int(&format!(
             "SELECT count(*) FROM stretch.segments WHERE relation = '{stretched}'::regclass"
         ));
