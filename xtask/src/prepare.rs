@@ -103,7 +103,8 @@ fn named(missing: Vec<String>) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "missing, and not installed because of --no-install:\n  {}\nWithout --no-install, the same command installs it.",
+        "missing, and not installed because of --no-install:\n  {}\nWithout --no-install, \
+         the same command installs it.",
         missing.join("\n  ")
     ))
 }
