@@ -2,6 +2,8 @@
 
 #[path = "e2e/aggregates.rs"]
 mod aggregates;
+#[path = "e2e/bring_back.rs"]
+mod bring_back;
 #[path = "e2e/catalog.rs"]
 mod catalog;
 #[path = "e2e/cold_pages.rs"]

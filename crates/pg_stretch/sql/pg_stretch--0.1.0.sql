@@ -69,9 +69,11 @@ CREATE TABLE stretch.manifest (
     row_total           bigint  NOT NULL DEFAULT 0,
     digest              bytea   NOT NULL DEFAULT '\x',
     summary             bytea,
-    next_segment_number integer NOT NULL DEFAULT 0
+    next_segment_number integer NOT NULL DEFAULT 0,
+    truncations         bigint  NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE stretch.manifest IS 'One row per stretched table: a random id per change, and number, rows and digest of its live segments';
+COMMENT ON COLUMN stretch.manifest.truncations IS 'How often all rows were taken from the table at once, from under every snapshot';
 COMMENT ON COLUMN stretch.manifest.next_segment_number IS 'Number of the segment that comes next; it only goes up, so that no number is given twice';
 
 CREATE TABLE stretch.segment (
@@ -165,16 +167,19 @@ CREATE TABLE stretch.awaited (
 COMMENT ON TABLE stretch.awaited IS 'Local, never dumped: tables whose rows were loaded by a dump that has not yet brought its catalog';
 
 CREATE UNLOGGED TABLE stretch.moved (
-    mover    bigint  NOT NULL,
-    relation oid     NOT NULL,
-    number   integer NOT NULL,
-    places   bytea   NOT NULL
+    mover     bigint  NOT NULL,
+    relation  oid     NOT NULL,
+    number    integer NOT NULL,
+    places    bytea   NOT NULL,
+    came_home boolean NOT NULL DEFAULT false
 );
 CREATE INDEX moved_mover ON stretch.moved (mover);
-COMMENT ON TABLE stretch.moved IS 'Local, never dumped: where the rows of recent batches lay, for writers that waited for one of them';
+CREATE INDEX moved_segment ON stretch.moved (relation, number);
+COMMENT ON TABLE stretch.moved IS 'Local, never dumped: where the rows of recent batches lie in the heap, or lay, for writers that waited for one of them';
 COMMENT ON COLUMN stretch.moved.mover IS 'Transaction of the batch';
-COMMENT ON COLUMN stretch.moved.number IS 'Number of the segment that it made';
-COMMENT ON COLUMN stretch.moved.places IS 'Six bytes for each row of the segment, in the order of its rows';
+COMMENT ON COLUMN stretch.moved.number IS 'Number of the segment that it made or emptied';
+COMMENT ON COLUMN stretch.moved.places IS 'Six bytes for each row of the segment, in the order of its rows; zeros for one that was dead';
+COMMENT ON COLUMN stretch.moved.came_home IS 'The rows came from the segment into the heap, and did not leave it';
 
 CREATE TABLE stretch.reconcile_report (
     request_id    uuid    NOT NULL,
@@ -259,17 +264,18 @@ COMMENT ON FUNCTION stretch.alter_table(regclass, boolean, text) IS
 
 CREATE FUNCTION stretch.set_migration_state(relation regclass, migration_state text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_migration_state_wrapper';
-COMMENT ON FUNCTION stretch.set_migration_state(regclass, text) IS 'Starts (outbound) or stops (paused) the migration of a table';
+COMMENT ON FUNCTION stretch.set_migration_state(regclass, text) IS
+    'Starts (outbound) or stops (paused) the migration of a table, or brings its rows back and makes it an ordinary one (inbound)';
 
 CREATE FUNCTION stretch.set_filter(relation regclass, filter text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_set_filter_wrapper';
 COMMENT ON FUNCTION stretch.set_filter(regclass, text) IS
     'Replaces the filter of a stretched table by one that selects at least the same rows';
 
-CREATE FUNCTION stretch.disable_table(relation regclass, leave_remote_data boolean, if_exists boolean DEFAULT false) RETURNS void
+CREATE FUNCTION stretch.disable_table(relation regclass, leave_remote_data boolean, if_exists boolean DEFAULT false, wait boolean DEFAULT true) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_disable_table_wrapper';
-COMMENT ON FUNCTION stretch.disable_table(regclass, boolean, boolean) IS
-    'Makes a stretched table an ordinary one with its hot rows; with leave_remote_data its cold rows stay on the endpoint';
+COMMENT ON FUNCTION stretch.disable_table(regclass, boolean, boolean, boolean) IS
+    'Makes a stretched table an ordinary one: brings its cold rows back, or leaves them on the endpoint, out of every query';
 
 -- Secrets [database owner] --------------------------------------------------------------------------------------
 
@@ -525,6 +531,25 @@ COMMENT ON COLUMN stretch.migration_status.end_time IS 'When it ended';
 COMMENT ON COLUMN stretch.migration_status.sqlstate IS 'Error code; NULL for success';
 COMMENT ON COLUMN stretch.migration_status.message IS 'Error message; NULL for success';
 COMMENT ON COLUMN stretch.migration_status.direction IS 'OUTBOUND or UPLOAD';
+
+CREATE FUNCTION stretch.progress_facts()
+    RETURNS TABLE (pid integer, relation regclass, phase text, done bigint, total bigint, started timestamptz, done_before bigint)
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_progress_facts_wrapper';
+COMMENT ON FUNCTION stretch.progress_facts() IS 'What stretch.progress reads from shared memory [any]';
+
+CREATE VIEW stretch.progress WITH (security_barrier) AS
+SELECT f.pid, f.relation, f.phase, f.done, f.total,
+       ((f.done - f.done_before) / nullif(extract(epoch FROM clock_timestamp() - f.started), 0))::bigint AS rows_per_second
+  FROM stretch.progress_facts() f
+  JOIN pg_class c ON c.oid = f.relation
+ WHERE pg_has_role(c.relowner, 'USAGE') OR pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
+COMMENT ON VIEW stretch.progress IS 'What the worker of this database is doing to a table now; no row when it rests';
+COMMENT ON COLUMN stretch.progress.pid IS 'Process of the worker';
+COMMENT ON COLUMN stretch.progress.relation IS 'The table';
+COMMENT ON COLUMN stretch.progress.phase IS 'What is done to it: bringing back';
+COMMENT ON COLUMN stretch.progress.done IS 'Rows so far';
+COMMENT ON COLUMN stretch.progress.total IS 'Rows in all, as far as is known';
+COMMENT ON COLUMN stretch.progress.rows_per_second IS 'Rows a second since it began';
 
 CREATE VIEW stretch.space_used WITH (security_barrier) AS
 SELECT t.relation,

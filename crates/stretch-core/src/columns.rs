@@ -97,6 +97,7 @@ pub mod moved {
     pub const RELATION: Column = Column::new("moved", "relation", 2);
     pub const NUMBER: Column = Column::new("moved", "number", 3);
     pub const PLACES: Column = Column::new("moved", "places", 4);
+    pub const CAME_HOME: Column = Column::new("moved", "came_home", 5);
 }
 
 /// `stretch.manifest`: number, rows and digest of a table's live segments.
@@ -108,6 +109,7 @@ pub mod manifest {
     pub const SEGMENTS: Column = Column::new("manifest", "segments", 3);
     pub const ROW_TOTAL: Column = Column::new("manifest", "row_total", 4);
     pub const DIGEST: Column = Column::new("manifest", "digest", 5);
+    pub const TRUNCATIONS: Column = Column::new("manifest", "truncations", 8);
 }
 
 /// `stretch.segment`: one row per live or retired segment.
@@ -214,11 +216,13 @@ pub static ALL: &[Column] = &[
     moved::RELATION,
     moved::NUMBER,
     moved::PLACES,
+    moved::CAME_HOME,
     manifest::TABLE_ID,
     manifest::MANIFEST_ID,
     manifest::SEGMENTS,
     manifest::ROW_TOTAL,
     manifest::DIGEST,
+    manifest::TRUNCATIONS,
     segment::SEGMENT_ID,
     segment::TABLE_ID,
     segment::ROW_COUNT,

@@ -21,6 +21,11 @@ pub struct DeadRows(RoaringBitmap);
 pub struct Damaged;
 
 impl DeadRows {
+    /// All rows of a segment of so many.
+    pub fn all(rows: u32) -> Self {
+        Self((0..rows).collect())
+    }
+
     /// Reads the portable format of Roaring bitmaps.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Damaged> {
         RoaringBitmap::deserialize_from(bytes).map(Self).map_err(|_| Damaged)

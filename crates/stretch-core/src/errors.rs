@@ -40,6 +40,8 @@ pub struct Class(&'static str);
 pub const NOT_SUPPORTED_CLASS: Class = Class("0A");
 /// A value is out of its range or has no meaning, as in a division by zero.
 pub const DATA_CLASS: Class = Class("22");
+/// A row breaks a constraint.
+pub const CONSTRAINT_CLASS: Class = Class("23");
 /// A statement cannot be read, names what does not exist, or lacks a right.
 pub const STATEMENT_CLASS: Class = Class("42");
 

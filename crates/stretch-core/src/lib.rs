@@ -7,6 +7,7 @@ pub mod batch;
 pub mod bounded;
 pub mod columns;
 pub mod command;
+pub mod compact;
 pub mod dead_rows;
 pub mod error_copy;
 pub mod errors;

@@ -30,6 +30,16 @@ pub enum Step {
     FoldRecorded,
     /// Fold: committed for one segment.
     FoldCommitted,
+    /// Bring back: the living rows of a segment are in the heap, the segment is still live.
+    HomeInserted,
+    /// Bring back: the segment is retired, nothing is committed.
+    HomeRecorded,
+    /// Bring back: committed for one segment.
+    HomeCommitted,
+    /// Bring back: the table is an ordinary one, uncommitted.
+    UnstretchRecorded,
+    /// Bring back: the table is an ordinary one.
+    UnstretchCommitted,
     /// Reauthorize: branch and nonce are chosen and kept in the marker.
     ReauthorizeChosen,
     /// Reauthorize: the objects are pinned for the branch.
@@ -50,7 +60,7 @@ pub enum Step {
 
 impl Step {
     /// All of them, in the order of the enumeration.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::BatchRecorded,
         Self::BatchDeleted,
         Self::BatchCommitted,
@@ -64,6 +74,11 @@ impl Step {
         Self::FoldDeleted,
         Self::FoldRecorded,
         Self::FoldCommitted,
+        Self::HomeInserted,
+        Self::HomeRecorded,
+        Self::HomeCommitted,
+        Self::UnstretchRecorded,
+        Self::UnstretchCommitted,
         Self::ReauthorizeChosen,
         Self::ReauthorizePinned,
         Self::ReauthorizeClaimed,

@@ -315,6 +315,25 @@ impl ColumnBuffer {
         self.valid.push(true);
     }
 
+    /// For `Numeric`: a value of the column's precision and scale, as a decimal of a segment has it.
+    pub(crate) fn push_decimal(&mut self, value: i128) {
+        match &mut self.values {
+            Values::Decimal(v) => v.push(value),
+            _ => return self.wrong("a decimal"),
+        }
+        self.valid.push(true);
+    }
+
+    /// For `Numeric`: the wire form, as a segment has it.
+    pub(crate) fn push_numeric_wire(&mut self, value: &[u8]) {
+        self.turn_to_wire();
+        match &mut self.values {
+            Values::NumericWire(b) => b.push(value),
+            _ => return self.wrong("a numeric"),
+        }
+        self.valid.push(true);
+    }
+
     fn turn_to_wire(&mut self) {
         let ColumnType::Numeric { scale, .. } = self.ty else {
             return;

@@ -96,6 +96,33 @@ impl KeyFilters {
         Ok(bytes)
     }
 
+    /// The filters of a segment that has the rows of several: of each key that all of them have a filter for. Dead
+    /// rows may have had keys that are in it as well, which only makes it less sharp. `None` when they were made in
+    /// different environments.
+    pub fn merged(all: &[Self]) -> Option<Self> {
+        let (first, others) = all.split_first()?;
+        if others.iter().any(|one| one.environment != first.environment) {
+            return None;
+        }
+        let merge = |filter: &KeyFilter| {
+            let mut hashes = filter.hashes.clone();
+            for one in others {
+                let same = one.filters.iter().find(|other| other.key == filter.key)?;
+                hashes.extend_from_slice(&same.hashes);
+            }
+            hashes.sort_unstable();
+            hashes.dedup();
+            Some(KeyFilter {
+                key: filter.key.clone(),
+                hashes,
+            })
+        };
+        Some(Self {
+            environment: first.environment.clone(),
+            filters: first.filters.iter().filter_map(merge).collect(),
+        })
+    }
+
     /// Reads the binary form. Never panics, and allocates no more than a small multiple of the input.
     /// Errors: [`SegmentError::UnknownVersion`], [`SegmentError::CorruptDetail`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SegmentError> {

@@ -17,6 +17,7 @@ mod error;
 pub mod key_filter;
 pub mod key_run;
 pub mod limits;
+pub mod merge;
 pub mod numeric;
 mod order;
 pub mod prune;

@@ -2,6 +2,6 @@
 
 mod corrupt;
 mod files;
-mod model;
+pub(crate) mod model;
 mod roundtrip;
 mod shapes;

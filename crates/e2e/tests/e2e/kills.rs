@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::fs;
 use stretch_core::steps::Step;
-use testkit::setup::{CREDENTIAL, drain, wait_uploaded};
+use testkit::setup::{CREDENTIAL, drain, enable_table, wait_uploaded};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, digest, wait_until};
 
 /// Who dies at a step.
@@ -93,6 +93,11 @@ impl Bench {
                 );
                 format!("BEGIN; {}; {}; COMMIT", delete("t"), delete("plain"))
             }
+            HomeInserted | HomeRecorded | HomeCommitted | UnstretchRecorded | UnstretchCommitted => {
+                self.insert(db);
+                drain(db, "t");
+                "SELECT stretch.disable_table('t', leave_remote_data => false)".into()
+            }
             ReauthorizeChosen | ReauthorizePinned | ReauthorizeClaimed | ReauthorizeRecorded | ReauthorizeCommitted => {
                 db.sql("SELECT stretch.deauthorize()");
                 await_state(db, "disconnected");
@@ -161,6 +166,20 @@ impl Bench {
         }
     }
 
+    /// A table on its way home arrives there, and is stretched anew.
+    fn stretch_again(&self, db: &Client) {
+        let state = "SELECT coalesce((SELECT migration_state FROM stretch.tables), 'gone')";
+        if db.text(state) == "outbound" {
+            return;
+        }
+        wait_until("the rows to come home", PATIENCE, || db.text(state) == "gone");
+        assert_eq!(
+            digest::table_digest(db, "t", "id"),
+            digest::table_digest(db, "plain", "id")
+        );
+        enable_table(db, "t", "cold");
+    }
+
     /// The content is the model's, now and when everything has settled; what was cut short is done again.
     fn check(&self, what: &str) {
         let db = self.cluster.wait_ready("postgres");
@@ -179,6 +198,7 @@ impl Bench {
             db.sql(&format!("SELECT * FROM stretch.reauthorize('{CREDENTIAL}')"));
         }
         same("at once");
+        self.stretch_again(&db);
         drain(&db, "t");
         wait_uploaded(&db);
         same("after the next pass");

@@ -103,7 +103,7 @@ const FUNCTIONS: &[(&str, Level, &[&str])] = &[
         &["set_filter('{t}', 'nonsense')"],
     ),
     (
-        "disable_table(regclass,boolean,boolean)",
+        "disable_table(regclass,boolean,boolean,boolean)",
         TableAndDatabase,
         &["disable_table('{t}', true)"],
     ),
@@ -128,6 +128,7 @@ const FUNCTIONS: &[(&str, Level, &[&str])] = &[
     ),
     ("stat_reset()", Database, &["stat_reset()"]),
     ("status_facts()", Database, &["status_facts()"]),
+    ("progress_facts()", Anybody, &["progress_facts()"]),
     // SQL has no value of its argument's type.
     ("table_am_handler(internal)", Internal, &[]),
 ];

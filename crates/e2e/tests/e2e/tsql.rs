@@ -1,7 +1,7 @@
 //! T-SQL through `DO LANGUAGE tsql`: the documentation's own script, every statement, transactions and secrets.
 
 use crate::identity::{await_state, secrets};
-use testkit::{Client, Cluster, Endpoint};
+use testkit::{Client, Cluster, Endpoint, PATIENCE, wait_until};
 
 const SCRIPT: &str = include_str!("../../../stretch-tsql/testdata/restore-runbook.sql");
 const PLACEHOLDER: &str = "<database_scoped_credential_name_created_previously>";
@@ -223,10 +223,6 @@ fn tsql_switches_remote_data_archive_off() {
     let off = "ALTER DATABASE postgres SET REMOTE_DATA_ARCHIVE = OFF";
     let error = db.fails(&block(off), "55000");
     assert!(error.detail.contains("public.t"), "{}", error.detail);
-    db.fails(
-        &block("ALTER TABLE t SET (REMOTE_DATA_ARCHIVE (MIGRATION_STATE = INBOUND))"),
-        "0A000",
-    );
     let abandon = "ALTER TABLE t SET (REMOTE_DATA_ARCHIVE = OFF_WITHOUT_DATA_RECOVERY (MIGRATION_STATE = PAUSED))";
     let said = run(&db, abandon);
     assert!(said.iter().any(|line| line.contains("90 cold rows left")), "{said:?}");
@@ -237,6 +233,48 @@ fn tsql_switches_remote_data_archive_off() {
     db.sql("ROLLBACK");
     run(&db, off);
     assert_eq!(db.int("SELECT count(*) FROM stretch.status"), 0);
+}
+
+#[test]
+fn tsql_brings_rows_back() {
+    let cluster = Cluster::builder("tsql-inbound")
+        .conf("stretch.naptime", "100ms")
+        .start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    create(&db);
+    db.sql("CREATE TABLE t (n int); INSERT INTO t SELECT generate_series(1, 100)");
+    run(
+        &db,
+        &format!(
+            "{}{} ALTER TABLE t SET (REMOTE_DATA_ARCHIVE = ON (MIGRATION_STATE = OUTBOUND))",
+            key_and_credential("cred"),
+            enable("postgres", &endpoint)
+        ),
+    );
+    assert_eq!(db.int("SELECT stretch.drain('t')"), 100);
+    let set = |text: &str| block(&format!("ALTER TABLE t SET (REMOTE_DATA_ARCHIVE ({text}))"));
+    run(
+        &db,
+        "CREATE FUNCTION f (@n int) RETURNS TABLE WITH SCHEMABINDING AS RETURN SELECT 1 AS is_eligible WHERE @n <= 90",
+    );
+    let error = db.fails(&set("FILTER_PREDICATE = f(n), MIGRATION_STATE = INBOUND"), "22023");
+    assert!(error.detail.contains("14878"), "{error}");
+    // As long as somebody may see cold rows, they are on their way.
+    let old = cluster.connect("postgres");
+    old.sql("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    assert_eq!(old.int("SELECT count(*) FROM t"), 100);
+    db.sql(&set("MIGRATION_STATE = INBOUND"));
+    let error = db.fails(&set("MIGRATION_STATE = OUTBOUND"), "55000");
+    assert!(error.detail.contains("14868"), "{error}");
+    db.sql(&set("MIGRATION_STATE = PAUSED"));
+    db.sql(&set("MIGRATION_STATE = INBOUND"));
+    old.sql("COMMIT");
+    wait_until("the rows", PATIENCE, || {
+        db.int("SELECT count(*) FROM stretch.tables") == 0
+    });
+    assert_eq!(db.int("SELECT count(*) FROM t"), 100);
+    run(&db, "ALTER DATABASE postgres SET REMOTE_DATA_ARCHIVE = OFF");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::catalog;
 use crate::catalog::snapshot::Latest;
 use crate::endpoint::identity;
 use crate::pg::error::{Error, OrRaise, Result};
+use crate::pg::progress::Phase;
 use crate::pg::shmem::{self, Slot};
 use crate::pg::text::Text;
 use crate::pg::{gucs, spi, user};
@@ -138,4 +139,34 @@ fn staged() -> Result<(Option<i64>, Option<TimestampWithTimeZone>)> {
         |row| Ok((row.get::<i64>(1)?, row.get::<TimestampWithTimeZone>(2)?)),
     )?;
     Ok(rows.into_iter().next().unwrap_or((None, None)))
+}
+
+/// `stretch.progress_facts()`: no row while the worker does nothing that has a length.
+#[pg_extern]
+#[allow(clippy::type_complexity)] // the columns of a set-returning function are written out
+fn stretch_progress_facts() -> TableIterator<
+    'static,
+    (
+        name!(pid, i32),
+        name!(relation, pg_sys::Oid),
+        name!(phase, Text),
+        name!(done, i64),
+        name!(total, i64),
+        name!(started, Option<TimestampWithTimeZone>),
+        name!(done_before, i64),
+    ),
+> {
+    let working = shmem::my_slot().filter(|slot| slot.progress.phase != Phase::Idle && slot.worker_pid != 0);
+    TableIterator::new(working.map(|slot| {
+        let progress = slot.progress;
+        (
+            slot.worker_pid,
+            progress.relation,
+            progress.phase.as_str().into(),
+            progress.done as i64,
+            progress.total as i64,
+            time(progress.began),
+            progress.done_before as i64,
+        )
+    }))
 }

@@ -1,9 +1,12 @@
 //! The SQL functions for tables: enabling, checking, changing settings and filter.
 
+use crate::ddl::enable::disable::ColdRows;
 use crate::ddl::enable::{self, Wish, partitioned, slots};
 use crate::pg::error::{Error, OrRaise, Result};
+use crate::pg::request;
 use crate::pg::text::Text;
 use pgrx::prelude::*;
+use serde_json::json;
 
 /// An argument that must not be NULL.
 fn given<T>(value: Option<T>, name: &str) -> Result<T> {
@@ -109,10 +112,9 @@ fn stretch_alter_table(relation: Option<pg_sys::Oid>, strict: Option<bool>, orde
 #[pg_extern]
 fn stretch_set_migration_state(relation: Option<pg_sys::Oid>, migration_state: Option<Text>) {
     let run = || {
-        partitioned::set_state(
-            given(relation, "relation")?,
-            given(migration_state.as_deref(), "migration_state")?,
-        )
+        let relation = given(relation, "relation")?;
+        let state = given(migration_state.as_deref(), "migration_state")?;
+        partitioned::set_state(relation, enable::migration_state(state)?)
     };
     run().or_raise();
 }
@@ -127,15 +129,39 @@ fn stretch_set_filter(relation: Option<pg_sys::Oid>, filter: Option<Text>) {
 
 /// `stretch.disable_table`.
 #[pg_extern]
-fn stretch_disable_table(relation: Option<pg_sys::Oid>, leave_remote_data: Option<bool>, if_exists: Option<bool>) {
+fn stretch_disable_table(
+    relation: Option<pg_sys::Oid>,
+    leave_remote_data: Option<bool>,
+    if_exists: Option<bool>,
+    wait: Option<bool>,
+) {
     let run = || {
-        partitioned::disable(
-            given(relation, "relation")?,
-            given(leave_remote_data, "leave_remote_data")?,
-            if_exists.unwrap_or(false),
-        )
+        let relation = given(relation, "relation")?;
+        let if_exists = if_exists.unwrap_or(false);
+        let cold = match given(leave_remote_data, "leave_remote_data")? {
+            true => ColdRows::Stay,
+            false => ColdRows::ComeBack,
+        };
+        if cold == ColdRows::ComeBack && wait.unwrap_or(true) && bring_back(relation)? {
+            return Ok(());
+        }
+        partitioned::disable(relation, cold, if_exists)
     };
     run().or_raise();
+}
+
+/// Waits until the worker has brought the rows of the table, or of those below it, back. True when nothing is left to be
+/// done: the worker disables a table itself.
+fn bring_back(relation: pg_sys::Oid) -> Result<bool> {
+    let tables = partitioned::to_bring_back(relation)?;
+    if tables.is_empty() {
+        return Ok(false);
+    }
+    request::refuse_in_block("disable_table with rows to bring back")?;
+    for table in &tables {
+        request::call("bring_back", &json!({"relation": table.to_u32()}))?;
+    }
+    Ok(tables == [relation])
 }
 
 /// The estimate shown in `stretch.tables`.

@@ -113,6 +113,8 @@ fn write_totals(table: &TableId, totals: &Totals) -> Result<i32> {
 pub enum Direction {
     /// Rows from the heap to a staged segment.
     Outbound,
+    /// Rows from a segment back to the heap.
+    Inbound,
     /// A staged segment to the endpoint.
     Upload,
 }
@@ -121,6 +123,7 @@ impl Direction {
     fn as_str(self) -> &'static str {
         match self {
             Self::Outbound => "OUTBOUND",
+            Self::Inbound => "INBOUND",
             Self::Upload => "UPLOAD",
         }
     }

@@ -99,6 +99,10 @@ pub struct Manifest {
     pub segments: i64,
     pub row_total: i64,
     pub digest: Vec<u8>,
+    /// How often all rows were taken from the table at once, from under every snapshot.
+    pub truncations: i64,
+    /// The transaction that changed it last; FrozenTransactionId for one that is long over.
+    pub writer: pg_sys::TransactionId,
 }
 
 impl Manifest {

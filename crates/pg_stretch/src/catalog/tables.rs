@@ -234,6 +234,8 @@ pub fn manifest(table: &TableId, snapshot: pg_sys::Snapshot) -> Result<Option<Ma
                 segments: row.get(manifest::SEGMENTS).unwrap_or(0),
                 row_total: row.get(manifest::ROW_TOTAL).unwrap_or(0),
                 digest: row.bytes(manifest::DIGEST).unwrap_or_default(),
+                truncations: row.get(manifest::TRUNCATIONS).unwrap_or(0),
+                writer: row.xmin(),
             })
         },
     )

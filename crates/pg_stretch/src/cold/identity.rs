@@ -16,6 +16,15 @@ pub fn of(number: u32, row: u32) -> Result<pg_sys::ItemPointerData> {
     })
 }
 
+/// A place in the heap as the server has it.
+pub fn hot(place: ItemPointer) -> pg_sys::ItemPointerData {
+    let (bi_hi, bi_lo, ip_posid) = place.words();
+    pg_sys::ItemPointerData {
+        ip_blkid: pg_sys::BlockIdData { bi_hi, bi_lo },
+        ip_posid,
+    }
+}
+
 /// What stands for all rows of the table's segment with this permanent number, where rows are locked.
 pub fn whole_segment(number: u32) -> Result<ItemPointer> {
     identity::whole_segment(number).map_err(|error| Error::internal(error.to_string()))

@@ -1,31 +1,42 @@
-//! Where the rows of recent batches lay. A writer at READ COMMITTED that waited for one of them goes on with the cold
-//! row that it has become.
+//! Where the rows of recent batches lay, and where those lie that were brought back. A writer at READ COMMITTED that
+//! waited for one of them goes on with what it has become: a cold row or a hot one.
 //!
 //! The table is unlogged: what it says matters only to transactions that were under way when the batch committed, and a
 //! crash ends them all.
 
 use super::identity;
-use crate::catalog::scan::{Key, KeyValue, scan};
+use crate::catalog::scan::{Key, KeyValue, Row, scan};
 use crate::catalog::snapshot::LATEST;
 use crate::pg::error::Result;
 use crate::pg::spi;
 use pgrx::pg_sys;
 use stretch_columns::identity::ItemPointer;
-use stretch_columns::places;
+use stretch_columns::places::{self, NOWHERE};
 use stretch_core::columns::moved;
 
-/// Notes the places of a batch's rows, in the order of the rows of its segment. `number` is that of the segment.
-pub fn record(relation: pg_sys::Oid, number: i32, places: impl Iterator<Item = ItemPointer>) -> Result<()> {
+/// Which way rows went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From the heap into a segment.
+    Cold,
+    /// From a segment into the heap.
+    Home,
+}
+
+/// Notes the places of a batch's rows in the heap, in the order of the rows of its segment; [`NOWHERE`] for a row that
+/// was dead. `number` is that of the segment.
+pub fn record(relation: pg_sys::Oid, number: i32, way: Way, places: impl Iterator<Item = ItemPointer>) -> Result<()> {
     forget_old()?;
     // SAFETY: the transaction has written, and so has an id.
     let mover = unsafe { pg_sys::GetCurrentTransactionId() };
     spi::execute(
-        "INSERT INTO stretch.moved (mover, relation, number, places) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO stretch.moved (mover, relation, number, places, came_home) VALUES ($1, $2, $3, $4, $5)",
         &[
             i64::from(mover.into_inner()).into(),
             relation.into(),
             number.into(),
             places::to_bytes(places).into(),
+            (way == Way::Home).into(),
         ],
     )
     .map(drop)
@@ -61,7 +72,7 @@ pub fn identity_of(
     };
     let mut found = None;
     scan(c"moved", c"moved_mover", &[key], LATEST, |row| {
-        let of_table = row.get::<pg_sys::Oid>(moved::RELATION) == Some(relation);
+        let of_table = row.get::<pg_sys::Oid>(moved::RELATION) == Some(relation) && !came_home(row);
         let number = row
             .get::<i32>(moved::NUMBER)
             .and_then(|number| u32::try_from(number).ok());
@@ -71,4 +82,42 @@ pub fn identity_of(
         found.is_none()
     })?;
     found.map(|(number, row)| identity::of(number, row)).transpose()
+}
+
+/// Where a cold row lies in the heap that a batch, which has committed, brought back, and that batch; `None` for every
+/// other row.
+pub fn home_of(
+    relation: pg_sys::Oid,
+    number: u32,
+    row: u32,
+) -> Result<Option<(pg_sys::ItemPointerData, pg_sys::TransactionId)>> {
+    let Ok(number) = i32::try_from(number) else {
+        return Ok(None);
+    };
+    let keys = [
+        Key {
+            column: moved::RELATION,
+            value: KeyValue::Oid(relation),
+        },
+        Key {
+            column: moved::NUMBER,
+            value: KeyValue::Int4(number),
+        },
+    ];
+    let mut found = None;
+    scan(c"moved", c"moved_segment", &keys, LATEST, |entry| {
+        if came_home(entry)
+            && let (Some(bytes), Some(mover)) = (entry.bytes(moved::PLACES), entry.get::<i64>(moved::MOVER))
+        {
+            let mover = pg_sys::TransactionId::from(mover as u32);
+            let place = places::place_at(&bytes, row).filter(|place| *place != NOWHERE);
+            found = place.map(|place| (identity::hot(place), mover));
+        }
+        found.is_none()
+    })?;
+    Ok(found)
+}
+
+fn came_home(row: &Row) -> bool {
+    row.get::<bool>(moved::CAME_HOME) == Some(true)
 }

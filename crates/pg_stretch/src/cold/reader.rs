@@ -5,6 +5,7 @@ use super::conditions::Conditions;
 use crate::catalog::rows::StretchedTable;
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
+use bytes::Bytes;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use stretch_core::errors;
@@ -20,6 +21,8 @@ pub struct Reader {
     columns: Vec<Target>,
     pub(super) snapshot: pg_sys::Snapshot,
     pub(super) purpose: Purpose,
+    /// All bytes of a segment that whoever reads has brought before.
+    at_hand: Option<(SegmentId, Bytes)>,
 }
 
 /// What a caller wants to know of the rows.
@@ -51,7 +54,22 @@ impl Reader {
             columns,
             snapshot,
             purpose,
+            at_hand: None,
         })
+    }
+
+    /// Gives the reader all bytes of a segment, so that it asks nobody for them. They are compared with the catalog as
+    /// others are.
+    pub fn hold(&mut self, segment: SegmentId, bytes: Bytes) {
+        self.at_hand = Some((segment, bytes));
+    }
+
+    /// The bytes of a segment that are at hand.
+    pub(super) fn held(&self, segment: &SegmentId) -> Option<&Bytes> {
+        self.at_hand
+            .as_ref()
+            .filter(|(held, _)| held == segment)
+            .map(|(_, bytes)| bytes)
     }
 
     /// The table.

@@ -80,6 +80,17 @@ pub unsafe fn lock(
     Err(Error::new(&errors::LOCKED, message).without_hint())
 }
 
+/// Locks all rows of a segment against everybody who locks or changes one, until the transaction ends. False when
+/// somebody has a lock in the way, who is not waited for.
+///
+/// # Safety
+/// The relation is open and locked.
+pub unsafe fn lock_segment(relation: pg_sys::Relation, number: u32) -> Result<bool> {
+    // SAFETY: the caller's promise.
+    let tag = unsafe { tag(&*relation, identity::whole_segment(number)?) };
+    Ok(acquire(&tag, Mode::AccessExclusive, false) != Got::Nothing)
+}
+
 unsafe fn granted(
     relation: pg_sys::Relation,
     number: u32,

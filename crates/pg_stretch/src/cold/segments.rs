@@ -95,12 +95,10 @@ fn not_truncated_since(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Re
     if unsafe { pg_sys::XactIsoLevel } < pg_sys::XACT_REPEATABLE_READ as i32 {
         return Ok(());
     }
-    // TRUNCATE retires all segments at once.
-    let list = segments(&table.table_id, table.relation, snapshot)?;
-    let Some(first) = list.iter().next() else {
+    let Some(seen) = tables::manifest(&table.table_id, snapshot)?.filter(|manifest| manifest.segments > 0) else {
         return Ok(());
     };
-    if tables::segment_by_id(&first.segment_id, LATEST)?.is_some_and(|segment| !segment.retired) {
+    if tables::manifest(&table.table_id, LATEST)?.is_some_and(|now| now.truncations == seen.truncations) {
         return Ok(());
     }
     Err(Error::new(

@@ -88,8 +88,8 @@ impl Side {
         Ok(Some(side))
     }
 
-    /// A side that has the segment with this number, whose rows never change, live or not: one that is known, or the
-    /// newest.
+    /// A side that has the segment with this number, whose rows never change, live or not: one that is known, the
+    /// newest, or that of the running statement, whose rows may have left the segment since.
     ///
     /// # Safety
     /// The relation is open and locked.
@@ -106,7 +106,18 @@ impl Side {
         let latest = Latest::take();
         // SAFETY: the caller's promise; the snapshot is registered.
         let newest = unsafe { Self::under(relation, latest.get())? };
-        Ok(newest.filter(|side| side.segment(number).is_some()))
+        let has = |side: &Rc<Self>| side.segment(number).is_some();
+        if newest.as_ref().is_some_and(has) {
+            return Ok(newest);
+        }
+        // SAFETY: the server holds the active snapshot.
+        let of_statement = unsafe {
+            match pg_sys::ActiveSnapshotSet() {
+                true => Self::under(relation, pg_sys::GetActiveSnapshot())?,
+                false => None,
+            }
+        };
+        Ok(of_statement.filter(has))
     }
 
     /// The segment with this permanent number, if it is one of this side.

@@ -1,6 +1,7 @@
 //! Segments as a whole, for whoever compares every byte with the catalog. Nothing of it goes through a cache.
 
 use super::damage::damaged;
+use super::fetch::part;
 use super::reader::Reader;
 use super::segments::{self, List};
 use crate::catalog::rows::Segment;
@@ -26,6 +27,33 @@ pub enum Content {
     },
 }
 
+/// Bytes of a segment that were asked for.
+pub enum Asked {
+    Here(Content),
+    /// On their way from the endpoint.
+    Coming(io::Ticket<std::result::Result<Bytes, EndpointError>>),
+}
+
+impl Asked {
+    /// What came of it.
+    pub fn wait(self) -> Result<Content> {
+        let answer = match self {
+            Self::Here(content) => return Ok(content),
+            Self::Coming(ticket) => ticket.wait()?,
+        };
+        Ok(match answer {
+            Ok(bytes) => Content::Bytes(bytes),
+            Err(EndpointError::NotFound { .. }) => Content::Missing,
+            Err(EndpointError::Corrupt { .. }) => Content::Short,
+            Err(other) => {
+                let silent = matches!(other, EndpointError::Unreachable { .. });
+                let why = open::map_error(&other).message;
+                Content::Unreadable { why, silent }
+            }
+        })
+    }
+}
+
 impl Reader {
     /// The live segments, proven complete by the manifest.
     pub fn segments(&self) -> Result<Rc<List>> {
@@ -34,21 +62,17 @@ impl Reader {
 
     /// All bytes of a segment: its object's, or what is staged while it has none.
     pub fn whole(&self, segment: &Segment) -> Result<Content> {
+        self.ask(segment)?.wait()
+    }
+
+    /// The same, without waiting for the endpoint.
+    pub fn ask(&self, segment: &Segment) -> Result<Asked> {
         let Some(key) = segments::current(segment, self.snapshot)?.object_key else {
-            return self.staged(segment);
+            return self.staged(segment).map(Asked::Here);
         };
         identity::require_read()?;
         let endpoint = open::bound(LATEST)?;
-        match io::run(async move { endpoint.get(&key).await })? {
-            Ok(bytes) => Ok(Content::Bytes(bytes)),
-            Err(EndpointError::NotFound { .. }) => Ok(Content::Missing),
-            Err(EndpointError::Corrupt { .. }) => Ok(Content::Short),
-            Err(other) => {
-                let silent = matches!(other, EndpointError::Unreachable { .. });
-                let why = open::map_error(&other).message;
-                Ok(Content::Unreadable { why, silent })
-            }
-        }
+        io::spawn(async move { endpoint.get(&key).await }).map(Asked::Coming)
     }
 
     fn staged(&self, segment: &Segment) -> Result<Content> {
@@ -71,7 +95,7 @@ impl Reader {
             let chunks: Vec<Bytes> = group
                 .chunks
                 .iter()
-                .map(|chunk| part(bytes, chunk.offset, chunk.len))
+                .map(|chunk| part(bytes, &(chunk.offset..chunk.offset.saturating_add(chunk.len))))
                 .collect();
             if let Err(error) = reader.decode_row_group(row_group, &columns, &chunks) {
                 let name = names::relation(self.table.relation);
@@ -82,11 +106,4 @@ impl Reader {
         Ok((sha256 != segment.sha256 || bytes.len() as i64 != segment.byte_size)
             .then(|| "The object's SHA-256 or size differs from the catalog's, outside of the columns' chunks.".into()))
     }
-}
-
-/// A range of the object, as far as there is one.
-fn part(bytes: &Bytes, offset: u64, length: u64) -> Bytes {
-    let start = (offset as usize).min(bytes.len());
-    let end = (offset.saturating_add(length) as usize).min(bytes.len());
-    bytes.slice(start..end)
 }

@@ -1,8 +1,10 @@
 //! Rows and bytes on the move: batches from the heap to staging, segments from staging to the endpoint, tombstones into
-//! bitmaps.
+//! bitmaps, and segments back into the heap.
 //!
 //! Everything here is done by the worker in transactions of its own, or by a session that asks for one batch.
 
+pub mod bring_back;
 pub mod fold;
 pub mod migrate;
+mod trouble;
 pub mod upload;

@@ -302,6 +302,21 @@ impl Taken {
     }
 }
 
+/// Processes that wait in this database for the answer to such a call.
+pub fn callers(op: &str) -> Vec<i32> {
+    // SAFETY: plain global.
+    let me = unsafe { pg_sys::MyDatabaseId };
+    shmem::with(|shared| {
+        let wait = |request: &&shmem::Request| {
+            matches!(request.state, RequestState::Queued | RequestState::Running)
+                && !request.abandoned
+                && request.database == me
+                && request.op.get() == op
+        };
+        shared.requests.iter().filter(wait).map(|request| request.pid).collect()
+    })
+}
+
 /// Frees what a dead worker left running in this database; called when a worker starts.
 pub fn forget_running() {
     // SAFETY: plain global.

@@ -2,6 +2,7 @@
 //! workers.
 
 use super::error::{Error, Result};
+use super::progress::Progress;
 use pgrx::pg_sys;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use stretch_core::errors;
@@ -92,6 +93,7 @@ pub struct Slot {
     pub rest: bool,
     /// Microseconds since 2000 of the worker's start.
     pub started: i64,
+    pub progress: Progress,
 }
 
 /// Life of a request.

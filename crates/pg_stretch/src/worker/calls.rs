@@ -2,6 +2,7 @@
 
 use super::state::Worker;
 use crate::catalog;
+use crate::ddl::enable;
 use crate::movement::upload::{self, Step};
 use crate::pg::error::{Error, Result};
 use crate::pg::request::Taken;
@@ -71,6 +72,14 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
         }
     }
     Ok(json!([moved, left, failures]))
+}
+
+/// `bring_back`: the table is inbound from now on. The answer comes when it has its rows back.
+pub fn bring_back(worker: &mut Worker, args: &Value) -> Result<pg_sys::Oid> {
+    let relation = relation(args).ok_or_else(|| Error::internal("bring_back lacks a relation"))?;
+    may_migrate(worker)?;
+    txn::run(|| enable::write_state(relation, MigrationState::Inbound))?;
+    Ok(relation)
 }
 
 /// `purge_staged`: lets uploads finish, then drops every staged byte that is uploaded and verified.

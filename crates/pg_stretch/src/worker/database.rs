@@ -2,10 +2,15 @@
 
 use super::state::Worker;
 use crate::catalog;
+use crate::movement::bring_back::More;
 use crate::pg::error::Result;
+use crate::pg::progress::Progress;
 use crate::pg::{gucs, request, shmem, txn};
 use pgrx::prelude::*;
 use std::time::{Duration, Instant};
+
+/// How long the worker leaves alone what somebody waits for, and others hold.
+const SOON: Duration = Duration::from_millis(100);
 
 /// Entry point of a database worker; the argument is the database's OID.
 #[pg_guard]
@@ -61,6 +66,7 @@ unsafe extern "C-unwind" fn leave(code: i32, _arg: pg_sys::Datum) {
             .find(|slot| slot.database == database && slot.worker_pid == me)
         {
             slot.worker_pid = 0;
+            slot.progress = Progress::default();
             slot.worker_latch = std::ptr::null_mut();
             // One that was terminated or failed is started again; one that returned had nothing to do.
             slot.wanted |= code != 0;
@@ -152,6 +158,16 @@ impl Worker {
                 }
                 Ok(())
             });
+            step("bringing back", || {
+                match self.bring_back.round(&mut self.mover.origin)? {
+                    More::AtOnce => nap = Duration::ZERO,
+                    More::Soon => nap = nap.min(SOON),
+                    More::Later => {}
+                }
+                Ok(())
+            });
+        } else {
+            self.bring_back.stop();
         }
         step("purge", || self.uploader.purge_due());
         step("tidying", || self.tidy.round());

@@ -2,6 +2,7 @@
 
 use super::calls;
 use super::state::Worker;
+use crate::movement::bring_back;
 use crate::pg::error::{Error, Result};
 use crate::pg::request::Taken;
 use crate::pg::txn;
@@ -15,11 +16,23 @@ pub fn serve(worker: &mut Worker, taken: Taken) {
         // SAFETY: ends a transaction that an ERROR left open; harmless when there is none.
         unsafe { pg_sys::AbortCurrentTransaction() };
     }
-    taken.answer(outcome);
+    match outcome {
+        Ok(Outcome::Waits(relation)) => worker.bring_back.wait(relation, taken),
+        Ok(Outcome::Is(answer)) => taken.answer(Ok(answer)),
+        Err(error) => taken.answer(Err(error)),
+    }
 }
 
-fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
-    match taken.op.as_str() {
+/// What came of a request.
+enum Outcome {
+    Is(Value),
+    /// The caller is answered when the table has its rows back.
+    Waits(pg_sys::Oid),
+}
+
+fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Outcome> {
+    let answer = match taken.op.as_str() {
+        bring_back::REQUEST => return calls::bring_back(worker, &taken.args).map(Outcome::Waits),
         "migrate" => calls::migrate(worker, &taken.args),
         "drain" => calls::drain(worker, taken),
         "purge_staged" => calls::purge_staged(worker, taken),
@@ -30,5 +43,6 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
         "deauthorize" => worker.identity.deauthorize(),
         "judge_again" => worker.identity.judge_anew().map(|()| Value::Null),
         other => Err(Error::internal(format!("the worker does not know the request {other}"))),
-    }
+    };
+    answer.map(Outcome::Is)
 }

@@ -3,6 +3,7 @@
 use super::key_runs::KeyRuns;
 use super::tidy::Tidy;
 use crate::endpoint::identity::Identity;
+use crate::movement::bring_back::BringBack;
 use crate::movement::migrate::Mover;
 use crate::movement::upload::Uploader;
 use std::time::Instant;
@@ -14,6 +15,8 @@ pub struct Worker {
     pub identity: Identity,
     /// Batches.
     pub mover: Mover,
+    /// Rows on their way home.
+    pub bring_back: BringBack,
     /// Uploads and purges.
     pub uploader: Uploader,
     pub tidy: Tidy,
@@ -27,6 +30,7 @@ impl Worker {
             began: Instant::now(),
             identity: Identity::default(),
             mover: Mover::default(),
+            bring_back: BringBack::default(),
             uploader: Uploader::default(),
             tidy: Tidy::default(),
             key_runs: KeyRuns::default(),

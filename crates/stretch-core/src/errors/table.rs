@@ -291,6 +291,15 @@ pub const EXISTS: ErrorDef = ErrorDef {
     hint: "choose another name, or use if_not_exists or or_replace where the function has it",
 };
 
+/// `53100`: there is not enough room on a disk.
+pub const DISK_FULL: ErrorDef = ErrorDef {
+    name: "DISK_FULL",
+    sqlstate: "53100",
+    microsoft: None,
+    message: "there is not enough room on a disk",
+    hint: "free some space there, or move the table with ALTER TABLE ... SET TABLESPACE, then try again",
+};
+
 /// `55000`: the object is not in a state that allows this.
 pub const NOT_NOW: ErrorDef = ErrorDef {
     name: "NOT_NOW",
@@ -361,6 +370,7 @@ pub static ALL: &[&ErrorDef] = &[
     &NAME_TOO_LONG,
     &NOT_FOUND,
     &EXISTS,
+    &DISK_FULL,
     &NOT_NOW,
     &LOCKED,
     &FILE_TROUBLE,

@@ -85,3 +85,25 @@ fn bodies_with_a_right_checksum_do_not_panic() {
         }
     }
 }
+
+#[test]
+fn merged_filters_have_every_key_of_all() {
+    let mut rng = StdRng::seed_from_u64(seed());
+    let mut hashes = |count: usize| -> Vec<u64> { (0..count).map(|_| rng.random()).collect() };
+    let (a, b, c) = (hashes(50), hashes(70), hashes(5));
+    let first = filters(vec![
+        KeyFilter::new(key(&[1]), a.clone()),
+        KeyFilter::new(key(&[2]), c.clone()),
+    ]);
+    let second = filters(vec![KeyFilter::new(key(&[1]), b.clone())]);
+    let merged = KeyFilters::merged(&[first.clone(), second]).unwrap();
+    let all = KeyFilter::new(key(&[1]), a.into_iter().chain(b));
+    assert_eq!(merged, filters(vec![all]), "a key that one has no filter for has none");
+    let other = KeyFilters {
+        environment: "LATIN1 little".into(),
+        filters: vec![],
+    };
+    assert_eq!(KeyFilters::merged(&[first.clone(), other]), None);
+    assert_eq!(KeyFilters::merged(std::slice::from_ref(&first)), Some(first));
+    assert_eq!(KeyFilters::merged(&[]), None);
+}

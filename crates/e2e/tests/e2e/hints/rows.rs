@@ -307,13 +307,13 @@ pub fn functions() -> Vec<Row> {
         ),
         row(
             "Use outbound or paused",
-            "SELECT stretch.set_migration_state('t', 'inbound')",
-            "0A000",
-            "SELECT stretch.set_migration_state('t', 'paused')",
+            "SELECT stretch.enable_table('u', migration_state => 'inbound')",
+            "22023",
+            "SELECT stretch.enable_table('u', migration_state => 'paused')",
             "SELECT 1",
         ),
         row(
-            "Use outbound or paused",
+            "Use outbound, inbound or paused",
             "SELECT stretch.set_migration_state('t', 'on')",
             "22023",
             "SELECT stretch.set_migration_state('t', 'outbound')",

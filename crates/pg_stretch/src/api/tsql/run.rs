@@ -89,11 +89,15 @@ fn alter_table(table: &ObjectName, change: &TableChange, at: Position) -> Result
         TableChange::Enable { filter, state } | TableChange::Change { filter, state } => (filter, *state),
     };
     let text = filter_text(filter, relation, at)?;
-    let stretched = {
+    let (table, partitioned) = {
         let latest = Latest::take();
-        catalog::tables::by_relation(relation, latest.get())?.is_some()
-            || catalog::tables::partitioned_table(relation, latest.get())?.is_some()
+        (
+            catalog::tables::by_relation(relation, latest.get())?,
+            catalog::tables::partitioned_table(relation, latest.get())?,
+        )
     };
+    let stretched = table.is_some() || partitioned.is_some();
+    inbound_rules(table.map(|table| table.migration_state), state, filter)?;
     if matches!(change, TableChange::Enable { .. }) && !stretched && state != MigrationState::Inbound {
         spi::execute(
             "SELECT stretch.enable_table($1::pg_catalog.regclass, $2, $3)",
@@ -120,6 +124,21 @@ fn alter_table(table: &ObjectName, change: &TableChange, at: Position) -> Result
     )?;
     if state == MigrationState::Paused {
         set_filter()?;
+    }
+    Ok(())
+}
+
+/// What SQL Server refuses of a table whose rows come back, or are to come back.
+fn inbound_rules(now: Option<MigrationState>, wanted: MigrationState, filter: &FilterOption) -> Result<()> {
+    if now == Some(MigrationState::Inbound) && wanted == MigrationState::Outbound {
+        return Err(Error::new(&errors::NOT_NOW, "the rows of the table are coming back")
+            .detail("Microsoft error number 14868.")
+            .hint("Wait until they are back and stretch the table anew, or pause it first."));
+    }
+    if wanted == MigrationState::Inbound && *filter != FilterOption::Absent {
+        return Err(Error::argument("rows come back whatever a filter says")
+            .detail("Microsoft error number 14878.")
+            .hint("Leave FILTER_PREDICATE out where MIGRATION_STATE is INBOUND."));
     }
     Ok(())
 }

@@ -10,11 +10,14 @@ use crate::cold::segments;
 use crate::endpoint::{identity, open};
 use crate::pg::error::{Error, Result};
 use crate::pg::{io, names};
+use bytes::Bytes;
 use stretch_core::errors;
 
 /// Where a segment's bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
+    /// With the reader.
+    AtHand(Bytes),
     Staged,
     /// The object's key.
     Remote(String),
@@ -22,6 +25,9 @@ pub enum Place {
 
 /// Where a segment is for this reader; an error when it is nowhere or may not be read.
 pub fn of(reader: &Reader, segment: &Segment) -> Result<Place> {
+    if let Some(bytes) = reader.held(&segment.segment_id) {
+        return Ok(Place::AtHand(bytes.clone()));
+    }
     match tables::is_staged(&segment.segment_id, reader.snapshot)? {
         true => Ok(Place::Staged),
         false => remote(reader, segment),

@@ -54,14 +54,19 @@ pub fn bitmap(segment: &SegmentId, command: pg_sys::CommandId) -> Result<Option<
 
 /// Whether the segment is still one of its table. Who has locked a row of it keeps it so.
 pub fn is_live(segment: &SegmentId, command: pg_sys::CommandId) -> Result<bool> {
-    if with(command, |known| known.live.contains(segment)) {
-        return Ok(true);
-    }
-    let live = tables::segment_by_id(segment, LATEST)?.is_some_and(|segment| !segment.retired);
+    let live = is_live_now(segment, command)?;
     if live {
         with(command, |known| known.live.insert(*segment));
     }
     Ok(live)
+}
+
+/// The same for who has no lock, so that it may change at once.
+pub fn is_live_now(segment: &SegmentId, command: pg_sys::CommandId) -> Result<bool> {
+    if with(command, |known| known.live.contains(segment)) {
+        return Ok(true);
+    }
+    Ok(tables::segment_by_id(segment, LATEST)?.is_some_and(|segment| !segment.retired))
 }
 
 fn with<R>(number: pg_sys::CommandId, f: impl FnOnce(&mut Known) -> R) -> R {

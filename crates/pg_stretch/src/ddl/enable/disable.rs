@@ -1,46 +1,40 @@
 //! Un-stretching: a table becomes an ordinary one with its hot rows; a database forgets its endpoint.
 
-use super::{lock, rights, way_back};
+use super::{lock, rights};
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::stretched::{self, Info, none_stretched};
 use crate::catalog::{method, retire, tables};
 use crate::pg::error::{Error, Result, notice};
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::{names, request, shmem, spi, user};
+use crate::pg::{names, request, shmem, snapshots, spi, user};
 use pgrx::pg_sys;
 use stretch_core::errors;
 
-/// `stretch.disable_table`. With `leave` the cold rows leave the table and stay on the endpoint; without, there must be
-/// none.
-pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> {
+/// What becomes of the cold rows of a table that is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColdRows {
+    /// They leave the table and stay on the endpoint.
+    Stay,
+    /// They come back. The worker brings them, and then makes the table an ordinary one.
+    ComeBack,
+}
+
+/// `stretch.disable_table`.
+pub fn table(relation: pg_sys::Oid, cold: ColdRows, if_exists: bool) -> Result<()> {
     rights(relation, "disable_table")?;
     shmem::require()?;
     lock::exclusive(relation);
     rights(relation, "disable_table")?;
     let name = names::relation(relation);
     let Some(table) = tables::by_relation(relation, Latest::take().get())? else {
-        let error = stretched::not_stretched(relation);
-        if if_exists {
-            notice(&format!("{}, skipping", error.message));
-            return Ok(());
-        }
-        return Err(error);
+        return missing(relation, if_exists);
     };
-    let left = tables::cold_rows(&table.table_id, Latest::take().get())?;
-    if !leave && left > 0 {
-        return Err(Error::new(
-            &errors::UNSUPPORTED,
-            format!("table {name} still has {left} cold rows, which disable_table does not bring back yet"),
-        )
-        .detail(format!(
-            "With leave_remote_data => true these {left} rows leave every query of the table for good."
-        ))
-        .hint(way_back::then(
-            relation,
-            "which makes it an ordinary table with all its rows",
-        )?));
-    }
+    let left = match cold {
+        ColdRows::ComeBack if !is_home(&table)? => return super::start_inbound(&table),
+        ColdRows::ComeBack => 0,
+        ColdRows::Stay => tables::cold_rows(&table.table_id, Latest::take().get())?,
+    };
     // Rows that came back need no object.
     if left > 0 {
         uploaded(&table, &name)?;
@@ -58,6 +52,22 @@ pub fn table(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> 
         ));
     }
     Ok(())
+}
+
+/// ST010 for a table that is not stretched, or a notice.
+pub fn missing(relation: pg_sys::Oid, if_exists: bool) -> Result<()> {
+    let error = stretched::not_stretched(relation);
+    if if_exists {
+        notice(&format!("{}, skipping", error.message));
+        return Ok(());
+    }
+    Err(error)
+}
+
+/// Whether a table has no segment, and no snapshot sees one that it had.
+pub fn is_home(table: &StretchedTable) -> Result<bool> {
+    let manifest = tables::manifest(&table.table_id, Latest::take().get())?;
+    Ok(manifest.is_some_and(|it| it.segments == 0 && !snapshots::is_hidden_from_any(it.writer, &[])))
 }
 
 /// 55000 while rows that are to stay on the endpoint have not got there.

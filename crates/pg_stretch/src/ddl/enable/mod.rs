@@ -6,6 +6,7 @@ pub mod filter;
 pub mod lock;
 pub mod partitioned;
 pub mod refusals;
+mod room;
 pub mod slots;
 pub mod way_back;
 
@@ -48,7 +49,7 @@ pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
     rights(relation, "enable_table")?;
     shmem::require()?;
     require_database()?;
-    let state = migration_state(wish.migration_state)?;
+    let state = first_state(wish.migration_state)?;
     lock::exclusive(relation);
     // The wait may have been long: the table may be gone or belong to somebody else.
     rights(relation, "enable_table")?;
@@ -153,18 +154,30 @@ fn new_order(relation: pg_sys::Oid, old: Option<String>, wish: Option<&str>) -> 
 }
 
 /// `stretch.set_migration_state`.
-pub fn set_state(relation: pg_sys::Oid, state: &str) -> Result<()> {
-    stretched(relation, "set_migration_state")?;
-    let state = migration_state(state)?;
-    {
-        let _us = user::ActAs::extension_owner();
-        spi::execute(
-            "UPDATE stretch.stretched_table SET migration_state = $2 WHERE relation = $1",
-            &[relation.into(), state.as_str().into()],
-        )?;
+pub fn set_state(relation: pg_sys::Oid, state: MigrationState) -> Result<()> {
+    let table = stretched(relation, "set_migration_state")?;
+    if state == MigrationState::Inbound {
+        return start_inbound(&table);
     }
+    write_state(relation, state)?;
     request::want_worker();
     Ok(())
+}
+
+/// Begins to bring the rows of a table back, if they fit on its disk.
+pub fn start_inbound(table: &StretchedTable) -> Result<()> {
+    room::require(table)?;
+    write_state(table.relation, MigrationState::Inbound)?;
+    request::want_worker();
+    Ok(())
+}
+
+/// Writes a migration state; whoever calls has looked at rights and room.
+pub fn write_state(relation: pg_sys::Oid, state: MigrationState) -> Result<()> {
+    let _us = user::ActAs::extension_owner();
+    let _path = LocalSettings::path();
+    let sql = "UPDATE stretch.stretched_table SET migration_state = $2 WHERE relation = $1";
+    spi::execute(sql, &[relation.into(), state.as_str().into()]).map(drop)
 }
 
 /// `stretch.set_filter`: looser ones only, because cold rows do not come back by it.
@@ -226,16 +239,20 @@ fn stretched(relation: pg_sys::Oid, function: &str) -> Result<StretchedTable> {
     tables::by_relation(relation, Latest::take().get())?.ok_or_else(|| stretched::not_stretched(relation))
 }
 
-/// `outbound` or `paused`, in any case.
-fn migration_state(text: &str) -> Result<MigrationState> {
-    match text.parse() {
-        Ok(state @ (MigrationState::Outbound | MigrationState::Paused)) => Ok(state),
-        Ok(state @ MigrationState::Inbound) => Err(Error::new(
-            &errors::UNSUPPORTED,
-            format!("migration state {state} is not supported yet"),
-        )
-        .hint("Use outbound or paused.")),
-        Err(_) => Err(Error::argument(format!("\"{text}\" is not a migration state")).hint("Use outbound or paused.")),
+/// A migration state, in any case.
+pub fn migration_state(text: &str) -> Result<MigrationState> {
+    text.parse().map_err(|_| {
+        Error::argument(format!("\"{text}\" is not a migration state")).hint("Use outbound, inbound or paused.")
+    })
+}
+
+/// The state with which a table is stretched.
+fn first_state(text: &str) -> Result<MigrationState> {
+    match migration_state(text)? {
+        MigrationState::Inbound => Err(
+            Error::argument("a table that is stretched has no rows to bring back yet").hint("Use outbound or paused."),
+        ),
+        state => Ok(state),
     }
 }
 

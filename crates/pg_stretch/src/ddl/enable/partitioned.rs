@@ -1,6 +1,7 @@
 //! Partitioned tables: what is done to one is done to the partitions below it, and what it was stretched with is kept
 //! for the partitions that come later. A table that is not partitioned goes on to where tables are treated.
 
+use super::disable::ColdRows;
 use super::refusals::{self, Refusal};
 use super::{Findings, Wish, disable, filter, lock};
 use crate::catalog::rows::PartitionedTable;
@@ -10,6 +11,7 @@ use crate::pg::error::{Error, Result, notice};
 use crate::pg::{names, request, shmem, spi, user};
 use pgrx::pg_sys;
 use stretch_core::errors;
+use stretch_core::state::MigrationState;
 
 /// `stretch.enable_table`: every partition that is not stretched yet.
 pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
@@ -19,7 +21,7 @@ pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
     super::rights(relation, "enable_table")?;
     shmem::require()?;
     super::require_database()?;
-    let state = super::migration_state(wish.migration_state)?;
+    let state = super::first_state(wish.migration_state)?;
     for table in lock_all(relation) {
         super::rights(table, "enable_table")?;
     }
@@ -105,8 +107,8 @@ pub fn alter(relation: pg_sys::Oid, strict: Option<bool>, order_by: Option<&str>
     Ok(())
 }
 
-/// `stretch.set_migration_state`.
-pub fn set_state(relation: pg_sys::Oid, state: &str) -> Result<()> {
+/// `stretch.set_migration_state`. A partition that comes below a table whose rows come back is not stretched.
+pub fn set_state(relation: pg_sys::Oid, state: MigrationState) -> Result<()> {
     if !partitions::is_partitioned(relation) {
         return super::set_state(relation, state);
     }
@@ -115,7 +117,11 @@ pub fn set_state(relation: pg_sys::Oid, state: &str) -> Result<()> {
         super::set_state(leaf, state)?;
     }
     for mut setting in meant.settings {
-        setting.migration_state = super::migration_state(state)?;
+        if state == MigrationState::Inbound {
+            forget(setting.relation)?;
+            continue;
+        }
+        setting.migration_state = state;
         keep(&setting)?;
     }
     Ok(())
@@ -141,24 +147,40 @@ pub fn set_filter(relation: pg_sys::Oid, wish: Option<&str>) -> Result<()> {
 }
 
 /// `stretch.disable_table`: no partition is stretched any more, and none that comes later is.
-pub fn disable(relation: pg_sys::Oid, leave: bool, if_exists: bool) -> Result<()> {
+pub fn disable(relation: pg_sys::Oid, cold: ColdRows, if_exists: bool) -> Result<()> {
     if !partitions::is_partitioned(relation) {
-        return disable::table(relation, leave, if_exists);
+        return disable::table(relation, cold, if_exists);
     }
     super::rights(relation, "disable_table")?;
     shmem::require()?;
     lock_all(relation);
     let meant = match Meant::by(relation, "disable_table") {
-        Err(error) if if_exists && error.is(&errors::TABLE_NOT_ENABLED) => {
-            notice(&format!("{}, skipping", error.message));
-            return Ok(());
-        }
+        Err(error) if error.is(&errors::TABLE_NOT_ENABLED) => return disable::missing(relation, if_exists),
         meant => meant?,
     };
     for leaf in meant.leaves {
-        disable::table(leaf, leave, false)?;
+        disable::table(leaf, cold, false)?;
     }
     meant.settings.iter().try_for_each(|setting| forget(setting.relation))
+}
+
+/// The stretched tables, this one or those below it, whose rows `disable_table` has to wait for: their disks have room
+/// for them.
+pub fn to_bring_back(relation: pg_sys::Oid) -> Result<Vec<pg_sys::Oid>> {
+    super::rights(relation, "disable_table")?;
+    shmem::require()?;
+    let mut out = Vec::new();
+    for leaf in partitions::stretched(relation)? {
+        super::rights(leaf, "disable_table")?;
+        let Some(table) = tables::by_relation(leaf, Latest::take().get())? else {
+            continue;
+        };
+        if !disable::is_home(&table)? {
+            super::room::require(&table)?;
+            out.push(leaf);
+        }
+    }
+    Ok(out)
 }
 
 /// Stretches partitions that have come below a partitioned table as the nearest one above each that was stretched; a

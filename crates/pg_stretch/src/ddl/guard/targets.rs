@@ -74,7 +74,7 @@ pub fn refused(
     };
     let hint = match (way_out, relation) {
         (WayOut::Say(text), _) => sentence(text),
-        (WayOut::BringBack, Some(relation)) => way_back::then(relation, "then change the table and enable it again")?,
+        (WayOut::BringBack, Some(relation)) => way_back::then(relation, "then change the table and enable it again"),
         (WayOut::BringBack, None) => sentence("bring the rows of its table back first"),
     };
     Ok(

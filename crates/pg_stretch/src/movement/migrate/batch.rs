@@ -182,7 +182,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
     write::born_dead(&segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
     let places = segment.permutation.iter().map(|input| scanned.tids[*input as usize]);
     let places = places.map(|(block, offset)| ItemPointer { block, offset });
-    moved::record(order.relation, number, places)?;
+    moved::record(order.relation, number, moved::Way::Cold, places)?;
     steps::reached(steps::BatchDeleted);
     Ok(Outcome {
         moved,

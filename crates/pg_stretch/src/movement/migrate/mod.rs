@@ -11,7 +11,7 @@ mod scan;
 mod statement;
 
 use crate::catalog;
-use crate::catalog::record::{self, Direction};
+use crate::catalog::record::Direction;
 use crate::catalog::rows::StretchedTable;
 use crate::pg::error::{Error, Result, log};
 use crate::pg::replication::Origin;
@@ -64,9 +64,8 @@ impl Mover {
                 continue;
             }
             let progress = self.tables.entry(table.relation).or_default();
-            let resting = progress.rest_until.is_some_and(|until| until > Instant::now());
             let in_pass = progress.next_block > 0;
-            if resting || !(in_pass || progress.is_due(&activity)) {
+            if progress.trouble.is_resting() || !(in_pass || progress.is_due(&activity)) {
                 continue;
             }
             match self.batch(table.relation, None, Demand::Routine) {
@@ -106,8 +105,7 @@ impl Mover {
                 Ok((outcome, failures)) => {
                     steps::reached(steps::BatchCommitted);
                     progress.next_block = outcome.next_block;
-                    progress.failures = 0;
-                    progress.rest_until = None;
+                    progress.trouble.rested();
                     progress.eligible_since = match (outcome.moved, outcome.left) {
                         (0, left) if left > 0 => progress.eligible_since.or_else(|| Some(Instant::now())),
                         _ => None,
@@ -117,7 +115,7 @@ impl Mover {
                     }
                     progress.filter_failures.add(failures);
                     if outcome.reached_end && progress.filter_failures.rows.is_empty() {
-                        progress.last_error = None;
+                        progress.trouble.is_over();
                     }
                     if outcome.reached_end {
                         progress.unfit.clear();
@@ -165,40 +163,14 @@ impl Mover {
                     table.relation.to_u32(),
                 ),
             );
-            self.note(table, &error);
+            let progress = self.tables.entry(table.relation).or_default();
+            progress.trouble.note(&table.table_id, Direction::Outbound, &error);
         }
     }
 
     fn rest(&mut self, table: &StretchedTable, error: &Error) {
         let progress = self.tables.entry(table.relation).or_default();
-        progress.failures += 1;
-        let pause =
-            stretch_core::batch::table_backoff(progress.failures).min(gucs::naptime().max(Duration::from_secs(1)) * 8);
-        progress.rest_until = Some(Instant::now() + pause);
-        self.note(table, error);
-    }
-
-    /// Writes an error into the log and `stretch.migration_status`, unless it is there already.
-    fn note(&mut self, table: &StretchedTable, error: &Error) {
-        let progress = self.tables.entry(table.relation).or_default();
-        if progress.last_error.as_deref() == Some(error.message.as_str()) {
-            return;
-        }
-        progress.last_error = Some(error.message.clone());
-        log(&format!("pg_stretch migration: {} ({})", error.message, error.sqlstate));
-        let noted = txn::run(|| {
-            record::attempt(
-                &table.table_id,
-                Direction::Outbound,
-                0,
-                0,
-                0.0,
-                Some((&error.sqlstate, &error.message)),
-            )
-        });
-        if let Err(error) = noted {
-            error.report(pg_sys::LOG as i32);
-        }
+        progress.trouble.rest(&table.table_id, Direction::Outbound, error);
     }
 }
 

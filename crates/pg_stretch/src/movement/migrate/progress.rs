@@ -1,6 +1,7 @@
 //! What migration remembers of a table between batches.
 
 use super::careful::Failures;
+use crate::movement::trouble::Trouble;
 use std::collections::HashSet;
 use std::time::Instant;
 use stretch_core::batch::LastScan;
@@ -18,9 +19,7 @@ pub struct Progress {
     pub careful: bool,
     /// On which, in this pass.
     pub filter_failures: Failures,
-    pub failures: u32,
-    pub rest_until: Option<Instant>,
+    pub trouble: Trouble,
     pub eligible_since: Option<Instant>,
     pub last_scan: Option<LastScan>,
-    pub last_error: Option<String>,
 }

@@ -12,12 +12,14 @@ use crate::cold::counters::Counters;
 use crate::cold::ordered::{self, Order, Run};
 use crate::cold::reader::{Ask, Reader};
 use crate::pg::context::Context;
-use crate::pg::error::{Result, report};
+use crate::pg::error::{Error, Result, report};
 use crate::pg::{names, slot, user};
+use bytes::Bytes;
 use pgrx::pg_sys;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use stretch_columns::conditions::Clause;
+use stretch_core::ids::SegmentId;
 use stretch_core::purpose::Purpose;
 
 /// The cold rows of a table under one snapshot, for a scan that may be run again and again.
@@ -80,6 +82,14 @@ impl ColdRows {
                 counters: Counters::default(),
             })
         }
+    }
+
+    /// Gives the reader all bytes of a segment before it starts, so that it asks nobody for them.
+    pub fn hold(&mut self, segment: SegmentId, bytes: Bytes) -> Result<()> {
+        let reader = Rc::get_mut(&mut self.reader);
+        let reader = reader.ok_or_else(|| Error::internal("a reader gets its bytes while it reads"))?;
+        reader.hold(segment, bytes);
+        Ok(())
     }
 
     /// Decides what to read: segments of the manifest, less what the conditions rule out. The slot's columns that are

@@ -5,6 +5,7 @@ use crate::cold::row::ColdRow;
 use crate::cold::row_lock::{self, Wait};
 use crate::cold::tombstone::fate::{self, Found};
 use crate::cold::tombstone::{conflicts, known, write};
+use crate::cold::{identity, moved};
 use crate::pg::context::OwnContext;
 use crate::pg::error::{Error, OrRaise, Result};
 use crate::pg::gucs::{COLD_WRITES, ColdWrites};
@@ -37,13 +38,47 @@ pub unsafe fn run<T>(f: impl FnOnce() -> Result<T>) -> T {
     }
 }
 
-/// The cold row that a statement locks or changes. 40001 when its segment is not one of the table any more.
+/// The row at the identity of a cold one.
+pub enum Met {
+    Cold(ColdRow),
+    /// It was brought back into the heap, as the statement is told.
+    Home(Told),
+}
+
+/// What a statement that locks or changes a cold row meets. 40001 when its segment is not one of the table any more,
+/// and nobody knows where its row went.
 ///
 /// # Safety
 /// The relation is open and locked, `tid` is the identity of a cold row.
-pub unsafe fn row(relation: pg_sys::Relation, tid: pg_sys::ItemPointerData) -> Result<ColdRow> {
+pub unsafe fn meet(
+    relation: pg_sys::Relation,
+    tid: pg_sys::ItemPointerData,
+    command: pg_sys::CommandId,
+) -> Result<Met> {
     // SAFETY: the caller's promise.
-    unsafe { ColdRow::any(relation, tid)? }.ok_or_else(write::lost)
+    match unsafe { ColdRow::any(relation, tid)? } {
+        Some(row) if known::is_live_now(&row.segment()?.segment_id, command)? => Ok(Met::Cold(row)),
+        // SAFETY: as above.
+        _ => unsafe { went_home(relation, tid) }.map(Met::Home),
+    }
+}
+
+/// What a statement is told of a row whose segment is not one of the table any more: that it was updated, if it was
+/// brought back into the heap, where the statement goes on with it; else 40001.
+///
+/// # Safety
+/// As for [`meet`].
+pub unsafe fn went_home(relation: pg_sys::Relation, tid: pg_sys::ItemPointerData) -> Result<Told> {
+    let (number, row) = identity::read(tid)?;
+    // SAFETY: the caller's promise.
+    let home = moved::home_of(unsafe { (*relation).rd_id }, number, row)?;
+    let (home, mover) = home.ok_or_else(write::lost)?;
+    let told = Told {
+        ctid: home,
+        xmax: mover,
+        ..Told::ok(tid)
+    };
+    Ok(told.but(TM_Result::TM_Updated))
 }
 
 /// What a statement is told of a row that it tried to lock or to change.
@@ -120,13 +155,16 @@ pub struct Change {
 }
 
 impl Change {
-    /// The row, unless cold rows may not be changed.
+    /// What the statement meets, unless cold rows may not be changed.
     ///
     /// # Safety
     /// The relation is open and locked.
-    pub unsafe fn row(&self) -> Result<ColdRow> {
+    pub unsafe fn meet(&self) -> Result<Met> {
         // SAFETY: the caller's promise.
-        let row = unsafe { row(self.relation, self.tid)? };
+        let row = match unsafe { meet(self.relation, self.tid, self.command)? } {
+            Met::Cold(row) => row,
+            home => return Ok(home),
+        };
         let table = row.side().table.relation;
         if row.side().mode == QueryMode::LocalOnly {
             return Err(refused_locally(table));
@@ -134,7 +172,7 @@ impl Change {
         if COLD_WRITES.get() == ColdWrites::Refuse {
             return Err(refused(self.what, table));
         }
-        Ok(row)
+        Ok(Met::Cold(row))
     }
 
     /// Kills the row, which was won: at once, since code that runs next must see it.
@@ -154,7 +192,7 @@ impl Change {
     /// row leaves, or a foreign key would be left without the row that it refers to when the new version is deleted.
     ///
     /// # Safety
-    /// As for [`Self::row`].
+    /// As for [`Self::meet`].
     pub unsafe fn win(&self, row: &ColdRow) -> Result<Told> {
         let id = row.segment()?.segment_id;
         let wait = if self.wait { Wait::Block } else { Wait::Skip };
@@ -164,7 +202,7 @@ impl Change {
                 return Ok(Told::ok(self.tid).but(TM_Result::TM_BeingModified));
             }
             if !known::is_live(&id, self.command)? {
-                return Err(write::lost());
+                return went_home(self.relation, self.tid);
             }
             let found = fate::of(self.relation, &id, row.number(), self.command)?;
             let told = tell(&found, self.tid, self.command)?;

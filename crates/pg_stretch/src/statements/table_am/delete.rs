@@ -1,6 +1,6 @@
 //! DELETE of one row: a cold one dies by a tombstone, which waits for others of the same statement.
 
-use super::cold::{self, Change};
+use super::cold::{self, Change, Met};
 use super::heap::{self, of_heap};
 use super::home::{self, Done, Entries};
 use crate::cold::identity;
@@ -72,11 +72,13 @@ pub unsafe extern "C-unwind" fn tuple_delete(
 unsafe fn delete(change: &Change, failure: *mut pg_sys::TM_FailureData, changing_partition: bool) -> Result<Done> {
     // SAFETY: what the server handed over; the relation is open and locked.
     unsafe {
-        let row = change.row()?;
+        let row = match change.meet()? {
+            Met::Cold(row) => row,
+            Met::Home(told) => return Ok(Done::tell(&told, failure)),
+        };
         let told = change.win(&row)?;
         if told.result != TM_Result::TM_Ok {
-            told.put(failure);
-            return Ok(Done::Told(told.result));
+            return Ok(Done::tell(&told, failure));
         }
         if let Some(home) = home::bring_decoded(change, &row, Entries::None)? {
             return Ok(Done::CameHome(home));

@@ -4,9 +4,9 @@ use super::heap::{self, of_heap};
 use super::{became_cold, cold};
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
-use crate::cold::identity;
 use crate::cold::row::ColdRow;
 use crate::cold::tombstone::{fate, kept};
+use crate::cold::{identity, moved};
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 use pgrx::pg_sys::SnapshotType;
@@ -43,8 +43,20 @@ unsafe fn fetch(
             };
         }
         match ColdRow::any(relation, tid)? {
-            Some(row) if is_seen(&row, snapshot)? => row.store(relation, LATEST, Purpose::RowLock, slot),
+            Some(row) if is_seen(&row, snapshot)? => row.store(relation, of_statement(), Purpose::RowLock, slot),
             _ => Ok(false),
+        }
+    }
+}
+
+/// The snapshot under which a statement finds the segment of a row that it has read, though the row may have left it
+/// since.
+fn of_statement() -> pg_sys::Snapshot {
+    // SAFETY: getters; the server holds the active snapshot.
+    unsafe {
+        match pg_sys::ActiveSnapshotSet() {
+            true => pg_sys::GetActiveSnapshot(),
+            false => LATEST,
         }
     }
 }
@@ -125,10 +137,18 @@ unsafe fn followed(scan: pg_sys::TableScanDesc, tid: pg_sys::ItemPointer) -> Res
         if ColdRow::visible(relation, *tid, snapshot)?.is_some() {
             return Ok(false);
         }
-        let Some(row) = ColdRow::any(relation, *tid)? else {
-            return Ok(false);
+        let killed = match ColdRow::any(relation, *tid)? {
+            Some(row) => fate::home(relation, &row.segment()?.segment_id, row.number(), snapshot)?,
+            None => None,
         };
-        match fate::home(relation, &row.segment()?.segment_id, row.number(), snapshot)? {
+        let home = match killed {
+            Some(home) => Some(home),
+            None => {
+                let (number, row) = identity::read(*tid)?;
+                moved::home_of((*relation).rd_id, number, row)?.map(|(home, _)| home)
+            }
+        };
+        match home {
             Some(home) => {
                 *tid = home;
                 Ok(true)

@@ -4,7 +4,7 @@
 //! own scans see the cold row and not the hot one. What the statement writes afterwards bears a higher number, so that
 //! it may change the hot version; see `unique/room.rs`.
 
-use super::cold::{self, Change};
+use super::cold::{self, Change, Met, Told};
 use super::heap::{self, of_heap};
 use crate::catalog::snapshot::LATEST;
 use crate::cold::identity;
@@ -48,7 +48,9 @@ pub unsafe fn bring(
             wait: true,
             what,
         };
-        let row = change.row()?;
+        let Met::Cold(row) = change.meet()? else {
+            return Ok(false);
+        };
         if change.win(&row)?.result != TM_Result::TM_Ok {
             return Ok(false);
         }
@@ -83,6 +85,18 @@ pub enum Done {
     Told(TM_Result::Type),
     /// The row came home, and the change is to be made to the hot one here.
     CameHome(pg_sys::ItemPointerData),
+}
+
+impl Done {
+    /// The server is told, in the failure that it handed over.
+    ///
+    /// # Safety
+    /// The pointer is that of the callback.
+    pub unsafe fn tell(told: &Told, failure: *mut pg_sys::TM_FailureData) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { told.put(failure) };
+        Self::Told(told.result)
+    }
 }
 
 /// Whether a row that comes home gets index entries: one that dies in the same command needs none.
@@ -151,7 +165,9 @@ pub unsafe fn brought(
     };
     // SAFETY: the caller's promise.
     unsafe {
-        let row = cold::row(relation, tid)?;
+        let Met::Cold(row) = cold::meet(relation, tid, command)? else {
+            return Ok(None);
+        };
         let found = fate::of(relation, &row.segment()?.segment_id, row.number(), command)?;
         Ok(match found.fate {
             Fate::Dead(Killer::Own(killer), Home::At(place)) if (shown..command).contains(&killer) => Some(place),

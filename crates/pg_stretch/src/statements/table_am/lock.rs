@@ -1,13 +1,13 @@
 //! Row locks: FOR UPDATE and its like, the rechecks of READ COMMITTED, and BEFORE triggers.
 
-use super::cold;
+use super::cold::{self, Met, Told};
 use super::heap::{self, of_heap};
 use super::home;
 use crate::catalog::snapshot::LATEST;
 use crate::cold::identity;
 use crate::cold::moved;
 use crate::cold::row_lock;
-use crate::cold::tombstone::{conflict, fate, known, write};
+use crate::cold::tombstone::{conflict, fate, known};
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 use pgrx::pg_sys::TM_Result;
@@ -85,23 +85,33 @@ impl Ask {
                 *self.tid = home;
                 return Ok(self.lock_hot());
             }
-            let row = cold::row(self.relation, *self.tid)?;
+            let row = match cold::meet(self.relation, *self.tid, self.command)? {
+                Met::Cold(row) => row,
+                Met::Home(told) => return self.tell(&told),
+            };
             let (strength, wait) = (row_lock::strength(self.mode), row_lock::wait(self.policy));
             if !row_lock::lock(self.relation, *self.tid, strength, wait)? {
                 return Ok(TM_Result::TM_WouldBlock);
             }
             let id = row.segment()?.segment_id;
             if !known::is_live(&id, self.command)? {
-                return Err(write::lost());
+                return self.tell(&cold::went_home(self.relation, *self.tid)?);
             }
             let found = fate::of(self.relation, &id, row.number(), self.command)?;
             let told = cold::tell(&found, *self.tid, self.command)?;
+            if told.result == TM_Result::TM_Ok {
+                row.store(self.relation, LATEST, Purpose::RowLock, self.slot)?;
+            }
+            self.tell(&told)
+        }
+    }
+
+    /// Tells the server what it meets; who asks for the last version gets that.
+    unsafe fn tell(&self, told: &Told) -> Result<TM_Result::Type> {
+        // SAFETY: as above.
+        unsafe {
             told.put(self.failure);
             match told.result {
-                TM_Result::TM_Ok => {
-                    row.store(self.relation, LATEST, Purpose::RowLock, self.slot)?;
-                    Ok(TM_Result::TM_Ok)
-                }
                 TM_Result::TM_Updated if self.flags & FIND_LAST_VERSION != 0 => self.follow(*self.tid),
                 other => Ok(other),
             }

@@ -1,6 +1,6 @@
 //! UPDATE of one row: a cold one dies by a tombstone, and its new version is a hot row.
 
-use super::cold::{self, Change};
+use super::cold::{self, Change, Met};
 use super::heap::{self, of_heap};
 use super::home::{self, Done, Entries};
 use crate::catalog::snapshot::LATEST;
@@ -98,7 +98,12 @@ unsafe fn update(
 ) -> Result<Done> {
     // SAFETY: what the server handed over; the relation is open and locked.
     unsafe {
-        let row = change.row()?;
+        // A row that came home may have another key by now, which is not looked at.
+        *mode = LockTupleMode::LockTupleExclusive;
+        let row = match change.meet()? {
+            Met::Cold(row) => row,
+            Met::Home(told) => return Ok(Done::tell(&told, failure)),
+        };
         // How strongly the server locks the new version of a row that another transaction updated.
         *mode = match changes_key(change.relation, &row, slot)? {
             true => LockTupleMode::LockTupleExclusive,
@@ -106,8 +111,7 @@ unsafe fn update(
         };
         let told = change.win(&row)?;
         if told.result != TM_Result::TM_Ok {
-            told.put(failure);
-            return Ok(Done::Told(told.result));
+            return Ok(Done::tell(&told, failure));
         }
         if let Some(home) = home::bring_decoded(change, &row, Entries::Made)? {
             return Ok(Done::CameHome(home));
