@@ -167,19 +167,19 @@ CREATE TABLE stretch.awaited (
 COMMENT ON TABLE stretch.awaited IS 'Local, never dumped: tables whose rows were loaded by a dump that has not yet brought its catalog';
 
 CREATE UNLOGGED TABLE stretch.moved (
-    mover     bigint  NOT NULL,
-    relation  oid     NOT NULL,
-    number    integer NOT NULL,
-    places    bytea   NOT NULL,
-    came_home boolean NOT NULL DEFAULT false
+    mover    bigint  NOT NULL,
+    relation oid     NOT NULL,
+    number   integer NOT NULL,
+    places   bytea   NOT NULL,
+    emptied  boolean NOT NULL DEFAULT false
 );
 CREATE INDEX moved_mover ON stretch.moved (mover);
 CREATE INDEX moved_segment ON stretch.moved (relation, number);
-COMMENT ON TABLE stretch.moved IS 'Local, never dumped: where the rows of recent batches lie in the heap, or lay, for writers that waited for one of them';
+COMMENT ON TABLE stretch.moved IS 'Local, never dumped: where the rows of recent batches lie, or lay, for writers that waited for one of them';
 COMMENT ON COLUMN stretch.moved.mover IS 'Transaction of the batch';
 COMMENT ON COLUMN stretch.moved.number IS 'Number of the segment that it made or emptied';
 COMMENT ON COLUMN stretch.moved.places IS 'Six bytes for each row of the segment, in the order of its rows; zeros for one that was dead';
-COMMENT ON COLUMN stretch.moved.came_home IS 'The rows came from the segment into the heap, and did not leave it';
+COMMENT ON COLUMN stretch.moved.emptied IS 'The rows went from the segment to the places, and not the other way round';
 
 CREATE TABLE stretch.reconcile_report (
     request_id    uuid    NOT NULL,
@@ -243,6 +243,12 @@ COMMENT ON FUNCTION stretch.drain(regclass, interval) IS 'Moves batches until no
 CREATE FUNCTION stretch.purge_staged(relation regclass DEFAULT NULL) RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_purge_staged_wrapper';
 COMMENT ON FUNCTION stretch.purge_staged(regclass) IS 'Drops staged bytes that are uploaded and verified, without waiting for the RPO; returns the bytes [table owner; database owner for all tables]';
+
+CREATE FUNCTION stretch.compact(relation regclass) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_compact_wrapper';
+COMMENT ON FUNCTION stretch.compact(regclass) IS
+    'Makes few full segments of small ones and leaves dead rows out; returns how many segments were replaced [table owner]';
+
 -- Tables (table-level: the table's owner, who must own the database too, or a superuser)
 
 CREATE FUNCTION stretch.check_table(relation regclass, filter text DEFAULT NULL)
@@ -546,7 +552,7 @@ SELECT f.pid, f.relation, f.phase, f.done, f.total,
 COMMENT ON VIEW stretch.progress IS 'What the worker of this database is doing to a table now; no row when it rests';
 COMMENT ON COLUMN stretch.progress.pid IS 'Process of the worker';
 COMMENT ON COLUMN stretch.progress.relation IS 'The table';
-COMMENT ON COLUMN stretch.progress.phase IS 'What is done to it: bringing back';
+COMMENT ON COLUMN stretch.progress.phase IS 'What is done to it: bringing back, compacting';
 COMMENT ON COLUMN stretch.progress.done IS 'Rows so far';
 COMMENT ON COLUMN stretch.progress.total IS 'Rows in all, as far as is known';
 COMMENT ON COLUMN stretch.progress.rows_per_second IS 'Rows a second since it began';

@@ -97,7 +97,7 @@ pub mod moved {
     pub const RELATION: Column = Column::new("moved", "relation", 2);
     pub const NUMBER: Column = Column::new("moved", "number", 3);
     pub const PLACES: Column = Column::new("moved", "places", 4);
-    pub const CAME_HOME: Column = Column::new("moved", "came_home", 5);
+    pub const EMPTIED: Column = Column::new("moved", "emptied", 5);
 }
 
 /// `stretch.manifest`: number, rows and digest of a table's live segments.
@@ -216,7 +216,7 @@ pub static ALL: &[Column] = &[
     moved::RELATION,
     moved::NUMBER,
     moved::PLACES,
-    moved::CAME_HOME,
+    moved::EMPTIED,
     manifest::TABLE_ID,
     manifest::MANIFEST_ID,
     manifest::SEGMENTS,

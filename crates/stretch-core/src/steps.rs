@@ -40,6 +40,14 @@ pub enum Step {
     UnstretchRecorded,
     /// Bring back: the table is an ordinary one.
     UnstretchCommitted,
+    /// Compaction: the new segment is made, nothing is written.
+    CompactMade,
+    /// Compaction: the new segment is written, the old ones are live.
+    CompactWritten,
+    /// Compaction: the old segments are retired, nothing is committed.
+    CompactRecorded,
+    /// Compaction: committed.
+    CompactCommitted,
     /// Reauthorize: branch and nonce are chosen and kept in the marker.
     ReauthorizeChosen,
     /// Reauthorize: the objects are pinned for the branch.
@@ -60,7 +68,7 @@ pub enum Step {
 
 impl Step {
     /// All of them, in the order of the enumeration.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::BatchRecorded,
         Self::BatchDeleted,
         Self::BatchCommitted,
@@ -79,6 +87,10 @@ impl Step {
         Self::HomeCommitted,
         Self::UnstretchRecorded,
         Self::UnstretchCommitted,
+        Self::CompactMade,
+        Self::CompactWritten,
+        Self::CompactRecorded,
+        Self::CompactCommitted,
         Self::ReauthorizeChosen,
         Self::ReauthorizePinned,
         Self::ReauthorizeClaimed,

@@ -54,6 +54,15 @@ impl SegmentReader {
         &self.inner.detail
     }
 
+    /// Bytes of all values before they were compressed, as they are coded.
+    pub fn uncompressed_bytes(&self) -> u64 {
+        let Some(metadata) = &self.inner.metadata else {
+            return 0;
+        };
+        let groups = metadata.metadata().row_groups().iter();
+        groups.map(|group| group.total_byte_size().max(0) as u64).sum()
+    }
+
     /// The row groups in the order of their rows.
     pub fn row_groups(&self) -> &[RowGroupDetail] {
         &self.inner.detail.row_groups

@@ -123,7 +123,28 @@ fn random_tables_keep_their_content() {
         db.text("SELECT state FROM stretch.status") == "connected"
     });
     before.must_be(&db, &tables, "in the original, at the end");
+    compacted_and_home(&cluster, &db, &tables, &before);
     step("done");
+}
+
+/// Segments are written anew, and then all rows come back.
+fn compacted_and_home(cluster: &Cluster, db: &Client, tables: &[Table], before: &Contents) {
+    cluster.set_conf(&[("stretch.batch_rows", "100000")]);
+    cluster.reload();
+    wait_until("the setting", PATIENCE, || {
+        cluster.connect("original").int("SHOW stretch.batch_rows") == 100_000
+    });
+    let replaced = "SELECT sum(stretch.compact(relation)) FROM stretch.tables";
+    let replaced = db.int(replaced);
+    assert!(replaced >= 4, "only {replaced} segments were written anew");
+    before.must_be(db, tables, "compacted");
+    for relation in db.lines("SELECT relation FROM stretch.tables") {
+        let name = relation.replace('\'', "''");
+        db.sql(&format!(
+            "SELECT stretch.disable_table('{name}', leave_remote_data => false)"
+        ));
+    }
+    before.must_be(db, tables, "at home");
 }
 
 fn restored(cluster: &Cluster, name: &str, tables: &[Table], before: &Contents) {

@@ -2,7 +2,7 @@
 //! not.
 //!
 //! Each isolation level has its run, first on a plain twin, then on a stretched table with tiny batches while another
-//! role loosens the filter, pauses and resumes. `STRETCH_TRANSACTIONS` says how many per level at least: the run goes
+//! role loosens the filter, pauses, brings rows back, stretches anew and resumes, and the worker compacts. `STRETCH_TRANSACTIONS` says how many per level at least: the run goes
 //! on until what it is for has happened often enough. `STRETCH_SEED` replays the choice of statements (not the order in
 //! which the server runs them).
 
@@ -47,6 +47,7 @@ fn histories_show_what_a_plain_table_shows() {
         .conf("stretch.naptime", "50ms")
         .conf("stretch.batch_rows", "20")
         .conf("stretch.max_batch_age", "0")
+        .conf("stretch.compact", "on")
         .conf("deadlock_timeout", "50ms")
         .start();
     let endpoint = Endpoint::new();
@@ -120,14 +121,17 @@ fn migrator(db: &Client, stop: &AtomicBool) {
             Ok(()) => {}
             // In the way of others: next time.
             Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => {}
-            // Paused: the clients need the processor more than a loop of refusals does.
-            Err(error) if error.code == "55000" => std::thread::sleep(Duration::from_millis(5)),
+            // Paused, or on its way home: the clients need the processor more than a loop of refusals does.
+            Err(error) if ["55000", "ST010"].contains(&error.code.as_str()) => {
+                std::thread::sleep(Duration::from_millis(5))
+            }
             Err(error) => panic!("migrate: {error}"),
         }
     }
 }
 
-/// Loosens the filter step by step and pauses, each pause until the next moment only.
+/// Loosens the filter step by step, pauses and brings rows back, each until the next moment only. A table that is at home
+/// by then is stretched anew.
 fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
     let mut rng = StdRng::seed_from_u64(seed);
     let db = cluster.connect(database);
@@ -141,7 +145,11 @@ fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
         let statement = if loosen {
             format!("SELECT stretch.set_filter('work', '{}')", filter(band + 5))
         } else {
-            let state = if pause { "paused" } else { "outbound" };
+            let state = match (pause, rng.random_bool(0.5)) {
+                (false, _) => "outbound",
+                (true, false) => "paused",
+                (true, true) => "inbound",
+            };
             format!("SELECT stretch.set_migration_state('work', '{state}')")
         };
         match db.try_sql(&statement) {
@@ -150,6 +158,14 @@ fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
                 paused = pause;
             }
             Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => {}
+            Err(error) if error.code == "ST010" => {
+                let again = format!("SELECT stretch.enable_table('work', '{}')", filter(band));
+                paused = false;
+                match db.try_sql(&again) {
+                    Err(error) if error.code == "55P03" => {}
+                    made => made.expect("stretched anew"),
+                }
+            }
             Err(error) => panic!("{statement}: {error}"),
         }
     }
@@ -184,6 +200,7 @@ struct Counts {
     cold_locks: u64,
     cold_upserts: u64,
     batches: i64,
+    homecomings: i64,
 }
 
 impl Counts {
@@ -197,15 +214,18 @@ impl Counts {
         self.cold_locks += of(&seen.cold_locks);
         self.cold_upserts += of(&seen.cold_upserts);
         self.batches += db.int("SELECT count(*) FROM stretch.segment");
+        self.homecomings +=
+            db.int("SELECT count(*) FROM stretch.migration_batch WHERE direction = 'INBOUND' AND sqlstate IS NULL");
     }
 
     /// A run in which nothing interesting happened proves nothing.
     fn print_and_demand(&self, transactions: u64) {
         println!(
-            "history: {} transactions on stretched tables, {} batches, {} of {} reads cold, {} appends under locks of \
+            "history: {} transactions on stretched tables, {} batches, {} segments that came home, {} of {} reads cold, {} appends under locks of \
              cold rows, {} upserts of cold rows, {} conflicts ({:.1} %)",
             self.committed,
             self.batches,
+            self.homecomings,
             self.cold_reads,
             self.reads,
             self.cold_locks,
@@ -223,6 +243,7 @@ impl Counts {
         testkit::tally("histories checked, with their twins", 2 * Level::ALL.len() as u64);
         let share = share(transactions);
         assert!(self.batches as f64 >= BATCHES * share, "too few batches");
+        assert!(self.homecomings > 0, "nothing came home");
         assert!(
             self.cold_reads as f64 >= COLD_READS * self.reads as f64,
             "too few cold reads"

@@ -98,6 +98,13 @@ impl Bench {
                 drain(db, "t");
                 "SELECT stretch.disable_table('t', leave_remote_data => false)".into()
             }
+            CompactMade | CompactWritten | CompactRecorded | CompactCommitted => {
+                for _ in 0..3 {
+                    self.insert(db);
+                    drain(db, "t");
+                }
+                "SELECT stretch.compact('t')".into()
+            }
             ReauthorizeChosen | ReauthorizePinned | ReauthorizeClaimed | ReauthorizeRecorded | ReauthorizeCommitted => {
                 db.sql("SELECT stretch.deauthorize()");
                 await_state(db, "disconnected");
@@ -168,7 +175,8 @@ impl Bench {
 
     /// A table on its way home arrives there, and is stretched anew.
     fn stretch_again(&self, db: &Client) {
-        let state = "SELECT coalesce((SELECT migration_state FROM stretch.tables), 'gone')";
+        let state =
+            "SELECT coalesce((SELECT migration_state FROM stretch.tables WHERE relation = 't'::regclass), 'gone')";
         if db.text(state) == "outbound" {
             return;
         }

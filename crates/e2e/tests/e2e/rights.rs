@@ -108,6 +108,7 @@ const FUNCTIONS: &[(&str, Level, &[&str])] = &[
         &["disable_table('{t}', true)"],
     ),
     ("migrate(regclass,bigint)", Table, &["migrate('{t}')"]),
+    ("compact(regclass)", Table, &["compact('{t}')"]),
     ("drain(regclass,interval)", Table, &["drain('{t}')"]),
     ("drain(regclass,interval)", Database, &["drain()"]),
     ("purge_staged(regclass)", Table, &["purge_staged('{t}')"]),

@@ -122,3 +122,17 @@ fn stretch_purge_staged(relation: Option<pg_sys::Oid>) -> i64 {
     };
     run().or_raise()
 }
+
+/// Makes few full segments of a table's small or half dead ones; returns how many segments left the table.
+#[pg_extern]
+fn stretch_compact(relation: pg_sys::Oid) -> i64 {
+    let run = || {
+        let mut segments = 0;
+        for table in meant(Some(relation), "compact")? {
+            let answer = request::call("compact", &json!({"relation": table}))?;
+            segments += answer.as_i64().unwrap_or(0);
+        }
+        Ok(segments)
+    };
+    run().or_raise()
+}

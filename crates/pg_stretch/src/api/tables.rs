@@ -114,7 +114,7 @@ fn stretch_set_migration_state(relation: Option<pg_sys::Oid>, migration_state: O
     let run = || {
         let relation = given(relation, "relation")?;
         let state = given(migration_state.as_deref(), "migration_state")?;
-        partitioned::set_state(relation, enable::migration_state(state)?)
+        partitioned::set_state(relation, state)
     };
     run().or_raise();
 }

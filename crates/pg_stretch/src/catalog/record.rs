@@ -115,6 +115,8 @@ pub enum Direction {
     Outbound,
     /// Rows from a segment back to the heap.
     Inbound,
+    /// Rows from segments to another one.
+    Compact,
     /// A staged segment to the endpoint.
     Upload,
 }
@@ -124,6 +126,7 @@ impl Direction {
         match self {
             Self::Outbound => "OUTBOUND",
             Self::Inbound => "INBOUND",
+            Self::Compact => "COMPACT",
             Self::Upload => "UPLOAD",
         }
     }

@@ -7,17 +7,12 @@ use stretch_columns::identity::{self, ItemPointer};
 /// What stands for row `row` of the table's segment with this permanent number.
 #[inline]
 pub fn of(number: u32, row: u32) -> Result<pg_sys::ItemPointerData> {
-    let (bi_hi, bi_lo, ip_posid) = identity::identity(number, row)
-        .map_err(|error| Error::internal(error.to_string()))?
-        .words();
-    Ok(pg_sys::ItemPointerData {
-        ip_blkid: pg_sys::BlockIdData { bi_hi, bi_lo },
-        ip_posid,
-    })
+    let pointer = identity::identity(number, row).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(server(pointer))
 }
 
-/// A place in the heap as the server has it.
-pub fn hot(place: ItemPointer) -> pg_sys::ItemPointerData {
+/// A place, or what stands for a cold row, as the server has it.
+pub fn server(place: ItemPointer) -> pg_sys::ItemPointerData {
     let (bi_hi, bi_lo, ip_posid) = place.words();
     pg_sys::ItemPointerData {
         ip_blkid: pg_sys::BlockIdData { bi_hi, bi_lo },

@@ -1,4 +1,4 @@
-//! Where the rows of recent batches lay, and where those lie that were brought back. A writer at READ COMMITTED that
+//! Where the rows of recent batches lay, and where those lie now that left a segment. A writer at READ COMMITTED that
 //! waited for one of them goes on with what it has become: a cold row or a hot one.
 //!
 //! The table is unlogged: what it says matters only to transactions that were under way when the batch committed, and a
@@ -17,26 +17,26 @@ use stretch_core::columns::moved;
 /// Which way rows went.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// From the heap into a segment.
-    Cold,
-    /// From a segment into the heap.
-    Home,
+    /// From the heap into the segment.
+    Into,
+    /// From the segment into the heap, or into another segment.
+    OutOf,
 }
 
-/// Notes the places of a batch's rows in the heap, in the order of the rows of its segment; [`NOWHERE`] for a row that
-/// was dead. `number` is that of the segment.
+/// Notes the places of a batch's rows outside of a segment, in the order of the rows of that segment; [`NOWHERE`] for a
+/// row that was dead. `number` is that of the segment.
 pub fn record(relation: pg_sys::Oid, number: i32, way: Way, places: impl Iterator<Item = ItemPointer>) -> Result<()> {
     forget_old()?;
     // SAFETY: the transaction has written, and so has an id.
     let mover = unsafe { pg_sys::GetCurrentTransactionId() };
     spi::execute(
-        "INSERT INTO stretch.moved (mover, relation, number, places, came_home) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO stretch.moved (mover, relation, number, places, emptied) VALUES ($1, $2, $3, $4, $5)",
         &[
             i64::from(mover.into_inner()).into(),
             relation.into(),
             number.into(),
             places::to_bytes(places).into(),
-            (way == Way::Home).into(),
+            (way == Way::OutOf).into(),
         ],
     )
     .map(drop)
@@ -72,7 +72,7 @@ pub fn identity_of(
     };
     let mut found = None;
     scan(c"moved", c"moved_mover", &[key], LATEST, |row| {
-        let of_table = row.get::<pg_sys::Oid>(moved::RELATION) == Some(relation) && !came_home(row);
+        let of_table = row.get::<pg_sys::Oid>(moved::RELATION) == Some(relation) && !left_segment(row);
         let number = row
             .get::<i32>(moved::NUMBER)
             .and_then(|number| u32::try_from(number).ok());
@@ -84,9 +84,9 @@ pub fn identity_of(
     found.map(|(number, row)| identity::of(number, row)).transpose()
 }
 
-/// Where a cold row lies in the heap that a batch, which has committed, brought back, and that batch; `None` for every
-/// other row.
-pub fn home_of(
+/// Where a row of a segment lies now, in the heap or in another segment, and the batch, which has committed, that took it
+/// there; `None` for every other row.
+pub fn place_of(
     relation: pg_sys::Oid,
     number: u32,
     row: u32,
@@ -106,18 +106,18 @@ pub fn home_of(
     ];
     let mut found = None;
     scan(c"moved", c"moved_segment", &keys, LATEST, |entry| {
-        if came_home(entry)
+        if left_segment(entry)
             && let (Some(bytes), Some(mover)) = (entry.bytes(moved::PLACES), entry.get::<i64>(moved::MOVER))
         {
             let mover = pg_sys::TransactionId::from(mover as u32);
             let place = places::place_at(&bytes, row).filter(|place| *place != NOWHERE);
-            found = place.map(|place| (identity::hot(place), mover));
+            found = place.map(|place| (identity::server(place), mover));
         }
         found.is_none()
     })?;
     Ok(found)
 }
 
-fn came_home(row: &Row) -> bool {
-    row.get::<bool>(moved::CAME_HOME) == Some(true)
+fn left_segment(row: &Row) -> bool {
+    row.get::<bool>(moved::EMPTIED) == Some(true)
 }

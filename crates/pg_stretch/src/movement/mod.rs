@@ -4,7 +4,11 @@
 //! Everything here is done by the worker in transactions of its own, or by a session that asks for one batch.
 
 pub mod bring_back;
+mod bytes;
+pub mod compact;
 pub mod fold;
+mod leave;
+mod lock;
 pub mod migrate;
 mod trouble;
 pub mod upload;

@@ -38,6 +38,8 @@ pub static NAPTIME: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 pub static BATCH_ROWS: GucSetting<i32> = GucSetting::<i32>::new(200_000);
 pub static BATCH_BYTES: GucSetting<i32> = GucSetting::<i32>::new(128 * 1024);
 pub static PAGE_ROWS: GucSetting<i32> = GucSetting::<i32>::new(DEFAULT_PAGE_ROWS as i32);
+pub static COMPACT: GucSetting<bool> = GucSetting::<bool>::new(true);
+pub static COMPACT_RATE: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
 pub static MAX_BATCH_AGE: GucSetting<i32> = GucSetting::<i32>::new(300);
 pub static MAX_STAGED_BYTES: GucSetting<i32> = GucSetting::<i32>::new(10 * 1024);
 pub static MAX_KEPT_BYTES: GucSetting<i32> = GucSetting::<i32>::new(100 * 1024);
@@ -64,6 +66,22 @@ pub fn register() {
         &ENABLED,
         Sighup,
         none,
+    );
+    GucRegistry::define_bool_guc(
+        c"stretch.compact",
+        c"Lets workers make few full segments of many small or half dead ones.",
+        c"stretch.compact() does so whatever this says.",
+        &COMPACT,
+        Sighup,
+        none,
+    );
+    int(
+        c"stretch.compact_rate",
+        c"How much a worker's compaction reads in a second, on the whole; 0 for no limit.",
+        &COMPACT_RATE,
+        (0, i32::MAX),
+        Sighup,
+        GucFlags::UNIT_KB,
     );
     int(
         c"stretch.max_workers",

@@ -10,6 +10,7 @@ pub enum Phase {
     #[default]
     Idle = 0,
     BringingBack = 1,
+    Compacting = 2,
 }
 
 impl Phase {
@@ -18,6 +19,7 @@ impl Phase {
         match self {
             Self::Idle => "idle",
             Self::BringingBack => "bringing back",
+            Self::Compacting => "compacting",
         }
     }
 }

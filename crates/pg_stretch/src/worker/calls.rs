@@ -82,6 +82,24 @@ pub fn bring_back(worker: &mut Worker, args: &Value) -> Result<pg_sys::Oid> {
     Ok(relation)
 }
 
+/// `compact`: jobs until none is left; uploads and heartbeats go on in between. Answers how many segments left the table.
+pub fn compact(worker: &mut Worker, taken: &Taken) -> Result<Value> {
+    let relation = relation(&taken.args).ok_or_else(|| Error::internal("compact lacks a relation"))?;
+    may_migrate(worker)?;
+    let mut left = 0;
+    while taken.wanted() {
+        match worker.compactor.asked(relation) {
+            Ok(None) => break,
+            Ok(Some(done)) => left += done.segments,
+            // Others have rows of a segment, or the table, for a while.
+            Err(error) if error.is(&errors::LOCKED) => super::nap(Duration::from_millis(100)),
+            Err(error) => return Err(error),
+        }
+        worker.background();
+    }
+    Ok(json!(left))
+}
+
 /// `purge_staged`: lets uploads finish, then drops every staged byte that is uploaded and verified.
 pub fn purge_staged(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     if upload::claim().is_none() {

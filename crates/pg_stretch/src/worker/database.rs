@@ -166,6 +166,15 @@ impl Worker {
                 }
                 Ok(())
             });
+            // It yields to everything else.
+            if !nap.is_zero() {
+                step("compaction", || {
+                    if self.compactor.round()? {
+                        nap = nap.min(SOON);
+                    }
+                    Ok(())
+                });
+            }
         } else {
             self.bring_back.stop();
         }

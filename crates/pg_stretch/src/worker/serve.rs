@@ -35,6 +35,7 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Outcome> {
         bring_back::REQUEST => return calls::bring_back(worker, &taken.args).map(Outcome::Waits),
         "migrate" => calls::migrate(worker, &taken.args),
         "drain" => calls::drain(worker, taken),
+        "compact" => calls::compact(worker, taken),
         "purge_staged" => calls::purge_staged(worker, taken),
         "enable_database" => worker.identity.enable(&taken.args),
         "reauthorize" => crate::endpoint::reauthorize::reauthorize(&mut worker.identity, &taken.args),

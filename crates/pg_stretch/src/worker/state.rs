@@ -4,6 +4,7 @@ use super::key_runs::KeyRuns;
 use super::tidy::Tidy;
 use crate::endpoint::identity::Identity;
 use crate::movement::bring_back::BringBack;
+use crate::movement::compact::Compactor;
 use crate::movement::migrate::Mover;
 use crate::movement::upload::Uploader;
 use std::time::Instant;
@@ -17,6 +18,8 @@ pub struct Worker {
     pub mover: Mover,
     /// Rows on their way home.
     pub bring_back: BringBack,
+    /// Small and half dead segments.
+    pub compactor: Compactor,
     /// Uploads and purges.
     pub uploader: Uploader,
     pub tidy: Tidy,
@@ -31,6 +34,7 @@ impl Worker {
             identity: Identity::default(),
             mover: Mover::default(),
             bring_back: BringBack::default(),
+            compactor: Compactor::default(),
             uploader: Uploader::default(),
             tidy: Tidy::default(),
             key_runs: KeyRuns::default(),

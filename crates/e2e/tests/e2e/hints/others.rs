@@ -65,7 +65,19 @@ pub const REFUSALS: [(&str, &str, &str); 12] = [
 ];
 
 /// Hints of other kinds with the test that carries them out, and those after which nobody can run a statement.
-pub const ELSEWHERE: [(&str, &str); 34] = [
+pub const ELSEWHERE: [(&str, &str); 37] = [
+    (
+        "Leave FILTER_PREDICATE out where MIGRATION_STATE is INBOUND",
+        "tsql::tsql_brings_rows_back",
+    ),
+    (
+        "Wait until they are back and stretch the table anew, or pause it",
+        "tsql::tsql_brings_rows_back",
+    ),
+    (
+        "Run stretch.disable_table again, which goes on",
+        "bring_back::whoever_waits_is_told_when_it_stops",
+    ),
     (
         "Run SELECT stretch.deauthorize() first, then restore",
         "dumps::a_dump_is_not_restored_over_a_connected_database",

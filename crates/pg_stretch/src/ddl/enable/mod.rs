@@ -154,8 +154,9 @@ fn new_order(relation: pg_sys::Oid, old: Option<String>, wish: Option<&str>) -> 
 }
 
 /// `stretch.set_migration_state`.
-pub fn set_state(relation: pg_sys::Oid, state: MigrationState) -> Result<()> {
+pub fn set_state(relation: pg_sys::Oid, state: &str) -> Result<()> {
     let table = stretched(relation, "set_migration_state")?;
+    let state = migration_state(state)?;
     if state == MigrationState::Inbound {
         return start_inbound(&table);
     }
@@ -240,7 +241,7 @@ fn stretched(relation: pg_sys::Oid, function: &str) -> Result<StretchedTable> {
 }
 
 /// A migration state, in any case.
-pub fn migration_state(text: &str) -> Result<MigrationState> {
+fn migration_state(text: &str) -> Result<MigrationState> {
     text.parse().map_err(|_| {
         Error::argument(format!("\"{text}\" is not a migration state")).hint("Use outbound, inbound or paused.")
     })

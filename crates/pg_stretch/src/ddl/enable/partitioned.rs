@@ -108,7 +108,7 @@ pub fn alter(relation: pg_sys::Oid, strict: Option<bool>, order_by: Option<&str>
 }
 
 /// `stretch.set_migration_state`. A partition that comes below a table whose rows come back is not stretched.
-pub fn set_state(relation: pg_sys::Oid, state: MigrationState) -> Result<()> {
+pub fn set_state(relation: pg_sys::Oid, state: &str) -> Result<()> {
     if !partitions::is_partitioned(relation) {
         return super::set_state(relation, state);
     }
@@ -116,6 +116,7 @@ pub fn set_state(relation: pg_sys::Oid, state: MigrationState) -> Result<()> {
     for leaf in meant.leaves {
         super::set_state(leaf, state)?;
     }
+    let state = super::migration_state(state)?;
     for mut setting in meant.settings {
         if state == MigrationState::Inbound {
             forget(setting.relation)?;

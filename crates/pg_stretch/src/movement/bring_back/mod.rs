@@ -12,13 +12,14 @@ use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::snapshot::{LATEST, Latest};
 use crate::catalog::tables;
 use crate::cold::reader::Reader;
-use crate::cold::whole::{Asked, Content};
+use crate::cold::whole::Asked;
+use crate::movement::bytes::{ask, name, needed};
 use crate::movement::trouble::Trouble;
 use crate::pg::error::{Error, Result};
 use crate::pg::progress::{self, Phase};
 use crate::pg::replication::Origin;
 use crate::pg::request::{self, Taken};
-use crate::pg::{names, txn};
+use crate::pg::txn;
 use bytes::Bytes;
 use finish::{End, finish};
 use pgrx::pg_sys;
@@ -271,47 +272,6 @@ fn segments(table: &StretchedTable) -> Result<Vec<Segment>> {
         let reader = unsafe { Reader::open(table.clone(), Vec::new(), latest.get(), Purpose::Move)? };
         Ok(reader.segments()?.to_vec())
     })
-}
-
-/// Asks for the bytes of a segment; `None` when all its rows are dead.
-fn ask(table: &StretchedTable, segment: &Segment) -> Result<Option<Asked>> {
-    txn::run(|| {
-        let latest = Latest::take();
-        if tables::dead_rows(&segment.segment_id, latest.get())?.len() == segment.row_count as u64 {
-            return Ok(None);
-        }
-        // SAFETY: the snapshot lives as long as the reader.
-        let reader = unsafe { Reader::open(table.clone(), Vec::new(), latest.get(), Purpose::Move)? };
-        reader.ask(segment).map(Some)
-    })
-}
-
-/// The name of a table, outside of any transaction.
-fn name(table: &StretchedTable) -> Result<String> {
-    txn::run(|| Ok(names::relation(table.relation)))
-}
-
-/// The bytes, or why there are none.
-fn needed(content: Content, table: &StretchedTable, segment: &Segment) -> Result<Bytes> {
-    let what = match content {
-        Content::Bytes(bytes) => return Ok(bytes),
-        Content::Missing | Content::Short => {
-            let what = format!(
-                "segment {} of table {} is neither staged nor whole on the endpoint",
-                segment.segment_id,
-                name(table)?
-            );
-            return Err(Error::new(&errors::SEGMENT_LOST, what));
-        }
-        Content::Unreadable { why, silent: true } => return Err(Error::new(&errors::ENDPOINT_UNREACHABLE, why)),
-        Content::Unreadable { why, .. } => why,
-    };
-    let message = format!(
-        "segment {} of table {} cannot be read: {what}",
-        segment.segment_id,
-        name(table)?
-    );
-    Err(Error::new(&errors::NOT_NOW, message))
 }
 
 /// A failure with the row that it is about, named by its position: what the server or a function of the table's owner

@@ -12,6 +12,7 @@ use crate::catalog::stretched::not_stretched;
 use crate::catalog::{self, record};
 use crate::cold::moved;
 use crate::cold::tombstone::write;
+use crate::movement::lock::for_writing;
 use crate::pg::error::{self, Error, Result};
 use crate::pg::relation::OpenRelation;
 use crate::pg::{gucs, names, spi, steps};
@@ -56,11 +57,7 @@ pub fn lock(relation: pg_sys::Oid, strict: bool) -> Result<()> {
         unsafe { pg_sys::LockRelationOid(relation, pg_sys::ExclusiveLock as i32) };
         return Ok(());
     }
-    // SAFETY: takes or refuses a lock on an OID.
-    if unsafe { pg_sys::ConditionalLockRelationOid(relation, pg_sys::RowExclusiveLock as i32) } {
-        return Ok(());
-    }
-    Err(Error::new(&errors::LOCKED, "the table is locked by another session"))
+    for_writing(relation)
 }
 
 /// What a batch is to move, as the scan found it.
@@ -148,7 +145,9 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
     if !batch::is_due(&fill, &order.limits, order.waiting, order.demand) {
         return Ok(rest);
     }
-    let keys = sort_keys(&table, &encoders)?;
+    let keys = sort_keys(&table, |name| {
+        encoders.iter().position(|encoder| encoder.column.name == name)
+    })?;
     let options = EncodeOptions {
         page_rows: gucs::PAGE_ROWS.get() as u32,
         ..EncodeOptions::default()
@@ -182,7 +181,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
     write::born_dead(&segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
     let places = segment.permutation.iter().map(|input| scanned.tids[*input as usize]);
     let places = places.map(|(block, offset)| ItemPointer { block, offset });
-    moved::record(order.relation, number, moved::Way::Cold, places)?;
+    moved::record(order.relation, number, moved::Way::Into, places)?;
     steps::reached(steps::BatchDeleted);
     Ok(Outcome {
         moved,
@@ -252,15 +251,15 @@ pub fn encoder_at(table: &StretchedTable, progress: &Progress, index: usize) -> 
     Ok((encoder.column.field_id, encoder.has_other_form()))
 }
 
-fn sort_keys(table: &StretchedTable, encoders: &[Encoder]) -> Result<Vec<SortKey>> {
+/// The order of rows in a table's segments; `place` gives the place of a column in the batch.
+pub fn sort_keys(table: &StretchedTable, place: impl Fn(&str) -> Option<usize>) -> Result<Vec<SortKey>> {
     let Some(text) = &table.order_by else {
         return Ok(Vec::new());
     };
     let items = order_by::parse(text).map_err(error::unreadable)?;
     let key = |item: &order_by::OrderItem| {
-        let column = encoders.iter().position(|encoder| encoder.column.name == item.column)?;
         Some(SortKey {
-            column,
+            column: place(&item.column)?,
             descending: item.descending,
             nulls_first: item.nulls_first,
         })

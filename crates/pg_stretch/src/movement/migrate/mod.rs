@@ -27,7 +27,7 @@ use stretch_core::errors;
 use stretch_core::staging::{Full, Room, Staged, room_for_batch};
 use stretch_core::state::MigrationState;
 
-pub use batch::Outcome;
+pub use batch::{Outcome, sort_keys};
 
 /// How long one batch may scan and encode.
 const BATCH_TIME: Duration = Duration::from_secs(20);
@@ -251,6 +251,18 @@ fn room(staged: Staged) -> std::result::Result<u64, Full> {
             batch: gucs::batch_bytes() as u64,
         },
     )
+}
+
+/// ST019 where staging has no room for so many bytes more.
+pub fn require_room(bytes: u64) -> Result<()> {
+    let limits = txn::run(|| limits(None))?;
+    match bytes <= limits.bytes {
+        true => Ok(()),
+        false => Err(Error::new(
+            &errors::STAGING_FULL,
+            format!("staging has no room for {bytes} bytes of segments that are written anew"),
+        )),
+    }
 }
 
 /// Whether staging is full of bytes that are uploaded already: waiting for uploads does not help then.

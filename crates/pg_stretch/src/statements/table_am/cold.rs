@@ -71,7 +71,7 @@ pub unsafe fn meet(
 pub unsafe fn went_home(relation: pg_sys::Relation, tid: pg_sys::ItemPointerData) -> Result<Told> {
     let (number, row) = identity::read(tid)?;
     // SAFETY: the caller's promise.
-    let home = moved::home_of(unsafe { (*relation).rd_id }, number, row)?;
+    let home = moved::place_of(unsafe { (*relation).rd_id }, number, row)?;
     let (home, mover) = home.ok_or_else(write::lost)?;
     let told = Told {
         ctid: home,

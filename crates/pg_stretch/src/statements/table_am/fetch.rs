@@ -116,8 +116,10 @@ pub unsafe extern "C-unwind" fn tuple_get_latest_tid(scan: pg_sys::TableScanDesc
     // SAFETY: what the server handed over.
     unsafe {
         loop {
-            if identity::is_cold(&*tid) && !cold::run(|| followed(scan, tid)) {
-                return;
+            while identity::is_cold(&*tid) {
+                if !cold::run(|| followed(scan, tid)) {
+                    return;
+                }
             }
             of_heap(heap::routine().tuple_get_latest_tid)(scan, tid);
             let became = cold::run(|| became_cold::identity((*scan).rs_rd, *tid, (*scan).rs_snapshot));
@@ -145,7 +147,7 @@ unsafe fn followed(scan: pg_sys::TableScanDesc, tid: pg_sys::ItemPointer) -> Res
             Some(home) => Some(home),
             None => {
                 let (number, row) = identity::read(*tid)?;
-                moved::home_of((*relation).rd_id, number, row)?.map(|(home, _)| home)
+                moved::place_of((*relation).rd_id, number, row)?.map(|(home, _)| home)
             }
         };
         match home {

@@ -119,7 +119,7 @@ impl Ask {
     }
 
     /// Goes on with what became of the row at `before`, of which the failure says where it went: a new version of a hot
-    /// or a cold row is hot, and a batch made a cold row of a hot one.
+    /// or a cold row is hot, a batch made a cold row of a hot one, and took cold ones home or into another segment.
     unsafe fn follow(&self, mut before: pg_sys::ItemPointerData) -> Result<TM_Result::Type> {
         // SAFETY: as above.
         unsafe {
@@ -133,6 +133,13 @@ impl Ask {
                     let became = became
                         .ok_or_else(|| conflict("a row to be locked was moved to another partition").without_hint())?;
                     *self.tid = became;
+                    let result = self.lock()?;
+                    (*self.failure).traversed = true;
+                    return Ok(result);
+                }
+                if identity::is_cold(&next) {
+                    // Its segment was written anew.
+                    *self.tid = next;
                     let result = self.lock()?;
                     (*self.failure).traversed = true;
                     return Ok(result);
