@@ -56,6 +56,8 @@ mod limits;
 mod lock_matrix;
 #[path = "e2e/migration.rs"]
 mod migration;
+#[path = "e2e/moving_filters.rs"]
+mod moving_filters;
 #[path = "e2e/neighbours.rs"]
 mod neighbours;
 #[path = "e2e/object_mappers.rs"]

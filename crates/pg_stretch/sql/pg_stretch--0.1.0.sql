@@ -53,6 +53,13 @@ CREATE TABLE stretch.stretched_table (
 );
 COMMENT ON TABLE stretch.stretched_table IS 'One row per stretched table; columns maps column names to field ids of the segments';
 
+CREATE TABLE stretch.moving_filter (
+    table_id uuid        PRIMARY KEY,
+    rule     text        NOT NULL,
+    cut      timestamptz NOT NULL
+);
+COMMENT ON TABLE stretch.moving_filter IS 'One row per stretched table whose filter names the present: the filter as it was given, and the moment as of which the table has it';
+
 CREATE TABLE stretch.partitioned_table (
     relation        regclass PRIMARY KEY,
     filter          text,
@@ -197,6 +204,7 @@ COMMENT ON TABLE stretch.reconcile_report IS 'Local, never dumped: results of re
 
 SELECT pg_catalog.pg_extension_config_dump('stretch.database', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.stretched_table', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.moving_filter', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.partitioned_table', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.manifest', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.segment', '');
@@ -207,7 +215,7 @@ SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch_batch_id_seq', '');
 
 GRANT USAGE ON SCHEMA stretch TO PUBLIC;
-GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.partitioned_table, stretch.manifest, stretch.segment,
+GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.moving_filter, stretch.partitioned_table, stretch.manifest, stretch.segment,
     stretch.segment_detail, stretch.staged_chunk, stretch.tombstone, stretch.migration_batch, stretch.migration_batch_batch_id_seq TO pg_database_owner;
 
 -- ---------------------------------------------------------------------------------------------------------------
@@ -454,7 +462,7 @@ COMMENT ON FUNCTION stretch.eligible_rows(regclass) IS 'The planner''s estimate 
 
 CREATE VIEW stretch.tables WITH (security_barrier) AS
 SELECT t.relation,
-       t.filter,
+       coalesce(f.rule, t.filter) AS filter,
        lower(t.migration_state) AS migration_state,
        t.strict,
        t.order_by,
@@ -466,9 +474,11 @@ SELECT t.relation,
        coalesce(g.bytes, 0)::bigint AS cold_bytes,
        coalesce(g.staged, 0)::bigint AS staged_bytes,
        m.segments,
-       t.is_reconciled
+       t.is_reconciled,
+       f.cut
   FROM stretch.stretched_table t
   JOIN stretch.manifest m USING (table_id)
+  LEFT JOIN stretch.moving_filter f USING (table_id)
   JOIN pg_class c ON c.oid = t.relation
   LEFT JOIN pg_stat_all_tables s ON s.relid = t.relation
   LEFT JOIN LATERAL (SELECT sum(a.stawidth) AS width FROM pg_statistic a WHERE a.starelid = t.relation AND NOT a.stainherit) w ON true
@@ -491,6 +501,7 @@ COMMENT ON COLUMN stretch.tables.cold_bytes IS 'Size of the live segments';
 COMMENT ON COLUMN stretch.tables.staged_bytes IS 'Part of cold_bytes that is still staged in this database';
 COMMENT ON COLUMN stretch.tables.segments IS 'Number of live segments';
 COMMENT ON COLUMN stretch.tables.is_reconciled IS 'False while segments are lost or wait for a refill after a restore';
+COMMENT ON COLUMN stretch.tables.cut IS 'The moment as of which a filter that names the present holds; NULL for other filters';
 
 CREATE VIEW stretch.segments WITH (security_barrier) AS
 SELECT x.segment_id,

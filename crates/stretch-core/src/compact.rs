@@ -1,12 +1,12 @@
 //! Which segments of a table are to be written anew, and together: a pure decision, one job at a time.
 //!
-//! Segments are full, or small. Small ones are merged as a log-structured tree merges its runs: [`FANOUT`] segments of a
-//! size class become one of the next class. So a row is written anew at most once for each class that there is between
-//! the smallest segment and a full one. A segment is written anew for its dead rows when at least half of it is dead, so
-//! that no more than one row is written for each that died.
+//! Segments are full, or small. Small ones are merged as a log-structured tree merges its runs: [`FANOUT`] segments
+//! of a size class become one of the next class. So a row is written anew at most once for each class that there is
+//! between the smallest segment and a full one. A segment is written anew for its dead rows when at least half of it
+//! is dead, so that no more than one row is written for each that died.
 //!
-//! **The bound.** With full segments of `full` rows and first segments of `first` rows, [`classes`]`(full, first)` merges
-//! write a row at most, and dead rows cost one more row each. A simulation of a year checks both.
+//! **The bound.** With full segments of `full` rows and first segments of `first` rows, [`classes`]`(full, first)`
+//! merges write a row at most, and dead rows cost one more row each. A simulation of a year checks both.
 
 #[cfg(test)]
 mod tests;

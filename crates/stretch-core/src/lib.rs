@@ -8,6 +8,7 @@ pub mod bounded;
 pub mod columns;
 pub mod command;
 pub mod compact;
+pub mod cut;
 pub mod dead_rows;
 pub mod error_copy;
 pub mod errors;

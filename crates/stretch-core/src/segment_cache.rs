@@ -41,6 +41,12 @@ pub fn file(segment: &SegmentId, range: &Range<u64>) -> String {
     format!("{segment}.{}-{}", range.start, range.end)
 }
 
+/// The segment of which a file holds a range; `None` for a file of another kind.
+pub fn segment_of(file: &str) -> Option<SegmentId> {
+    let (id, _) = file.split_once('.')?;
+    uuid::Uuid::try_parse(id).ok().map(SegmentId::from_uuid)
+}
+
 /// The files to look into for a range of a column chunk: that of the range itself, then that of the whole chunk, which
 /// somebody may have read before. A range that is not within the chunk is in the first alone.
 pub fn places(segment: &SegmentId, range: &Range<u64>, chunk: &Range<u64>) -> impl Iterator<Item = Place> {

@@ -1,5 +1,5 @@
-//! Bringing rows back: a table whose cold rows come home is an ordinary one afterwards, with every row, whatever goes on
-//! meanwhile.
+//! Bringing rows back: a table whose cold rows come home is an ordinary one afterwards, with every row, whatever goes
+//! on meanwhile.
 
 use crate::seed::seed;
 use crate::twins::{self, Counts, StopAtEnd, alike, client};
@@ -25,12 +25,12 @@ fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
     db.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, word text COLLATE \"C\", amount numeric(10, 2), at timestamptz, tags text[],
-            twice int GENERATED ALWAYS AS (id * 2) STORED);
+        "CREATE TABLE t (id int PRIMARY KEY, word text COLLATE \"C\", amount numeric(10, 2), at timestamptz,
+            tags text[], twice int GENERATED ALWAYS AS (id * 2) STORED);
          CREATE INDEX t_word ON t (word) WHERE amount > 10;
          CREATE INDEX t_upper ON t (upper(word));
-         INSERT INTO t SELECT g, nullif('word ' || g % 77, 'word 5'), g % 900, timestamptz '2024-01-01' + g * interval '1 h',
-            ARRAY[g::text, NULL] FROM generate_series(1, 3000) g;
+         INSERT INTO t SELECT g, nullif('word ' || g % 77, 'word 5'), g % 900,
+            timestamptz '2024-01-01' + g * interval '1 h', ARRAY[g::text, NULL] FROM generate_series(1, 3000) g;
          CREATE TABLE twin AS TABLE t",
     );
     enable_table(&db, "t", "id <= 2500");
@@ -348,7 +348,7 @@ fn rows_come_back_under_load() {
     });
     assert!(alike(&db), "at the end");
     println!(
-        "bring back under load: {homecomings} homecomings, {} restore points in their midst, {} transactions, {} retried",
+        "under load: {homecomings} homecomings, {} restore points in their midst, {} transactions, {} retried",
         points.len(),
         counts.committed.load(Ordering::Relaxed),
         counts.retried.load(Ordering::Relaxed),

@@ -2,6 +2,7 @@
 
 use crate::seed::seed;
 use crate::twins::{self, Counts, StopAtEnd, alike, client};
+use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use testkit::setup::{drain, enable_database, enable_table, purge, wait_uploaded};
 use testkit::{Client, Cluster, Endpoint, PATIENCE, Target, digest, setup, wait_until};
@@ -18,8 +19,8 @@ fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let db = cluster.connect("postgres");
     enable_database(&db, &endpoint.url());
     db.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, word text COLLATE \"C\", amount numeric(10, 2), free numeric, at timestamptz,
-            day date, tags text[], code uuid, raw bytea, f float8);
+        "CREATE TABLE t (id int PRIMARY KEY, word text COLLATE \"C\", amount numeric(10, 2), free numeric,
+            at timestamptz, day date, tags text[], code uuid, raw bytea, f float8);
          INSERT INTO t SELECT g, nullif('word ' || g % 77, 'word 5'), g % 900, 'NaN'::numeric,
             timestamptz '2024-01-01' + g * interval '1 h', date '2024-01-01' + g, ARRAY[g::text, NULL],
             md5(g::text)::uuid, decode(md5(g::text), 'hex'), 1.0 / g FROM generate_series(1, 4000) g;
@@ -227,4 +228,86 @@ fn a_writer_that_waits_goes_on_in_the_new_segment() {
     writer.sql("UPDATE t SET amount = 4 WHERE id = 4");
     db.sql("UPDATE twin SET amount = 4 WHERE id = 4");
     same(&db, "at the end");
+}
+
+/// What is to be erased: the greatest of its column, so that statistics name it.
+const MARKER: &str = "zz-erase-me";
+
+fn find(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+fn cached_files(cluster: &Cluster) -> Vec<String> {
+    let folders = fs::read_dir(cluster.state_dir().join("cache")).into_iter().flatten();
+    let files = folders.flat_map(|folder| fs::read_dir(folder.expect("an entry").path()).into_iter().flatten());
+    files
+        .map(|file| file.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn an_erased_person_is_nowhere_but_in_old_objects() {
+    let cluster = Cluster::builder("compact-erase")
+        .conf("stretch.naptime", "50ms")
+        .conf("stretch.batch_rows", "300")
+        .conf("stretch.cache_size", "64MB")
+        .start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    enable_database(&db, &endpoint.url());
+    db.sql(&format!(
+        "CREATE TABLE t (id int PRIMARY KEY, person text COLLATE \"C\");
+         INSERT INTO t SELECT g, CASE WHEN g % 100 = 7 THEN '{MARKER}' ELSE 'somebody ' || g % 17 END
+            FROM generate_series(1, 1000) g"
+    ));
+    enable_table(&db, "t", "true");
+    drain(&db, "t");
+    purge(&db, "t");
+    // Read, so that it is in the segment cache too; and some of it is not uploaded yet.
+    assert_eq!(
+        db.int(&format!("SELECT count(id) FROM t WHERE person = '{MARKER}'")),
+        10
+    );
+    endpoint.take_away();
+    db.sql(&format!(
+        "INSERT INTO t SELECT g, '{MARKER}' FROM generate_series(2001, 2100) g"
+    ));
+    drain(&db, "t");
+    endpoint.put_back();
+    // Files of the cache are named after their segments.
+    let cached = || {
+        let retired = db.lines("SELECT segment_id FROM stretch.segment WHERE retired");
+        let is_of_one = |file: &&String| retired.iter().any(|id| file.contains(id.as_str()));
+        cached_files(&cluster).iter().filter(is_of_one).count()
+    };
+    assert!(!cached_files(&cluster).is_empty());
+    let old = endpoint.segments();
+    db.sql(&format!("DELETE FROM t WHERE person = '{MARKER}'"));
+    assert!(db.int("SELECT stretch.compact('t')") > 0);
+    wait_uploaded(&db);
+    db.sql("SELECT stretch.purge_staged('t')");
+    for (what, sql) in [
+        (
+            "staged bytes",
+            "SELECT count(*) FROM stretch.staged_chunk WHERE position('{m}'::bytea IN bytes) > 0",
+        ),
+        (
+            "statistics",
+            "SELECT count(*) FROM stretch.segment_detail WHERE position('{m}'::bytea IN detail) > 0",
+        ),
+        ("rows", "SELECT count(*) FROM t WHERE person = '{m}'"),
+    ] {
+        assert_eq!(db.int(&sql.replace("{m}", MARKER)), 0, "{what}");
+    }
+    assert_eq!(cached(), 0, "files of the segment cache");
+    let holds = |object: &String| find(&endpoint.read(object), MARKER.as_bytes());
+    assert!(old.iter().any(holds), "the statistics of an old object say it");
+    let live = db.lines("SELECT object_key FROM stretch.segments WHERE state <> 'retired'");
+    for object in endpoint.segments() {
+        let is_live = live.iter().any(|key| object.ends_with(key.as_str()));
+        assert!(!(is_live && holds(&object)), "{object} holds it");
+    }
+    // The report: what is retired and still on the endpoint.
+    assert!(db.int("SELECT count(*) FROM stretch.segments WHERE state = 'retired' AND object_key IS NOT NULL") >= 4);
+    assert_eq!(db.int("SELECT count(*) FROM t"), 990);
 }

@@ -2,9 +2,9 @@
 //! not.
 //!
 //! Each isolation level has its run, first on a plain twin, then on a stretched table with tiny batches while another
-//! role loosens the filter, pauses, brings rows back, stretches anew and resumes, and the worker compacts. `STRETCH_TRANSACTIONS` says how many per level at least: the run goes
-//! on until what it is for has happened often enough. `STRETCH_SEED` replays the choice of statements (not the order in
-//! which the server runs them).
+//! role loosens the filter, pauses, brings rows back, stretches anew and resumes, and the worker compacts.
+//! `STRETCH_TRANSACTIONS` says how many per level at least: the run goes on until what it is for has happened often
+//! enough. `STRETCH_SEED` replays the choice of statements (not the order in which the server runs them).
 
 #[path = "history/check.rs"]
 mod check;
@@ -33,7 +33,7 @@ const WHOLE_RUN: u64 = 7_000;
 /// Batches in a whole run, at least.
 const BATCHES: f64 = 500.0;
 /// Share of reads that see a cold row, at least.
-const COLD_READS: f64 = 0.3;
+const COLD_READS: f64 = 0.25;
 /// Appends under a lock of a cold row in a whole run, and upserts of cold rows, at least.
 const COLD_WRITES: f64 = 300.0;
 /// How often each way of meeting cold rows happens to the families of a whole run, at least.
@@ -130,8 +130,8 @@ fn migrator(db: &Client, stop: &AtomicBool) {
     }
 }
 
-/// Loosens the filter step by step, pauses and brings rows back, each until the next moment only. A table that is at home
-/// by then is stretched anew.
+/// Loosens the filter step by step, pauses and brings rows back, each until the next moment only. A table that is at
+/// home by then is stretched anew.
 fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
     let mut rng = StdRng::seed_from_u64(seed);
     let db = cluster.connect(database);
@@ -145,7 +145,7 @@ fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
         let statement = if loosen {
             format!("SELECT stretch.set_filter('work', '{}')", filter(band + 5))
         } else {
-            let state = match (pause, rng.random_bool(0.5)) {
+            let state = match (pause, rng.random_bool(0.2)) {
                 (false, _) => "outbound",
                 (true, false) => "paused",
                 (true, true) => "inbound",
@@ -221,7 +221,8 @@ impl Counts {
     /// A run in which nothing interesting happened proves nothing.
     fn print_and_demand(&self, transactions: u64) {
         println!(
-            "history: {} transactions on stretched tables, {} batches, {} segments that came home, {} of {} reads cold, {} appends under locks of \
+            "history: {} transactions on stretched tables, {} batches, {} segments that came home, \
+             {} of {} reads cold, {} appends under locks of \
              cold rows, {} upserts of cold rows, {} conflicts ({:.1} %)",
             self.committed,
             self.batches,

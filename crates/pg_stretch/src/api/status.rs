@@ -4,7 +4,7 @@ use crate::catalog;
 use crate::catalog::snapshot::Latest;
 use crate::endpoint::identity;
 use crate::pg::error::{Error, OrRaise, Result};
-use crate::pg::progress::Phase;
+use crate::pg::phase::Phase;
 use crate::pg::shmem::{self, Slot};
 use crate::pg::text::Text;
 use crate::pg::{gucs, spi, user};

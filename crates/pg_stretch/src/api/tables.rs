@@ -150,8 +150,8 @@ fn stretch_disable_table(
     run().or_raise();
 }
 
-/// Waits until the worker has brought the rows of the table, or of those below it, back. True when nothing is left to be
-/// done: the worker disables a table itself.
+/// Waits until the worker has brought the rows of the table, or of those below it, back. True when nothing is left to
+/// be done: the worker disables a table itself.
 fn bring_back(relation: pg_sys::Oid) -> Result<bool> {
     let tables = partitioned::to_bring_back(relation)?;
     if tables.is_empty() {

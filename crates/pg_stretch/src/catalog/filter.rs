@@ -99,3 +99,31 @@ pub fn prepared(node: *mut pg_sys::Node) -> *mut pg_sys::List {
         pg_sys::make_ands_implicit(pg_sys::canonicalize_qual(folded.cast(), false))
     }
 }
+
+/// A checked expression with the present as constants: what depends on the row alone is left. An expression that names
+/// no present, or calls something volatile, stays as it is.
+///
+/// # Safety
+/// The expression was checked: whatever is folded is of pg_catalog.
+pub unsafe fn at_present(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    // SAFETY: an expression. The planner folds what is stable for its estimates, and takes nothing from the structures
+    // of the query but its parameters, of which there are none.
+    unsafe {
+        if !names_present(node) {
+            return node;
+        }
+        let root = pg_sys::palloc0(size_of::<pg_sys::PlannerInfo>()).cast::<pg_sys::PlannerInfo>();
+        (*root).type_ = pg_sys::NodeTag::T_PlannerInfo;
+        (*root).glob = pg_sys::palloc0(size_of::<pg_sys::PlannerGlobal>()).cast();
+        pg_sys::estimate_expression_value(root, node)
+    }
+}
+
+/// Whether a checked expression names the present, and calls nothing volatile.
+///
+/// # Safety
+/// A node of the server.
+pub unsafe fn names_present(node: *mut pg_sys::Node) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { pg_sys::contain_mutable_functions(node) && !pg_sys::contain_volatile_functions(node) }
+}

@@ -84,15 +84,20 @@ pub fn identity_of(
     found.map(|(number, row)| identity::of(number, row)).transpose()
 }
 
-/// Where a row of a segment lies now, in the heap or in another segment, and the batch, which has committed, that took it
-/// there; `None` for every other row.
-pub fn place_of(
-    relation: pg_sys::Oid,
-    number: u32,
-    row: u32,
-) -> Result<Option<(pg_sys::ItemPointerData, pg_sys::TransactionId)>> {
+/// What became of a row of a segment that a batch, which has committed, emptied.
+pub enum Left {
+    /// It lies there now, in the heap or in another segment, and this batch took it there.
+    For(pg_sys::ItemPointerData, pg_sys::TransactionId),
+    /// It was dead by then.
+    Dead,
+    /// No batch that is remembered emptied the segment.
+    Unknown,
+}
+
+/// Where a row of a segment went.
+pub fn place_of(relation: pg_sys::Oid, number: u32, row: u32) -> Result<Left> {
     let Ok(number) = i32::try_from(number) else {
-        return Ok(None);
+        return Ok(Left::Unknown);
     };
     let keys = [
         Key {
@@ -104,16 +109,18 @@ pub fn place_of(
             value: KeyValue::Int4(number),
         },
     ];
-    let mut found = None;
+    let mut found = Left::Unknown;
     scan(c"moved", c"moved_segment", &keys, LATEST, |entry| {
         if left_segment(entry)
             && let (Some(bytes), Some(mover)) = (entry.bytes(moved::PLACES), entry.get::<i64>(moved::MOVER))
         {
             let mover = pg_sys::TransactionId::from(mover as u32);
-            let place = places::place_at(&bytes, row).filter(|place| *place != NOWHERE);
-            found = place.map(|place| (identity::server(place), mover));
+            found = match places::place_at(&bytes, row) {
+                Some(NOWHERE) | None => Left::Dead,
+                Some(place) => Left::For(identity::server(place), mover),
+            };
         }
-        found.is_none()
+        matches!(found, Left::Unknown)
     })?;
     Ok(found)
 }

@@ -15,8 +15,8 @@ use stretch_core::dead_rows::DeadRows;
 use stretch_core::errors;
 use stretch_core::state::MigrationState;
 
-/// Locks the table for writing and the segments against everybody else, before the first snapshot: so it sees what others
-/// did to the segments, and they do nothing more. Nobody is waited for: 55P03.
+/// Locks the table for writing and the segments against everybody else, before the first snapshot: so it sees what
+/// others did to the segments, and they do nothing more. Nobody is waited for: 55P03.
 pub fn alone<'a>(table: &StretchedTable, segments: impl Iterator<Item = &'a Segment>) -> Result<()> {
     for_writing(table.relation)?;
     let relation = OpenRelation::locked(table.relation)?;
@@ -69,8 +69,8 @@ pub fn claim<'a>(
     Ok(())
 }
 
-/// The segment leaves the table with no living row. That all are dead is written as well: a SERIALIZABLE transaction that
-/// read some finds this one by it, and is found by its mark (docs/decisions/0015).
+/// The segment leaves the table with no living row. That all are dead is written as well: a SERIALIZABLE transaction
+/// that read some finds this one by it, and is found by its mark (docs/decisions/0015).
 pub fn empty(table: &StretchedTable, segment: &Segment) -> Result<()> {
     let before = tables::bitmap(&segment.segment_id, LATEST)?.map(|(_, place)| place);
     write::bitmap(&segment.segment_id, &DeadRows::all(segment.row_count as u32), before)?;

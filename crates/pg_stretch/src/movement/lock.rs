@@ -7,8 +7,8 @@ use stretch_core::errors;
 
 /// Locks a table for writing, without waiting: 55P03 while somebody has it for himself.
 ///
-/// The tables above a partition come first, as for every statement about them: the planner opens them, to learn the bounds
-/// of the partition, and who drops them holds them and waits for the partition.
+/// The tables above a partition come first, as for every statement about them: the planner opens them, to learn the
+/// bounds of the partition, and who drops them holds them and waits for the partition.
 pub fn for_writing(relation: pg_sys::Oid) -> Result<()> {
     for parent in partitions::above(relation).into_iter().rev() {
         take(parent, pg_sys::AccessShareLock)?;

@@ -40,6 +40,7 @@ pub static BATCH_BYTES: GucSetting<i32> = GucSetting::<i32>::new(128 * 1024);
 pub static PAGE_ROWS: GucSetting<i32> = GucSetting::<i32>::new(DEFAULT_PAGE_ROWS as i32);
 pub static COMPACT: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static COMPACT_RATE: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
+pub static CUT_STEP: GucSetting<i32> = GucSetting::<i32>::new(0);
 pub static MAX_BATCH_AGE: GucSetting<i32> = GucSetting::<i32>::new(300);
 pub static MAX_STAGED_BYTES: GucSetting<i32> = GucSetting::<i32>::new(10 * 1024);
 pub static MAX_KEPT_BYTES: GucSetting<i32> = GucSetting::<i32>::new(100 * 1024);
@@ -82,6 +83,14 @@ pub fn register() {
         (0, i32::MAX),
         Sighup,
         GucFlags::UNIT_KB,
+    );
+    int(
+        c"stretch.cut_step",
+        c"How long the filter that names the present stays as it is; 0 for a thirtieth of its interval.",
+        &CUT_STEP,
+        (0, i32::MAX),
+        Sighup,
+        GucFlags::UNIT_MS,
     );
     int(
         c"stretch.max_workers",

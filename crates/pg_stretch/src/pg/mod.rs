@@ -14,6 +14,7 @@ pub mod local_settings;
 pub mod missing;
 pub mod names;
 pub mod ours;
+pub mod phase;
 pub mod plan;
 pub mod progress;
 pub mod random;

@@ -2,7 +2,7 @@
 //! workers.
 
 use super::error::{Error, Result};
-use super::progress::Progress;
+use super::phase::Progress;
 use pgrx::pg_sys;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use stretch_core::errors;

@@ -82,7 +82,8 @@ pub fn bring_back(worker: &mut Worker, args: &Value) -> Result<pg_sys::Oid> {
     Ok(relation)
 }
 
-/// `compact`: jobs until none is left; uploads and heartbeats go on in between. Answers how many segments left the table.
+/// `compact`: jobs until none is left; uploads and heartbeats go on in between. Answers how many segments left the
+/// table.
 pub fn compact(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     let relation = relation(&taken.args).ok_or_else(|| Error::internal("compact lacks a relation"))?;
     may_migrate(worker)?;
@@ -115,7 +116,8 @@ pub fn purge_staged(worker: &mut Worker, taken: &Taken) -> Result<Value> {
         Some(relation) => Some(*stretched(relation)?.as_bytes()),
         None => None,
     };
-    upload::purge_now(table).map(|bytes| json!(bytes))
+    let emptied = upload::purge_emptied(table)?;
+    upload::purge_now(table).map(|bytes| json!(bytes + emptied))
 }
 
 /// Tries again for a while when somebody holds rows or a lock.

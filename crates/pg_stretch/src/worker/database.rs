@@ -2,9 +2,10 @@
 
 use super::state::Worker;
 use crate::catalog;
+use crate::ddl::enable::rule;
 use crate::movement::bring_back::More;
 use crate::pg::error::Result;
-use crate::pg::progress::Progress;
+use crate::pg::phase::Progress;
 use crate::pg::{gucs, request, shmem, txn};
 use pgrx::prelude::*;
 use std::time::{Duration, Instant};
@@ -154,6 +155,12 @@ impl Worker {
         if gucs::ENABLED.get() && self.identity.may_migrate() {
             step("migration", || {
                 if self.mover.round()? {
+                    nap = Duration::ZERO;
+                }
+                Ok(())
+            });
+            step("moving filters", || {
+                if rule::round()? {
                     nap = Duration::ZERO;
                 }
                 Ok(())

@@ -75,8 +75,8 @@ fn a_year_of_trickle_ends_in_few_segments_and_writes_each_row_seldom() {
     let total = batches * rows;
     let amplification = table.written as f64 / total as f64;
     println!(
-        "a year of trickle: {batches} batches of {rows} rows, {} segments at the end, {} objects written, each row written \
-         {amplification:.2} times by compaction",
+        "a year of trickle: {batches} batches of {rows} rows, {} segments at the end, {} objects written, \
+         each row written {amplification:.2} times by compaction",
         table.segments.len(),
         table.objects
     );

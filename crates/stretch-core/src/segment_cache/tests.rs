@@ -159,3 +159,11 @@ fn many_writers_stay_within_the_limit() {
     assert!(looks.load(Ordering::SeqCst) > 10);
     assert!(usage.bytes().unwrap() >= folder.load(Ordering::SeqCst));
 }
+
+#[test]
+fn a_file_tells_its_segment() {
+    let segment = SegmentId::from_bytes([7; 16]);
+    assert_eq!(segment_of(&file(&segment, &(5..9))), Some(segment));
+    assert_eq!(segment_of("part.12.1.3"), None);
+    assert_eq!(segment_of("lock"), None);
+}

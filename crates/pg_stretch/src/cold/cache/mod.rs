@@ -9,10 +9,11 @@ mod room;
 
 use crate::pg::gucs;
 use bytes::Bytes;
+use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use stretch_core::ids::SegmentId;
-use stretch_core::segment_cache::{Place, file, on_disk, places};
+use stretch_core::segment_cache::{Place, file, on_disk, places, segment_of};
 
 /// A range of a segment's object, within a column chunk.
 #[derive(Clone, Copy)]
@@ -52,6 +53,22 @@ pub fn get(wanted: Wanted<'_>) -> Option<Bytes> {
 pub fn forget(wanted: Wanted<'_>) {
     let folder = folder::path();
     wanted.places().for_each(|place| files::remove(&folder, &place.file));
+}
+
+/// Removes all files of segments.
+pub fn forget_segments(segments: HashSet<SegmentId>) {
+    let folder = folder::path();
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        return;
+    };
+    for name in entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+    {
+        if segment_of(&name).is_some_and(|segment| segments.contains(&segment)) {
+            files::remove(&folder, &name);
+        }
+    }
 }
 
 /// Keeps the right bytes of a range.

@@ -22,10 +22,18 @@ pub enum Strength {
 
 /// Locks the segment until the transaction ends; 40001 when it is retired or gone.
 pub fn lock(segment: &SegmentId, strength: Strength) -> Result<()> {
+    match lock_live(segment, strength)? {
+        true => Ok(()),
+        false => Err(retired()),
+    }
+}
+
+/// The same; false when it is retired or gone, for who can look elsewhere.
+pub fn lock_live(segment: &SegmentId, strength: Strength) -> Result<bool> {
     let table = relation_oid(c"segment")?;
     loop {
         let Some(tid) = crate::catalog::tables::segment_tid(segment, LATEST)? else {
-            return Err(retired());
+            return Ok(false);
         };
         // SAFETY: opens, locks one row and closes; an ERROR releases all with the transaction.
         let outcome = unsafe {
@@ -37,8 +45,7 @@ pub fn lock(segment: &SegmentId, strength: Strength) -> Result<()> {
             outcome
         };
         match outcome {
-            Some(true) => return Err(retired()),
-            Some(false) => return Ok(()),
+            Some(is_retired) => return Ok(!is_retired),
             // Its row moved between the look and the lock: look again.
             None => {
                 pgrx::check_for_interrupts!();

@@ -95,6 +95,7 @@ pub fn retire(info: &Info) -> Result<()> {
     let id = info.table_id.to_string();
     for sql in [
         "DELETE FROM stretch.manifest WHERE table_id = $1::uuid",
+        "DELETE FROM stretch.moving_filter WHERE table_id = $1::uuid",
         "DELETE FROM stretch.stretched_table WHERE table_id = $1::uuid",
     ] {
         spi::execute(sql, &[id.as_str().into()])?;

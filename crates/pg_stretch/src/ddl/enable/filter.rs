@@ -1,7 +1,7 @@
 //! Filters: parsing, the rules of what one may hold (F3, F13), the text that is stored, and which replacement is
 //! looser.
 
-use crate::catalog::filter::{parse, prepared};
+use crate::catalog::filter::{at_present, parse, prepared};
 use crate::pg::error::{self, Error, Result};
 use crate::pg::missing::expression_tree_walker;
 use crate::pg::{list, names, text, type_io, user};
@@ -22,13 +22,25 @@ pub fn normalize(relation: pg_sys::Oid, filter: &str) -> Result<String> {
     let _owner = user::ActAs::role(user::relation_owner(relation), true);
     let node = parse(relation, filter)?;
     check(relation, node)?;
+    // SAFETY: a checked expression.
+    let node = unsafe { at_present(node) };
+    immutable(node)?;
     // What the planner folds in every statement that uses the filter must fold: 1/0 would make each of them fail.
     prepared(node);
+    // SAFETY: a checked expression over the table.
+    Ok(unsafe { deparsed(relation, node) })
+}
+
+/// The text of a filter, with the names that the columns have now.
+///
+/// # Safety
+/// `node` is an expression over the table as relation number 1, which [`parse`] gave.
+pub unsafe fn deparsed(relation: pg_sys::Oid, node: *mut pg_sys::Node) -> String {
     let _settings = type_io::settings();
-    // SAFETY: a checked expression over the only relation of the deparse context.
+    // SAFETY: the table is the only relation of the deparse context.
     unsafe {
         let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
-        Ok(names::text(pg_sys::deparse_expression(node, context, false, false)))
+        names::text(pg_sys::deparse_expression(node, context, false, false))
     }
 }
 
@@ -89,7 +101,8 @@ fn by_a_column(relation: pg_sys::Oid) -> String {
     )
 }
 
-fn check(relation: pg_sys::Oid, node: *mut pg_sys::Node) -> Result<()> {
+/// ST012 for what is not of pg_catalog, or not computed from the row: it must not even be folded (F3).
+pub fn check(relation: pg_sys::Oid, node: *mut pg_sys::Node) -> Result<()> {
     let mut problem = Problem(None);
     // SAFETY: walks a transformed expression; the context outlives the walk.
     unsafe {
@@ -97,12 +110,18 @@ fn check(relation: pg_sys::Oid, node: *mut pg_sys::Node) -> Result<()> {
         if let Some(fault) = problem.0 {
             return Err(fault.error(relation));
         }
-        if pg_sys::contain_mutable_functions(node) {
-            return Err(unfit("the filter holds a function or operator that is not immutable")
-                .hint("Compare with constants of the column's own type, for example date '2025-01-01'."));
-        }
     }
     Ok(())
+}
+
+/// ST012 for a filter whose outcome could be another one tomorrow, though nothing in it names the present.
+fn immutable(node: *mut pg_sys::Node) -> Result<()> {
+    // SAFETY: an expression.
+    match unsafe { pg_sys::contain_mutable_functions(node) } {
+        true => Err(unfit("the filter holds a function or operator that is not immutable")
+            .hint("Compare with constants of the column's own type, for example date '2025-01-01'.")),
+        false => Ok(()),
+    }
 }
 
 /// True when an object of this OID came with initdb.

@@ -7,6 +7,7 @@ pub mod lock;
 pub mod partitioned;
 pub mod refusals;
 mod room;
+pub mod rule;
 pub mod slots;
 pub mod way_back;
 
@@ -64,6 +65,7 @@ pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
         .map(|order_by| filter::normalize_order(relation, order_by))
         .transpose()?;
     register(relation, filter.as_deref(), order_by.as_deref(), wish.strict, state)?;
+    rule::keep(relation, rule::of(relation, wish.filter)?.as_deref())?;
     request::want_worker();
     Ok(())
 }
@@ -209,6 +211,7 @@ pub fn set_filter(relation: pg_sys::Oid, wish: Option<&str>) -> Result<()> {
         // SAFETY: cached facts about the table are now old, in every session.
         unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
     }
+    rule::keep(relation, rule::of(relation, wish)?.as_deref())?;
     request::want_worker();
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use super::disable::ColdRows;
 use super::refusals::{self, Refusal};
-use super::{Findings, Wish, disable, filter, lock};
+use super::{Findings, Wish, disable, filter, lock, rule};
 use crate::catalog::rows::PartitionedTable;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::{partitions, stretched, tables};
@@ -36,6 +36,8 @@ pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
         .order_by
         .map(|order_by| filter::normalize_order(relation, order_by))
         .transpose()?;
+    // A rule is one for the partitions that come later, too.
+    let filter = rule::of(relation, wish.filter)?.or(filter);
     let setting = PartitionedTable {
         relation,
         filter,
@@ -137,11 +139,13 @@ pub fn set_filter(relation: pg_sys::Oid, wish: Option<&str>) -> Result<()> {
     lock_all(relation);
     let meant = Meant::by(relation, "set_filter")?;
     let new = super::usable_filter(relation, wish)?;
+    let new = rule::of(relation, wish)?.or(new);
     for leaf in meant.leaves {
         super::set_filter(leaf, new.as_deref())?;
     }
     for mut setting in meant.settings {
-        setting.filter = super::usable_filter(setting.relation, new.as_deref())?;
+        let filter = super::usable_filter(setting.relation, new.as_deref())?;
+        setting.filter = rule::of(setting.relation, new.as_deref())?.or(filter);
         keep(&setting)?;
     }
     Ok(())
@@ -247,7 +251,8 @@ fn stretch(leaf: pg_sys::Oid, setting: &PartitionedTable) -> Result<()> {
     let filter = super::usable_filter(leaf, setting.filter.as_deref())?;
     let order_by = super::new_order(leaf, None, setting.order_by.as_deref())?;
     let (strict, state) = (setting.strict, setting.migration_state);
-    super::register(leaf, filter.as_deref(), order_by.as_deref(), strict, state)
+    super::register(leaf, filter.as_deref(), order_by.as_deref(), strict, state)?;
+    rule::keep(leaf, rule::of(leaf, setting.filter.as_deref())?.as_deref())
 }
 
 /// Locks the table and all below it; each parent keeps its partitions once it is locked.

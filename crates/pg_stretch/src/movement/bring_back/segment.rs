@@ -1,8 +1,8 @@
 //! One segment on its way home, in one local transaction: its living rows become hot ones, and it leaves the table.
 //!
-//! The bytes are at hand before anything is locked. Whoever wants to lock or change a row of the segment meanwhile waits
-//! for the end of the transaction, and then goes on with the row where it lies. Older snapshots still see the segment,
-//! and not the hot rows; newer ones the other way round.
+//! The bytes are at hand before anything is locked. Whoever wants to lock or change a row of the segment meanwhile
+//! waits for the end of the transaction, and then goes on with the row where it lies. Older snapshots still see the
+//! segment, and not the hot rows; newer ones the other way round.
 
 use super::heap::Writer;
 use crate::catalog::record::{self, Direction};

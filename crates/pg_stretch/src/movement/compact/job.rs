@@ -1,8 +1,8 @@
 //! One job of compaction: the living rows of some segments become one segment.
 //!
-//! The new segment is made before anything is locked, of what lived then. The transaction that puts it into the place of
-//! the others locks them for a moment only; rows that died meanwhile are dead in it from birth. Older snapshots still see
-//! the old segments, newer ones the new one.
+//! The new segment is made before anything is locked, of what lived then. The transaction that puts it into the place
+//! of the others locks them for a moment only; rows that died meanwhile are dead in it from birth. Older snapshots
+//! still see the old segments, newer ones the new one.
 
 use crate::catalog::record;
 use crate::catalog::rows::{Segment, StretchedTable};

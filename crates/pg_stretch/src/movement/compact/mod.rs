@@ -17,7 +17,8 @@ use crate::movement::bytes;
 use crate::movement::migrate;
 use crate::movement::trouble::Trouble;
 use crate::pg::error::{Error, Result};
-use crate::pg::progress::{self, Phase};
+use crate::pg::phase::Phase;
+use crate::pg::progress;
 use crate::pg::{gucs, steps, txn};
 use job::Old;
 use pgrx::pg_sys;
@@ -43,8 +44,8 @@ pub struct Compactor {
 #[derive(Default)]
 struct Table {
     trouble: Trouble,
-    /// What the cold side was when there was nothing to do: its version, and rows that had died.
-    settled: Option<(segments::Version, u64)>,
+    /// What the cold side was when there was nothing to do: its version, segments that were looked at, dead rows.
+    settled: Option<(segments::Version, usize, u64)>,
 }
 
 impl Compactor {
@@ -97,9 +98,9 @@ impl Compactor {
 
     fn job(&mut self, table: &StretchedTable, effort: Effort) -> Result<Option<Done>> {
         let started = Instant::now();
-        let live = Live::of(table)?;
+        let live = Live::of(table, effort)?;
         let of_table = self.tables.entry(table.relation).or_default();
-        let now = (live.version, live.dead());
+        let now = (live.version, live.candidates.len(), live.dead());
         if effort == Effort::Routine && of_table.settled == Some(now) {
             return Ok(None);
         }
@@ -201,7 +202,7 @@ struct Live {
 }
 
 impl Live {
-    fn of(table: &StretchedTable) -> Result<Self> {
+    fn of(table: &StretchedTable, effort: Effort) -> Result<Self> {
         txn::run(|| {
             let latest = Latest::take();
             // SAFETY: the snapshot lives as long as the reader.
@@ -209,10 +210,12 @@ impl Live {
             let list = reader.segments()?;
             let here = database_encoding();
             let mut candidates = Vec::new();
-            for segment in list
-                .iter()
-                .filter(|segment| !segment.lost && segment.server_encoding == here)
-            {
+            for segment in list.iter().filter(|segment| segment.server_encoding == here) {
+                // What is on its way to the endpoint is left alone, unless somebody asks: it would stay in staging.
+                let now = segments::current(segment, latest.get())?;
+                if now.lost || (effort == Effort::Routine && now.object_key.is_none()) {
+                    continue;
+                }
                 let reader = segments::reader(segment, latest.get())?;
                 candidates.push(Candidate {
                     number: segment.number,

@@ -65,13 +65,16 @@ impl Mover {
             }
             let progress = self.tables.entry(table.relation).or_default();
             let in_pass = progress.next_block > 0;
-            if progress.trouble.is_resting() || !(in_pass || progress.is_due(&activity)) {
+            // Another filter selects other rows, though none was written.
+            let is_new = progress.last_scan.is_some() && progress.scanned_with != table.filter;
+            if progress.trouble.is_resting() || !(in_pass || is_new || progress.is_due(&activity)) {
                 continue;
             }
             match self.batch(table.relation, None, Demand::Routine) {
                 Ok(outcome) => {
                     let progress = self.tables.entry(table.relation).or_default();
                     if outcome.reached_end {
+                        progress.scanned_with.clone_from(&table.filter);
                         progress.last_scan = Some(LastScan {
                             activity,
                             left_rows: outcome.left > 0,

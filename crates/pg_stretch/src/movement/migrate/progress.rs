@@ -22,4 +22,6 @@ pub struct Progress {
     pub trouble: Trouble,
     pub eligible_since: Option<Instant>,
     pub last_scan: Option<LastScan>,
+    /// The filter that the table had when the last scan began.
+    pub scanned_with: Option<String>,
 }

@@ -22,7 +22,7 @@ use stretch_endpoint::EndpointError;
 use work::{Done, Task};
 
 pub use claim::{Claim, claim};
-pub use purge::purge_now;
+pub use purge::{purge_emptied, purge_now};
 
 struct Job {
     task: Task,

@@ -3,6 +3,7 @@
 
 use super::claim::{Claim, claim};
 use crate::catalog;
+use crate::cold::cache;
 use crate::pg::error::{Error, Result};
 use crate::pg::io::Ticket;
 use crate::pg::spi::{self, uuid_arg};
@@ -12,6 +13,7 @@ use pgrx::pg_sys;
 use std::sync::Arc;
 use std::time::Duration;
 use stretch_core::errors;
+use stretch_core::ids::SegmentId;
 use stretch_core::staging::{StagedSegment, may_purge};
 use stretch_endpoint::{Endpoint, EndpointError};
 
@@ -89,6 +91,43 @@ pub fn purge_now(table: Option<[u8; 16]>) -> Result<u64> {
         }
         crate::pg::io::wait_for_progress(1000);
     }
+}
+
+/// Segments that compaction or the way back emptied, as `$1` says of which table, or of all.
+const EMPTIED: &str = "SELECT s.segment_id FROM stretch.segment s
+      JOIN stretch.tombstone d ON d.segment_id = s.segment_id AND d.row_no = -1 AND d.dead_rows = s.row_count
+     WHERE s.retired AND ($1 IS NULL OR s.table_id = $1)";
+
+/// Drops what is still here of segments whose rows are elsewhere or dead: staged bytes, statistics and hashes of keys,
+/// files of the segment cache. Older snapshots see the rows of the catalog as long as they need them. Returns the bytes
+/// dropped from staging.
+pub fn purge_emptied(table: Option<[u8; 16]>) -> Result<u64> {
+    let (bytes, segments) = txn::run(|| {
+        let of = || [table.map(pgrx::Uuid::from_bytes).into()];
+        let bytes = spi::get::<i64>(
+            &format!(
+                "WITH dropped AS (DELETE FROM stretch.staged_chunk c USING ({EMPTIED}) e
+                    WHERE c.segment_id = e.segment_id RETURNING octet_length(c.bytes) AS length)
+                 SELECT coalesce(sum(length), 0)::int8 FROM dropped"
+            ),
+            &of(),
+        )?;
+        spi::execute(
+            &format!(
+                "UPDATE stretch.segment s SET staged = false FROM ({EMPTIED}) e WHERE s.segment_id = e.segment_id AND s.staged"
+            ),
+            &of(),
+        )?;
+        spi::execute(
+            &format!("DELETE FROM stretch.segment_detail d USING ({EMPTIED}) e WHERE d.segment_id = e.segment_id"),
+            &of(),
+        )?;
+        let segments = spi::rows(EMPTIED, &of(), |row| row.get::<pgrx::Uuid>(1))?;
+        Ok((bytes.unwrap_or(0) as u64, segments))
+    })?;
+    let segments = segments.into_iter().flatten();
+    cache::forget_segments(segments.map(|id| SegmentId::from_bytes(*id.as_bytes())).collect());
+    Ok(bytes)
 }
 
 fn not_connected() -> Error {

@@ -1,11 +1,12 @@
 //! What the callbacks for single cold rows have in common: memory and errors, what is refused, and how a row is won
 //! before it is changed.
 
+use crate::cold::identity;
+use crate::cold::moved::{self, Left};
 use crate::cold::row::ColdRow;
 use crate::cold::row_lock::{self, Wait};
 use crate::cold::tombstone::fate::{self, Found};
 use crate::cold::tombstone::{conflicts, known, write};
-use crate::cold::{identity, moved};
 use crate::pg::context::OwnContext;
 use crate::pg::error::{Error, OrRaise, Result};
 use crate::pg::gucs::{COLD_WRITES, ColdWrites};
@@ -41,8 +42,8 @@ pub unsafe fn run<T>(f: impl FnOnce() -> Result<T>) -> T {
 /// The row at the identity of a cold one.
 pub enum Met {
     Cold(ColdRow),
-    /// It was brought back into the heap, as the statement is told.
-    Home(Told),
+    /// It left its segment, as the statement is told.
+    Left(Told),
 }
 
 /// What a statement that locks or changes a cold row meets. 40001 when its segment is not one of the table any more,
@@ -59,26 +60,39 @@ pub unsafe fn meet(
     match unsafe { ColdRow::any(relation, tid)? } {
         Some(row) if known::is_live_now(&row.segment()?.segment_id, command)? => Ok(Met::Cold(row)),
         // SAFETY: as above.
-        _ => unsafe { went_home(relation, tid) }.map(Met::Home),
+        row => unsafe { left(relation, tid, command, row.as_ref()) }.map(Met::Left),
     }
 }
 
 /// What a statement is told of a row whose segment is not one of the table any more: that it was updated, if it was
-/// brought back into the heap, where the statement goes on with it; else 40001.
+/// taken elsewhere, where the statement goes on with it; what killed it, if it was dead by then; else 40001.
 ///
 /// # Safety
-/// As for [`meet`].
-pub unsafe fn went_home(relation: pg_sys::Relation, tid: pg_sys::ItemPointerData) -> Result<Told> {
-    let (number, row) = identity::read(tid)?;
+/// As for [`meet`]; the row is the one at the identity.
+pub unsafe fn left(
+    relation: pg_sys::Relation,
+    tid: pg_sys::ItemPointerData,
+    command: pg_sys::CommandId,
+    row: Option<&ColdRow>,
+) -> Result<Told> {
+    let (number, at) = identity::read(tid)?;
     // SAFETY: the caller's promise.
-    let home = moved::place_of(unsafe { (*relation).rd_id }, number, row)?;
-    let (home, mover) = home.ok_or_else(write::lost)?;
-    let told = Told {
-        ctid: home,
-        xmax: mover,
-        ..Told::ok(tid)
-    };
-    Ok(told.but(TM_Result::TM_Updated))
+    match (moved::place_of(unsafe { (*relation).rd_id }, number, at)?, row) {
+        (Left::For(place, mover), _) => {
+            let told = Told {
+                ctid: place,
+                xmax: mover,
+                ..Told::ok(tid)
+            };
+            Ok(told.but(TM_Result::TM_Updated))
+        }
+        (Left::Dead, Some(row)) => {
+            // SAFETY: as above.
+            let found = unsafe { fate::of(relation, &row.segment()?.segment_id, at, command)? };
+            tell(&found, tid, command)
+        }
+        _ => Err(write::lost()),
+    }
 }
 
 /// What a statement is told of a row that it tried to lock or to change.
@@ -163,7 +177,7 @@ impl Change {
         // SAFETY: the caller's promise.
         let row = match unsafe { meet(self.relation, self.tid, self.command)? } {
             Met::Cold(row) => row,
-            home => return Ok(home),
+            left => return Ok(left),
         };
         let table = row.side().table.relation;
         if row.side().mode == QueryMode::LocalOnly {
@@ -202,7 +216,7 @@ impl Change {
                 return Ok(Told::ok(self.tid).but(TM_Result::TM_BeingModified));
             }
             if !known::is_live(&id, self.command)? {
-                return went_home(self.relation, self.tid);
+                return left(self.relation, self.tid, self.command, Some(row));
             }
             let found = fate::of(self.relation, &id, row.number(), self.command)?;
             let told = tell(&found, self.tid, self.command)?;

@@ -74,7 +74,7 @@ unsafe fn delete(change: &Change, failure: *mut pg_sys::TM_FailureData, changing
     unsafe {
         let row = match change.meet()? {
             Met::Cold(row) => row,
-            Met::Home(told) => return Ok(Done::tell(&told, failure)),
+            Met::Left(told) => return Ok(Done::tell(&told, failure)),
         };
         let told = change.win(&row)?;
         if told.result != TM_Result::TM_Ok {

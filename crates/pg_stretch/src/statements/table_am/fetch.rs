@@ -4,9 +4,10 @@ use super::heap::{self, of_heap};
 use super::{became_cold, cold};
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::tables;
+use crate::cold::identity;
+use crate::cold::moved::{self, Left};
 use crate::cold::row::ColdRow;
 use crate::cold::tombstone::{fate, kept};
-use crate::cold::{identity, moved};
 use crate::pg::error::Result;
 use pgrx::pg_sys;
 use pgrx::pg_sys::SnapshotType;
@@ -147,7 +148,10 @@ unsafe fn followed(scan: pg_sys::TableScanDesc, tid: pg_sys::ItemPointer) -> Res
             Some(home) => Some(home),
             None => {
                 let (number, row) = identity::read(*tid)?;
-                moved::place_of((*relation).rd_id, number, row)?.map(|(home, _)| home)
+                match moved::place_of((*relation).rd_id, number, row)? {
+                    Left::For(place, _) => Some(place),
+                    Left::Dead | Left::Unknown => None,
+                }
             }
         };
         match home {

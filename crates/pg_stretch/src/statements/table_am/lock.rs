@@ -87,7 +87,7 @@ impl Ask {
             }
             let row = match cold::meet(self.relation, *self.tid, self.command)? {
                 Met::Cold(row) => row,
-                Met::Home(told) => return self.tell(&told),
+                Met::Left(told) => return self.tell(&told),
             };
             let (strength, wait) = (row_lock::strength(self.mode), row_lock::wait(self.policy));
             if !row_lock::lock(self.relation, *self.tid, strength, wait)? {
@@ -95,7 +95,7 @@ impl Ask {
             }
             let id = row.segment()?.segment_id;
             if !known::is_live(&id, self.command)? {
-                return self.tell(&cold::went_home(self.relation, *self.tid)?);
+                return self.tell(&cold::left(self.relation, *self.tid, self.command, Some(&row))?);
             }
             let found = fate::of(self.relation, &id, row.number(), self.command)?;
             let told = cold::tell(&found, *self.tid, self.command)?;

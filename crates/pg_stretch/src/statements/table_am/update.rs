@@ -102,7 +102,7 @@ unsafe fn update(
         *mode = LockTupleMode::LockTupleExclusive;
         let row = match change.meet()? {
             Met::Cold(row) => row,
-            Met::Home(told) => return Ok(Done::tell(&told, failure)),
+            Met::Left(told) => return Ok(Done::tell(&told, failure)),
         };
         // How strongly the server locks the new version of a row that another transaction updated.
         *mode = match changes_key(change.relation, &row, slot)? {

@@ -13,7 +13,7 @@ use crate::cold::datums::Datums;
 use crate::cold::reader::{Ask, Reader};
 use crate::cold::segments;
 use crate::cold::tombstone::kept;
-use crate::cold::tombstone::lock::{Strength, lock};
+use crate::cold::tombstone::lock::{Strength, lock_live};
 use crate::pg::context::{Context, OwnContext};
 use crate::pg::error::{Error, Result};
 use crate::pg::local_settings::LocalSettings;
@@ -139,8 +139,8 @@ impl<'a> Search<'a> {
                 return Ok(true);
             }
             // Who deletes many rows at once holds the segment: after the lock the bitmap is final.
-            lock(&segment, Strength::Shared)?;
-            locked = Some(segment);
+            // One that is retired has its rows elsewhere by now.
+            locked = lock_live(&segment, Strength::Shared)?.then_some(segment);
         }
     }
 
