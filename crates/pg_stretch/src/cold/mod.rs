@@ -3,7 +3,7 @@
 
 pub mod batch;
 pub mod batches;
-mod cache;
+pub mod cache;
 pub mod choose;
 pub mod collation;
 pub mod columns;

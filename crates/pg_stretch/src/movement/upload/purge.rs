@@ -114,7 +114,8 @@ pub fn purge_emptied(table: Option<[u8; 16]>) -> Result<u64> {
         )?;
         spi::execute(
             &format!(
-                "UPDATE stretch.segment s SET staged = false FROM ({EMPTIED}) e WHERE s.segment_id = e.segment_id AND s.staged"
+                "UPDATE stretch.segment s SET staged = false FROM ({EMPTIED}) e
+                  WHERE s.segment_id = e.segment_id AND s.staged"
             ),
             &of(),
         )?;
