@@ -131,8 +131,10 @@ fn children_that_inherit_are_leaves_too() {
              CREATE TABLE {table}_two (day date, n int, extra text, id int);
              ALTER TABLE {table}_two INHERIT {table};
              INSERT INTO {table} SELECT g, g % 10, date '2024-01-01' + g % 90 FROM generate_series(1, 300) g;
-             INSERT INTO {table}_more SELECT g, g % 10, date '2024-03-01' + g % 90, 'c' FROM generate_series(301, 700) g;
-             INSERT INTO {table}_two SELECT date '2024-06-01' + g % 90, g % 10, 'x', g FROM generate_series(701, 999) g"
+             INSERT INTO {table}_more SELECT g, g % 10, date '2024-03-01' + g % 90, 'c'
+                FROM generate_series(301, 700) g;
+             INSERT INTO {table}_two SELECT date '2024-06-01' + g % 90, g % 10, 'x', g
+                FROM generate_series(701, 999) g"
         ));
     }
     enable_table(&db, "i_more", "id < 600");

@@ -240,8 +240,8 @@ unsafe fn shape(
     }
 }
 
-/// An expression of columns compared with a value, on either side; true where it is `<>`, which is what its negator asks
-/// turned round.
+/// An expression of columns compared with a value, on either side; true where it is `<>`, which is the opposite of what
+/// its negator asks.
 unsafe fn computed(
     clause: &pg_sys::OpExpr,
     relid: u32,
