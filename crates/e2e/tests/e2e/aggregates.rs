@@ -157,7 +157,7 @@ fn every_function_gives_what_it_gives_on_a_plain_table() {
         "SELECT code FROM {t} GROUP BY code ORDER BY code",
         "SELECT date_trunc('month', ts), count(*), sum(n) FROM {t} GROUP BY 1 ORDER BY 1",
         "SELECT extract(year FROM d), extract(month FROM d), max(b) FROM {t} GROUP BY 1, 2 ORDER BY 1, 2",
-        "SELECT n % 7, ts::date, count(*), min(date_trunc('week', ts)) FROM {t} GROUP BY 1, 2 ORDER BY 1, 2",
+        "SELECT n % 7, count(*), min(date_trunc('week', ts)), max(ts::date) FROM {t} GROUP BY 1 ORDER BY 1",
         "SELECT CASE WHEN n > 100 THEN 'many' WHEN n IS NULL THEN NULL ELSE name END, sum(b) FROM {t} GROUP BY 1
          ORDER BY 1",
         "SELECT coalesce(name, 'né'), small * 2 > n / 3, sum(price) FROM {t} GROUP BY 1, 2 ORDER BY 1, 2",

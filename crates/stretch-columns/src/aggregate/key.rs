@@ -134,6 +134,10 @@ fn choose(rows: BooleanBuffer, first: Key, second: Key) -> Result<Key, Unfit> {
         // Numerics of different scales are told apart, which a column of them cannot show.
         _ => return Err(Unfit),
     };
+    // What a function of its type has to read has a type of its own.
+    if matches!(reading, Some(Reading::Receive | Reading::Input)) {
+        return Err(Unfit);
+    }
     let mask = BooleanArray::new(rows, None);
     let like = |key: Key, other: &ArrayRef| match key.reading {
         None => arrow_array::new_null_array(other.data_type(), mask.len()),

@@ -58,7 +58,7 @@ unsafe extern "C-unwind" fn make(
         // What rows must satisfy, the values that stored ones are compared with, for EXPLAIN in which conditions, and
         // what is computed to be compared.
         let shown = pg_sys::copyObjectImpl(found.clauses.cast());
-        let operands = found.operand_nodes.cast();
+        let operands = pg_sys::copyObjectImpl(found.operand_nodes.cast());
         (*scan).custom_exprs = [conditions.cast(), found.values.cast(), shown, operands]
             .into_iter()
             .fold(nil, |all, list| pg_sys::lappend(all, list));

@@ -1,6 +1,7 @@
 //! How fast rows go cold and are read then: queries over `lineitem` of TPC-H in turns on a heap, on cold rows that are
 //! still staged, on the same rows in a folder and in a store of S3 on the loopback, with and without what the segment
-//! cache has of them, and on a child that is a foreign table of another database; and by DuckDB on the files of the folder.
+//! cache has of them, and on a child that is a foreign table of another database; and by DuckDB on the files of the
+//! folder.
 
 use crate::duckdb::DuckDb;
 use crate::measure::median;
