@@ -10,6 +10,7 @@ mod like;
 pub use choice::{Choice, may_match_any};
 pub use like::Like;
 
+use crate::expression::Expression;
 use stretch_segment::{Bound, CompareOp, Predicate};
 
 /// A condition on one column, with its value.
@@ -40,10 +41,19 @@ pub enum Test {
     IsNotNull,
 }
 
+/// A comparison of what is computed of columns with a value: an integer, day or moment, or a numeric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Computed {
+    pub expression: Expression,
+    pub op: CompareOp,
+    pub value: Bound,
+}
+
 /// Conditions that are put together.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Clause {
     Test(Condition),
+    Computed(Computed),
     /// Without parts it is true.
     And(Vec<Clause>),
     /// Without parts it is false.
@@ -56,6 +66,7 @@ impl Clause {
     pub fn asks(&self, attribute: i16) -> bool {
         match self {
             Clause::Test(condition) => condition.attribute == attribute,
+            Clause::Computed(computed) => computed.expression.asks(attribute),
             Clause::And(parts) | Clause::Or(parts) => parts.iter().any(|part| part.asks(attribute)),
             Clause::Not(inner) => inner.asks(attribute),
         }

@@ -10,6 +10,8 @@
 //! | [`conditions`] | choosing segments and row groups, and the look for new keys: what statistics leave |
 //! | [`select`] | the scan, before it makes datums: which rows of a batch the conditions leave |
 //! | [`aggregate`] | aggregates over cold rows: partial ones of whole arrays |
+//! | [`expression`], [`calendar`] | conditions, keys and aggregates: arithmetic of columns, parts of days and moments |
+//! | [`source`] | scans and aggregates: where the values of a batch are |
 //! | [`clusters`] | ordered scans: which row groups can be sorted by themselves, and when the next are needed |
 //! | [`images`] | the scan: values as PostgreSQL holds them in memory |
 //! | [`reading`] | the fetcher of column chunks: pieces of staging, requests, how far to read ahead |
@@ -17,14 +19,18 @@
 //! | [`places`] | writers that waited for a batch: which cold row came of a row of the heap |
 
 pub mod aggregate;
+pub mod calendar;
 pub mod clusters;
 pub mod conditions;
 pub mod exact;
+pub mod expression;
 pub mod identity;
 pub mod images;
+mod numbers;
 pub mod places;
 pub mod reading;
 pub mod select;
+pub mod source;
 pub mod stored;
 
 #[cfg(test)]

@@ -5,29 +5,19 @@
 //! what the type and the way of storing it allow is decided here. Nothing here raises an error, so it may run before a
 //! policy.
 
-mod column;
 mod keep;
 mod kernels;
 mod truth;
 
-pub use column::Column;
+pub use crate::source::{Column, Source};
 pub use keep::Keep;
 pub use truth::Truths;
 
 use crate::conditions::{Clause, Condition, Test};
 use crate::exact;
+use crate::numbers;
 use arrow_array::Array;
 use arrow_buffer::BooleanBuffer;
-
-/// Where the values of an attribute are.
-#[derive(Clone, Copy)]
-pub enum Source<'a> {
-    Decoded(Column<'a>),
-    /// The segment has no such column, so that all is NULL.
-    Missing,
-    /// Not at hand: nothing can be said.
-    NotDecoded,
-}
 
 /// What clauses that all must hold leave of a batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +46,10 @@ pub fn clause_truths<'a>(rows: usize, clause: &Clause, source_of: &dyn Fn(i16) -
     let part = |clause: &Clause| clause_truths(rows, clause, source_of);
     match clause {
         Clause::Test(condition) => truths(rows, condition, source_of(condition.attribute)),
+        Clause::Computed(computed) => {
+            let numbers = numbers::of_expression(&computed.expression, rows, source_of).ok()?;
+            kernels::compare_numbers(rows, &numbers, computed.op, &computed.value)
+        }
         Clause::And(parts) => parts.iter().try_fold(Truths::constant(rows, Some(true)), |all, next| {
             Some(all.and(&part(next)?))
         }),

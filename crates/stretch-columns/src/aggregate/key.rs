@@ -1,191 +1,207 @@
-//! What rows are grouped by: columns, and parts of days and moments that follow from them exactly.
+//! What rows are grouped by: columns, and what follows from them exactly.
 
-use super::calendar::{DAY, Date};
 use super::groups::Key;
-use super::source::Unfit;
-use crate::select::{Column, Source};
+use crate::conditions::Clause;
+use crate::expression::{Expression, Integer};
+use crate::numbers::{self, Numbers};
+use crate::select::{Truths, clause_truths};
+use crate::source::{Source, SourceOf, Unfit};
 use crate::stored::Reading;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, TimestampMicrosecondType};
-use arrow_array::{ArrayRef, Decimal128Array, TimestampMicrosecondArray};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int16Array, Int32Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_select::zip::zip;
 use std::sync::Arc;
 use stretch_segment::limits::MAX_DECIMAL_PRECISION;
-use stretch_segment::{date_from_parquet, timestamp_from_parquet, timestamp_to_parquet};
+use stretch_segment::{date_to_parquet, timestamp_to_parquet};
 
 /// One key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum GroupKey {
     /// A column as it is.
     Column(i16),
-    /// `date_trunc(unit, timestamp)`: a timestamp.
-    Truncated(Unit, i16),
-    /// `extract(field FROM date or timestamp)`: a numeric without digits behind the point.
-    Extracted(Field, i16),
+    /// A number of this type.
+    Number(Expression, NumberType),
+    /// A text, in UTF-8.
+    Text(String),
+    /// What a condition is.
+    Truth(Clause),
+    /// NULL in each row.
+    Null,
+    /// The first of these whose condition is true, else the last: values of one type, whose reading does not depend on
+    /// the value.
+    Case(Vec<(Clause, GroupKey)>, Box<GroupKey>),
+    /// The first of these that is not NULL: values as those of `Case`.
+    Coalesce(Vec<GroupKey>),
 }
 
-/// What a moment is cut down to.
+/// Types of numbers, as they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    Second,
-    Minute,
-    Hour,
-    Day,
-    /// That begins on Monday.
-    Week,
-    Month,
-    Quarter,
-    Year,
-}
-
-/// What is taken out of a day or moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    Year,
-    Quarter,
-    Month,
-    Day,
-    /// From Sunday, which is 0.
-    DayOfWeek,
-    /// Of a moment only.
-    Hour,
-    /// Of a moment only.
-    Minute,
+pub enum NumberType {
+    Integer(Integer),
+    Numeric,
+    Date,
+    Timestamp,
 }
 
 impl GroupKey {
-    /// The column that it follows from.
-    pub fn attribute(self) -> i16 {
+    /// About how many values it has at most, for costs; `None` where nothing is known but how many its columns have.
+    pub fn most(&self) -> Option<f64> {
         match self {
-            Self::Column(attribute) | Self::Truncated(_, attribute) | Self::Extracted(_, attribute) => attribute,
-        }
-    }
-
-    /// About how many values it has at most, in a century where it has no end by itself: for costs. The server takes as
-    /// many as the column has. `None` where that is all that is known.
-    pub fn most(self) -> Option<f64> {
-        match self {
-            Self::Column(_) | Self::Truncated(Unit::Second | Unit::Minute | Unit::Hour | Unit::Day, _) => None,
-            Self::Truncated(Unit::Week, _) => Some(5_218.0),
-            Self::Truncated(Unit::Month, _) => Some(1_200.0),
-            Self::Truncated(Unit::Quarter, _) => Some(400.0),
-            Self::Truncated(Unit::Year, _) | Self::Extracted(Field::Year, _) => Some(100.0),
-            Self::Extracted(Field::Quarter, _) => Some(4.0),
-            Self::Extracted(Field::Month, _) => Some(12.0),
-            Self::Extracted(Field::Day, _) => Some(31.0),
-            Self::Extracted(Field::DayOfWeek, _) => Some(7.0),
-            Self::Extracted(Field::Hour, _) => Some(24.0),
-            Self::Extracted(Field::Minute, _) => Some(60.0),
+            Self::Column(_) => None,
+            Self::Number(expression, _) => expression.most(),
+            Self::Text(_) | Self::Null => Some(1.0),
+            Self::Truth(_) => Some(3.0),
+            Self::Case(cases, otherwise) => {
+                let cases: Option<f64> = cases.iter().map(|(_, value)| value.most()).sum();
+                Some(cases? + otherwise.most()?)
+            }
+            Self::Coalesce(values) => values.iter().map(Self::most).sum(),
         }
     }
 
     /// Its values in a batch of so many rows.
-    pub(super) fn values(self, rows: usize, source: Source<'_>) -> Result<Key, Unfit> {
-        let column = match source {
-            Source::Decoded(column) if column.array.len() == rows => column,
-            Source::Missing => {
-                return Ok(Key {
-                    reading: None,
-                    array: arrow_array::new_null_array(&arrow_schema::DataType::Null, rows),
-                });
+    pub(super) fn values(&self, rows: usize, source_of: &SourceOf<'_>) -> Result<Key, Unfit> {
+        match self {
+            Self::Column(attribute) => match source_of(*attribute) {
+                Source::Decoded(column) if column.array.len() == rows => Ok(Key {
+                    reading: Some(column.reading),
+                    array: arrow_array::make_array(column.array.to_data()),
+                }),
+                Source::Missing => Ok(nothing(rows)),
+                Source::Decoded(_) | Source::NotDecoded => Err(Unfit),
+            },
+            Self::Number(expression, kind) => {
+                let numbers = numbers::of_expression(expression, rows, source_of)?;
+                shown(rows, &numbers, *kind)
             }
-            Source::Decoded(_) | Source::NotDecoded => return Err(Unfit),
-        };
-        let (reading, array): (Reading, ArrayRef) = match self {
-            Self::Column(_) => (column.reading, arrow_array::make_array(column.array.to_data())),
-            Self::Truncated(unit, _) => (Reading::Timestamp, truncated(unit, &column)?),
-            Self::Extracted(field, _) => (Reading::Decimal(0), extracted(field, &column)?),
-        };
-        Ok(Key {
-            reading: Some(reading),
-            array,
-        })
+            Self::Text(text) => Ok(Key {
+                reading: Some(Reading::Text),
+                array: Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows))),
+            }),
+            Self::Truth(clause) => {
+                let truths = truths(rows, clause, source_of)?;
+                let values = (0..rows).map(|row| truths.get(row));
+                Ok(Key {
+                    reading: Some(Reading::Bool),
+                    array: Arc::new(values.collect::<BooleanArray>()),
+                })
+            }
+            Self::Null => Ok(nothing(rows)),
+            Self::Case(cases, otherwise) => {
+                // From behind: each case takes its rows from those after it.
+                let last = otherwise.values(rows, source_of);
+                cases.iter().rev().fold(last, |rest, (clause, value)| {
+                    let truths = truths(rows, clause, source_of)?;
+                    choose(truths.yes().clone(), value.values(rows, source_of)?, rest?)
+                })
+            }
+            Self::Coalesce(values) => values.iter().rev().fold(Ok(nothing(rows)), |rest, value| {
+                let value = value.values(rows, source_of)?;
+                let is_known = match value.reading {
+                    None => BooleanBuffer::new_unset(rows),
+                    Some(_) => value
+                        .array
+                        .nulls()
+                        .map_or(BooleanBuffer::new_set(rows), |valid| valid.inner().clone()),
+                };
+                choose(is_known, value, rest?)
+            }),
+        }
     }
 }
 
-/// Moments in microseconds since 2000. Infinite ones, and those before the year 1, are for the server: they have rules
-/// of their own.
-fn moment(micros: i64) -> Result<i64, Unfit> {
-    let is_known = micros != i64::MIN && micros != i64::MAX && Date::of(micros.div_euclid(DAY)).year > 0;
-    is_known.then_some(micros).ok_or(Unfit)
+/// NULL in each row.
+fn nothing(rows: usize) -> Key {
+    Key {
+        reading: None,
+        array: arrow_array::new_null_array(&arrow_schema::DataType::Null, rows),
+    }
 }
 
-fn truncated(unit: Unit, column: &Column<'_>) -> Result<ArrayRef, Unfit> {
-    if column.reading != Reading::Timestamp {
+fn truths(rows: usize, clause: &Clause, source_of: &SourceOf<'_>) -> Result<Truths, Unfit> {
+    clause_truths(rows, clause, source_of).ok_or(Unfit)
+}
+
+/// The first where the rows are set, else the second.
+fn choose(rows: BooleanBuffer, first: Key, second: Key) -> Result<Key, Unfit> {
+    let reading = match (first.reading, second.reading) {
+        (a, None) => a,
+        (None, b) => b,
+        (a, b) if a == b => a,
+        // Numerics of different scales are told apart, which a column of them cannot show.
+        _ => return Err(Unfit),
+    };
+    // What a function of its type has to read has a type of its own.
+    if matches!(reading, Some(Reading::Receive | Reading::Input)) {
         return Err(Unfit);
     }
-    let array = column
-        .array
-        .as_primitive_opt::<TimestampMicrosecondType>()
-        .ok_or(Unfit)?;
-    let values = array.iter().map(|value| {
-        let Some(value) = value else { return Ok(None) };
-        let micros = moment(timestamp_from_parquet(value))?;
-        Ok(Some(timestamp_to_parquet(cut(unit, micros))))
-    });
-    let values = values.collect::<Result<Vec<Option<i64>>, Unfit>>()?;
-    Ok(Arc::new(TimestampMicrosecondArray::from(values)))
-}
-
-fn cut(unit: Unit, micros: i64) -> i64 {
-    let day = micros.div_euclid(DAY);
-    let first_of = |date: Date| Date { day: 1, ..date }.number() * DAY;
-    let date = || Date::of(day);
-    match unit {
-        Unit::Second => micros - micros.rem_euclid(1_000_000),
-        Unit::Minute => micros - micros.rem_euclid(60_000_000),
-        Unit::Hour => micros - micros.rem_euclid(3_600_000_000),
-        Unit::Day => day * DAY,
-        // Day 0 is a Saturday.
-        Unit::Week => (day - (day + 5).rem_euclid(7)) * DAY,
-        Unit::Month => first_of(date()),
-        Unit::Quarter => {
-            let date = date();
-            first_of(Date {
-                month: (date.month - 1) / 3 * 3 + 1,
-                ..date
-            })
-        }
-        Unit::Year => first_of(Date { month: 1, ..date() }),
-    }
-}
-
-fn extracted(field: Field, column: &Column<'_>) -> Result<ArrayRef, Unfit> {
-    let values: Result<Vec<Option<i128>>, Unfit> = match column.reading {
-        Reading::Timestamp => {
-            let array = column
-                .array
-                .as_primitive_opt::<TimestampMicrosecondType>()
-                .ok_or(Unfit)?;
-            let part = |value: i64| Ok(part(field, moment(timestamp_from_parquet(value))?).into());
-            array.iter().map(|value| value.map(part).transpose()).collect()
-        }
-        Reading::Date if !matches!(field, Field::Hour | Field::Minute) => {
-            let array = column.array.as_primitive_opt::<Date32Type>().ok_or(Unfit)?;
-            let part = |value: i32| {
-                let day = date_from_parquet(value);
-                let is_known = day != i32::MIN && day != i32::MAX && Date::of(day.into()).year > 0;
-                is_known.then(|| part(field, i64::from(day) * DAY).into()).ok_or(Unfit)
-            };
-            array.iter().map(|value| value.map(part).transpose()).collect()
-        }
-        _ => Err(Unfit),
+    let mask = BooleanArray::new(rows, None);
+    let like = |key: Key, other: &ArrayRef| match key.reading {
+        None => arrow_array::new_null_array(other.data_type(), mask.len()),
+        Some(_) => key.array,
     };
-    let array = Decimal128Array::from(values?);
-    let array = array
-        .with_precision_and_scale(MAX_DECIMAL_PRECISION, 0)
-        .map_err(|_| Unfit)?;
-    Ok(Arc::new(array))
+    let (a, b) = (first.array.clone(), second.array.clone());
+    let (first, second) = (like(first, &b), like(second, &a));
+    let array = zip(&mask, &first, &second).map_err(|_| Unfit)?;
+    Ok(Key { reading, array })
 }
 
-fn part(field: Field, micros: i64) -> i64 {
-    let day = micros.div_euclid(DAY);
-    match field {
-        Field::Year => Date::of(day).year,
-        Field::Quarter => (Date::of(day).month - 1) / 3 + 1,
-        Field::Month => Date::of(day).month,
-        Field::Day => Date::of(day).day,
-        Field::DayOfWeek => (day + 6).rem_euclid(7),
-        Field::Hour => micros.rem_euclid(DAY) / 3_600_000_000,
-        Field::Minute => micros.rem_euclid(3_600_000_000) / 60_000_000,
+/// Numbers as a column of their type has them.
+fn shown(rows: usize, numbers: &Numbers, kind: NumberType) -> Result<Key, Unfit> {
+    let valid = match &numbers.valid {
+        Some(valid) if valid.len() != rows => return Err(Unfit),
+        valid => valid.clone(),
+    };
+    let (reading, array): (Reading, ArrayRef) = match kind {
+        NumberType::Integer(Integer::Int2) => {
+            let values: Vec<i16> = all(rows, numbers)?;
+            (Reading::Int16, Arc::new(Int16Array::new(values.into(), valid)))
+        }
+        NumberType::Integer(Integer::Int4) => {
+            let values: Vec<i32> = all(rows, numbers)?;
+            (Reading::Int32, Arc::new(Int32Array::new(values.into(), valid)))
+        }
+        NumberType::Integer(Integer::Int8) => {
+            let values: Vec<i64> = all(rows, numbers)?;
+            (Reading::Int64, Arc::new(Int64Array::new(values.into(), valid)))
+        }
+        NumberType::Numeric => (Reading::Decimal(numbers.scale), decimals(rows, numbers, valid)?),
+        NumberType::Date => {
+            let days: Vec<i32> = all(rows, numbers)?;
+            let days: Vec<i32> = days.into_iter().map(date_to_parquet).collect();
+            (Reading::Date, Arc::new(Date32Array::new(days.into(), valid)))
+        }
+        NumberType::Timestamp => {
+            let moments: Vec<i64> = all(rows, numbers)?;
+            let moments: Vec<i64> = moments.into_iter().map(timestamp_to_parquet).collect();
+            (
+                Reading::Timestamp,
+                Arc::new(TimestampMicrosecondArray::new(moments.into(), valid)),
+            )
+        }
+    };
+    Ok(Key {
+        reading: Some(reading),
+        array,
+    })
+}
+
+/// The numbers of all rows in another width; numerics are none of these.
+fn all<T: TryFrom<i128>>(rows: usize, numbers: &Numbers) -> Result<Vec<T>, Unfit> {
+    if numbers.scale != 0 {
+        return Err(Unfit);
     }
+    let number = |row| T::try_from(numbers.get(row)).map_err(|_| Unfit);
+    (0..rows).map(number).collect()
+}
+
+fn decimals(rows: usize, numbers: &Numbers, valid: Option<NullBuffer>) -> Result<ArrayRef, Unfit> {
+    let scale = i8::try_from(numbers.scale).map_err(|_| Unfit)?;
+    let values: Vec<i128> = (0..rows).map(|row| numbers.get(row)).collect();
+    let array = Decimal128Array::new(values.into(), valid);
+    let array = array.with_precision_and_scale(MAX_DECIMAL_PRECISION, scale);
+    Ok(Arc::new(array.map_err(|_| Unfit)?))
 }

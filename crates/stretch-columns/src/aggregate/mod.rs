@@ -9,26 +9,20 @@
 //! Groups may be split: rows of one group may come out as several partial ones, for the server combines them by its own
 //! equality. So groups are told apart by stored bytes, which is right for every type.
 
-mod calendar;
-mod expression;
 mod groups;
 mod key;
-mod numbers;
 mod output;
 mod partial;
 mod plan;
-mod source;
 mod states;
 pub mod statistics;
 mod values;
 
-pub use expression::{Arithmetic, Expression, Integer};
 pub use groups::KeyValues;
-pub use key::{Field, GroupKey, Unit};
+pub use key::{GroupKey, NumberType};
 pub use output::{Output, Partials};
 pub use partial::Partial;
 pub use plan::{Aggregate, Argument, Function, Plan};
-pub use source::{SourceOf, Unfit};
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,9 @@ use super::groups::{Groups, Key};
 use super::key::GroupKey;
 use super::output::Partials;
 use super::plan::Plan;
-use super::source::{SourceOf, Unfit};
 use super::states::State;
 use super::values::{Values, values_of};
+use crate::source::{SourceOf, Unfit};
 
 /// Groups after which they are given to the server, which can spill them where it must.
 const MANY_GROUPS: usize = 100_000;
@@ -75,8 +75,8 @@ impl Partial {
         Some(Partials::new(groups, states))
     }
 
-    fn keys<'a>(&self, rows: usize, source_of: &SourceOf<'a>) -> Result<Vec<Key>, Unfit> {
-        let key = |key: &GroupKey| key.values(rows, source_of(key.attribute()));
+    fn keys(&self, rows: usize, source_of: &SourceOf<'_>) -> Result<Vec<Key>, Unfit> {
+        let key = |key: &GroupKey| key.values(rows, source_of);
         let keys: Vec<Key> = self.plan.keys.iter().map(key).collect::<Result<_, _>>()?;
         keys.iter().all(Key::is_known).then_some(keys).ok_or(Unfit)
     }

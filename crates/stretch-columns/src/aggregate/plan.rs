@@ -1,8 +1,8 @@
 //! What is to be computed of cold rows, and when it cannot be.
 
-use super::expression::Expression;
 use super::key::GroupKey;
 use crate::conditions::Clause;
+use crate::expression::Expression;
 
 /// What an aggregate is computed of.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,9 +1,9 @@
 //! What one aggregate has of each group.
 
 use super::groups::Numbered;
-use super::numbers::{Numbers, Unscaled};
 use super::plan::Function;
 use super::values::Values;
+use crate::numbers::{Numbers, Unscaled};
 use arrow_buffer::NullBuffer;
 
 /// One aggregate of all groups.

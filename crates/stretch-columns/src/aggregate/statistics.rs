@@ -1,9 +1,9 @@
 //! Aggregates of a row group that its statistics answer, so that nothing of it is read.
 
-use super::expression::Expression;
 use super::partial::Partial;
 use super::plan::{Aggregate, Argument, Function};
 use super::states::{Content, State, keep_text};
+use crate::expression::Expression;
 use crate::stored::Reading;
 use stretch_segment::limits::MAX_BOUND_BYTES;
 use stretch_segment::{Bound, ColumnStats};

@@ -3,9 +3,9 @@
 use super::statistics::{Facts, Known};
 use super::*;
 use crate::conditions::{Clause, Condition, Test};
+use crate::expression::{Arithmetic, Expression, Integer};
 use crate::seeded::runner;
-use crate::select::Column;
-use crate::select::Source;
+use crate::source::{Column, Source, Unfit};
 use crate::stored::Reading;
 use arrow_array::{Array, ArrayRef};
 use arrow_array::{BooleanArray, Decimal128Array, Int32Array, Int64Array, StringArray};

@@ -1,9 +1,9 @@
 //! The values of an aggregate's argument in a batch, without the rows that its FILTER leaves out.
 
-use super::numbers::Numbers;
 use super::plan::{Aggregate, Argument};
-use super::source::{SourceOf, Unfit};
-use crate::select::{Source, select};
+use crate::numbers::{self, Numbers};
+use crate::select::select;
+use crate::source::{Source, SourceOf, Unfit};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, StringArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
@@ -42,7 +42,7 @@ pub(super) fn values_of<'a>(one: &Aggregate, rows: usize, source_of: &SourceOf<'
             None => Values::Missing,
         },
         Argument::Number(expression) => {
-            let mut numbers = expression.numbers(rows, source_of)?;
+            let mut numbers = numbers::of_expression(expression, rows, source_of)?;
             numbers.valid = masked(numbers.valid, mask);
             Values::Numbers(numbers)
         }

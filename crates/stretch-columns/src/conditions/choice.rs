@@ -1,6 +1,7 @@
 //! Which segments, row groups and pages may hold rows that satisfy clauses, by statistics alone.
 
-use super::{Clause, Condition};
+use super::{Clause, Computed, Condition};
+use crate::numbers::interval;
 use stretch_segment::{ColumnStats, RowGroupDetail, RowRanges, SegmentDetail, Summary, may_match};
 
 /// What is known of a column in a set of rows.
@@ -22,11 +23,21 @@ fn may_hold<'a>(clause: &Clause, text_comparable: bool, known: &dyn Fn(i16) -> K
             Known::Nulls => condition.may_match_null(),
             Known::Nothing => true,
         },
+        Clause::Computed(computed) => may_be(computed, &|attribute| match known(attribute) {
+            Known::Statistics(stats, _) => Some(stats),
+            Known::Nulls | Known::Nothing => None,
+        }),
         Clause::And(parts) => parts.iter().all(part),
         Clause::Or(parts) => parts.iter().any(part),
         // Statistics say what no row satisfies, not what all do.
         Clause::Not(_) => true,
     }
+}
+
+/// May a row satisfy it whose columns have these statistics?
+fn may_be<'a>(computed: &Computed, stats: &dyn Fn(i16) -> Option<&'a ColumnStats>) -> bool {
+    let interval = interval::of(&computed.expression, stats);
+    interval.is_none_or(|interval| interval::may_compare(interval, computed.op, &computed.value))
 }
 
 fn may_satisfy(condition: &Condition, stats: &ColumnStats, rows: u64) -> bool {
@@ -111,6 +122,16 @@ impl Choice<'_> {
             Clause::Or(clauses) => parts(clauses)
                 .iter()
                 .fold(RowRanges::default(), |any, part| any.or(part)),
+            // Pages of several columns do not have the same rows.
+            Clause::Computed(computed) => {
+                let column = computed.expression.only_column().and_then(self.column_of);
+                match column.and_then(|column| group.chunks.get(column)) {
+                    Some(chunk) => chunk
+                        .pages
+                        .wanted(group.rows, |stats, _| may_be(computed, &|_| Some(stats))),
+                    None => all(),
+                }
+            }
             Clause::Test(_) | Clause::Not(_) => all(),
         }
     }

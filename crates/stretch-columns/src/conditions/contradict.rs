@@ -19,7 +19,7 @@ fn contradicts(given: &[Clause], wanted: &Clause) -> bool {
         }
         Clause::And(parts) => parts.iter().any(|part| contradicts(given, part)),
         Clause::Or(parts) => parts.iter().all(|part| contradicts(given, part)),
-        Clause::Not(_) => false,
+        Clause::Computed(_) | Clause::Not(_) => false,
     }
 }
 
@@ -28,7 +28,7 @@ fn given_contradicts(given: &Clause, wanted: &Condition) -> bool {
         Clause::Test(given) => given.attribute == wanted.attribute && !compatible(&given.test, &wanted.test),
         Clause::And(parts) => parts.iter().any(|part| given_contradicts(part, wanted)),
         Clause::Or(parts) => parts.iter().all(|part| given_contradicts(part, wanted)),
-        Clause::Not(_) => false,
+        Clause::Computed(_) | Clause::Not(_) => false,
     }
 }
 

@@ -203,6 +203,7 @@ fn of_value(clause: &Clause, value: Option<i64>) -> Option<bool> {
             let is_known = value.is_some() || matches!(condition.test, Test::IsNull | Test::IsNotNull);
             (is_known && condition.test != Test::Unknown).then(|| holds(&condition.test, value))
         }
+        Clause::Computed(_) => unreachable!("none is drawn"),
         Clause::And(parts) => match parts.iter().any(|part| of_value(part, value) == Some(false)) {
             true => Some(false),
             false => parts.iter().all(|part| of_value(part, value).is_some()).then_some(true),

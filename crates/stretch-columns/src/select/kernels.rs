@@ -3,9 +3,10 @@
 //! Values without a bound of their own kind are not compared at all. NULLs hold some value of the array's type, which
 //! is compared too and whose result is dropped.
 
-use super::column::Column;
 use super::truth::Truths;
 use crate::conditions::{Like, Test};
+use crate::numbers::Numbers;
+use crate::source::Column;
 use crate::stored::Reading;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -64,6 +65,27 @@ pub(super) fn decide(column: &Column<'_>, test: &Test) -> Option<Truths> {
     }
 }
 
+/// What a comparison of numbers with a value is for each of `rows` rows.
+pub(super) fn compare_numbers(rows: usize, numbers: &Numbers, op: CompareOp, value: &Bound) -> Option<Truths> {
+    let with = match value {
+        Bound::Int(value) => Decimal::of(&Bound::Decimal((*value).into(), 0), numbers.scale)?,
+        other => Decimal::of(other, numbers.scale)?,
+    };
+    let yes = holds(rows, op, |row| with.order(numbers.get(row)));
+    Some(Truths::of_values(yes, numbers.valid.as_ref()))
+}
+
+/// Whether a comparison holds, by the order of each row's value and the other.
+fn holds(rows: usize, op: CompareOp, order: impl Fn(usize) -> Ordering) -> BooleanBuffer {
+    match op {
+        CompareOp::Lt => BooleanBuffer::collect_bool(rows, |row| order(row).is_lt()),
+        CompareOp::Le => BooleanBuffer::collect_bool(rows, |row| order(row).is_le()),
+        CompareOp::Eq => BooleanBuffer::collect_bool(rows, |row| order(row).is_eq()),
+        CompareOp::Ge => BooleanBuffer::collect_bool(rows, |row| order(row).is_ge()),
+        CompareOp::Gt => BooleanBuffer::collect_bool(rows, |row| order(row).is_gt()),
+    }
+}
+
 /// Whether texts have a shape.
 fn shaped(column: &Column<'_>, like: &Like) -> Option<Truths> {
     if column.reading != Reading::Text {
@@ -86,13 +108,7 @@ fn compared<T: Ord>(
     match test {
         Test::Compare(op, bound) => {
             let with = target(bound)?;
-            let yes = match op {
-                CompareOp::Lt => BooleanBuffer::collect_bool(rows, |row| order(row, &with).is_lt()),
-                CompareOp::Le => BooleanBuffer::collect_bool(rows, |row| order(row, &with).is_le()),
-                CompareOp::Eq => BooleanBuffer::collect_bool(rows, |row| order(row, &with).is_eq()),
-                CompareOp::Ge => BooleanBuffer::collect_bool(rows, |row| order(row, &with).is_ge()),
-                CompareOp::Gt => BooleanBuffer::collect_bool(rows, |row| order(row, &with).is_gt()),
-            };
+            let yes = holds(rows, *op, |row| order(row, &with));
             Some(Truths::of_values(yes, array.nulls()))
         }
         Test::In { values, or_null } => {

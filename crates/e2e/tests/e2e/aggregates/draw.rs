@@ -4,7 +4,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 28] = [
     "small",
     "n",
     "price",
@@ -21,6 +21,18 @@ const KEYS: [&str; 16] = [
     "date_trunc('week', ts)",
     "extract(month FROM d)",
     "extract(hour FROM ts)",
+    "ts::date",
+    "n % 10",
+    "n / 100",
+    "n + small",
+    "price - rate",
+    "small * 2::bigint",
+    "n > 100",
+    "n % 2 = 0 AND NOT flag",
+    "coalesce(small, 0)",
+    "coalesce(name, 'né')",
+    "CASE WHEN n > 0 THEN 'up' WHEN small = 2 THEN 'two' ELSE name END",
+    "CASE WHEN flag THEN d WHEN n < 0 THEN date '2020-02-02' END",
 ];
 /// Some are computed on stored values, some are not.
 const AGGREGATES: [&str; 34] = [
@@ -59,7 +71,7 @@ const AGGREGATES: [&str; 34] = [
     "max(name)",
     "count(DISTINCT small)",
 ];
-const CONDITIONS: [&str; 16] = [
+const CONDITIONS: [&str; 23] = [
     "n > 100",
     "n BETWEEN -50 AND 60",
     "small IN (1, 2, NULL)",
@@ -76,13 +88,24 @@ const CONDITIONS: [&str; 16] = [
     "id < 1000",
     "b IS NOT NULL",
     "n % 3 = 1",
+    "n + small > 17",
+    "price * 2 <> rate + 125",
+    "ts::date = '2020-01-20'",
+    "date_trunc('month', ts) >= '2020-02-01'",
+    "extract(month FROM d) < 3 OR 3 < small + 1",
+    "length(name) = 2",
+    "abs(n) % 3 = 1",
 ];
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 9] = [
     "RESET enable_hashagg",
     "SET enable_hashagg = off",
     "SET work_mem = '64kB'",
     "RESET work_mem",
     "SET max_parallel_workers_per_gather = 0",
+    "SET enable_partitionwise_aggregate = on",
+    "RESET enable_partitionwise_aggregate",
+    "SET enable_partition_pruning = off",
+    "RESET enable_partition_pruning",
 ];
 
 /// Draws queries.
@@ -116,7 +139,10 @@ impl Draw {
         };
         let aggregate = of.choose(&mut self.rng).copied().unwrap_or_default();
         match self.rng.random_bool(0.2) {
-            true => format!("{aggregate} FILTER (WHERE {})", self.conditions(2, 15)),
+            true => format!(
+                "{aggregate} FILTER (WHERE {})",
+                self.conditions(2, CONDITIONS.len() - 1)
+            ),
             false => aggregate.to_owned(),
         }
     }

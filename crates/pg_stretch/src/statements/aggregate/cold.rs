@@ -12,9 +12,9 @@ use crate::statements::scan::cold::{ColdRows, Parts};
 use pgrx::pg_sys;
 use std::rc::Rc;
 use stretch_columns::aggregate::statistics::{Facts, Known};
-use stretch_columns::aggregate::{GroupKey, Partial, Partials, Unfit};
+use stretch_columns::aggregate::{GroupKey, Partial, Partials};
 use stretch_columns::exact;
-use stretch_columns::select::{Column, Source};
+use stretch_columns::source::{Column, Source, Unfit};
 
 /// What was done with row groups, for EXPLAIN.
 #[derive(Clone, Copy, Default)]
@@ -175,20 +175,14 @@ impl Aggregation {
     }
 
     fn made(&self, rows: &ColdRows, groups: Partials) -> Result<Made> {
-        let base_type = |key: &GroupKey| match key {
-            GroupKey::Column(attribute) => target_of(rows.columns(), *attribute).map(|target| target.base_type),
-            GroupKey::Truncated(..) => Some(pg_sys::TIMESTAMPOID),
-            GroupKey::Extracted(..) => Some(pg_sys::NUMERICOID),
-        };
         let keys = Keys {
             base_types: self
                 .partial
                 .plan()
                 .keys
                 .iter()
-                .map(base_type)
-                .collect::<Option<_>>()
-                .ok_or_else(|| Error::internal("a key is no column of the table"))?,
+                .map(|key| base_type(rows.columns(), key))
+                .collect(),
             owner: rows.owner(),
             encoding: self.encoding.clone().unwrap_or_else(|| "".into()),
         };
@@ -199,6 +193,15 @@ impl Aggregation {
 
 fn target_of(columns: &[Target], attribute: i16) -> Option<&Target> {
     columns.iter().find(|target| target.attribute == attribute)
+}
+
+/// The type of a key below all domains. What is computed is stored natively, whatever the type is then.
+fn base_type(columns: &[Target], key: &GroupKey) -> pg_sys::Oid {
+    match key {
+        GroupKey::Column(attribute) => target_of(columns, *attribute).map(|target| target.base_type),
+        _ => None,
+    }
+    .unwrap_or(pg_sys::InvalidOid)
 }
 
 /// Where a batch has the values of an attribute.

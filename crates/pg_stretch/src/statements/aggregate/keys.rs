@@ -1,11 +1,12 @@
 //! Which expressions rows are grouped by that follow from stored values.
 
-use super::column::column;
 use crate::pg::list;
-use crate::statements::scan::conditions;
+use crate::statements::scan::column::column;
+use crate::statements::scan::expressions::{self, Kind, number};
+use crate::statements::scan::{conditions, quals};
 use pgrx::pg_sys;
-use stretch_columns::aggregate::{Field, GroupKey, Unit};
-use stretch_segment::Bound;
+use stretch_columns::aggregate::{GroupKey, NumberType};
+use stretch_columns::conditions::Clause;
 
 /// The key that an expression is; `None` where stored values do not tell.
 ///
@@ -14,72 +15,110 @@ use stretch_segment::Bound;
 pub unsafe fn key(node: *mut pg_sys::Node, relid: u32) -> Option<GroupKey> {
     // SAFETY: the tag of a node tells its type.
     unsafe {
-        if (*node).type_ != pg_sys::NodeTag::T_FuncExpr {
-            return column(node, relid).map(|column| GroupKey::Column(column.attribute));
+        if let Some(column) = column(node, relid) {
+            return Some(GroupKey::Column(column.attribute));
         }
-        let call = &*node.cast::<pg_sys::FuncExpr>();
-        let &[name, argument] = list::pointers::<pg_sys::Node>(call.args).as_slice() else {
-            return None;
-        };
-        let (name, column) = (word(name)?, column(argument, relid)?);
-        match (call.funcid.to_u32(), column.base) {
-            (pg_sys::F_DATE_TRUNC_TEXT_TIMESTAMP, pg_sys::TIMESTAMPOID) => {
-                unit(&name).map(|unit| GroupKey::Truncated(unit, column.attribute))
-            }
-            (pg_sys::F_EXTRACT_TEXT_TIMESTAMP, pg_sys::TIMESTAMPOID) => {
-                field(&name).map(|field| GroupKey::Extracted(field, column.attribute))
-            }
-            // Days have no hours: that is an error of the server.
-            (pg_sys::F_EXTRACT_TEXT_DATE, pg_sys::DATEOID) => field(&name)
-                .filter(|field| !matches!(field, Field::Hour | Field::Minute))
-                .map(|field| GroupKey::Extracted(field, column.attribute)),
-            _ => None,
+        match (*node).type_ {
+            pg_sys::NodeTag::T_CaseExpr => return case(&*node.cast(), relid),
+            pg_sys::NodeTag::T_CoalesceExpr => return coalesce(&*node.cast(), relid),
+            _ => {}
         }
+        if pg_sys::exprType(node) == pg_sys::BOOLOID {
+            return condition(node, relid).map(GroupKey::Truth);
+        }
+        computed(node, relid)
     }
 }
 
-/// A constant text.
-unsafe fn word(node: *mut pg_sys::Node) -> Option<Vec<u8>> {
-    // SAFETY: the tag of a node tells its type; a constant that is not NULL has a value of its type.
+unsafe fn computed(node: *mut pg_sys::Node, relid: u32) -> Option<GroupKey> {
+    // SAFETY: the caller's promise.
+    let (expression, kind) = unsafe { number(node, relid)? };
+    let kind = match kind {
+        Kind::Integer(integer) => NumberType::Integer(integer),
+        Kind::Numeric => NumberType::Numeric,
+        Kind::Day => NumberType::Date,
+        Kind::Moment => NumberType::Timestamp,
+    };
+    Some(GroupKey::Number(expression, kind))
+}
+
+/// A condition whose values are constants.
+unsafe fn condition(node: *mut pg_sys::Node, relid: u32) -> Option<Clause> {
+    // SAFETY: an expression of the planner; the list is made in its memory context.
+    unsafe {
+        let found = quals::collect(pg_sys::lappend(std::ptr::null_mut(), node.cast()), relid);
+        conditions::of_constants(&found).pop()
+    }
+}
+
+/// CASE with conditions; with a value to compare it is left to the server.
+unsafe fn case(node: &pg_sys::CaseExpr, relid: u32) -> Option<GroupKey> {
+    if !node.arg.is_null() || !is_chosen(node.casetype) {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let when = |when: *mut pg_sys::CaseWhen| {
+            let condition = condition((*when).expr.cast(), relid)?;
+            Some((condition, value((*when).result.cast(), relid)?))
+        };
+        let cases = list::pointers::<pg_sys::CaseWhen>(node.args).into_iter().map(when);
+        let cases = cases.collect::<Option<Vec<_>>>()?;
+        let otherwise = match node.defresult.is_null() {
+            true => GroupKey::Null,
+            false => value(node.defresult.cast(), relid)?,
+        };
+        Some(GroupKey::Case(cases, Box::new(otherwise)))
+    }
+}
+
+unsafe fn coalesce(node: &pg_sys::CoalesceExpr, relid: u32) -> Option<GroupKey> {
+    if !is_chosen(node.coalescetype) {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let values = list::pointers::<pg_sys::Node>(node.args).into_iter();
+        let values = values.map(|node| value(node, relid)).collect::<Option<_>>()?;
+        Some(GroupKey::Coalesce(values))
+    }
+}
+
+/// Types between whose values CASE and COALESCE may choose: those that are stored in one way. Numerics of another scale
+/// are stored in another way.
+fn is_chosen(of: pg_sys::Oid) -> bool {
+    // SAFETY: plain getter.
+    let is_utf8 = unsafe { pg_sys::GetDatabaseEncoding() as u32 == pg_sys::pg_enc::PG_UTF8 };
+    match of {
+        pg_sys::TEXTOID | pg_sys::VARCHAROID => is_utf8,
+        pg_sys::BOOLOID
+        | pg_sys::INT2OID
+        | pg_sys::INT4OID
+        | pg_sys::INT8OID
+        | pg_sys::DATEOID
+        | pg_sys::TIMESTAMPOID => true,
+        _ => false,
+    }
+}
+
+/// A value that CASE or COALESCE may give: a constant, or a key.
+unsafe fn value(node: *mut pg_sys::Node, relid: u32) -> Option<GroupKey> {
+    // SAFETY: the tag of a node tells its type.
     unsafe {
         if (*node).type_ != pg_sys::NodeTag::T_Const {
-            return None;
+            return key(node, relid);
         }
         let constant = &*node.cast::<pg_sys::Const>();
-        if constant.constisnull || constant.consttype != pg_sys::TEXTOID {
-            return None;
+        if constant.constisnull {
+            return Some(GroupKey::Null);
         }
-        match conditions::bound(constant.constvalue, pg_sys::TEXTOID)? {
-            Bound::Bytes(bytes) => Some(bytes),
-            _ => None,
+        match constant.consttype {
+            pg_sys::BOOLOID => Some(GroupKey::Truth(match constant.constvalue.value() != 0 {
+                true => Clause::And(Vec::new()),
+                false => Clause::Or(Vec::new()),
+            })),
+            pg_sys::TEXTOID => String::from_utf8(expressions::word(node)?).ok().map(GroupKey::Text),
+            _ => computed(node, relid),
         }
     }
-}
-
-/// By the name that most people write; the server knows others.
-fn unit(name: &[u8]) -> Option<Unit> {
-    Some(match name {
-        b"second" => Unit::Second,
-        b"minute" => Unit::Minute,
-        b"hour" => Unit::Hour,
-        b"day" => Unit::Day,
-        b"week" => Unit::Week,
-        b"month" => Unit::Month,
-        b"quarter" => Unit::Quarter,
-        b"year" => Unit::Year,
-        _ => return None,
-    })
-}
-
-fn field(name: &[u8]) -> Option<Field> {
-    Some(match name {
-        b"year" => Field::Year,
-        b"quarter" => Field::Quarter,
-        b"month" => Field::Month,
-        b"day" => Field::Day,
-        b"dow" => Field::DayOfWeek,
-        b"hour" => Field::Hour,
-        b"minute" => Field::Minute,
-        _ => return None,
-    })
 }

@@ -6,10 +6,12 @@
 //! values goes row by row through the scan below, as it does without this node.
 
 mod cold;
-mod column;
+mod grouping;
 mod keys;
+mod leaves;
 mod made;
 mod node;
+mod part;
 mod paths;
 mod plan;
 mod recognise;

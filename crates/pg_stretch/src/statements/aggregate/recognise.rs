@@ -3,15 +3,17 @@
 //! The planner asks whether a path of ours is possible, and the executor what it has to compute: both read the same
 //! target list, so that nothing of it has to be written into the plan.
 
-use super::column::column;
 use super::keys;
 use crate::cold::collation;
 use crate::pg::list;
+use crate::statements::scan::column::column;
+use crate::statements::scan::expressions::{Kind, number};
 use crate::statements::scan::{conditions, quals};
 use pgrx::pg_sys;
-use stretch_columns::aggregate::{Aggregate, Argument, Arithmetic, Expression, Function, Integer, Plan};
+use stretch_columns::aggregate::{Aggregate, Argument, Function, Plan};
 use stretch_columns::conditions::Clause;
-use stretch_segment::{Bound, ColumnType};
+use stretch_columns::expression::Integer;
+use stretch_segment::ColumnType;
 
 /// An aggregate that is neither ordered-set nor hypothetical (pg_aggregate.h).
 const AGGKIND_NORMAL: u8 = b'n';
@@ -96,15 +98,6 @@ unsafe fn presence(node: *mut pg_sys::Node, relid: u32) -> Option<Argument> {
     }
 }
 
-/// Types of numbers; days and moments are compared alone.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Integer(Integer),
-    Numeric,
-    Day,
-    Moment,
-}
-
 unsafe fn of_value(
     function: u32,
     argument: *mut pg_sys::Node,
@@ -168,131 +161,6 @@ unsafe fn text(node: *mut pg_sys::Node, of: pg_sys::Oid, relid: u32) -> Option<A
     (is_text && collation::of(of).orders_by_bytes()).then_some(Argument::Text(column.attribute))
 }
 
-/// An expression whose value is a number, a day or a moment.
-unsafe fn number(node: *mut pg_sys::Node, relid: u32) -> Option<(Expression, Kind)> {
-    // SAFETY: the tag of a node tells its type.
-    unsafe {
-        if let Some(column) = column(node, relid) {
-            let kind = match column.kind {
-                ColumnType::Int2 => Kind::Integer(Integer::Int2),
-                ColumnType::Int4 => Kind::Integer(Integer::Int4),
-                ColumnType::Int8 => Kind::Integer(Integer::Int8),
-                // Without a fixed scale values are stored as they come.
-                ColumnType::Numeric { precision, .. } if precision > 0 => Kind::Numeric,
-                ColumnType::Date => Kind::Day,
-                ColumnType::Timestamp | ColumnType::TimestampTz => Kind::Moment,
-                _ => return None,
-            };
-            return Some((Expression::Column(column.attribute), kind));
-        }
-        match (*node).type_ {
-            pg_sys::NodeTag::T_Const => constant(&*node.cast::<pg_sys::Const>()),
-            pg_sys::NodeTag::T_OpExpr => {
-                let operation = &*node.cast::<pg_sys::OpExpr>();
-                computed(operation.opfuncid.to_u32(), &list::pointers(operation.args), relid)
-            }
-            pg_sys::NodeTag::T_FuncExpr => {
-                let call = &*node.cast::<pg_sys::FuncExpr>();
-                let arguments = list::pointers::<pg_sys::Node>(call.args);
-                converted(call.funcid.to_u32(), *arguments.first()?, relid)
-            }
-            _ => None,
-        }
-    }
-}
-
-unsafe fn constant(node: &pg_sys::Const) -> Option<(Expression, Kind)> {
-    if node.constisnull {
-        return None;
-    }
-    let kind = match node.consttype {
-        pg_sys::INT2OID => Kind::Integer(Integer::Int2),
-        pg_sys::INT4OID => Kind::Integer(Integer::Int4),
-        pg_sys::INT8OID => Kind::Integer(Integer::Int8),
-        pg_sys::NUMERICOID => Kind::Numeric,
-        _ => return None,
-    };
-    // SAFETY: a value of that type.
-    match unsafe { conditions::bound(node.constvalue, node.consttype)? } {
-        Bound::Int(value) => Some((Expression::Constant(value.into(), 0), kind)),
-        Bound::Decimal(value, scale) => Some((Expression::Constant(value, scale), kind)),
-        _ => None,
-    }
-}
-
-/// A conversion that changes no value, or the length of a text.
-unsafe fn converted(function: u32, argument: *mut pg_sys::Node, relid: u32) -> Option<(Expression, Kind)> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match function {
-            pg_sys::F_LENGTH_TEXT | pg_sys::F_CHAR_LENGTH_TEXT | pg_sys::F_CHARACTER_LENGTH_TEXT => {
-                let column = column(argument, relid)?;
-                let is_text = matches!(column.base, pg_sys::TEXTOID | pg_sys::VARCHAROID);
-                let is_utf8 = pg_sys::GetDatabaseEncoding() as u32 == pg_sys::pg_enc::PG_UTF8;
-                let length = Expression::Length(column.attribute);
-                (is_text && is_utf8).then_some((length, Kind::Integer(Integer::Int4)))
-            }
-            _ => {
-                let (expression, kind) = number(argument, relid)?;
-                let wider = match (function, kind) {
-                    (pg_sys::F_INT4_INT2, Kind::Integer(Integer::Int2)) => Kind::Integer(Integer::Int4),
-                    (pg_sys::F_INT8_INT2, Kind::Integer(Integer::Int2))
-                    | (pg_sys::F_INT8_INT4, Kind::Integer(Integer::Int4)) => Kind::Integer(Integer::Int8),
-                    (pg_sys::F_NUMERIC_INT2, Kind::Integer(Integer::Int2))
-                    | (pg_sys::F_NUMERIC_INT4, Kind::Integer(Integer::Int4))
-                    | (pg_sys::F_NUMERIC_INT8, Kind::Integer(Integer::Int8)) => Kind::Numeric,
-                    _ => return None,
-                };
-                Some((expression, wider))
-            }
-        }
-    }
-}
-
-/// The function of an operator: what it does, and the type of its result.
-fn operator(function: u32) -> Option<(Arithmetic, Kind)> {
-    use Arithmetic::{Minus, Plus, Times};
-    let (int2, int4, int8) = (
-        Kind::Integer(Integer::Int2),
-        Kind::Integer(Integer::Int4),
-        Kind::Integer(Integer::Int8),
-    );
-    Some(match function {
-        pg_sys::F_INT2PL => (Plus, int2),
-        pg_sys::F_INT2MI => (Minus, int2),
-        pg_sys::F_INT2MUL => (Times, int2),
-        pg_sys::F_INT4PL | pg_sys::F_INT24PL | pg_sys::F_INT42PL => (Plus, int4),
-        pg_sys::F_INT4MI | pg_sys::F_INT24MI | pg_sys::F_INT42MI => (Minus, int4),
-        pg_sys::F_INT4MUL | pg_sys::F_INT24MUL | pg_sys::F_INT42MUL => (Times, int4),
-        pg_sys::F_INT8PL | pg_sys::F_INT84PL | pg_sys::F_INT48PL | pg_sys::F_INT82PL | pg_sys::F_INT28PL => {
-            (Plus, int8)
-        }
-        pg_sys::F_INT8MI | pg_sys::F_INT84MI | pg_sys::F_INT48MI | pg_sys::F_INT82MI | pg_sys::F_INT28MI => {
-            (Minus, int8)
-        }
-        pg_sys::F_INT8MUL | pg_sys::F_INT84MUL | pg_sys::F_INT48MUL | pg_sys::F_INT82MUL | pg_sys::F_INT28MUL => {
-            (Times, int8)
-        }
-        pg_sys::F_NUMERIC_ADD => (Plus, Kind::Numeric),
-        pg_sys::F_NUMERIC_SUB => (Minus, Kind::Numeric),
-        pg_sys::F_NUMERIC_MUL => (Times, Kind::Numeric),
-        _ => return None,
-    })
-}
-
-unsafe fn computed(function: u32, arguments: &[*mut pg_sys::Node], relid: u32) -> Option<(Expression, Kind)> {
-    let (operator, result) = operator(function)?;
-    let [left, right] = arguments else { return None };
-    // SAFETY: the caller's promise.
-    let (left, right) = unsafe { (number(*left, relid)?.0, number(*right, relid)?.0) };
-    let operands = Box::new((left, right));
-    let expression = match result {
-        Kind::Integer(integer) => Expression::Integers(operator, integer, operands),
-        _ => Expression::Numerics(operator, operands),
-    };
-    Some((expression, result))
-}
-
 /// The conditions of a FILTER.
 unsafe fn filter(node: *mut pg_sys::Expr, relid: u32) -> Option<Vec<Clause>> {
     if node.is_null() {
@@ -302,7 +170,7 @@ unsafe fn filter(node: *mut pg_sys::Expr, relid: u32) -> Option<Vec<Clause>> {
     unsafe {
         let clauses = pg_sys::make_ands_implicit(node);
         let found = quals::collect(clauses, relid);
-        let conditions = conditions::of_constants(&found.trees, found.values);
+        let conditions = conditions::of_constants(&found);
         (conditions.len() == list::length(clauses) as usize).then_some(conditions)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::cold::{ColdRows, emptied};
 use super::note::PlanNote;
-use super::{conditions, filter};
+use super::{conditions, filter, quals};
 use crate::catalog::stretched;
 use crate::cold::counters::Counters;
 use crate::cold::mode::query_mode;
@@ -13,6 +13,7 @@ use crate::pg::{list, raw, slot};
 use crate::statements::table_am::cold::refused_locally;
 use pgrx::pg_sys;
 use std::sync::atomic::AtomicU64;
+use stretch_columns::expression::Expression;
 use stretch_core::purpose::Purpose;
 use stretch_core::state::QueryMode;
 
@@ -21,6 +22,8 @@ pub struct ColdSide {
     note: PlanNote,
     /// Values of the conditions that may prune.
     values: *mut pg_sys::List,
+    /// What is computed of columns to be compared with them.
+    operands: Vec<Expression>,
     /// All conditions; NULL for none.
     conditions: *mut pg_sys::ExprState,
     rows: Option<ColdRows>,
@@ -41,6 +44,8 @@ impl ColdSide {
             let plan = (*node).ss.ps.plan.cast::<pg_sys::CustomScan>();
             let note = PlanNote::from_list(list::nth((*plan).custom_private, 0))
                 .ok_or_else(|| Error::internal("the plan of a scan of cold rows carries no note"))?;
+            let operands = quals::operands(list::nth((*plan).custom_exprs, 3), (*plan).scan.scanrelid)
+                .ok_or_else(|| Error::internal("the plan of a scan of cold rows computes what cannot be computed"))?;
             let outer = pg_sys::MemoryContextSwitchTo((*(*node).ss.ps.state).es_query_cxt);
             let parent = &raw mut (*node).ss.ps;
             let layout = (*(*node).ss.ss_currentRelation).rd_att;
@@ -50,6 +55,7 @@ impl ColdSide {
                     false => std::ptr::null_mut(),
                 },
                 note,
+                operands,
                 values: pg_sys::ExecInitExprList(list::nth((*plan).custom_exprs, 1), parent),
                 conditions: pg_sys::ExecInitQual(list::nth((*plan).custom_exprs, 0), parent),
                 rows: None,
@@ -73,7 +79,8 @@ impl ColdSide {
     ) -> Result<bool> {
         // SAFETY: expressions and context belong to this node.
         unsafe {
-            let wanted = conditions::evaluate(&self.note.quals, self.values, (*node).ss.ps.ps_ExprContext);
+            let context = (*node).ss.ps.ps_ExprContext;
+            let wanted = conditions::evaluate(&self.note.quals, &self.operands, self.values, context);
             self.is_decided = wanted.clauses.len() == self.note.quals.len();
             let relation = (*node).ss.ss_currentRelation;
             if let Some(info) = stretched::lookup((*relation).rd_id)?

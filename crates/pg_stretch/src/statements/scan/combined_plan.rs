@@ -55,9 +55,11 @@ unsafe extern "C-unwind" fn make(
             (*scan).flags |= pg_sys::CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
         }
         (*scan).custom_plans = pg_sys::lappend(nil, below.cast());
-        // What rows must satisfy, the values that stored ones are compared with, and, for EXPLAIN, in which conditions.
+        // What rows must satisfy, the values that stored ones are compared with, for EXPLAIN in which conditions, and
+        // what is computed to be compared.
         let shown = pg_sys::copyObjectImpl(found.clauses.cast());
-        (*scan).custom_exprs = [conditions.cast(), found.values.cast(), shown]
+        let operands = pg_sys::copyObjectImpl(found.operand_nodes.cast());
+        (*scan).custom_exprs = [conditions.cast(), found.values.cast(), shown, operands]
             .into_iter()
             .fold(nil, |all, list| pg_sys::lappend(all, list));
         // The note, then what `paths` left: which rows it shows, and the order.

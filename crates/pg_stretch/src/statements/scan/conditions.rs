@@ -1,13 +1,14 @@
 //! The conditions of a plan with their values at execution.
 
-use super::quals::{Kind, Qual, Tree};
+use super::bound::{bound, payload};
+use super::quals::{Collected, Kind, Qual, Tree};
 use crate::cold::conditions::{Conditions, Equal};
 use crate::pg::list;
-use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
-use stretch_columns::conditions::{Clause, Condition, Like, Test};
-use stretch_columns::exact::{self, DatumForm};
-use stretch_segment::{Bound, CompareOp, numeric};
+use stretch_columns::conditions::{Clause, Computed, Condition, Like, Test};
+use stretch_columns::exact;
+use stretch_columns::expression::Expression;
+use stretch_segment::{Bound, CompareOp};
 
 /// Evaluates the conditions of a plan. One that has a value with which statistics cannot be compared is left out.
 ///
@@ -15,6 +16,7 @@ use stretch_segment::{Bound, CompareOp, numeric};
 /// `expressions` holds one initialised `ExprState` per expression of the plan, `context` belongs to the same executor.
 pub unsafe fn evaluate(
     quals: &[Tree],
+    operands: &[Expression],
     expressions: *mut pg_sys::List,
     context: *mut pg_sys::ExprContext,
 ) -> Conditions {
@@ -31,7 +33,7 @@ pub unsafe fn evaluate(
             _ => None,
         };
         // SAFETY: values of the types that the planner saw.
-        found.clauses.extend(unsafe { clause(tree, &value, equal) });
+        found.clauses.extend(unsafe { clause(tree, operands, &value, equal) });
     }
     found
 }
@@ -39,6 +41,7 @@ pub unsafe fn evaluate(
 /// The clause that a tree becomes with its values; `None` when a part has none.
 unsafe fn clause(
     tree: &Tree,
+    operands: &[Expression],
     value: &dyn Fn(&Qual) -> Option<Option<pg_sys::Datum>>,
     equal: Option<&mut Vec<Equal>>,
 ) -> Option<Clause> {
@@ -46,11 +49,21 @@ unsafe fn clause(
         let mut found = Vec::with_capacity(parts.len());
         for part in parts {
             // SAFETY: the caller's promise.
-            found.push(unsafe { clause(part, value, None)? });
+            found.push(unsafe { clause(part, operands, value, None)? });
         }
         Some(found)
     };
     match tree {
+        Tree::Qual(qual) if qual.kind == Kind::Computed => {
+            // With NULL the server computes the other side all the same, which may be an error.
+            let value = value(qual)??;
+            Some(Clause::Computed(Computed {
+                expression: operands.get(usize::try_from(qual.attribute).ok()?)?.clone(),
+                op: exact::compare_op(qual.strategy)?,
+                // SAFETY: as above.
+                value: unsafe { bound(value, qual.value_type)? },
+            }))
+        }
         Tree::Qual(qual) => {
             // SAFETY: as above.
             let test = unsafe { test_of(qual, || value(qual), equal)? };
@@ -77,6 +90,7 @@ unsafe fn test_of(
         Kind::True => Some(Test::Compare(CompareOp::Eq, Bound::Int(1))),
         Kind::False => Some(Test::Compare(CompareOp::Eq, Bound::Int(0))),
         // SAFETY: the caller's promise.
+        Kind::Computed => None,
         Kind::Compare | Kind::In => value().and_then(|value| unsafe { compared(qual, value, equal) }),
         Kind::Like => match value()? {
             // SAFETY: as above; a pattern is text.
@@ -98,8 +112,9 @@ fn condition(qual: &Qual, test: Test) -> Condition {
 /// The conditions of which all values are constants.
 ///
 /// # Safety
-/// `expressions` holds the expressions of the planner to which the conditions refer.
-pub unsafe fn of_constants(quals: &[Tree], expressions: *mut pg_sys::List) -> Vec<Clause> {
+/// The expressions are those of the planner.
+pub unsafe fn of_constants(found: &Collected) -> Vec<Clause> {
+    let expressions = found.values;
     let value = |qual: &Qual| {
         // SAFETY: the caller's promise; the tag of a node tells its type.
         unsafe {
@@ -111,9 +126,9 @@ pub unsafe fn of_constants(quals: &[Tree], expressions: *mut pg_sys::List) -> Ve
         }
     };
     // SAFETY: values of the types that the planner saw.
-    quals
-        .iter()
-        .filter_map(|tree| unsafe { clause(tree, &value, None) })
+    let trees = found.trees.iter();
+    trees
+        .filter_map(|tree| unsafe { clause(tree, &found.operands, &value, None) })
         .collect()
 }
 
@@ -197,41 +212,5 @@ unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Option<(Vec<pg
         let elements: Vec<pg_sys::Datum> = elements.map(|i| *values.add(i)).collect();
         let or_null = elements.len() < count as usize;
         Some((elements, or_null))
-    }
-}
-
-/// The value as statistics hold it; `None` when they cannot.
-///
-/// # Safety
-/// A value of that type, not NULL.
-pub unsafe fn bound(value: pg_sys::Datum, value_type: pg_sys::Oid) -> Option<Bound> {
-    let form = exact::bound(value_type.to_u32())?;
-    // SAFETY: the datum is not NULL and has the form of its type.
-    unsafe {
-        match form {
-            DatumForm::Bool => Some(Bound::Int(i64::from(bool::from_datum(value, false)?))),
-            DatumForm::Int16 => Some(Bound::Int(i16::from_datum(value, false)?.into())),
-            DatumForm::Int32 => Some(Bound::Int(i64::from(value.value() as i32))),
-            DatumForm::Int64 => Some(Bound::Int(value.value() as i64)),
-            DatumForm::Float32 => Some(Bound::Float(f32::from_datum(value, false)?.into())),
-            DatumForm::Float64 => Some(Bound::Float(f64::from_datum(value, false)?)),
-            DatumForm::Numeric => {
-                let (digits, scale) = numeric::disk_to_i128(&payload(value)).ok()??;
-                Some(Bound::Decimal(digits, u8::try_from(scale).ok()?))
-            }
-            DatumForm::Varlena => Some(Bound::Bytes(payload(value))),
-            DatumForm::Uuid => Some(Bound::Bytes(
-                std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), 16).to_vec(),
-            )),
-        }
-    }
-}
-
-/// The bytes of a varlena value without its header.
-unsafe fn payload(value: pg_sys::Datum) -> Vec<u8> {
-    // SAFETY: detoasting gives a plain varlena that lives in the current memory context.
-    unsafe {
-        let plain = pg_sys::pg_detoast_datum(value.cast_mut_ptr());
-        pgrx::varlena_to_byte_slice(plain).to_vec()
     }
 }

@@ -64,7 +64,7 @@ impl Filter {
             let found = quals::collect(clauses, 1);
             Ok(Self {
                 text: text.to_owned(),
-                conditions: conditions::of_constants(&found.trees, found.values),
+                conditions: conditions::of_constants(&found),
                 clauses,
                 memory,
             })

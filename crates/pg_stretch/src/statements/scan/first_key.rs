@@ -1,7 +1,7 @@
 //! The first key of an order, where it is that of statistics: so these tell which rows come before which.
 
 use super::sort_key::SortKey;
-use super::{conditions, quals};
+use super::{bound, quals};
 use crate::cold::ordered::Order;
 use crate::pg::slot;
 use pgrx::pg_sys;
@@ -81,7 +81,7 @@ impl FirstKey {
             }
             pg_sys::MemoryContextReset(context);
             let outer = pg_sys::MemoryContextSwitchTo(context);
-            let value = conditions::bound(*(*row).tts_values.add(at), self.value_type);
+            let value = bound::bound(*(*row).tts_values.add(at), self.value_type);
             pg_sys::MemoryContextSwitchTo(outer);
             value
         };

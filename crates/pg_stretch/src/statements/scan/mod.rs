@@ -2,12 +2,15 @@
 //! shows hot and cold rows (`combiner.rs`).
 
 mod backward;
+pub mod bound;
 pub mod cold;
 mod cold_side;
+pub mod column;
 mod combined_plan;
 pub mod combiner;
 pub mod conditions;
 mod explain;
+pub mod expressions;
 mod filter;
 mod first_key;
 mod forward;

@@ -40,7 +40,7 @@ pub struct PlanNote {
 }
 
 /// Kinds by their numbers in a note.
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::Compare,
     Kind::In,
     Kind::Like,
@@ -48,6 +48,7 @@ const KINDS: [Kind; 7] = [
     Kind::IsNotNull,
     Kind::True,
     Kind::False,
+    Kind::Computed,
 ];
 /// Stand among kinds for AND, OR and NOT: the number of parts comes first, and the parts follow.
 const AND: i32 = -1;

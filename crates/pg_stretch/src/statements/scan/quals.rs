@@ -3,16 +3,21 @@
 //! Which comparisons count is decided by `stretch_columns::exact`, the one table of types and collations whose order is
 //! that of the statistics (F13).
 
+use super::column::plain_column;
+use super::expressions;
 use crate::cold::collation;
 use crate::pg::list;
 use pgrx::pg_sys;
 use stretch_columns::exact;
+use stretch_columns::expression::Expression;
 
 /// What a condition asks of its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A B-tree comparison with one value.
     Compare,
+    /// A B-tree comparison of an expression with one value.
+    Computed,
     /// Equality with one of an array's elements.
     In,
     /// Text of a shape: LIKE.
@@ -28,9 +33,10 @@ pub enum Kind {
 /// A condition on one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Qual {
+    /// Of `Computed` the position of the expression among the operands of the plan.
     pub attribute: i16,
     pub kind: Kind,
-    /// B-tree strategy, 1 `<` to 5 `>`; meaningful for `Compare`.
+    /// B-tree strategy, 1 `<` to 5 `>`; meaningful for `Compare` and `Computed`.
     pub strategy: i32,
     /// Type of the value, or of the array's elements.
     pub value_type: pg_sys::Oid,
@@ -66,6 +72,10 @@ pub struct Collected {
     pub values: *mut pg_sys::List,
     /// The clauses that they are, one for each tree.
     pub clauses: *mut pg_sys::List,
+    /// What is computed of columns, to be compared with values.
+    pub operands: Vec<Expression>,
+    /// The same as expressions of the server.
+    pub operand_nodes: *mut pg_sys::List,
 }
 
 /// Finds the conditions of a list of clauses.
@@ -77,39 +87,58 @@ pub unsafe fn collect(clauses: *mut pg_sys::List, relid: u32) -> Collected {
         trees: Vec::new(),
         values: std::ptr::null_mut(),
         clauses: std::ptr::null_mut(),
+        operands: Vec::new(),
+        operand_nodes: std::ptr::null_mut(),
     };
     // SAFETY: as the caller promises.
     unsafe {
         for clause in list::pointers::<pg_sys::Node>(clauses) {
-            let before = list::length(found.values);
-            match recognise(clause, relid, &mut found.values) {
+            let (values, operands) = (list::length(found.values), list::length(found.operand_nodes));
+            match recognise(clause, relid, &mut found) {
                 Some(tree) => {
                     found.trees.push(tree);
                     found.clauses = pg_sys::lappend(found.clauses, clause.cast());
                 }
-                // Values of a part that was recognised are of no use.
-                None => found.values = pg_sys::list_truncate(found.values, before),
+                // What a part that was recognised has is of no use.
+                None => {
+                    found.values = pg_sys::list_truncate(found.values, values);
+                    found.operand_nodes = pg_sys::list_truncate(found.operand_nodes, operands);
+                    found.operands.truncate(operands as usize);
+                }
             }
         }
     }
     found
 }
 
+/// The operands of a plan, which are read from its expressions as the planner read them.
+///
+/// # Safety
+/// A list of expressions that [`collect`] gave as operands.
+pub unsafe fn operands(nodes: *mut pg_sys::List, relid: u32) -> Option<Vec<Expression>> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let nodes = list::pointers::<pg_sys::Node>(nodes).into_iter();
+        nodes.map(|node| Some(expressions::number(node, relid)?.0)).collect()
+    }
+}
+
 /// A condition and the expression of its value, or null.
 type Found = Option<(Qual, *mut pg_sys::Node)>;
 
-/// What a clause is, when stored values can be asked for all parts of it; the expressions of their values are appended.
-unsafe fn recognise(clause: *mut pg_sys::Node, relid: u32, expressions: &mut *mut pg_sys::List) -> Option<Tree> {
+/// What a clause is, when stored values can be asked for all parts of it; the expressions that it needs are kept.
+unsafe fn recognise(clause: *mut pg_sys::Node, relid: u32, kept: &mut Collected) -> Option<Tree> {
     // SAFETY: the tag of a node says which type it has.
     let found = unsafe {
         match (*clause).type_ {
-            pg_sys::NodeTag::T_BoolExpr => return joined(&*clause.cast(), relid, expressions),
+            pg_sys::NodeTag::T_BoolExpr => return joined(&*clause.cast(), relid, kept),
             pg_sys::NodeTag::T_OpExpr => {
                 let clause = &*clause.cast::<pg_sys::OpExpr>();
-                match operation(clause, relid) {
+                let found = match operation(clause, relid) {
                     Some(found) => Some((found, false)),
                     None => opposite(clause, relid).map(|found| (found, true)),
-                }
+                };
+                found.or_else(|| computed(clause, relid, kept))
             }
             pg_sys::NodeTag::T_ScalarArrayOpExpr => one_of(&*clause.cast(), relid),
             pg_sys::NodeTag::T_NullTest => null_test(&*clause.cast(), relid).map(|found| (found, false)),
@@ -120,8 +149,8 @@ unsafe fn recognise(clause: *mut pg_sys::Node, relid: u32, expressions: &mut *mu
     if !value.is_null() {
         // SAFETY: appends to a list of our own.
         unsafe {
-            qual.expression = list::length(*expressions);
-            *expressions = pg_sys::lappend(*expressions, value.cast());
+            qual.expression = list::length(kept.values);
+            kept.values = pg_sys::lappend(kept.values, value.cast());
         }
     }
     Some(match is_negated {
@@ -131,7 +160,7 @@ unsafe fn recognise(clause: *mut pg_sys::Node, relid: u32, expressions: &mut *mu
 }
 
 /// AND, OR and NOT.
-unsafe fn joined(clause: &pg_sys::BoolExpr, relid: u32, expressions: &mut *mut pg_sys::List) -> Option<Tree> {
+unsafe fn joined(clause: &pg_sys::BoolExpr, relid: u32, kept: &mut Collected) -> Option<Tree> {
     // SAFETY: the arguments are expressions of the planner.
     let mut parts = unsafe {
         let arguments = list::pointers::<pg_sys::Node>(clause.args).into_iter();
@@ -140,7 +169,7 @@ unsafe fn joined(clause: &pg_sys::BoolExpr, relid: u32, expressions: &mut *mut p
         {
             return Some(Tree::Qual(found.0));
         }
-        let part = |argument| recognise(argument, relid, expressions);
+        let part = |argument| recognise(argument, relid, kept);
         arguments.map(part).collect::<Option<Vec<Tree>>>()?
     };
     Some(match clause.boolop {
@@ -207,6 +236,47 @@ unsafe fn shape(
                 ..Qual::simple(attribute, Kind::Like)
             };
             (qual, right)
+        })
+    }
+}
+
+/// An expression of columns compared with a value, on either side; true where it is `<>`, which is the opposite of what
+/// its negator asks.
+unsafe fn computed(
+    clause: &pg_sys::OpExpr,
+    relid: u32,
+    kept: &mut Collected,
+) -> Option<((Qual, *mut pg_sys::Node), bool)> {
+    // SAFETY: the arguments are expressions of the planner; look-ups of existing operators.
+    unsafe {
+        let (left, right) = two(clause.args)?;
+        let ways = [(left, right, false), (right, left, true)];
+        ways.into_iter().find_map(|(operand, value, is_swapped)| {
+            let (expression, _) = expressions::number(operand, relid)?;
+            if expression.is_constant() || !is_value(value, relid) {
+                return None;
+            }
+            let of = pg_sys::exprType(operand);
+            let strategy = |operator: pg_sys::Oid| match is_swapped {
+                true => ordered(pg_sys::get_commutator(operator), of, clause.inputcollid),
+                false => ordered(operator, of, clause.inputcollid),
+            };
+            let equal = pg_sys::BTEqualStrategyNumber as i32;
+            let opposite = || strategy(pg_sys::get_negator(clause.opno)).filter(|found| found.0 == equal);
+            let ((strategy, value_type), is_negated) = match strategy(clause.opno) {
+                Some(found) => (found, false),
+                None => (opposite()?, true),
+            };
+            let qual = Qual {
+                attribute: i16::try_from(kept.operands.len()).ok()?,
+                kind: Kind::Computed,
+                strategy,
+                value_type,
+                expression: -1,
+            };
+            kept.operands.push(expression);
+            kept.operand_nodes = pg_sys::lappend(kept.operand_nodes, operand.cast());
+            Some(((qual, value), is_negated))
         })
     }
 }
@@ -280,25 +350,6 @@ unsafe fn column(node: *mut pg_sys::Node, relid: u32) -> Option<(i16, pg_sys::Oi
     unsafe {
         let var = plain_column(node, relid)?;
         Some(((*var).varattno, pg_sys::getBaseType((*var).vartype)))
-    }
-}
-
-/// A plain column of the relation; binary-compatible casts are looked through.
-///
-/// # Safety
-/// An expression of the planner.
-pub unsafe fn plain_column(mut node: *mut pg_sys::Node, relid: u32) -> Option<*mut pg_sys::Var> {
-    // SAFETY: node tags tell the types.
-    unsafe {
-        while !node.is_null() && (*node).type_ == pg_sys::NodeTag::T_RelabelType {
-            node = (*node.cast::<pg_sys::RelabelType>()).arg.cast();
-        }
-        if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_Var {
-            return None;
-        }
-        let var = node.cast::<pg_sys::Var>();
-        let ours = (*var).varno == relid as i32 && (*var).varlevelsup == 0 && (*var).varattno > 0;
-        ours.then_some(var)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cold::conditions::{Conditions, may_match_any};
 use crate::cold::key_filter::{self, Hasher};
 use crate::cold::{collation, segments};
 use crate::pg::error::Result;
-use crate::statements::scan::{conditions, quals};
+use crate::statements::scan::{bound, quals};
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -148,6 +148,6 @@ unsafe fn condition(part: &Part, op: CompareOp, value: pg_sys::Datum) -> Option<
         attribute: part.column,
         text: part.operand == pg_sys::TEXTOID,
         // SAFETY: the caller's promise.
-        test: Test::Compare(op, unsafe { conditions::bound(value, part.operand)? }),
+        test: Test::Compare(op, unsafe { bound::bound(value, part.operand)? }),
     })
 }

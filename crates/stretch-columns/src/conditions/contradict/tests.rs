@@ -52,6 +52,7 @@ fn of_row(clause: &Clause, row: [Option<i64>; 2]) -> Option<bool> {
             let is_known = value.is_some() || matches!(condition.test, Test::IsNull | Test::IsNotNull);
             (is_known && condition.test != Test::Unknown).then(|| satisfies(value, &condition.test))
         }
+        Clause::Computed(_) => unreachable!("none is drawn"),
         Clause::And(parts) => parts
             .iter()
             .try_fold(true, |all, part| of_row(part, row).map(|part| all && part)),
@@ -81,6 +82,7 @@ fn doubled(clause: &Clause) -> Clause {
                 other => other.clone(),
             },
         ),
+        Clause::Computed(_) => unreachable!("none is drawn"),
         Clause::And(parts) => Clause::And(parts.iter().map(doubled).collect()),
         Clause::Or(parts) => Clause::Or(parts.iter().map(doubled).collect()),
         Clause::Not(inner) => Clause::Not(Box::new(doubled(inner))),

@@ -1,19 +1,23 @@
-//! How fast rows go cold and are read then: queries over `lineitem` of TPC-H on a heap, on cold rows that are still
-//! staged, and on the same rows in a folder, in turns; and by DuckDB on the very files of that folder.
+//! How fast rows go cold and are read then: queries over `lineitem` of TPC-H in turns on a heap, on cold rows that are
+//! still staged, on the same rows in a folder and in a store of S3 on the loopback, with and without what the segment
+//! cache has of them, and on a child that is a foreign table of another database; and by DuckDB on the files of the
+//! folder.
 
 use crate::duckdb::DuckDb;
 use crate::measure::median;
+use crate::report::{Table, digits};
+use crate::sides::{self, Side};
 use std::time::Instant;
 use testkit::setup::{drain, enable_database, enable_table, purge};
-use testkit::{Client, Cluster, Endpoint, data};
+use testkit::{Client, Cluster, Endpoint, S3Server, data};
 
 const ROUNDS: usize = 5;
 
 /// What is asked; `{t}` is the table.
 const QUERIES: [(&str, &str); 10] = [
-    ("count(*)", "SELECT count(*) FROM {t}"),
+    ("`count(*)`", "SELECT count(*) FROM {t}"),
     (
-        "min and max of a date",
+        "`min(l_shipdate), max(l_shipdate)`",
         "SELECT min(l_shipdate), max(l_shipdate) FROM {t}",
     ),
     (
@@ -29,13 +33,16 @@ const QUERIES: [(&str, &str); 10] = [
             avg(l_quantity), avg(l_extendedprice), avg(l_discount), count(*)
          FROM {t} WHERE l_shipdate <= '1998-09-02' GROUP BY 1, 2 ORDER BY 1, 2",
     ),
-    ("longest comment", "SELECT max(length(l_comment)), count(*) FROM {t}"),
+    (
+        "`max(length(l_comment)), count(*)`",
+        "SELECT max(length(l_comment)), count(*) FROM {t}",
+    ),
     (
         "every column of every row",
         "SELECT count(*) FROM (SELECT * FROM {t} OFFSET 0) x WHERE x IS DISTINCT FROM NULL",
     ),
     (
-        "one row by key",
+        "one row by key, `SELECT *`",
         "SELECT * FROM {t} WHERE l_orderkey = 1000001 AND l_linenumber = 1",
     ),
     (
@@ -53,7 +60,7 @@ const QUERIES: [(&str, &str); 10] = [
 ];
 
 /// Milliseconds of each query at a scale of TPC-H, one process, no parallel workers.
-pub fn run(scale: f64) {
+pub fn run(scale: f64, is_written: bool) {
     let cluster = Cluster::builder("bench-cold")
         .conf("shared_buffers", "4GB")
         .conf("work_mem", "256MB")
@@ -105,9 +112,29 @@ pub fn run(scale: f64) {
     db.sql("ANALYZE folder");
     println!("{} MB in the folder", endpoint.size() / 1_000_000);
     let duckdb = DuckDb::over(endpoint.path());
+    let store = S3Server::start();
+    sides::move_to_store(&cluster, &db, &store);
+    sides::refer_from_afar(&cluster, &db);
+    let version = db.text("SELECT version()");
+    println!("{version}; scale {scale}, {ROUNDS} rounds; milliseconds, medians (least to greatest)");
+    let mut table = Table::new(
+        "cold",
+        &[
+            "query",
+            "heap",
+            "staged",
+            "folder",
+            "folder / heap",
+            "S3, empty cache",
+            "S3, cached",
+            "foreign child",
+            "DuckDB",
+        ],
+    );
     for (what, query) in QUERIES {
-        measure(&db, &duckdb, what, query);
+        table.rows.push(measure(&cluster, &duckdb, what, query));
     }
+    table.show(is_written);
 }
 
 fn copy(db: &Client, table: &str) {
@@ -116,18 +143,21 @@ fn copy(db: &Client, table: &str) {
     ));
 }
 
-fn measure(db: &Client, duckdb: &DuckDb, what: &str, query: &str) {
-    const TABLES: [&str; 3] = ["lineitem", "staged", "folder"];
-    let mut times = TABLES.map(|_| Vec::new());
-    let mut answers = TABLES.map(|_| Vec::new());
+/// One line of the table.
+fn measure(cluster: &Cluster, duckdb: &DuckDb, what: &str, query: &str) -> Vec<String> {
+    let sides = Side::all(cluster);
+    let mut times = vec![Vec::new(); sides.len()];
+    let mut answers = vec![Vec::new(); sides.len()];
     // The first round fills caches and is not counted.
     for round in 0..=ROUNDS {
-        for turn in 0..TABLES.len() {
-            let side = (turn + round) % TABLES.len();
+        for turn in 0..sides.len() {
+            let at = (turn + round) % sides.len();
+            let side = &sides[at];
+            let db = side.ready(cluster);
             let began = Instant::now();
-            answers[side] = db.lines(&query.replace("{t}", TABLES[side]));
+            answers[at] = db.lines(&query.replace("{t}", side.table()));
             if round > 0 {
-                times[side].push(began.elapsed().as_secs_f64() * 1e3);
+                times[at].push(began.elapsed().as_secs_f64() * 1e3);
             }
         }
     }
@@ -135,14 +165,20 @@ fn measure(db: &Client, duckdb: &DuckDb, what: &str, query: &str) {
         answers.iter().all(|answer| *answer == answers[0]),
         "{what}: {answers:?}"
     );
-    let [heap, staged, folder] = times.map(median);
-    let other = match duckdb.milliseconds(query, ROUNDS) {
-        Some(time) => format!("{time:.2} DuckDB on the folder's files"),
-        None => "nothing by DuckDB".into(),
+    let spread = |times: &Vec<f64>| {
+        let (least, most) = times.iter().fold((f64::INFINITY, 0.0_f64), |(least, most), time| {
+            (least.min(*time), most.max(*time))
+        });
+        format!("{} to {}", digits(least), digits(most))
     };
-    println!(
-        "{what}: {heap:.2} ms heap, {staged:.2} staged ({:.2} x), {folder:.2} folder ({:.2} x), {other}",
-        staged / heap,
-        folder / heap
-    );
+    println!("{what}: {}", times.iter().map(spread).collect::<Vec<_>>().join(", "));
+    let medians: Vec<f64> = times.into_iter().map(median).collect();
+    let mut line = vec![what.to_owned()];
+    line.extend(medians.iter().map(|time| digits(*time)));
+    line.insert(4, format!("{:.3}", medians[2] / medians[0]));
+    line.push(match duckdb.milliseconds(query, ROUNDS) {
+        Some(time) => digits(time),
+        None => "–".into(),
+    });
+    line
 }

@@ -4,6 +4,7 @@
 //! Each loop runs inside the server, in PL/pgSQL, so that neither the client nor the protocol is measured.
 
 use crate::measure::{let_key_filters_merge, median};
+use crate::report::Table;
 use testkit::Client;
 use testkit::setup::{drain, enable_table};
 
@@ -46,7 +47,7 @@ const STATEMENTS: [(&str, &str); 9] = [
 const TABLES: [&str; 3] = ["hot_plain", "hot_stretched", "hot_inherits"];
 
 /// Microseconds of each statement on the tables, in turns.
-pub fn run(db: &Client) {
+pub fn run(db: &Client, is_written: bool) {
     for table in TABLES {
         db.sql(&format!(
             "CREATE TABLE {table} (id bigint PRIMARY KEY, note text);
@@ -70,6 +71,10 @@ pub fn run(db: &Client) {
             db.sql(&function(table, number, statement));
         }
     }
+    let mut table = Table::new(
+        "hot",
+        &["statement", "plain", "stretched", "ratio", "plain with a child"],
+    );
     for (number, (what, _)) in STATEMENTS.iter().enumerate() {
         let mut times = TABLES.map(|_| Vec::new());
         for round in 0..ROUNDS {
@@ -80,13 +85,16 @@ pub fn run(db: &Client) {
             }
         }
         let [plain, stretched, inherits] = times.map(median);
-        println!(
-            "{what}: {plain:.2} µs plain, {:+.2} µs stretched ({:.2} x), {:+.2} µs with a child",
-            stretched - plain,
-            stretched / plain,
-            inherits - plain
-        );
+        table.rows.push(vec![
+            (*what).to_owned(),
+            format!("{plain:.2}"),
+            format!("{:+.2}", stretched - plain),
+            format!("{:.2}", stretched / plain),
+            format!("{:+.2}", inherits - plain),
+        ]);
     }
+    println!("Microseconds:");
+    table.show(is_written);
 }
 
 /// A function that runs the statement in a loop and says how many microseconds each took.

@@ -6,32 +6,37 @@ mod duckdb;
 mod hot;
 mod keys;
 mod measure;
+mod report;
 mod segments;
+mod sides;
 mod unseen;
 
 use measure::BATCH_ROWS;
 use testkit::setup::enable_database;
 use testkit::{Cluster, Endpoint};
 
-/// Words choose parts; without any, all run. A number is the scale of TPC-H for those that read much.
+/// Words choose parts; without any, all run. A number is the scale of TPC-H for those that read much. With `write` the
+/// tables of `docs/performance.md` become those of this run.
 fn main() {
+    let (write, arguments): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word == "write");
+    let is_written = !write.is_empty();
     let (scales, words): (Vec<String>, Vec<String>) =
-        std::env::args().skip(1).partition(|word| word.parse::<f64>().is_ok());
+        arguments.into_iter().partition(|word| word.parse::<f64>().is_ok());
     let scale = scales.first().and_then(|scale| scale.parse().ok()).unwrap_or(0.2);
     let wanted = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
     if wanted("unseen") {
         unseen::run();
     }
     if wanted("cold") {
-        cold::run(scale);
+        cold::run(scale, is_written);
     }
     let parts = ["conflicts", "keys", "hot", "segments"].map(wanted);
     if parts.contains(&true) {
-        stretched(parts);
+        stretched(parts, is_written);
     }
 }
 
-fn stretched([conflicts, keys, hot, by_segments]: [bool; 4]) {
+fn stretched([conflicts, keys, hot, by_segments]: [bool; 4], is_written: bool) {
     let cluster = Cluster::builder("bench")
         .conf("stretch.batch_rows", &BATCH_ROWS.to_string())
         .conf("stretch.naptime", "1h")
@@ -53,9 +58,9 @@ fn stretched([conflicts, keys, hot, by_segments]: [bool; 4]) {
         }
     }
     if hot {
-        hot::run(&db);
+        hot::run(&db, is_written);
     }
     if by_segments {
-        segments::run(&db);
+        segments::run(&db, is_written);
     }
 }

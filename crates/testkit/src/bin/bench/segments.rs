@@ -2,16 +2,28 @@
 //! segment to ten thousand, beside a plain table with the same rows.
 
 use crate::measure::{BATCH_ROWS, let_key_filters_merge, median};
+use crate::report::{Table, digits};
 use std::time::Instant;
 use testkit::Client;
 use testkit::setup::{drain, enable_table, purge};
 
 const SEGMENTS: [u32; 5] = [1, 10, 100, 1_000, 10_000];
+/// What is asked of a plain table and of a stretched one.
+const STATEMENTS: [(&str, &str); 6] = [
+    ("planning", "EXPLAIN SELECT * FROM {t} WHERE note = 'x'"),
+    ("hot row by key", "SELECT * FROM {t} WHERE id = {hot}"),
+    ("cold row by key", "SELECT * FROM {t} WHERE id = {cold}"),
+    ("missing key", "SELECT * FROM {t} WHERE id = -1"),
+    ("`count(*)`", "SELECT count(*) FROM {t}"),
+    ("INSERT of one row", "INSERT INTO {t} VALUES ({n}, 'new')"),
+];
 /// Times that each statement runs on each table.
 const ROUNDS: usize = 101;
 
 /// Milliseconds of each statement.
-pub fn run(db: &Client) {
+pub fn run(db: &Client, is_written: bool) {
+    let mut table = Table::new("segments", &["milliseconds: plain, stretched, ratio"]);
+    table.rows = STATEMENTS.iter().map(|(what, _)| vec![(*what).to_owned()]).collect();
     for segments in SEGMENTS {
         let rows = segments * BATCH_ROWS;
         let tables = ["plain", "stretched"].map(|kind| format!("seg_{kind}_{segments}"));
@@ -32,22 +44,19 @@ pub fn run(db: &Client) {
         let found = db.int(&format!(
             "SELECT count(*) FROM stretch.segments WHERE relation = '{stretched}'::regclass"
         ));
-        println!("{found} segments:");
+        table.head.push(format!("{found} segments"));
         let (cold, hot) = (rows / 2, rows + 500);
-        for (what, statement) in [
-            ("planning", "EXPLAIN SELECT * FROM {t} WHERE note = 'x'".to_owned()),
-            ("hot row by key", format!("SELECT * FROM {{t}} WHERE id = {hot}")),
-            ("cold row by key", format!("SELECT * FROM {{t}} WHERE id = {cold}")),
-            ("missing key", "SELECT * FROM {t} WHERE id = -1".to_owned()),
-            ("count(*)", "SELECT count(*) FROM {t}".to_owned()),
-            ("INSERT of one row", "INSERT INTO {t} VALUES ({n}, 'new')".to_owned()),
-        ] {
-            measure(db, what, &statement, &tables);
+        for (at, (_, statement)) in STATEMENTS.iter().enumerate() {
+            let statement = statement
+                .replace("{cold}", &cold.to_string())
+                .replace("{hot}", &hot.to_string());
+            table.rows[at].push(measure(db, &statement, &tables));
         }
     }
+    table.show(is_written);
 }
 
-fn measure(db: &Client, what: &str, statement: &str, tables: &[String; 2]) {
+fn measure(db: &Client, statement: &str, tables: &[String; 2]) -> String {
     let mut times = [Vec::new(), Vec::new()];
     for round in 0..=ROUNDS {
         for turn in 0..2 {
@@ -62,8 +71,5 @@ fn measure(db: &Client, what: &str, statement: &str, tables: &[String; 2]) {
         }
     }
     let [plain, stretched] = times.map(median);
-    println!(
-        "  {what}: {plain:.3} ms plain, {stretched:.3} stretched ({:.2} x)",
-        stretched / plain
-    );
+    format!("{}, {}, {:.1} x", digits(plain), digits(stretched), stretched / plain)
 }

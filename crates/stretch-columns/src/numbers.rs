@@ -1,8 +1,13 @@
 //! Numbers of a batch at one scale, with bounds that hold for each of them, so that what is computed of them is proven
 //! to fit before it is computed.
 
-use super::source::Unfit;
-use crate::select::Column;
+mod compute;
+pub(crate) mod interval;
+
+pub(crate) use compute::of_expression;
+
+use crate::expression::Arithmetic;
+use crate::source::{Column, Unfit};
 use crate::stored::Reading;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -11,7 +16,7 @@ use stretch_segment::{date_from_parquet, timestamp_from_parquet};
 
 /// The numbers themselves, unscaled.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Unscaled {
+pub(crate) enum Unscaled {
     Narrow(Vec<i64>),
     Wide(Vec<i128>),
     /// The same in each row.
@@ -20,7 +25,7 @@ pub(super) enum Unscaled {
 
 /// One number per row. Rows that are not valid hold some number within the bounds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     pub unscaled: Unscaled,
     /// Digits behind the point; 0 for integers, days and microseconds.
     pub scale: u8,
@@ -129,6 +134,25 @@ impl Numbers {
         Some(self.bounds.0.checked_abs()?.max(self.bounds.1.checked_abs()?))
     }
 
+    /// What an operation makes of each number: integers between these bounds.
+    pub fn mapped(&self, bounds: (i128, i128), of: impl Fn(i128) -> i128) -> Self {
+        let unscaled = match &self.unscaled {
+            Unscaled::Constant(value) => Unscaled::Constant(of(*value)),
+            Unscaled::Narrow(values) if is_narrow(bounds) => {
+                Unscaled::Narrow(values.iter().map(|value| of((*value).into()) as i64).collect())
+            }
+            Unscaled::Narrow(values) => Unscaled::Wide(values.iter().map(|value| of((*value).into())).collect()),
+            Unscaled::Wide(values) => Unscaled::Wide(values.iter().map(|value| of(*value)).collect()),
+        };
+        Self {
+            unscaled,
+            scale: 0,
+            valid: self.valid.clone(),
+            bounds,
+            is_exact: false,
+        }
+    }
+
     /// Whether no row has a value.
     pub fn is_missing(&self, rows: usize) -> bool {
         self.valid.as_ref().is_some_and(|valid| valid.null_count() == rows)
@@ -144,9 +168,9 @@ impl Numbers {
         let mut moved = combine(
             &self,
             &factor,
-            |a, b| a.checked_mul(b),
+            Arithmetic::Times,
             |a, b| a.wrapping_mul(b),
-            |a, b| a * b,
+            |a, b| a.wrapping_mul(b),
         )?;
         moved.scale = scale;
         Ok(moved)
@@ -164,27 +188,20 @@ fn ends<T: Copy + Ord + Default>(values: &[T]) -> (T, T) {
 }
 
 /// Whether numbers between these bounds have at most 64 bits.
-pub(super) fn is_narrow(bounds: (i128, i128)) -> bool {
+pub(crate) fn is_narrow(bounds: (i128, i128)) -> bool {
     i64::try_from(bounds.0).is_ok() && i64::try_from(bounds.1).is_ok()
 }
 
-/// Combines numbers row by row with an operation that is greatest and least at bounds of its operands. `checked` tells
-/// whether it fits at the bounds; if so it fits everywhere, and the plain ones are used. The scale is left at 0.
-pub(super) fn combine(
+/// Combines numbers row by row. Where the results at the bounds of the operands fit, all do, and operations are used
+/// that do not check. The scale is left at 0.
+fn combine(
     a: &Numbers,
     b: &Numbers,
-    checked: impl Fn(i128, i128) -> Option<i128>,
+    operator: Arithmetic,
     narrow: impl Fn(i64, i64) -> i64,
     wide: impl Fn(i128, i128) -> i128,
 ) -> Result<Numbers, Unfit> {
-    let corners = [
-        checked(a.bounds.0, b.bounds.0),
-        checked(a.bounds.0, b.bounds.1),
-        checked(a.bounds.1, b.bounds.0),
-        checked(a.bounds.1, b.bounds.1),
-    ];
-    let corners: Option<Vec<i128>> = corners.into_iter().collect();
-    let bounds = ends(&corners.ok_or(Unfit)?);
+    let bounds = operator.bounds(a.bounds, b.bounds).ok_or(Unfit)?;
     let fits = is_narrow(bounds) && is_narrow(a.bounds) && is_narrow(b.bounds);
     let unscaled = match (&a.unscaled, &b.unscaled) {
         (Unscaled::Constant(a), Unscaled::Constant(b)) => Unscaled::Constant(wide(*a, *b)),
@@ -221,3 +238,6 @@ fn length(unscaled: &Unscaled) -> Option<usize> {
         Unscaled::Constant(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
