@@ -160,7 +160,7 @@ fn every_function_gives_what_it_gives_on_a_plain_table() {
         "SELECT n % 7, count(*), min(date_trunc('week', ts)), max(ts::date) FROM {t} GROUP BY 1 ORDER BY 1",
         "SELECT CASE WHEN n > 100 THEN 'many' WHEN n IS NULL THEN NULL ELSE name END, sum(b) FROM {t} GROUP BY 1
          ORDER BY 1",
-        "SELECT coalesce(name, 'né'), small * 2 > n / 3, sum(price) FROM {t} GROUP BY 1, 2 ORDER BY 1, 2",
+        "SELECT coalesce(name, 'né'), small * 2 > 3, sum(price) FROM {t} GROUP BY 1, 2 ORDER BY 1, 2",
         "SELECT count(*), sum(n) FROM {t} WHERE n + small > 5 AND ts::date BETWEEN '2020-01-05' AND '2020-03-01'",
         "SELECT count(*) FILTER (WHERE price * 2 > 10.25), sum(extract(hour FROM ts)) FROM {t} WHERE 3 <> n % 5",
         "SELECT count(*), sum(n) FROM {t} WHERE id < 0",
