@@ -25,6 +25,8 @@ pub enum Source<'a> {
     Decoded(Column<'a>),
     /// The segment has no such column, so that all is NULL.
     Missing,
+    /// The segment has no such column, and all rows show the one value of this array.
+    Constant(Column<'a>),
     /// Not at hand: nothing can be said.
     NotDecoded,
 }
@@ -71,6 +73,7 @@ pub fn truths(rows: usize, condition: &Condition, source: Source<'_>) -> Option<
     let column = match source {
         Source::Decoded(column) if column.array.len() == rows => column,
         Source::Missing => return Some(of_nulls(rows, &condition.test)),
+        Source::Constant(column) => return Some(truths(1, condition, Source::Decoded(column))?.repeated(rows)),
         Source::Decoded(_) | Source::NotDecoded => return None,
     };
     match &condition.test {

@@ -45,7 +45,7 @@ impl Expression {
             Self::Column(attribute) => match source_of(*attribute) {
                 Source::Decoded(column) if column.array.len() == rows => Numbers::of(&column),
                 Source::Missing => Ok(Numbers::missing(rows)),
-                Source::Decoded(_) | Source::NotDecoded => Err(Unfit),
+                Source::Decoded(_) | Source::Constant(_) | Source::NotDecoded => Err(Unfit),
             },
             Self::Constant(value, scale) => Ok(Numbers::constant(*value, *scale)),
             Self::Integers(operator, kind, operands) => {
@@ -86,7 +86,7 @@ impl Expression {
                     let lengths = (0..text.len()).map(|row| characters(text.value(row).as_bytes()));
                     Ok(Numbers::narrow(lengths.collect(), 0, text.nulls().cloned()))
                 }
-                Source::Decoded(_) | Source::NotDecoded => Err(Unfit),
+                Source::Decoded(_) | Source::Constant(_) | Source::NotDecoded => Err(Unfit),
             },
         }
     }

@@ -88,7 +88,7 @@ impl GroupKey {
                     array: arrow_array::new_null_array(&arrow_schema::DataType::Null, rows),
                 });
             }
-            Source::Decoded(_) | Source::NotDecoded => return Err(Unfit),
+            Source::Decoded(_) | Source::Constant(_) | Source::NotDecoded => return Err(Unfit),
         };
         let (reading, array): (Reading, ArrayRef) = match self {
             Self::Column(_) => (column.reading, arrow_array::make_array(column.array.to_data())),

@@ -24,11 +24,20 @@ pub fn normalize(relation: pg_sys::Oid, filter: &str) -> Result<String> {
     check(relation, node)?;
     // What the planner folds in every statement that uses the filter must fold: 1/0 would make each of them fail.
     prepared(node);
+    // SAFETY: a checked expression over the table.
+    Ok(unsafe { deparsed(relation, node) })
+}
+
+/// The text of a filter, with the names that the columns have now.
+///
+/// # Safety
+/// `node` is an expression over the table as relation number 1, which [`parse`] gave.
+pub unsafe fn deparsed(relation: pg_sys::Oid, node: *mut pg_sys::Node) -> String {
     let _settings = type_io::settings();
-    // SAFETY: a checked expression over the only relation of the deparse context.
+    // SAFETY: the table is the only relation of the deparse context.
     unsafe {
         let context = pg_sys::deparse_context_for(pg_sys::get_rel_name(relation), relation);
-        Ok(names::text(pg_sys::deparse_expression(node, context, false, false)))
+        names::text(pg_sys::deparse_expression(node, context, false, false))
     }
 }
 
