@@ -75,8 +75,15 @@ unsafe fn check_rows(table: pg_sys::Relation, index: pg_sys::Relation) -> Result
         .detail("It would be checked against the hot rows only.")
         .hint("Give the table the index before it is stretched."));
     }
-    // SAFETY: the index is open.
-    duplicates::check(relation, unsafe { (*index).rd_id }, &latest)
+    // SAFETY: the index is open, and nobody else knows the entry of the relation cache. While it is not valid there, no
+    // plan looks into the index, which is not made yet. After an error the entry goes with the transaction.
+    unsafe {
+        let form = (*index).rd_index;
+        let is_valid = std::mem::replace(&mut (*form).indisvalid, false);
+        let checked = duplicates::check(relation, (*index).rd_id, &latest);
+        (*form).indisvalid = is_valid;
+        checked
+    }
 }
 
 /// Whether this process is the one that sees to the cold rows of a new index, which this transaction makes or a command
