@@ -18,6 +18,8 @@ mod compaction;
 mod compatibility;
 #[path = "e2e/content.rs"]
 mod content;
+#[path = "e2e/ddl.rs"]
+mod ddl;
 #[path = "e2e/demo.rs"]
 mod demo;
 #[path = "e2e/differential.rs"]

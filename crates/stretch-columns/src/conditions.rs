@@ -7,7 +7,7 @@ mod choice;
 pub mod contradict;
 mod like;
 
-pub use choice::{Choice, may_match_any};
+pub use choice::{Choice, Field, Place, may_match_any};
 pub use like::Like;
 
 use crate::expression::Expression;

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`exact`] | recognising and evaluating conditions, key ranges, key hashes: what compares exactly |
 //! | [`stored`] | reading columns: how a stored column becomes values of the table's column |
+//! | [`missing`] | reading columns: the value that rows show in a column which their segment lacks |
 //! | [`conditions`] | choosing segments and row groups, and the look for new keys: what statistics leave |
 //! | [`select`] | the scan, before it makes datums: which rows of a batch the conditions leave |
 //! | [`aggregate`] | aggregates over cold rows: partial ones of whole arrays |
@@ -26,6 +27,7 @@ pub mod exact;
 pub mod expression;
 pub mod identity;
 pub mod images;
+pub mod missing;
 mod numbers;
 pub mod places;
 pub mod reading;

@@ -65,6 +65,7 @@ pub fn truths(rows: usize, condition: &Condition, source: Source<'_>) -> Option<
     let column = match source {
         Source::Decoded(column) if column.array.len() == rows => column,
         Source::Missing => return Some(of_nulls(rows, &condition.test)),
+        Source::Constant(column) => return Some(truths(1, condition, Source::Decoded(column))?.repeated(rows)),
         Source::Decoded(_) | Source::NotDecoded => return None,
     };
     match &condition.test {

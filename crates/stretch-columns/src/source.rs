@@ -20,6 +20,8 @@ pub enum Source<'a> {
     Decoded(Column<'a>),
     /// The segment has no such column, so that all is NULL.
     Missing,
+    /// The segment has no such column, and all rows show the one value of this array.
+    Constant(Column<'a>),
     /// Not at hand: nothing can be said.
     NotDecoded,
 }

@@ -77,8 +77,11 @@ pub enum Command {
     DropRule,
     // columns
     AddColumn,
-    AddColumnDefault,
     DropColumn,
+    /// A column goes that the filter names.
+    DropFilterColumn,
+    /// A column goes that the order of rows inside segments names.
+    DropOrderColumn,
     RenameColumn,
     AlterType,
     SetNotNull,
@@ -145,12 +148,28 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether the catalog's columns and keys of the table have to follow it.
+    pub const fn is_followed(self) -> bool {
+        matches!(
+            self,
+            Self::AddColumn
+                | Self::DropColumn
+                | Self::RenameColumn
+                | Self::AlterType
+                | Self::CreateIndex { unique: true }
+                | Self::AddUnique
+                | Self::AddPrimaryKey
+                | Self::DropKey
+                | Self::DropConstraint
+                | Self::AttachPartition
+        )
+    }
+
     /// Whether it is done to the tables below as well: to the partitions of a partitioned table, or to the children of
     /// another parent, which share columns only.
     pub const fn is_passed_on(self, to_partitions: bool) -> bool {
         match self {
             Self::AddColumn
-            | Self::AddColumnDefault
             | Self::DropColumn
             | Self::RenameColumn
             | Self::AlterType

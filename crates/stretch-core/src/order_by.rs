@@ -15,6 +15,16 @@ pub struct OrderItem {
     pub nulls_first: bool,
 }
 
+impl OrderItem {
+    /// The item as it is parsed.
+    pub fn quoted(&self) -> String {
+        let name = self.column.replace('"', "\"\"");
+        let direction = if self.descending { " DESC" } else { "" };
+        let nulls = if self.nulls_first { "FIRST" } else { "LAST" };
+        format!("\"{name}\"{direction} NULLS {nulls}")
+    }
+}
+
 /// Parses `a, "B" DESC, c ASC NULLS FIRST`. Whether the columns exist is the caller's question.
 pub fn parse(text: &str) -> Result<Vec<OrderItem>> {
     split(text)?.iter().map(|item| parse_item(item)).collect()

@@ -59,6 +59,10 @@ pub struct Column {
     pub name: String,
     pub field_id: i32,
     pub form: Form,
+    /// What rows show in it whose segment lacks the field, because the column was added later: its default of that
+    /// time, as the output function of the type below all domains writes it. `None` for NULL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
 }
 
 /// A unique key in `stretched_table.unique_keys`: names of its columns in index order.

@@ -34,7 +34,7 @@ pub struct Batch {
     first_row: u32,
     pub rows: usize,
     /// One per column asked for; nothing when the segment has no such column, so that all is NULL.
-    pub columns: Vec<Option<(ArrayRef, Reading)>>,
+    pub columns: Vec<Option<Content>>,
     /// Name of the encoding of the database that wrote the segment.
     pub encoding: Rc<str>,
     /// Sorted numbers, within the segment, of dead rows.
@@ -53,6 +53,51 @@ impl Batch {
     /// Whether the batch's row `row` is dead.
     pub fn is_dead(&self, row: usize) -> bool {
         !self.dead.is_empty() && self.dead.binary_search(&self.number(row)).is_ok()
+    }
+}
+
+/// The values of a column, and how they are read.
+#[derive(Clone)]
+pub struct Content {
+    pub array: ArrayRef,
+    pub reading: Reading,
+    /// The segment has no such column, and the array's one value stands for all rows.
+    pub is_constant: bool,
+}
+
+/// A column that was asked for.
+pub enum Asked {
+    Stored(Stored),
+    /// The segment has no such column, and all rows show the one value of an array.
+    Constant(ArrayRef, Reading),
+    /// The segment has no such column, and all is NULL.
+    Nulls,
+}
+
+impl Asked {
+    /// The column of the segment.
+    pub fn stored(&self) -> Option<&Stored> {
+        match self {
+            Self::Stored(stored) => Some(stored),
+            Self::Constant(..) | Self::Nulls => None,
+        }
+    }
+
+    /// What it shows, where values of the segment's column were decoded.
+    fn content(&self, decoded: impl FnOnce(&Stored) -> Result<Option<ArrayRef>>) -> Result<Option<Content>> {
+        Ok(match self {
+            Self::Stored(stored) => decoded(stored)?.map(|array| Content {
+                array,
+                reading: stored.reading,
+                is_constant: false,
+            }),
+            Self::Constant(array, reading) => Some(Content {
+                array: array.clone(),
+                reading: *reading,
+                is_constant: true,
+            }),
+            Self::Nulls => None,
+        })
     }
 }
 
@@ -135,8 +180,8 @@ pub struct Undecoded {
     segment: Segment,
     part: Part,
     targets: Rc<[Target]>,
-    /// One for each target; nothing when the segment has no such column.
-    columns: Vec<Option<Stored>>,
+    /// One for each target.
+    columns: Vec<Asked>,
     /// Sorted numbers, within the segment, of dead rows.
     dead: Rc<[u32]>,
 }
@@ -146,7 +191,7 @@ impl Undecoded {
     pub fn new(
         (relation, segment): (pg_sys::Oid, &Segment),
         part: Part,
-        (targets, columns): (Rc<[Target]>, Vec<Option<Stored>>),
+        (targets, columns): (Rc<[Target]>, Vec<Asked>),
         dead: Vec<u32>,
     ) -> Self {
         Self {
@@ -186,7 +231,7 @@ impl Undecoded {
         let pairs = self.targets.iter().zip(&self.columns);
         let asked = pairs
             .filter(|(target, _)| is_asked(target))
-            .filter_map(|(_, column)| column.as_ref());
+            .filter_map(|(_, column)| column.stored());
         self.decode_whole(asked)
     }
 
@@ -226,33 +271,32 @@ impl Undecoded {
         let Some(place) = self.targets.iter().position(|target| target.attribute == attribute) else {
             return Source::NotDecoded;
         };
-        let Some(stored) = &self.columns[place] else {
-            return Source::Missing;
+        let column = |array, reading| Column {
+            base_type: self.targets[place].base_type.to_u32(),
+            reading,
+            text_comparable: exact::text_comparable(&database_encoding(), &self.segment.server_encoding),
+            array,
         };
-        stored.whole.get().map_or(Source::NotDecoded, |array| {
-            Source::Decoded(Column {
-                base_type: self.targets[place].base_type.to_u32(),
-                reading: stored.reading,
-                text_comparable: exact::text_comparable(&database_encoding(), &self.segment.server_encoding),
-                array,
-            })
-        })
+        match &self.columns[place] {
+            Asked::Nulls => Source::Missing,
+            Asked::Constant(array, reading) => Source::Constant(column(array, *reading)),
+            Asked::Stored(stored) => (stored.whole.get()).map_or(Source::NotDecoded, |array| {
+                Source::Decoded(column(array, stored.reading))
+            }),
+        }
     }
 
     fn whole(&self) -> Result<Batch> {
-        self.decode_whole(self.columns.iter().flatten())?;
-        let column = |column: &Option<Stored>| {
-            let stored = column.as_ref()?;
-            Some((stored.whole.get()?.clone(), stored.reading))
-        };
-        let columns = self.columns.iter().map(column).collect();
-        Ok(self.made(self.rows(), columns, self.part.numbers()))
+        self.decode_whole(self.columns.iter().filter_map(Asked::stored))?;
+        let decoded = |stored: &Stored| stored.whole.get().cloned().ok_or_else(differs).map(Some);
+        let columns = self.columns.iter().map(|column| column.content(decoded));
+        Ok(self.made(self.rows(), columns.collect::<Result<_>>()?, self.part.numbers()))
     }
 
     fn kept(&self, selected: &BooleanBuffer, keep: Keep) -> Result<Batch> {
         let rows = keep.rows.len();
         let is_left = |stored: &&Stored| stored.whole.get().is_none();
-        let left: Vec<&Stored> = self.columns.iter().flatten().filter(is_left).collect();
+        let left: Vec<&Stored> = self.columns.iter().filter_map(Asked::stored).filter(is_left).collect();
         let mut some = match rows {
             // Nobody asks for a value of no row.
             0 => Vec::new(),
@@ -265,16 +309,11 @@ impl Undecoded {
         .into_iter();
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
-            columns.push(match column {
-                None => None,
-                Some(stored) => {
-                    let values = match stored.whole.get() {
-                        Some(whole) => Some(keep.values(whole).ok_or_else(differs)?),
-                        None => some.next(),
-                    };
-                    values.map(|values| (values, stored.reading))
-                }
-            });
+            let decoded = |stored: &Stored| match stored.whole.get() {
+                Some(whole) => keep.values(whole).ok_or_else(differs).map(Some),
+                None => Ok(some.next()),
+            };
+            columns.push(column.content(decoded)?);
         }
         let number = |row: u32, numbers: &[u32]| numbers.get(row as usize).copied().ok_or_else(differs);
         let numbers = match self.part.numbers() {
@@ -288,7 +327,7 @@ impl Undecoded {
         Ok(self.made(rows, columns, Some(numbers)))
     }
 
-    fn made(&self, rows: usize, columns: Vec<Option<(ArrayRef, Reading)>>, kept: Option<Vec<u32>>) -> Batch {
+    fn made(&self, rows: usize, columns: Vec<Option<Content>>, kept: Option<Vec<u32>>) -> Batch {
         Batch {
             segment: self.segment.number,
             segment_id: self.segment.segment_id,

@@ -1,6 +1,6 @@
 //! Row groups on their way to whoever reads: their bytes, and which of the rows are dead.
 
-use super::batch::{Batch, Part, Stored, Undecoded};
+use super::batch::{Asked, Batch, Part, Stored, Undecoded};
 use super::choose::{self, Choice};
 use super::columns::{self, Target};
 use super::counters::Counters;
@@ -240,9 +240,9 @@ impl Batches {
             rows: self.fetcher.want(number).rows.clone(),
             is_kept: self.fetcher.keeps(self.fetcher.want(number)),
         };
-        let columns = self.stored(&part, brought)?;
+        let columns = self.asked(&part, index, brought)?;
         let pages = |stored: &Stored| part.reader.pages(row_group, stored.column(), part.rows.as_ref());
-        counters.pages += columns.iter().flatten().map(pages).sum::<usize>() as u64;
+        counters.pages += columns.iter().filter_map(Asked::stored).map(pages).sum::<usize>() as u64;
         Ok(Some(Undecoded::new(
             (self.reader.table.relation, self.fetcher.segment(index)),
             part,
@@ -276,19 +276,24 @@ impl Batches {
     }
 
     /// The columns that were asked for, with how their values are read.
-    fn stored(&self, part: &Part, brought: Vec<Brought>) -> Result<Vec<Option<Stored>>> {
+    fn asked(&self, part: &Part, segment: usize, brought: Vec<Brought>) -> Result<Vec<Asked>> {
         let detail = part.reader.detail();
         let mut brought = brought.into_iter();
-        let stored = |target: &Target| {
+        let asked = |target: &Target| {
             let Some(column) = columns::find(detail, target.field_id) else {
-                return Ok(None);
+                let Some(missing) = &target.missing else {
+                    return Ok(Asked::Nulls);
+                };
+                let encoding = &self.fetcher.segment(segment).server_encoding;
+                let (array, reading) = missing.column(encoding)?;
+                return Ok(Asked::Constant(array, reading));
             };
             let reading = columns::reading(&detail.columns[column], target)?;
             let brought = brought
                 .next()
                 .ok_or_else(|| Error::internal("a column was not brought"))?;
-            Ok(Some(Stored::new(column, reading, brought)))
+            Ok(Asked::Stored(Stored::new(column, reading, brought)))
         };
-        self.targets.iter().map(stored).collect()
+        self.targets.iter().map(asked).collect()
     }
 }

@@ -11,11 +11,11 @@ use crate::catalog::{keys, tables};
 use crate::pg::error::Result;
 use crate::pg::relation::OpenRelation;
 use std::collections::HashSet;
-use stretch_columns::conditions::{Choice as ByStatistics, Clause};
+use stretch_columns::conditions::{Choice as ByStatistics, Clause, Field, Place};
 use stretch_columns::exact;
 use stretch_core::ids::SegmentId;
 use stretch_segment::key_filter::KeyId;
-use stretch_segment::{RowRanges, SegmentReader};
+use stretch_segment::{RowRanges, SegmentDetail, SegmentReader};
 
 /// Up to so many segments are looked at one by one at once.
 const FEW_SEGMENTS: usize = 8;
@@ -103,7 +103,7 @@ impl Reader {
             return Ok(true);
         }
         let overview = segments::overview(&self.table.table_id, segments, self.snapshot)?;
-        let may = conditions::may_match_any(&overview, clauses, &|attribute| self.field_of(attribute));
+        let may = conditions::may_match_any(&overview, clauses, &|attribute| self.summary_field(attribute));
         if !may {
             counters.segments += segments.len() as u64;
             counters.segments_pruned += segments.len() as u64;
@@ -126,7 +126,7 @@ impl Reader {
             let all = reader.row_groups().len() as u64;
             let choice = ByStatistics {
                 detail: reader.detail(),
-                column_of: &|attribute| columns::find(reader.detail(), self.field_of(attribute)?),
+                column_of: &|attribute| self.place_in(reader.detail(), attribute),
                 text_comparable: exact::text_comparable(&encoding, &segment.server_encoding),
             };
             let Some(row_groups) = choice
@@ -146,6 +146,26 @@ impl Reader {
             });
         }
         Ok(chosen)
+    }
+
+    /// The field of an attribute in the statistics of all segments.
+    fn summary_field(&self, attribute: i16) -> Field {
+        match self.target(attribute) {
+            Some(target) if target.missing.is_none() => Field::Id(target.field_id),
+            _ => Field::Unknown,
+        }
+    }
+
+    /// Where a segment has an attribute.
+    fn place_in(&self, detail: &SegmentDetail, attribute: i16) -> Place {
+        let Some(target) = self.target(attribute) else {
+            return Place::Unknown;
+        };
+        match columns::find(detail, target.field_id) {
+            Some(place) => Place::At(place),
+            None if target.missing.is_some() => Place::Unknown,
+            None => Place::Nulls,
+        }
     }
 
     /// The segments that may hold the key that the conditions give in full, a unique one or the columns of a foreign

@@ -3,7 +3,7 @@
 use super::segments::Overview;
 use crate::pg::names;
 use pgrx::pg_sys;
-use stretch_columns::conditions::{self, Clause};
+use stretch_columns::conditions::{self, Clause, Field};
 use stretch_columns::exact;
 
 /// Values that a column must be equal to, of one type; they live as long as the expression's result does.
@@ -30,7 +30,7 @@ pub fn database_encoding() -> String {
 }
 
 /// May any of the segments hold a matching row? `field_of` gives the field of an attribute.
-pub fn may_match_any(overview: &Overview, clauses: &[Clause], field_of: &dyn Fn(i16) -> Option<i32>) -> bool {
+pub fn may_match_any(overview: &Overview, clauses: &[Clause], field_of: &dyn Fn(i16) -> Field) -> bool {
     let encoding = database_encoding();
     let comparable = overview
         .encodings

@@ -1,6 +1,6 @@
 //! The values of a batch as datums, one slice of rows at a time.
 
-use super::batch::Batch;
+use super::batch::{Batch, Content};
 use super::columns::Target;
 use super::values::{Maker, Values};
 use crate::pg::context::Context;
@@ -9,7 +9,6 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
 use pgrx::pg_sys;
 use std::ops::Range;
-use stretch_columns::stored::Reading;
 
 /// Rows made into datums at once: so few that those of many columns stay in the processor's cache until they are shown.
 const SLICE: usize = 1024;
@@ -19,6 +18,8 @@ struct Source {
     array: ArrayRef,
     /// Which rows have a value; all where there is none.
     valid: Option<NullBuffer>,
+    /// It has one value, which stands for all rows.
+    is_constant: bool,
     maker: Maker,
 }
 
@@ -36,8 +37,12 @@ impl Datums {
     /// Of the columns of a batch that are those of `targets`, in a table of `owner`. What the makers of values look up
     /// lives in `context`.
     pub fn new(batch: &Batch, targets: &[Target], owner: pg_sys::Oid, context: Context) -> Self {
-        let source = |(target, content): (&Target, &Option<(ArrayRef, Reading)>)| {
-            let (array, reading) = content.as_ref()?;
+        let source = |(target, content): (&Target, &Option<Content>)| {
+            let Content {
+                array,
+                reading,
+                is_constant,
+            } = content.as_ref()?;
             let maker = Maker::new(
                 *reading,
                 target.base_type,
@@ -48,6 +53,7 @@ impl Datums {
             Some(Source {
                 array: array.clone(),
                 valid: array.nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
+                is_constant: *is_constant,
                 maker,
             })
         };
@@ -76,7 +82,8 @@ impl Datums {
         let _inside = context.enter();
         for (source, made) in self.sources.iter_mut().zip(&mut self.made) {
             if let Some(source) = source {
-                source.maker.make(&source.array, slice.clone(), made)?;
+                let rows = if source.is_constant { 0..1 } else { slice.clone() };
+                source.maker.make(&source.array, rows, made)?;
             }
         }
         self.slice = slice;
@@ -88,6 +95,7 @@ impl Datums {
     pub fn value(&self, column: usize, row: usize) -> Option<pg_sys::Datum> {
         let source = self.sources[column].as_ref()?;
         let is_valid = source.valid.as_ref().is_none_or(|valid| valid.is_valid(row));
-        is_valid.then(|| self.made[column].datums[row - self.slice.start])
+        let place = if source.is_constant { 0 } else { row - self.slice.start };
+        is_valid.then(|| self.made[column].datums[place])
     }
 }

@@ -16,6 +16,7 @@ pub mod heap_version;
 pub mod identity;
 pub mod key_filter;
 pub mod lost;
+pub mod missing;
 pub mod mode;
 pub mod moved;
 pub mod ordered;

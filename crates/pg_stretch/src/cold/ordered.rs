@@ -156,10 +156,11 @@ enum Place {
 }
 
 fn place(batches: &Batches, order: Order, segment: &Segment, reader: &SegmentReader) -> Place {
-    let Some(field) = batches.reader().field_of(order.attribute) else {
+    let Some(target) = batches.reader().target(order.attribute) else {
         return Place::Unknown;
     };
-    match columns::find(reader.detail(), field) {
+    match columns::find(reader.detail(), target.field_id) {
+        None if target.missing.is_some() => Place::Unknown,
         None => Place::Missing,
         Some(_) if order.is_text && !exact::text_comparable(&database_encoding(), &segment.server_encoding) => {
             Place::Unknown

@@ -84,8 +84,12 @@ impl Reader {
 
     /// The field of a column by its attribute number.
     pub(super) fn field_of(&self, attribute: i16) -> Option<i32> {
-        let target = self.columns.iter().find(|target| target.attribute == attribute)?;
-        Some(target.field_id)
+        Some(self.target(attribute)?.field_id)
+    }
+
+    /// A column by its attribute number.
+    pub(super) fn target(&self, attribute: i16) -> Option<&Target> {
+        self.columns.iter().find(|target| target.attribute == attribute)
     }
 }
 

@@ -201,18 +201,24 @@ impl ColdRow {
             let encoding: Rc<str> = self.segment()?.server_encoding.as_str().into();
             let mut kept = Vec::with_capacity(self.side.columns.len());
             for target in &self.side.columns {
-                let Some(column) = find(reader.detail(), target.field_id) else {
-                    continue;
+                let (array, reading, row) = match (find(reader.detail(), target.field_id), &target.missing) {
+                    (Some(column), _) => {
+                        let reading = reading(&reader.detail().columns[column], target)?;
+                        (rows[column].clone(), reading, row)
+                    }
+                    (None, Some(missing)) => {
+                        let (array, reading) = missing.column(&encoding)?;
+                        (array, reading, 0)
+                    }
+                    (None, None) => continue,
                 };
-                let array = &rows[column];
                 if array.is_null(row) {
                     continue;
                 }
-                let reading = reading(&reader.detail().columns[column], target)?;
                 let area = context.get().as_ptr();
                 let mut maker = Maker::new(reading, target.base_type, self.side.owner, encoding.clone(), area);
                 let mut made = Values::default();
-                maker.make(array, row..row + 1, &mut made)?;
+                maker.make(&array, row..row + 1, &mut made)?;
                 let place = target.attribute as usize - 1;
                 values[place] = made.datums.first().copied().unwrap_or(pg_sys::Datum::from(0));
                 nulls[place] = false;

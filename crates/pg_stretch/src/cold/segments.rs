@@ -7,7 +7,7 @@
 
 use crate::catalog::rows::{Segment, StretchedTable};
 use crate::catalog::snapshot::LATEST;
-use crate::catalog::tables;
+use crate::catalog::{stretched, tables};
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use pgrx::pg_sys;
@@ -79,17 +79,24 @@ thread_local! {
 /// The table under the query's snapshot. `None` when it was registered after that snapshot: then it had no cold rows
 /// (F10, F23). So it is when nothing ever named it, as after a dump of the schema alone.
 pub fn registered(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Option<StretchedTable>> {
-    let under_snapshot = tables::by_relation(relation, snapshot)?;
-    match &under_snapshot {
-        Some(table) => not_truncated_since(table, snapshot)?,
+    let mut under_snapshot = tables::by_relation(relation, snapshot)?;
+    match &mut under_snapshot {
+        Some(table) => {
+            not_truncated_since(table, snapshot)?;
+            // A snapshot that is older than a change of the columns sees the table with its columns of now, as it does
+            // the heap.
+            if let Some(now) = stretched::lookup(relation)?.filter(|now| now.table_id == table.table_id) {
+                table.columns.clone_from(&now.columns);
+            }
+        }
         None if tables::by_relation(relation, LATEST)?.is_none() => unnamed(relation)?,
         None => {}
     }
     Ok(under_snapshot)
 }
 
-/// 40001 when the transaction's snapshot is older than a TRUNCATE, which took the file of the hot rows from under it:
-/// the cold ones alone would be a part of the table (I-13).
+/// 40001 when the transaction's snapshot is older than a TRUNCATE, or a command that made all rows anew, which took the
+/// file of the hot rows from under it: the cold ones alone would be a part of the table (I-13).
 fn not_truncated_since(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<()> {
     // SAFETY: a plain global of the transaction.
     if unsafe { pg_sys::XactIsoLevel } < pg_sys::XACT_REPEATABLE_READ as i32 {
@@ -104,7 +111,7 @@ fn not_truncated_since(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Re
     Err(Error::new(
         &errors::MOVED,
         format!(
-            "table {} was truncated after this transaction took its snapshot",
+            "table {} was truncated or rewritten after this transaction took its snapshot",
             names::relation(table.relation)
         ),
     ))

@@ -32,6 +32,7 @@ pub enum CopyTo {
 
 pub static COPY_TO: GucSetting<CopyTo> = GucSetting::<CopyTo>::new(CopyTo::Error);
 pub static COLD_WRITES: GucSetting<ColdWrites> = GucSetting::<ColdWrites>::new(ColdWrites::Allow);
+pub static REWRITE: GucSetting<bool> = GucSetting::<bool>::new(false);
 pub static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(8);
 pub static NAPTIME: GucSetting<i32> = GucSetting::<i32>::new(10_000);
@@ -236,6 +237,14 @@ pub fn register() {
         c"Lets UPDATE and DELETE change cold rows, or refuses them.",
         c"",
         &COLD_WRITES,
+        Userset,
+        none,
+    );
+    GucRegistry::define_bool_guc(
+        c"stretch.rewrite",
+        c"Lets a command that makes all rows of a table anew bring its cold rows home, or refuses it.",
+        c"",
+        &REWRITE,
         Userset,
         none,
     );

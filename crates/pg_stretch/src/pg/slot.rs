@@ -10,8 +10,17 @@ use pgrx::pg_sys;
 /// The relation is open.
 pub unsafe fn own(relation: pg_sys::Relation) -> *mut pg_sys::TupleTableSlot {
     // SAFETY: the caller's promise.
+    unsafe { own_of((*relation).rd_att) }
+}
+
+/// The same for rows of a description.
+///
+/// # Safety
+/// The description lives.
+pub unsafe fn own_of(description: pg_sys::TupleDesc) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: the caller's promise.
     unsafe {
-        let description = pg_sys::CreateTupleDescCopy((*relation).rd_att);
+        let description = pg_sys::CreateTupleDescCopy(description);
         pg_sys::MakeSingleTupleTableSlot(description, &raw const pg_sys::TTSOpsVirtual)
     }
 }

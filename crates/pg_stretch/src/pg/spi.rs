@@ -37,6 +37,35 @@ pub fn get<T: FromDatum + IntoDatum>(sql: &str, args: &[DatumWithOid<'_>]) -> Re
     .map_err(|error| failed(sql, error))
 }
 
+/// First column of the first row, a text, of a query over what a snapshot shows, whatever the transaction's own is.
+///
+/// # Safety
+/// The snapshot is registered.
+pub unsafe fn text_under(sql: &str, snapshot: pg_sys::Snapshot) -> Result<Option<String>> {
+    let statement = text::to_server(sql)?;
+    Spi::connect_mut(|_| {
+        // SAFETY: the caller's promise; a connection is open, and what it gives lives until it ends.
+        unsafe {
+            let plan = pg_sys::SPI_prepare(statement.as_ptr(), 0, std::ptr::null_mut());
+            if plan.is_null() {
+                return Err(Error::internal("a query of pg_stretch cannot be prepared"));
+            }
+            let (none, no_snapshot) = (std::ptr::null_mut(), std::ptr::null_mut());
+            let done =
+                pg_sys::SPI_execute_snapshot(plan, none, std::ptr::null(), snapshot, no_snapshot, true, false, 1);
+            if done != pg_sys::SPI_OK_SELECT as i32 {
+                return Err(Error::internal("a query of pg_stretch gave no rows"));
+            }
+            if pg_sys::SPI_processed == 0 {
+                return Ok(None);
+            }
+            let table = &*pg_sys::SPI_tuptable;
+            let value = pg_sys::SPI_getvalue(*table.vals, table.tupdesc, 1);
+            Ok((!value.is_null()).then(|| super::names::text(value)))
+        }
+    })
+}
+
 /// Every row, mapped by `f`.
 pub fn rows<T>(
     sql: &str,

@@ -71,7 +71,7 @@ impl GroupKey {
                     array: arrow_array::make_array(column.array.to_data()),
                 }),
                 Source::Missing => Ok(nothing(rows)),
-                Source::Decoded(_) | Source::NotDecoded => Err(Unfit),
+                Source::Decoded(_) | Source::Constant(_) | Source::NotDecoded => Err(Unfit),
             },
             Self::Number(expression, kind) => {
                 let numbers = numbers::of_expression(expression, rows, source_of)?;

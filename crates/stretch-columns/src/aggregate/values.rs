@@ -33,7 +33,7 @@ pub(super) fn values_of<'a>(one: &Aggregate, rows: usize, source_of: &SourceOf<'
     let array = |attribute: i16| match source_of(attribute) {
         Source::Decoded(column) if column.array.len() == rows => Ok(Some(column)),
         Source::Missing => Ok(None),
-        Source::Decoded(_) | Source::NotDecoded => Err(Unfit),
+        Source::Decoded(_) | Source::Constant(_) | Source::NotDecoded => Err(Unfit),
     };
     Ok(match &one.argument {
         Argument::Row => Values::Rows(mask.map(NullBuffer::new)),

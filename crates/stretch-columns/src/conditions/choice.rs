@@ -51,20 +51,42 @@ pub fn may_match_any(
     summary: &Summary,
     text_comparable: bool,
     clauses: &[Clause],
-    field_of: &dyn Fn(i16) -> Option<i32>,
+    field_of: &dyn Fn(i16) -> Field,
 ) -> bool {
-    let known = |attribute| match field_of(attribute).and_then(|field| summary.find(field)) {
-        Some(place) => Known::Statistics(&summary.stats()[place], summary.rows()),
-        None => Known::Nulls,
+    let known = |attribute| match field_of(attribute) {
+        Field::Id(field) => match summary.find(field) {
+            Some(place) => Known::Statistics(&summary.stats()[place], summary.rows()),
+            None => Known::Nulls,
+        },
+        Field::Unknown => Known::Nothing,
     };
     clauses.iter().all(|clause| may_hold(clause, text_comparable, &known))
+}
+
+/// The field of a column, for statistics of all segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// Segments that lack it have NULL in all of their rows.
+    Id(i32),
+    /// Segments that lack it have another value there, which their statistics do not know; or there is none.
+    Unknown,
+}
+
+/// Where a segment has a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    At(usize),
+    /// It has no such column, and all is NULL.
+    Nulls,
+    /// It has no such column, and its rows show a value of which its statistics know nothing.
+    Unknown,
 }
 
 /// Whether a segment may hold a matching row, and which of its row groups.
 pub struct Choice<'a> {
     pub detail: &'a SegmentDetail,
-    /// Column of the segment by attribute; `None` when the segment has no such column, so that all is NULL.
-    pub column_of: &'a dyn Fn(i16) -> Option<usize>,
+    /// Column of the segment by attribute.
+    pub column_of: &'a dyn Fn(i16) -> Place,
     /// Bytes of text in the statistics are comparable with those of the clauses.
     pub text_comparable: bool,
 }
@@ -93,10 +115,13 @@ impl Choice<'_> {
     }
 
     fn may_hold<'a>(&self, clauses: &[Clause], stats: impl Fn(usize) -> (Option<&'a ColumnStats>, u64)) -> bool {
-        let known = |attribute| match (self.column_of)(attribute).map(&stats) {
-            Some((Some(stats), rows)) => Known::Statistics(stats, rows),
-            Some((None, _)) => Known::Nothing,
-            None => Known::Nulls,
+        let known = |attribute| match (self.column_of)(attribute) {
+            Place::At(column) => match stats(column) {
+                (Some(stats), rows) => Known::Statistics(stats, rows),
+                (None, _) => Known::Nothing,
+            },
+            Place::Nulls => Known::Nulls,
+            Place::Unknown => Known::Nothing,
         };
         clauses
             .iter()
@@ -109,13 +134,13 @@ impl Choice<'_> {
         let parts = |parts: &[Clause]| -> Vec<RowRanges> { parts.iter().map(|part| self.rows(part, group)).collect() };
         match clause {
             Clause::Test(condition) if condition.counts(self.text_comparable) => {
-                match (self.column_of)(condition.attribute).map(|column| group.chunks.get(column)) {
-                    Some(Some(chunk)) => {
+                match (self.column_of)(condition.attribute) {
+                    Place::At(column) => group.chunks.get(column).map_or_else(all, |chunk| {
                         let may_hold = |stats: &ColumnStats, rows: u64| may_satisfy(condition, stats, rows);
                         chunk.pages.wanted(group.rows, may_hold)
-                    }
-                    None if !condition.may_match_null() => RowRanges::default(),
-                    _ => all(),
+                    }),
+                    Place::Nulls if !condition.may_match_null() => RowRanges::default(),
+                    Place::Nulls | Place::Unknown => all(),
                 }
             }
             Clause::And(clauses) => parts(clauses).iter().fold(all(), |left, part| left.and(part)),
@@ -124,13 +149,14 @@ impl Choice<'_> {
                 .fold(RowRanges::default(), |any, part| any.or(part)),
             // Pages of several columns do not have the same rows.
             Clause::Computed(computed) => {
-                let column = computed.expression.only_column().and_then(self.column_of);
-                match column.and_then(|column| group.chunks.get(column)) {
-                    Some(chunk) => chunk
-                        .pages
-                        .wanted(group.rows, |stats, _| may_be(computed, &|_| Some(stats))),
-                    None => all(),
-                }
+                let chunk = match computed.expression.only_column().map(self.column_of) {
+                    Some(Place::At(column)) => group.chunks.get(column),
+                    _ => None,
+                };
+                chunk.map_or_else(all, |chunk| {
+                    let may_hold = |stats: &ColumnStats, _| may_be(computed, &|_| Some(stats));
+                    chunk.pages.wanted(group.rows, may_hold)
+                })
             }
             Clause::Test(_) | Clause::Not(_) => all(),
         }

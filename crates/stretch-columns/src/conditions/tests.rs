@@ -85,6 +85,15 @@ fn is_in(values: &[i64]) -> Clause {
     })
 }
 
+/// Column 1 is the segment's own, 3 shows a value that no statistics know; any other is NULL.
+fn place(attribute: i16) -> Place {
+    match attribute {
+        1 => Place::At(0),
+        3 => Place::Unknown,
+        _ => Place::Nulls,
+    }
+}
+
 fn left(detail: &SegmentDetail, conditions: &[Clause]) -> Option<Vec<usize>> {
     let groups = left_with_rows(detail, conditions)?;
     Some(groups.into_iter().map(|(number, _)| number).collect())
@@ -93,7 +102,7 @@ fn left(detail: &SegmentDetail, conditions: &[Clause]) -> Option<Vec<usize>> {
 fn left_with_rows(detail: &SegmentDetail, conditions: &[Clause]) -> Option<Vec<(usize, RowRanges)>> {
     let choice = Choice {
         detail,
-        column_of: &|attribute| (attribute == 1).then_some(0),
+        column_of: &|attribute| place(attribute),
         text_comparable: true,
     };
     choice.row_groups(conditions)
@@ -102,7 +111,11 @@ fn left_with_rows(detail: &SegmentDetail, conditions: &[Clause]) -> Option<Vec<(
 fn any_left(detail: &SegmentDetail, conditions: &[Clause]) -> bool {
     let mut summary = Summary::default();
     summary.add(detail);
-    may_match_any(&summary, true, conditions, &|attribute| (attribute == 1).then_some(7))
+    may_match_any(&summary, true, conditions, &|attribute| match place(attribute) {
+        Place::At(_) => Field::Id(7),
+        Place::Nulls => Field::Id(8),
+        Place::Unknown => Field::Unknown,
+    })
 }
 
 #[test]
@@ -186,13 +199,42 @@ fn text_of_another_encoding_says_nothing() {
     for (text_comparable, expected) in [(true, None), (false, Some(1))] {
         let choice = Choice {
             detail: &detail,
-            column_of: &|_| Some(0),
+            column_of: &|_| Place::At(0),
             text_comparable,
         };
         let left = choice.row_groups(std::slice::from_ref(&text));
         assert_eq!(left.map(|groups| groups.len()), expected);
-        let may = may_match_any(&summary, text_comparable, std::slice::from_ref(&text), &|_| Some(7));
+        let may = may_match_any(&summary, text_comparable, std::slice::from_ref(&text), &|_| {
+            Field::Id(7)
+        });
         assert_eq!(may, !text_comparable);
+    }
+}
+
+#[test]
+fn statistics_rule_nothing_out_where_a_column_shows_a_value_that_they_do_not_know() {
+    let detail = segment(&[vec![Some(1), Some(9)], vec![Some(10), None]]);
+    for test in [
+        Test::Compare(CompareOp::Eq, Bound::Int(99)),
+        Test::IsNull,
+        Test::IsNotNull,
+        Test::In {
+            values: vec![Bound::Int(1)],
+            or_null: false,
+        },
+    ] {
+        let clause = |attribute| {
+            [Clause::Test(Condition {
+                attribute,
+                text: false,
+                test: test.clone(),
+            })]
+        };
+        assert_eq!(left(&detail, &clause(3)), Some(vec![0, 1]), "{test:?}");
+        assert!(any_left(&detail, &clause(3)), "{test:?}");
+        let of_nulls = test == Test::IsNull;
+        assert_eq!(left(&detail, &clause(2)).is_some(), of_nulls, "{test:?}");
+        assert_eq!(any_left(&detail, &clause(2)), of_nulls, "{test:?}");
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn of_expression<'a>(
     {
         Source::Decoded(column) if column.array.len() == rows => numbers(&column),
         Source::Missing => Ok(Numbers::missing(rows)),
-        Source::Decoded(_) | Source::NotDecoded => Err(Unfit),
+        Source::Decoded(_) | Source::Constant(_) | Source::NotDecoded => Err(Unfit),
     };
     match of {
         Expression::Column(attribute) => of_column(*attribute, &Numbers::of),

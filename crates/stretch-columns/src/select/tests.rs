@@ -169,6 +169,31 @@ fn a_column_that_the_segment_lacks_is_null() {
 }
 
 #[test]
+fn a_column_of_one_value_is_that_of_every_row() {
+    let array: ArrayRef = Arc::new(Int32Array::from(vec![5]));
+    let constant = || {
+        Source::Constant(Column {
+            base_type: oid::INT4,
+            reading: Reading::Int32,
+            text_comparable: true,
+            array: array.as_ref(),
+        })
+    };
+    for (test, expected) in [
+        (Test::IsNull, Some(false)),
+        (Test::IsNotNull, Some(true)),
+        (is_equal(5), Some(true)),
+        (is_equal(6), Some(false)),
+        (Test::Unknown, None),
+    ] {
+        for rows in [1, 3] {
+            let found = truths(rows, &condition(1, test.clone()), constant()).expect("an answer");
+            assert!((0..rows).all(|row| found.get(row) == expected), "{test:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_exact_has_no_answer() {
     let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
     let texts: ArrayRef = Arc::new(StringArray::from(vec!["a", "b "]));

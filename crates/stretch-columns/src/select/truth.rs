@@ -22,6 +22,17 @@ impl Truths {
         }
     }
 
+    /// What it is for the first row, for so many.
+    pub(super) fn repeated(&self, rows: usize) -> Self {
+        let first = |truths: &BooleanBuffer| !truths.is_empty() && truths.value(0);
+        let truth = match (first(&self.yes), first(&self.no)) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        };
+        Self::constant(rows, truth)
+    }
+
     /// True or false for every row.
     pub(super) fn known(yes: BooleanBuffer) -> Self {
         Self { no: !&yes, yes }

@@ -41,3 +41,12 @@ fn what_is_no_list_is_named() {
 fn a_comma_in_a_quoted_name_separates_nothing() {
     assert_eq!(parse("\"a,b\""), Ok(vec![item("a,b", false, false)]));
 }
+
+#[test]
+fn what_is_written_is_parsed_as_it_was() {
+    for text in ["a", "\"B \"\" c\" DESC", "a NULLS FIRST, b DESC NULLS LAST"] {
+        let items = parse(text).expect(text);
+        let written: Vec<String> = items.iter().map(OrderItem::quoted).collect();
+        assert_eq!(parse(&written.join(", ")).expect(text), items);
+    }
+}

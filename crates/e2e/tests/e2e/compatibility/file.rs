@@ -198,7 +198,12 @@ fn refusal(printed: &str) -> Option<(String, String)> {
         table.or_else(|| {
             error
                 .strip_prefix("stretched table ")?
-                .strip_suffix(" cannot get a unique index")
+                .strip_suffix(" cannot get an exclusion constraint")
+        });
+        table.or_else(|| {
+            error
+                .strip_prefix("the command makes all rows of stretched table ")?
+                .strip_suffix(" anew")
         })
     })?;
     let reason = lines

@@ -169,7 +169,7 @@ pub const ELSEWHERE: [(&str, &str); 37] = [
     ),
     (
         "Give the table the index before it is",
-        "guards::what_is_done_to_a_parent_is_done_to_stretched_tables_below",
+        "ddl/keys::a_new_key_is_compared_with_all_rows",
     ),
     (
         "Run CREATE EXTENSION pg_stretch.",

@@ -346,6 +346,7 @@ fn columns(relation: pg_sys::Oid) -> Result<Vec<Column>> {
             name,
             field_id,
             form: types::plan(kind, typmod).form,
+            missing: None,
         })
         .collect())
 }

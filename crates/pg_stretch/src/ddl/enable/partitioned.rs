@@ -333,7 +333,7 @@ impl Meant {
 }
 
 /// Writes how new partitions are stretched.
-fn keep(setting: &PartitionedTable) -> Result<()> {
+pub fn keep(setting: &PartitionedTable) -> Result<()> {
     let _us = user::ActAs::extension_owner();
     spi::execute(
         "INSERT INTO stretch.partitioned_table (relation, filter, order_by, strict, migration_state)

@@ -48,7 +48,8 @@ fn one(relation: pg_sys::Oid, command: &pg_sys::AlterTableCmd) -> Result<Command
         AT_SetUnLogged => Command::SetUnlogged,
         AT_SetAccessMethod => Command::SetAccessMethod,
         AT_SetTableSpace => Command::SetTablespace,
-        AT_SetRelOptions | AT_ResetRelOptions | AT_ReplaceRelOptions => Command::SetReloptions,
+        // No table has OIDs any more, so that DropOids does nothing.
+        AT_SetRelOptions | AT_ResetRelOptions | AT_ReplaceRelOptions | AT_DropOids => Command::SetReloptions,
         AT_EnableTrig | AT_EnableReplicaTrig | AT_EnableTrigAll | AT_EnableTrigUser => {
             Command::EnableTrigger(trigger(relation, command)?)
         }

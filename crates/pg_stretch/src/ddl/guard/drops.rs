@@ -7,6 +7,7 @@ use crate::catalog::stretched::{self, Info};
 use crate::catalog::{partitions, tables};
 use crate::ddl::enable::disable::retire;
 use crate::ddl::enable::partitioned::forget;
+use crate::ddl::follow::{self, dropped};
 use crate::pg::error::Result;
 use crate::pg::{names, user};
 use pgrx::pg_sys;
@@ -69,7 +70,10 @@ fn look(class: pg_sys::Oid, object: pg_sys::Oid, part: i32) -> Result<Option<Dro
         Ok(is_ours.then_some(Dropped::Part(table, command)))
     };
     match class {
-        pg_sys::RelationRelationId if part != 0 => of(object, Command::DropColumn),
+        pg_sys::RelationRelationId if part != 0 => {
+            let command = i16::try_from(part).map_or(Ok(None), |column| dropped::column(object, column))?;
+            Ok(command.map(|command| Dropped::Part(object, command)))
+        }
         pg_sys::RelationRelationId => match unique_index_of(object) {
             Some(table) => of(table, Command::DropKey),
             None => relation(object),
@@ -132,6 +136,7 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
             Dropped::Part(relation, command) if exists(*relation) => {
                 let name = names::relation(*relation);
                 judge(Target::StretchedTable, *command, &name, Some(*relation), context)?;
+                follow::columns_and_keys(*relation)?;
             }
             Dropped::Part(..) => {}
             Dropped::Known(target, name) => judge(*target, Command::Drop, name, None, context)?,

@@ -4,11 +4,14 @@ use super::new_partitions::Partitions;
 use super::targets::{Aim, Facts, What, installed, relation_named};
 use super::{below, classify, copy, databases, drops, dump, foreign_keys, publish, restoring};
 use crate::ddl::enable;
+use crate::ddl::follow;
+use crate::ddl::follow::renamed::Renamed;
+use crate::ddl::follow::retyped::Retyped;
 use crate::endpoint::redact;
 use crate::pg::error::{OrRaise, Result};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::ours::is_ours;
-use crate::pg::{hook, raw};
+use crate::pg::{hook, names, raw};
 use pgrx::pg_sys;
 use std::ffi::c_char;
 use stretch_core::command::Command;
@@ -213,6 +216,9 @@ struct Session {
     owners: bool,
     /// Of a partitioned table that gets new ones.
     partitions: Option<Partitions>,
+    /// Tables whose columns get other names or types.
+    renamed: Vec<Renamed>,
+    retyped: Vec<Retyped>,
 }
 
 impl Session {
@@ -243,6 +249,8 @@ impl Session {
         // SAFETY: the caller passes a utility statement.
         let (gives, partitions) = unsafe { (gives_the_database(node), Partitions::before(node)) };
         let owners = tag == T_ReassignOwnedStmt || gives || changes_readers(&aims);
+        // SAFETY: as above.
+        let (renamed, retyped) = unsafe { (renamed(node, &aims)?, retyped(&aims)?) };
         let mut unlocked = aims;
         unlocked.retain(|aim| matches!(aim.what, What::Relation(_)));
         Ok(Self {
@@ -251,6 +259,8 @@ impl Session {
             unlocked,
             owners,
             partitions,
+            renamed,
+            retyped,
         })
     }
 
@@ -268,6 +278,11 @@ impl Session {
                 aim.check(&self.facts)?;
             }
         }
+        self.renamed.into_iter().try_for_each(Renamed::after)?;
+        for relation in followed(&self.unlocked) {
+            follow::columns_and_keys(relation)?;
+        }
+        self.retyped.into_iter().try_for_each(Retyped::after)?;
         if let Some(partitions) = self.partitions {
             partitions.after()?;
         }
@@ -276,6 +291,51 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Tables of which a column is about to get another name.
+unsafe fn renamed(node: *mut pg_sys::Node, aims: &[Aim]) -> Result<Vec<Renamed>> {
+    // SAFETY: a node of a parse tree is of the type that its tag names.
+    let (old, new) = unsafe {
+        if (*node).type_ != pg_sys::NodeTag::T_RenameStmt {
+            return Ok(Vec::new());
+        }
+        let statement = &*node.cast::<pg_sys::RenameStmt>();
+        (names::text(statement.subname), names::text(statement.newname))
+    };
+    let renamed = relations(aims, |command| command == Command::RenameColumn);
+    let renamed = renamed
+        .into_iter()
+        .map(|relation| Renamed::before(relation, &old, &new));
+    renamed.filter_map(Result::transpose).collect()
+}
+
+/// Tables of which a column is about to get another type.
+fn retyped(aims: &[Aim]) -> Result<Vec<Retyped>> {
+    let retyped = relations(aims, |command| command == Command::AlterType);
+    retyped
+        .into_iter()
+        .map(Retyped::before)
+        .filter_map(Result::transpose)
+        .collect()
+}
+
+/// Tables whose columns and keys the catalog has to follow.
+fn followed(aims: &[Aim]) -> Vec<pg_sys::Oid> {
+    relations(aims, Command::is_followed)
+}
+
+/// The relations at which such commands are aimed, each once.
+fn relations(aims: &[Aim], is_wanted: impl Fn(Command) -> bool) -> Vec<pg_sys::Oid> {
+    let mut found = Vec::new();
+    for aim in aims.iter().filter(|aim| is_wanted(aim.command)) {
+        if let What::Relation(relation) = aim.what
+            && !found.contains(&relation)
+        {
+            found.push(relation);
+        }
+    }
+    found
 }
 
 /// The table that a `COPY … FROM` fills.

@@ -83,7 +83,10 @@ impl Aggregation {
                     return Known::Nothing;
                 };
                 let Some(place) = columns::find(detail, target.field_id) else {
-                    return Known::Missing;
+                    return match target.missing {
+                        Some(_) => Known::Nothing,
+                        None => Known::Missing,
+                    };
                 };
                 match columns::reading(&detail.columns[place], target) {
                     Ok(reading) => Known::Statistics {
@@ -211,11 +214,17 @@ fn source<'a>(columns: &[Target], batch: &'a Batch, text_comparable: bool, attri
     };
     match &batch.columns[place] {
         None => Source::Missing,
-        Some((array, reading)) => Source::Decoded(Column {
-            base_type: columns[place].base_type.to_u32(),
-            reading: *reading,
-            text_comparable,
-            array: array.as_ref(),
-        }),
+        Some(content) => {
+            let column = Column {
+                base_type: columns[place].base_type.to_u32(),
+                reading: content.reading,
+                text_comparable,
+                array: content.array.as_ref(),
+            };
+            match content.is_constant {
+                true => Source::Constant(column),
+                false => Source::Decoded(column),
+            }
+        }
     }
 }

@@ -65,12 +65,28 @@ impl ColdRows {
         memory: pg_sys::MemoryContext,
     ) -> Result<Self> {
         // SAFETY: the caller's promise.
+        unsafe { Self::open_as((*relation).rd_att, table, columns, snapshot, purpose, memory) }
+    }
+
+    /// The same with columns of the types that a description has: that of the table, or of before the running command.
+    ///
+    /// # Safety
+    /// The description, snapshot and memory context live as long as this.
+    pub unsafe fn open_as(
+        layout: pg_sys::TupleDesc,
+        table: StretchedTable,
+        columns: &Columns,
+        snapshot: pg_sys::Snapshot,
+        purpose: Purpose,
+        memory: pg_sys::MemoryContext,
+    ) -> Result<Self> {
+        // SAFETY: the caller's promise.
         unsafe {
             let owner = user::relation_owner(table.relation);
-            let all = columns::targets(relation, &table)?;
+            let all = columns::targets_of(layout, &table)?;
             let is_wanted = |target: &&Target| columns.contain(target.attribute);
             Ok(Self {
-                projected: all.iter().filter(is_wanted).copied().collect(),
+                projected: all.iter().filter(is_wanted).cloned().collect(),
                 conditions: Vec::new(),
                 reader: Rc::new(Reader::open(table, all, snapshot, purpose)?),
                 owner,

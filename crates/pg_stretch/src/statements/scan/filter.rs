@@ -11,6 +11,7 @@ use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use stretch_columns::conditions::Clause;
 use stretch_columns::conditions::contradict::contradict;
 
@@ -19,7 +20,8 @@ const MAX_FILTERS: usize = 1000;
 
 /// A filter, of which every cold row satisfies all clauses.
 pub struct Filter {
-    text: String,
+    /// What the session knew of the table when it parsed the text, which may mean something else after a change.
+    info: Arc<Info>,
     /// Over relation number 1; they lie in `memory`.
     clauses: *mut pg_sys::List,
     /// Those of its clauses that compare a column with a constant.
@@ -32,15 +34,15 @@ thread_local! {
 }
 
 /// The filter of a table; `None` when every row may be cold. The caller holds a lock on the table.
-pub fn of(info: &Info) -> Result<Option<Rc<Filter>>> {
+pub fn of(info: &Arc<Info>) -> Result<Option<Rc<Filter>>> {
     let Some(text) = &info.filter else {
         return Ok(None);
     };
     let known = FILTERS.with_borrow(|filters| filters.get(&info.relation).cloned());
-    if let Some(filter) = known.filter(|filter| filter.text == *text) {
+    if let Some(filter) = known.filter(|filter| Arc::ptr_eq(&filter.info, info)) {
         return Ok(Some(filter));
     }
-    let filter = Rc::new(Filter::new(info.relation, text)?);
+    let filter = Rc::new(Filter::new(info, text)?);
     FILTERS.with_borrow_mut(|filters| {
         if filters.len() >= MAX_FILTERS {
             filters.clear();
@@ -51,10 +53,10 @@ pub fn of(info: &Info) -> Result<Option<Rc<Filter>>> {
 }
 
 impl Filter {
-    fn new(relation: pg_sys::Oid, text: &str) -> Result<Self> {
+    fn new(info: &Arc<Info>, text: &str) -> Result<Self> {
         let clauses = {
             let _settings = type_io::settings();
-            prepared(parse(relation, text)?)
+            prepared(parse(info.relation, text)?)
         };
         // SAFETY: the server's memory for what is cached lives as long as the session; the list is one of expressions.
         unsafe {
@@ -63,7 +65,7 @@ impl Filter {
             let clauses = pg_sys::copyObjectImpl(clauses.cast()).cast::<pg_sys::List>();
             let found = quals::collect(clauses, 1);
             Ok(Self {
-                text: text.to_owned(),
+                info: info.clone(),
                 conditions: conditions::of_constants(&found),
                 clauses,
                 memory,

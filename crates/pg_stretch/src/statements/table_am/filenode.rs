@@ -2,7 +2,7 @@
 //! back.
 //!
 //! The server makes a new file under a table's own name for TRUNCATE alone. Whatever rewrites a table makes the file of
-//! another relation first, which has no cold rows (`utility_scan.rs` refuses the rewrites that read all rows).
+//! another relation first, which has no cold rows (`utility_scan.rs` sees to the rewrites that read all rows).
 
 use super::heap::{self, of_heap};
 use crate::catalog::snapshot::LATEST;

@@ -1,9 +1,10 @@
-//! An index that is made for a table with cold rows. A unique one, by a command that no guard sees, is refused: nobody
-//! would look at the cold rows for its keys.
+//! A unique index that is made for a table with cold rows. The server sees to the hot rows, whose entries the index
+//! gets; here all rows are looked at together, so that no key is in the table twice.
 //!
 //! An ATTACH gives the partition the unique indexes of its parent. Whatever makes an index again (REINDEX, VACUUM FULL,
 //! TRUNCATE) does it under the index's own name, and a dump brings its indexes before anything moves.
 
+use super::duplicates;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::{stretched, tables};
 use crate::pg::error::{Error, Result};
@@ -14,18 +15,47 @@ use stretch_core::errors;
 /// InvalidSubTransactionId of c.h.
 const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
 
-/// 0A000 for a unique index that this transaction makes for a table which has segments.
+/// For a unique index that this transaction makes for a table which has segments: 23505 where two rows have one key.
+/// One that is made CONCURRENTLY is not looked at before all others write into it, see [`check_concurrent`].
 ///
 /// # Safety
 /// Table and index are open.
 pub unsafe fn check(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<()> {
-    // SAFETY: the caller's promise.
-    let (relation, is_new) = unsafe {
-        let is_unique = (*(*index).rd_index).indisunique || (*(*index).rd_index).indisexclusion;
+    // SAFETY: the caller's promise; a plain global.
+    unsafe {
         let is_made_here = (*index).rd_createSubid != NO_SUBTRANSACTION;
-        ((*table).rd_id, is_unique && is_made_here)
+        match is_made_here && pg_sys::ParallelWorkerNumber < 0 {
+            true => check_rows(table, index),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The same for an index that is made CONCURRENTLY: whoever writes a row now knows the index, and looks at the cold
+/// rows for its key. Here are those that came before.
+///
+/// # Safety
+/// Table and index are open.
+pub unsafe fn check_concurrent(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (*(*index).rd_index).indisvalid {
+            true => Ok(()),
+            false => check_rows(table, index),
+        }
+    }
+}
+
+unsafe fn check_rows(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let (relation, is_unique, excludes) = unsafe {
+        let form = &*(*index).rd_index;
+        ((*table).rd_id, form.indisunique, form.indisexclusion)
     };
-    let Some(info) = (if is_new { stretched::lookup(relation)? } else { None }) else {
+    if !is_unique && !excludes {
+        return Ok(());
+    }
+    let Some(info) = stretched::lookup(relation)? else {
         return Ok(());
     };
     let latest = Latest::take();
@@ -34,15 +64,26 @@ pub unsafe fn check(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<
     if !is_bound || !has_cold {
         return Ok(());
     }
-    Err(Error::new(
-        &errors::UNSUPPORTED,
-        format!(
-            "stretched table {} cannot get a unique index",
-            names::relation(relation)
-        ),
-    )
-    .detail("It would be made of the hot rows only.")
-    .hint("Give the table the index before it is stretched."))
+    if excludes {
+        return Err(Error::new(
+            &errors::UNSUPPORTED,
+            format!(
+                "stretched table {} cannot get an exclusion constraint",
+                names::relation(relation)
+            ),
+        )
+        .detail("It would be checked against the hot rows only.")
+        .hint("Give the table the index before it is stretched."));
+    }
+    // SAFETY: the index is open, and nobody else knows the entry of the relation cache. While it is not valid there, no
+    // plan looks into the index, which is not made yet. After an error the entry goes with the transaction.
+    unsafe {
+        let form = (*index).rd_index;
+        let is_valid = std::mem::replace(&mut (*form).indisvalid, false);
+        let checked = duplicates::check(relation, (*index).rd_id, &latest);
+        (*form).indisvalid = is_valid;
+        checked
+    }
 }
 
 /// Whether this process is the one that sees to the cold rows of a new index, which this transaction makes or a command

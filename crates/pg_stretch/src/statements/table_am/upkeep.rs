@@ -57,7 +57,10 @@ pub unsafe extern "C-unwind" fn index_validate_scan(
 ) {
     let validate = of_heap(heap::routine().index_validate_scan);
     // SAFETY: as above.
-    unsafe { as_heap(table, || validate(table, index, info, snapshot, state)) }
+    unsafe {
+        new_index::check_concurrent(table, index).or_raise();
+        as_heap(table, || validate(table, index, info, snapshot, state))
+    }
 }
 
 /// `relation_copy_for_cluster`: VACUUM FULL and CLUSTER.

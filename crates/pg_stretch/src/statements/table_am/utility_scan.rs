@@ -3,17 +3,20 @@
 //!
 //! The combiner begins its scans of the heap by heap's own callback. Scans with a snapshot that is no MVCC one, as
 //! VACUUM FULL has it, parallel ones, as those of index builds are, and those of another type are the heap's.
+//!
+//! ALTER TABLE makes all rows anew by such a scan. Where `stretch.rewrite` allows it, the cold rows come home on that
+//! way, and their segments are retired; they come back when the command is rolled back.
 
 use super::heap::{self, of_heap};
 use super::held::{self, HOT_DONE, WITH_COLD};
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::stretched;
-use crate::catalog::tables;
+use crate::catalog::{retire, tables};
 use crate::cold::conditions::Conditions;
 use crate::cold::{segments, tuples};
 use crate::pg::context::Context;
 use crate::pg::error::{Error, OrRaise, Result};
-use crate::pg::{hook, names, slot};
+use crate::pg::{gucs, hook, names, slot};
 use crate::statements::scan::cold::{ColdRows, emptied};
 use crate::statements::scan::note::Columns;
 use pgrx::pg_sys;
@@ -22,6 +25,7 @@ use pgrx::pg_sys::ScanOptions::{SO_TYPE_ANALYZE, SO_TYPE_SEQSCAN};
 use pgrx::pg_sys::SnapshotType::SNAPSHOT_MVCC;
 use std::ffi::CString;
 use stretch_core::errors;
+use stretch_core::ids::TableId;
 use stretch_core::purpose::Purpose;
 
 /// `scan_begin`.
@@ -63,25 +67,42 @@ unsafe fn is_whole(relation: pg_sys::Relation) -> Result<bool> {
         segments::unnamed(id)?;
         return Ok(false);
     };
-    if is_rewritten(id, schema) && tables::manifest(&info.table_id, LATEST)?.is_none_or(|it| it.segments > 0) {
+    if is_rewritten(id, schema) && has_segments(&info.table_id)? && !gucs::REWRITE.get() {
         return Err(Error::new(
             &errors::UNSUPPORTED,
-            format!("stretched table {} cannot be rewritten", names::relation(id)),
+            format!(
+                "the command makes all rows of stretched table {} anew",
+                names::relation(id)
+            ),
         )
-        .detail("Its cold rows would be copied into the heap, and stay cold as well.")
-        .without_hint());
+        .detail("Its cold rows would have to become hot again.")
+        .hint("To bring them home in the same command: SET stretch.rewrite = on; then run it again."));
     }
     Ok(true)
 }
 
-/// Whether a command makes a new file for the table: by the name of the file's own relation, which is there as long as
-/// the command runs (make_new_heap of cluster.c).
+fn has_segments(table: &TableId) -> Result<bool> {
+    Ok(tables::manifest(table, LATEST)?.is_none_or(|manifest| manifest.segments > 0))
+}
+
+/// Whether a command makes a new file for the table: its own relation, which is there as long as the command runs
+/// (make_new_heap of cluster.c), says of which table it is. Users can give the name, but not the mark.
 fn is_rewritten(table: pg_sys::Oid, schema: pg_sys::Oid) -> bool {
     let Ok(name) = CString::new(format!("pg_temp_{}", table.to_u32())) else {
         return false;
     };
-    // SAFETY: syscache look-up that tolerates missing relations.
-    unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) != pg_sys::InvalidOid }
+    // SAFETY: syscache look-ups that tolerate missing relations; the tuple is released before returning.
+    unsafe {
+        let file = pg_sys::get_relname_relid(name.as_ptr(), schema);
+        let by_oid = pg_sys::SysCacheIdentifier::RELOID as i32;
+        let tuple = pg_sys::SearchSysCache1(by_oid, pg_sys::Datum::from(file));
+        if tuple.is_null() {
+            return false;
+        }
+        let of = (*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_class>(tuple)).relrewrite;
+        pg_sys::ReleaseSysCache(tuple);
+        of == table
+    }
 }
 
 /// `scan_getnextslot`. A scan of hot rows costs one look at a flag.
@@ -110,6 +131,8 @@ pub unsafe extern "C-unwind" fn scan_getnextslot(
 struct Cold {
     /// `None` at the end.
     rows: Option<ColdRows>,
+    /// The table whose rows come home by this scan, until they have.
+    comes_home: Option<TableId>,
     /// Takes each row first.
     slot: *mut pg_sys::TupleTableSlot,
     context: Context,
@@ -132,7 +155,7 @@ unsafe fn cold_row(
         }
         let cold = match held::get::<Cold>(scan) {
             Some(cold) => cold,
-            None => held::keep(scan, |context| open(scan, context))?,
+            None => held::keep(scan, |context| open(scan, (*slot).tts_tupleDescriptor, context))?,
         };
         let _inside = cold.context.enter();
         if let Some(rows) = &mut cold.rows {
@@ -140,32 +163,45 @@ unsafe fn cold_row(
             emptied(cold.slot);
             if rows.fill(cold.slot)? {
                 pg_sys::MemoryContextSwitchTo((*slot).tts_mcxt);
-                tuples::show(tuples::formed((*relation).rd_att, (*relation).rd_id, cold.slot), slot);
+                let layout = (*cold.slot).tts_tupleDescriptor;
+                tuples::show(tuples::formed(layout, (*relation).rd_id, cold.slot), slot);
                 return Ok(true);
             }
             cold.rows = None;
+            if let Some(table) = cold.comes_home.take() {
+                retire::rows(&table)?;
+            }
         }
         slot::clear(slot);
         Ok(false)
     }
 }
 
-unsafe fn open(scan: pg_sys::TableScanDesc, context: Context) -> Result<Cold> {
+/// The rows have the columns of `layout`, as the scan's caller wants them: those that the table had before the command
+/// where it makes all rows anew.
+unsafe fn open(scan: pg_sys::TableScanDesc, layout: pg_sys::TupleDesc, context: Context) -> Result<Cold> {
     // SAFETY: the scan's relation and snapshot live as long as the scan, and so does the context.
     unsafe {
         let (relation, snapshot) = ((*scan).rs_rd, (*scan).rs_snapshot);
-        let slot = slot::own(relation);
-        let rows = match segments::registered((*relation).rd_id, snapshot)? {
-            Some(table) => {
-                let (all, memory) = (Columns::WholeRow, context.as_ptr());
-                let mut rows = ColdRows::open(relation, table, &all, snapshot, Purpose::Rule, memory)?;
-                rows.start(&Conditions::default(), slot, None)?;
-                Some(rows)
+        let slot = slot::own_of(layout);
+        let (id, schema) = ((*relation).rd_id, (*(*relation).rd_rel).relnamespace);
+        let (mut comes_home, mut cold) = (None, None);
+        // Without one it was stretched after the snapshot was taken.
+        if let Some(table) = segments::registered(id, snapshot)? {
+            if is_rewritten(id, schema) && has_segments(&table.table_id)? {
+                comes_home = Some(table.table_id);
             }
-            // It was stretched after the snapshot was taken.
-            None => None,
-        };
-        Ok(Cold { rows, slot, context })
+            let (all, memory) = (Columns::WholeRow, context.as_ptr());
+            let mut rows = ColdRows::open_as(layout, table, &all, snapshot, Purpose::Rule, memory)?;
+            rows.start(&Conditions::default(), slot, None)?;
+            cold = Some(rows);
+        }
+        Ok(Cold {
+            rows: cold,
+            comes_home,
+            slot,
+            context,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
-use stretch_columns::conditions::{Clause, Condition, Test};
+use stretch_columns::conditions::{Clause, Condition, Field, Test};
 use stretch_columns::exact;
 use stretch_core::ids::SegmentId;
 use stretch_segment::CompareOp;
@@ -78,9 +78,12 @@ pub fn may_hold(info: &stretched::Info, overview: &segments::Overview, key: &Key
         return false;
     };
     let field_of = |attribute: i16| {
-        let part = key.parts.iter().find(|part| part.column == attribute)?;
-        let column = info.columns.iter().find(|column| column.name == part.name)?;
-        Some(column.field_id)
+        let part = key.parts.iter().find(|part| part.column == attribute);
+        let column = part.and_then(|part| info.columns.iter().find(|column| column.name == part.name));
+        match column {
+            Some(column) if column.missing.is_none() => Field::Id(column.field_id),
+            _ => Field::Unknown,
+        }
     };
     may_match_any(overview, &conditions.clauses, &field_of)
 }

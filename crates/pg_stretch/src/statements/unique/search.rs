@@ -248,7 +248,7 @@ impl<'a> Search<'a> {
 
     /// The columns of the key, or of those that it is formed of.
     fn columns(&self, reader: &Reader, former: Option<&Former>) -> Result<Vec<Target>> {
-        let of = |column: i16| (reader.columns().iter().find(|target| target.attribute == column)).copied();
+        let of = |column: i16| (reader.columns().iter().find(|target| target.attribute == column)).cloned();
         let found: Option<Vec<Target>> = match former {
             None => self.key.parts.iter().map(|part| of(part.column)).collect(),
             Some(former) => former.columns().iter().map(|column| of(*column)).collect(),

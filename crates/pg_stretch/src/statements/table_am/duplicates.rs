@@ -1,0 +1,81 @@
+//! Whether two rows of a table have one key of a new unique index: a query over all rows, hot and cold, by the equality
+//! that the index has.
+
+use crate::catalog::snapshot::Latest;
+use crate::pg::error::{Error, Result};
+use crate::pg::local_settings::{LocalSettings, PATH};
+use crate::pg::text::Text;
+use crate::pg::{names, spi, user};
+use pgrx::pg_sys;
+use stretch_core::errors;
+
+/// Another index that says the same, and is valid: then nothing is to be looked at. REINDEX CONCURRENTLY makes such.
+const KNOWN: &str = "
+    SELECT EXISTS (SELECT FROM pg_index n JOIN pg_index o ON o.indrelid = n.indrelid AND o.indexrelid <> n.indexrelid
+        WHERE n.indexrelid = $1 AND o.indisunique AND o.indisvalid AND o.indisready AND o.indimmediate
+            AND o.indnkeyatts = n.indnkeyatts AND o.indkey = n.indkey AND o.indclass = n.indclass
+            AND o.indcollation = n.indcollation AND o.indnullsnotdistinct = n.indnullsnotdistinct
+            AND pg_get_expr(o.indexprs, o.indrelid) IS NOT DISTINCT FROM pg_get_expr(n.indexprs, n.indrelid)
+            AND pg_get_expr(o.indpred, o.indrelid) IS NOT DISTINCT FROM pg_get_expr(n.indpred, n.indrelid))";
+
+/// Whether GROUP BY compares keys as the index does: by the usual operator class of each type, or one of bytes.
+const USUAL: &str = "
+    SELECT bool_and(c.opcdefault OR c.opcname IN ('text_pattern_ops', 'varchar_pattern_ops', 'bpchar_pattern_ops'))
+    FROM pg_index i, unnest(i.indclass::oid[]) WITH ORDINALITY k(class, number), pg_opclass c
+    WHERE i.indexrelid = $1 AND c.oid = k.class AND k.number <= i.indnkeyatts";
+
+/// The query that finds a key which is there twice, as the texts of its values. An index leaves out rows with a NULL in
+/// the key unless it says otherwise.
+const QUERY: &str = "
+    SELECT format('SELECT concat_ws('', '', %s) FROM ONLY %s WHERE %s GROUP BY %s HAVING count(*) > 1 LIMIT 1',
+        string_agg(format('coalesce((%s)::text, ''null'')', part), ', ' ORDER BY number),
+        i.indrelid::regclass,
+        concat_ws(' AND ', coalesce('(' || pg_get_expr(i.indpred, i.indrelid) || ')', 'true'),
+            CASE WHEN NOT i.indnullsnotdistinct
+                THEN string_agg(format('(%s) IS DISTINCT FROM NULL', part), ' AND ' ORDER BY number) END),
+        string_agg(part, ', ' ORDER BY number))
+    FROM pg_index i, unnest(i.indcollation::oid[]) WITH ORDINALITY k(collation_id, number),
+        LATERAL (SELECT '(' || pg_get_indexdef(i.indexrelid, number::int, false) || ')'
+            || coalesce((SELECT format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c
+                JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = collation_id), '') AS part) p
+    WHERE i.indexrelid = $1 AND number <= i.indnkeyatts
+    GROUP BY i.indexrelid, i.indrelid, i.indpred, i.indnullsnotdistinct";
+
+/// 23505 where two rows have one key.
+pub fn check(table: pg_sys::Oid, index: pg_sys::Oid, latest: &Latest) -> Result<()> {
+    // The rows are the owner's, past his own policies; what he wrote into the index runs with no more rights than his.
+    let _owner = user::ActAs::owner_past_policies(user::relation_owner(table));
+    let _settings = LocalSettings::new(&[PATH, (c"max_parallel_workers_per_gather", c"0")]);
+    if spi::get::<bool>(KNOWN, &[index.into()])? == Some(true) {
+        return Ok(());
+    }
+    let name = names::bare_relation(index);
+    if spi::get::<bool>(USUAL, &[index.into()])? != Some(true) {
+        return Err(Error::new(
+            &errors::UNSUPPORTED,
+            format!("stretched table {} cannot get the unique index", names::relation(table)),
+        )
+        .detail(format!(
+            "An operator class of index \"{name}\" is not the usual one of its type, so that cold rows cannot be asked."
+        ))
+        .hint("Give the table the index before it is stretched."));
+    }
+    let query = spi::get::<Text>(QUERY, &[index.into()])?;
+    let query = query.ok_or_else(|| Error::internal("a new index is not in the catalog"))?;
+    // SAFETY: the snapshot is registered as long as `latest` lives.
+    let Some(key) = (unsafe { spi::text_under(&query, latest.get())? }) else {
+        return Ok(());
+    };
+    let columns = spi::get::<Text>(COLUMNS, &[index.into()])?.unwrap_or_default();
+    Err(Error::new(
+        &errors::KEY_IS_COLD,
+        format!("could not create unique index \"{name}\""),
+    )
+    .detail(format!("Key ({})=({key}) is duplicated.", &*columns))
+    .constraint(names::schema(table), names::bare_relation(table), &name))
+}
+
+/// The columns and expressions of a key, for a message.
+const COLUMNS: &str = "
+    SELECT string_agg(pg_get_indexdef(i.indexrelid, number, false), ', ' ORDER BY number)
+    FROM pg_index i, generate_series(1, i.indnkeyatts) number WHERE i.indexrelid = $1";
