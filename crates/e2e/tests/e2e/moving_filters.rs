@@ -52,6 +52,14 @@ fn rows_go_cold_as_they_grow_old() {
         .lines(&format!("EXPLAIN (ANALYZE) SELECT * FROM t WHERE at > '{later}'"))
         .join("\n");
     assert!(!plan.contains("Segments"), "{plan}");
+    // The rule follows the names of columns.
+    db.sql("ALTER TABLE t RENAME at TO since");
+    assert_eq!(
+        db.text("SELECT filter FROM stretch.tables"),
+        "(since < (now() - '00:00:02'::interval))"
+    );
+    let renamed = db.text(cut);
+    wait_until("the cut to move on", PATIENCE, || db.text(cut) != renamed);
     // A paused table keeps its cut.
     db.sql("SELECT stretch.set_migration_state('t', 'paused')");
     let paused = db.text(cut);

@@ -53,6 +53,30 @@ pub fn keep(relation: pg_sys::Oid, rule: Option<&str>) -> Result<()> {
     .map(drop)
 }
 
+/// The rule of a table.
+pub fn kept(relation: pg_sys::Oid) -> Result<Option<String>> {
+    let _us = user::ActAs::extension_owner();
+    let _path = LocalSettings::path();
+    let rule = spi::get::<Text>(
+        "SELECT m.rule FROM stretch.moving_filter m JOIN stretch.stretched_table t USING (table_id)
+          WHERE t.relation = $1",
+        &[relation.into()],
+    )?;
+    Ok(rule.map(|rule| rule.to_string()))
+}
+
+/// Writes the rule of a table with other names of columns; its cut stays.
+pub fn rewrite(relation: pg_sys::Oid, rule: &str) -> Result<()> {
+    let _us = user::ActAs::extension_owner();
+    let _path = LocalSettings::path();
+    spi::execute(
+        "UPDATE stretch.moving_filter m SET rule = $2 FROM stretch.stretched_table t
+          WHERE m.table_id = t.table_id AND t.relation = $1",
+        &[relation.into(), rule.into()],
+    )
+    .map(drop)
+}
+
 /// A rule with the moment of its cut.
 struct Moving {
     relation: pg_sys::Oid,

@@ -6,7 +6,7 @@ use crate::catalog::filter::parse;
 use crate::catalog::rows::PartitionedTable;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::tables;
-use crate::ddl::enable::{filter, partitioned};
+use crate::ddl::enable::{filter, partitioned, rule};
 use crate::pg::error::{self, Result};
 use crate::pg::{type_io, user};
 use pgrx::pg_sys;
@@ -19,6 +19,8 @@ pub struct Renamed {
     new: String,
     /// The filter as an expression, which names columns by their numbers; of the table, and of its new partitions.
     filters: [Option<*mut pg_sys::Node>; 2],
+    /// The same of a filter that names the present.
+    rule: Option<*mut pg_sys::Node>,
 }
 
 impl Renamed {
@@ -47,6 +49,7 @@ impl Renamed {
                 parsed(table.and_then(|table| table.filter))?,
                 parsed(setting.and_then(|setting| setting.filter))?,
             ],
+            rule: parsed(rule::kept(relation)?)?,
         }))
     }
 
@@ -70,6 +73,9 @@ impl Renamed {
             change.filter = text(self.filters[0]);
             change.order_by = self.order(table.order_by)?;
             change.write(self.relation)?;
+            if let Some(rule) = text(self.rule) {
+                rule::rewrite(self.relation, &rule)?;
+            }
         }
         if let Some(setting) = tables::partitioned_table(self.relation, latest.get())? {
             partitioned::keep(&PartitionedTable {

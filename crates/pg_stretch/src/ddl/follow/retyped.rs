@@ -6,7 +6,7 @@ use crate::catalog::rows::{Form, StretchedTable};
 use crate::catalog::snapshot::Latest;
 use crate::catalog::{tables, types};
 use crate::cold::{columns, segments};
-use crate::ddl::enable::{filter, way_back};
+use crate::ddl::enable::{filter, rule, way_back};
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use crate::pg::relation::OpenRelation;
@@ -48,6 +48,10 @@ impl Retyped {
                 .filter
                 .as_deref()
                 .map(|text| filter::normalize(table.relation, text));
+            // A rule must go on being one.
+            if let Some(rule) = rule::kept(table.relation)? {
+                filter::normalize(table.relation, &rule)?;
+            }
             let order = table.order_by.as_deref();
             let order = order.map(|text| filter::normalize_order(table.relation, text));
             Ok((filter.transpose()?, order.transpose()?))
@@ -111,10 +115,7 @@ fn refused(table: &StretchedTable, detail: &str) -> Error {
         format!("this command is refused on stretched table {name}"),
     )
     .detail(detail.to_owned());
-    match way_back::then(table.relation, what) {
-        Ok(hint) => error.hint(hint),
-        Err(other) => other,
-    }
+    error.hint(way_back::then(table.relation, what))
 }
 
 fn base_types(relation: pg_sys::Oid) -> Result<Vec<(i16, pg_sys::Oid)>> {

@@ -33,8 +33,6 @@ pub struct Old {
 /// Rows of a segment that were put into the new one.
 struct Taken {
     segment: Segment,
-    /// Dead ones, which were not.
-    dead: DeadRows,
     /// The number of its first row in the batch.
     first: u32,
     /// Numbers of its rows in the batch's order.
@@ -77,12 +75,7 @@ pub fn make(table: &StretchedTable, olds: Vec<Old>) -> Result<Option<Made>> {
                 rows.extend(living.iter().map(|row| group.first_row + row));
             }
             filters.push(tables::key_filters(&segment.segment_id, latest.get())?);
-            taken.push(Taken {
-                segment,
-                dead,
-                first,
-                rows,
-            });
+            taken.push(Taken { segment, first, rows });
         }
         let Some(batch) = batch.filter(|batch| batch.rows() > 0) else {
             return Ok(None);
