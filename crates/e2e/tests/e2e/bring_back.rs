@@ -309,7 +309,7 @@ fn rows_come_back_under_load() {
             scope.spawn(move || client(cluster, seed.wrapping_add(number), stop, new_id, counts));
         }
         let _stopped = StopAtEnd(&stop);
-        while homecomings < 4 {
+        while homecomings < 4 || points.is_empty() {
             let before = counts.committed.load(Ordering::Relaxed);
             wait_until("the clients to work", PATIENCE, || {
                 counts.committed.load(Ordering::Relaxed) >= before + 30

@@ -8,6 +8,7 @@ use crate::pg::names;
 use pgrx::pg_sys;
 use std::rc::Rc;
 use stretch_columns::stored::{self, Reading};
+use stretch_core::errors;
 use stretch_segment::{ColumnDetail, ColumnType, SegmentDetail};
 
 /// A field that no segment has: that of a column which the running command adds, so that it has none yet.
@@ -92,9 +93,13 @@ pub fn find(detail: &SegmentDetail, field_id: i32) -> Option<usize> {
 /// Chooses the way to read a stored column into `target`; an error when the types do not fit.
 pub fn reading(column: &ColumnDetail, target: &Target) -> Result<Reading> {
     stored::reading(column, target.kind).map_err(|_| {
-        Error::internal(format!(
-            "column {} of a segment is stored in a way that does not fit the column's type",
-            names::quote_ident(&column.name)
-        ))
+        Error::new(
+            &errors::UNSUPPORTED,
+            format!(
+                "column {} of a segment is stored in a way that does not fit the column's type",
+                names::quote_ident(&column.name)
+            ),
+        )
+        .without_hint()
     })
 }

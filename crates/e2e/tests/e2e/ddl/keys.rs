@@ -14,7 +14,7 @@ fn a_new_key_is_compared_with_all_rows() {
     let twin = Twin::new("ddl-keys");
     for form in [
         "ALTER TABLE {t} ADD UNIQUE ($)",
-        "ALTER TABLE {t} ADD CONSTRAINT k UNIQUE ($) INCLUDE (word) DEFERRABLE INITIALLY DEFERRED",
+        "ALTER TABLE {t} ADD CONSTRAINT k_{t} UNIQUE ($) INCLUDE (word) DEFERRABLE INITIALLY DEFERRED",
         "CREATE UNIQUE INDEX k_{t} ON {t} ($) WHERE id <> 100",
         "CREATE UNIQUE INDEX k_{t} ON {t} (($ + 0), id) WHERE id <> 100; DROP INDEX k_{t}; \
          CREATE UNIQUE INDEX k_{t} ON {t} (($ * 2))",

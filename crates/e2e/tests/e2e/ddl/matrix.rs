@@ -23,6 +23,7 @@ const WRITTEN: &str =
 fn situation(twin: &Twin, row: &Row) {
     twin.db.sql(
         "SET client_min_messages = warning; RESET stretch.rewrite; DROP SCHEMA public CASCADE; CREATE SCHEMA public;
+         GRANT USAGE ON SCHEMA public TO PUBLIC;
          DROP SCHEMA IF EXISTS there_t, there_plain CASCADE",
     );
     twin.usual();

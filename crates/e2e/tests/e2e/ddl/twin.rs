@@ -84,11 +84,15 @@ impl Twin {
 
     /// Both tables have the same columns and the same rows.
     pub fn compare(&self, after: &str) {
+        // Types that a command made for one of the two are named after it.
         let columns = |table: &str| {
-            self.db.lines(&format!(
+            let own = format!("_{table}|");
+            let of = |line: String| line.replace(&own, "_{t}|");
+            let lines = self.db.lines(&format!(
                 "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute
                  WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
-            ))
+            ));
+            lines.into_iter().map(of).collect::<Vec<_>>()
         };
         assert_eq!(columns("t"), columns("plain"), "{after}");
         self.same("SELECT q::text FROM {t} q ORDER BY 1", after);

@@ -27,13 +27,15 @@ const USUAL: &str = "
 /// The query that finds a key which is there twice, as the texts of its values. An index leaves out rows with a NULL in
 /// the key unless it says otherwise.
 const QUERY: &str = "
-    SELECT format('SELECT concat_ws('', '', %s) FROM ONLY %s WHERE %s GROUP BY %s HAVING count(*) > 1 LIMIT 1',
-        string_agg(format('coalesce((%s)::text, ''null'')', part), ', ' ORDER BY number),
+    SELECT format('SELECT concat_ws('', '', %s) FROM (SELECT %s FROM ONLY %s WHERE %s) keys GROUP BY %s
+            HAVING count(*) > 1 LIMIT 1',
+        string_agg(format('coalesce(k%s::text, ''null'')', number), ', ' ORDER BY number),
+        string_agg(format('%s AS k%s', part, number), ', ' ORDER BY number),
         i.indrelid::regclass,
         concat_ws(' AND ', coalesce('(' || pg_get_expr(i.indpred, i.indrelid) || ')', 'true'),
             CASE WHEN NOT i.indnullsnotdistinct
                 THEN string_agg(format('(%s) IS DISTINCT FROM NULL', part), ' AND ' ORDER BY number) END),
-        string_agg(part, ', ' ORDER BY number))
+        string_agg('k' || number, ', ' ORDER BY number))
     FROM pg_index i, unnest(i.indcollation::oid[]) WITH ORDINALITY k(collation_id, number),
         LATERAL (SELECT '(' || pg_get_indexdef(i.indexrelid, number::int, false) || ')'
             || coalesce((SELECT format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c
