@@ -92,13 +92,13 @@ impl GroupKey {
             Self::Null => Ok(nothing(rows)),
             Self::Case(cases, otherwise) => {
                 // From behind: each case takes its rows from those after it.
-                let last = otherwise.values(rows, source_of);
-                cases.iter().rev().fold(last, |rest, (clause, value)| {
+                let last = otherwise.values(rows, source_of)?;
+                cases.iter().rev().try_fold(last, |rest, (clause, value)| {
                     let truths = truths(rows, clause, source_of)?;
-                    choose(truths.yes().clone(), value.values(rows, source_of)?, rest?)
+                    choose(truths.yes().clone(), value.values(rows, source_of)?, rest)
                 })
             }
-            Self::Coalesce(values) => values.iter().rev().fold(Ok(nothing(rows)), |rest, value| {
+            Self::Coalesce(values) => values.iter().rev().try_fold(nothing(rows), |rest, value| {
                 let value = value.values(rows, source_of)?;
                 let is_known = match value.reading {
                     None => BooleanBuffer::new_unset(rows),
@@ -107,7 +107,7 @@ impl GroupKey {
                         .nulls()
                         .map_or(BooleanBuffer::new_set(rows), |valid| valid.inner().clone()),
                 };
-                choose(is_known, value, rest?)
+                choose(is_known, value, rest)
             }),
         }
     }

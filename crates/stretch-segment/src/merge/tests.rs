@@ -17,6 +17,9 @@ fn options() -> EncodeOptions {
     }
 }
 
+/// A segment, the rows that it was made of, and which of them are dead: bits of a number, again and again.
+type Part = (EncodedSegment, Vec<Vec<Value>>, u64);
+
 /// The batch of a segment whose opaque values are those of a send function, as every segment of a table has them.
 fn segment(rows: &[Vec<Value>]) -> EncodedSegment {
     let mut segment = build(&ALL_TYPES, rows).finish(&[], &options()).unwrap();
@@ -57,7 +60,7 @@ fn living_rows_of_one_shape_become_one_segment() {
         .run(&parts, |parts| {
             let parts: Vec<_> = parts.into_iter().filter(|(rows, _)| !rows.is_empty()).collect();
             // Those of one shape go together, as the plan has it.
-            let mut shapes: BTreeMap<u64, Vec<(EncodedSegment, Vec<Vec<Value>>, u64)>> = BTreeMap::new();
+            let mut shapes: BTreeMap<u64, Vec<Part>> = BTreeMap::new();
             for (rows, dead) in parts {
                 let made = segment(&rows);
                 shapes.entry(shape(&made.detail)).or_default().push((made, rows, dead));

@@ -91,6 +91,7 @@ unsafe fn test_of(
         Kind::False => Some(Test::Compare(CompareOp::Eq, Bound::Int(0))),
         // SAFETY: the caller's promise.
         Kind::Computed => None,
+        // SAFETY: a comparison of a column with an operand, whose value is of the operand's type.
         Kind::Compare | Kind::In => value().and_then(|value| unsafe { compared(qual, value, equal) }),
         Kind::Like => match value()? {
             // SAFETY: as above; a pattern is text.
@@ -128,6 +129,7 @@ pub unsafe fn of_constants(found: &Collected) -> Vec<Clause> {
     // SAFETY: values of the types that the planner saw.
     let trees = found.trees.iter();
     trees
+        // SAFETY: a tree that `quals` made of the server's expressions, with its operands.
         .filter_map(|tree| unsafe { clause(tree, &found.operands, &value, None) })
         .collect()
 }
