@@ -33,7 +33,7 @@ const WHOLE_RUN: u64 = 7_000;
 /// Batches in a whole run, at least.
 const BATCHES: f64 = 500.0;
 /// Share of reads that see a cold row, at least.
-const COLD_READS: f64 = 0.25;
+const COLD_READS: f64 = 0.2;
 /// Appends under a lock of a cold row in a whole run, and upserts of cold rows, at least.
 const COLD_WRITES: f64 = 300.0;
 /// How often each way of meeting cold rows happens to the families of a whole run, at least.
@@ -145,7 +145,7 @@ fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
         let statement = if loosen {
             format!("SELECT stretch.set_filter('work', '{}')", filter(band + 5))
         } else {
-            let state = match (pause, rng.random_bool(0.2)) {
+            let state = match (pause, rng.random_bool(0.07)) {
                 (false, _) => "outbound",
                 (true, false) => "paused",
                 (true, true) => "inbound",
