@@ -16,14 +16,16 @@ use stretch_core::errors;
 const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
 
 /// For a unique index that this transaction makes for a table which has segments: 23505 where two rows have one key.
-/// One that is made CONCURRENTLY is not looked at before all others write into it, see [`check_concurrent`].
+/// One that is made CONCURRENTLY is not looked at before all others write into it, see [`check_concurrent`]. Where that
+/// failed, the index is there and not valid, and a REINDEX that gives it a new file makes it valid.
 ///
 /// # Safety
 /// Table and index are open.
 pub unsafe fn check(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<()> {
     // SAFETY: the caller's promise; a plain global.
     unsafe {
-        let is_made_here = (*index).rd_createSubid != NO_SUBTRANSACTION;
+        let becomes_valid = !(*(*index).rd_index).indisvalid && (*index).rd_newRelfilenodeSubid != NO_SUBTRANSACTION;
+        let is_made_here = (*index).rd_createSubid != NO_SUBTRANSACTION || becomes_valid;
         match is_made_here && pg_sys::ParallelWorkerNumber < 0 {
             true => check_rows(table, index),
             false => Ok(()),
