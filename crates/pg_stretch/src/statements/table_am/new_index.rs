@@ -17,11 +17,12 @@ const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
 
 /// For a unique index that this transaction makes for a table which has segments: 23505 where two rows have one key.
 /// One that is made CONCURRENTLY is not looked at before all others write into it, see [`check_concurrent`]. Where that
-/// failed, the index is there and not valid, and a REINDEX that gives it a new file makes it valid.
+/// failed, the index is there and not valid, and a REINDEX that gives it a new file makes it valid; VACUUM FULL does
+/// not, and leaves the keys uncompared.
 ///
 /// # Safety
 /// Table and index are open.
-pub unsafe fn check(table: pg_sys::Relation, index: pg_sys::Relation) -> Result<()> {
+pub unsafe fn check(table: pg_sys::Relation, index: pg_sys::Relation, info: *mut pg_sys::IndexInfo) -> Result<()> {
     // SAFETY: the caller's promise; a plain global.
     unsafe {
         let becomes_valid = !(*(*index).rd_index).indisvalid && (*index).rd_newRelfilenodeSubid != NO_SUBTRANSACTION;
