@@ -25,7 +25,9 @@ const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
 pub unsafe fn check(table: pg_sys::Relation, index: pg_sys::Relation, info: *mut pg_sys::IndexInfo) -> Result<()> {
     // SAFETY: the caller's promise; a plain global.
     unsafe {
-        let becomes_valid = !(*(*index).rd_index).indisvalid && (*index).rd_newRelfilenodeSubid != NO_SUBTRANSACTION;
+        let becomes_valid = (*info).ii_Unique
+            && !(*(*index).rd_index).indisvalid
+            && (*index).rd_newRelfilenodeSubid != NO_SUBTRANSACTION;
         let is_made_here = (*index).rd_createSubid != NO_SUBTRANSACTION || becomes_valid;
         match is_made_here && pg_sys::ParallelWorkerNumber < 0 {
             true => check_rows(table, index),

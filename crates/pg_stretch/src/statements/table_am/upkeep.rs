@@ -24,7 +24,7 @@ pub unsafe extern "C-unwind" fn index_build_range_scan(
     let build = of_heap(heap::routine().index_build_range_scan);
     // SAFETY: what the server handed over, for a table of ours.
     unsafe {
-        new_index::check(table, index).or_raise();
+        new_index::check(table, index, info).or_raise();
         if new_index::is_made(index) {
             cold_index::evaluate(table, info).or_raise();
         }
