@@ -50,6 +50,19 @@ pub fn run(args: &[String]) -> Result<(), String> {
     }
 }
 
+/// Patches that do not apply to the sources as they are.
+pub fn stale() -> Result<Vec<String>, String> {
+    let mut stale = Vec::new();
+    for mutant in all()? {
+        let mut apply = Command::new("git");
+        apply.args(["apply", "--unidiff-zero", "--check"]).arg(&mutant.patch);
+        if sh::output(apply.current_dir(sh::root())).is_err() {
+            stale.push(mutant.name);
+        }
+    }
+    Ok(stale)
+}
+
 fn all() -> Result<Vec<Mutant>, String> {
     let dir = sh::root().join("crates/e2e/tests/mutants");
     let mut mutants = Vec::new();

@@ -16,6 +16,7 @@ mod terms;
 mod tokens;
 mod tree;
 
+use crate::mutants;
 use terms::Breaches;
 use tree::Tree;
 
@@ -26,7 +27,7 @@ struct Rule {
     check: fn(&Tree) -> Breaches,
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     Rule {
         name: "files",
         says: "each source file says what it is for, is short, and calls only what its place may call",
@@ -77,6 +78,11 @@ const RULES: [Rule; 10] = [
         name: "paths",
         says: "every path that the documentation names exists",
         check: |tree| Ok(paths::check(tree)),
+    },
+    Rule {
+        name: "mutants",
+        says: "every bug that `cargo xtask mutants` plants can be planted",
+        check: |_| mutants::stale(),
     },
 ];
 

@@ -490,7 +490,7 @@ SELECT t.relation,
 COMMENT ON VIEW stretch.tables IS 'One row per stretched table';
 COMMENT ON COLUMN stretch.tables.relation IS 'The table';
 COMMENT ON COLUMN stretch.tables.filter IS 'Which rows are cold; NULL: every row';
-COMMENT ON COLUMN stretch.tables.migration_state IS 'outbound or paused';
+COMMENT ON COLUMN stretch.tables.migration_state IS 'outbound, paused or inbound';
 COMMENT ON COLUMN stretch.tables.strict IS 'Migration waits for writers first';
 COMMENT ON COLUMN stretch.tables.order_by IS 'Order of rows inside segments';
 COMMENT ON COLUMN stretch.tables.hot_bytes IS 'Size of the heap with its TOAST table on disk';

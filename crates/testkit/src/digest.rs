@@ -25,6 +25,13 @@ pub fn multiset_digest(client: &Client, relation: &str) -> String {
         .remove(0)
 }
 
+/// Two relations have the same rows, in any order.
+#[track_caller]
+pub fn assert_same(client: &Client, relation: &str, other: &str, what: &str) {
+    let digests = [relation, other].map(|one| multiset_digest(client, one));
+    assert_eq!(digests[0], digests[1], "{what}: {relation} and {other}");
+}
+
 /// All rows as the binary send functions write them (the body of `COPY … (FORMAT binary)`, split
 /// into rows), sorted: tells apart what prints alike. Columns are those of the relation, in order.
 #[track_caller]

@@ -41,11 +41,7 @@ fn server(name: &str) -> (Cluster, Endpoint, Client) {
 }
 
 fn same(db: &Client, what: &str) {
-    assert_eq!(
-        digest::multiset_digest(db, "t"),
-        digest::multiset_digest(db, "twin"),
-        "{what}"
-    );
+    digest::assert_same(db, "t", "twin", what);
 }
 
 #[test]

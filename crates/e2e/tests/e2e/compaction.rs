@@ -43,11 +43,7 @@ fn full_of(cluster: &Cluster, rows: &str) -> Client {
 }
 
 fn same(db: &Client, what: &str) {
-    assert_eq!(
-        digest::multiset_digest(db, "t"),
-        digest::multiset_digest(db, "twin"),
-        "{what}"
-    );
+    digest::assert_same(db, "t", "twin", what);
 }
 
 #[test]

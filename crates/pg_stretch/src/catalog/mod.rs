@@ -18,6 +18,7 @@ pub mod snapshot;
 pub mod staged;
 pub mod stretched;
 pub mod tables;
+mod totals;
 pub mod triggers;
 pub mod types;
 mod visible;

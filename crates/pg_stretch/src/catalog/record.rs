@@ -1,17 +1,15 @@
 //! What a batch writes into the catalog but tombstones: staged pieces, the segment, its detail, the manifest.
 
-use super::changes;
 use super::rows::StretchedTable;
 use super::tables::CHUNK_BYTES;
-use crate::catalog;
+use super::totals;
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use crate::pg::spi::{self, uuid_arg};
-use pgrx::pg_sys;
 use stretch_columns::identity::MAX_SEGMENTS;
 use stretch_core::errors;
-use stretch_core::ids::{ManifestId, SegmentId, TableId};
-use stretch_core::manifest::{LiveSegment, Totals};
+use stretch_core::ids::{SegmentId, TableId};
+use stretch_core::manifest::LiveSegment;
 use stretch_segment::EncodedSegment;
 
 /// Writes an encoded segment with its staged bytes (step 2 of Appendix 1), and adds it to the manifest. The manifest
@@ -55,21 +53,14 @@ pub fn segment(
     Ok((id, number))
 }
 
-/// Adds a segment to the manifest under a new random id (F12). The answer is the segment's number in its table.
+/// Adds a segment to the manifest. The answer is the segment's number in its table.
 fn add_to_manifest(table: &StretchedTable, segment_id: SegmentId, segment: &EncodedSegment) -> Result<i32> {
-    // SAFETY: inside a transaction.
-    let snapshot = unsafe { pg_sys::GetTransactionSnapshot() };
-    let before = catalog::tables::manifest(&table.table_id, snapshot)?.ok_or_else(no_manifest)?;
     let added = LiveSegment {
         segment_id,
         row_count: segment.row_count.into(),
         sha256: segment.sha256,
     };
-    let totals = before
-        .totals()
-        .and_then(|totals| totals.add(&added))
-        .map_err(|error| Error::internal(error.to_string()))?;
-    let number = write_totals(&table.table_id, &totals)?;
+    let number = totals::add(&table.table_id, &added)?;
     if u32::try_from(number).is_ok_and(|number| number < MAX_SEGMENTS) {
         return Ok(number);
     }
@@ -81,31 +72,6 @@ fn add_to_manifest(table: &StretchedTable, segment_id: SegmentId, segment: &Enco
         ),
     )
     .detail("Rows stay hot from here on. A table that has its cold rows back and is stretched anew begins at 0 again."))
-}
-
-fn no_manifest() -> Error {
-    Error::internal("the table has no manifest")
-}
-
-/// Writes the totals with one more segment under a new random manifest id, and takes the next number for that segment:
-/// in one UPDATE of the row that every batch updates, so that no two segments get the same, and none gets that of a
-/// segment that is gone.
-fn write_totals(table: &TableId, totals: &Totals) -> Result<i32> {
-    changes::begin(table);
-    let id = ManifestId::from_bytes(crate::pg::random::random()?);
-    let number = spi::get::<i32>(
-        "UPDATE stretch.manifest SET manifest_id = $2, segments = $3, row_total = $4, digest = $5,
-            next_segment_number = next_segment_number + 1
-         WHERE table_id = $1 RETURNING next_segment_number - 1",
-        &[
-            uuid_arg(table.as_bytes()),
-            uuid_arg(id.as_bytes()),
-            (totals.segments as i64).into(),
-            (totals.rows as i64).into(),
-            totals.digest.to_vec().into(),
-        ],
-    )?;
-    number.ok_or_else(no_manifest)
 }
 
 /// Which way a line of `stretch.migration_status` says that rows or bytes went.

@@ -10,7 +10,7 @@ use crate::cold::tombstone::{conflicts, write};
 use crate::movement::lock::for_writing;
 use crate::pg::error::{Error, Result};
 use crate::pg::relation::OpenRelation;
-use crate::pg::{names, spi};
+use crate::pg::{names, spi, txn};
 use stretch_core::dead_rows::DeadRows;
 use stretch_core::errors;
 use stretch_core::state::MigrationState;
@@ -27,6 +27,11 @@ pub fn alone<'a>(table: &StretchedTable, segments: impl Iterator<Item = &'a Segm
         }
     }
     Ok(())
+}
+
+/// Whether nobody has rows of the segments just now, before their bytes are asked for in vain: 55P03.
+pub fn look<'a>(table: &StretchedTable, segments: impl Iterator<Item = &'a Segment>) -> Result<()> {
+    txn::run(|| alone(table, segments))
 }
 
 fn held(table: &StretchedTable, segment: &Segment) -> Error {

@@ -5,7 +5,7 @@ use crate::catalog::snapshot::Latest;
 use crate::catalog::tables;
 use crate::pg::error::{Error, Result};
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::{names, spi};
+use crate::pg::{names, spi, steps};
 use pgrx::pg_sys;
 use std::ffi::CString;
 use stretch_core::errors;
@@ -57,7 +57,7 @@ fn needed(table: &StretchedTable, rows: i64) -> Result<i64> {
 
 /// Bytes that are free where the table's file lies; `None` where nobody can tell.
 fn free(relation: pg_sys::Oid) -> Result<Option<i64>> {
-    if let Some(said) = said() {
+    if let Some(said) = steps::free_bytes() {
         return Ok(Some(said));
     }
     let _path = LocalSettings::path();
@@ -74,17 +74,4 @@ fn free(relation: pg_sys::Oid) -> Result<Option<i64>> {
         (libc::statvfs(path.as_ptr(), &raw mut found) == 0).then_some(found)
     };
     Ok(found.map(|found| (found.f_bavail as i64).saturating_mul(found.f_frsize as i64)))
-}
-
-/// What a test says instead of the disk.
-#[cfg(feature = "testing")]
-fn said() -> Option<i64> {
-    // SAFETY: gives a string of the server, or null when nobody set the parameter.
-    let text = unsafe { pg_sys::GetConfigOption(c"stretch_test.free_bytes".as_ptr(), true, false) };
-    names::text(text).parse().ok()
-}
-
-#[cfg(not(feature = "testing"))]
-fn said() -> Option<i64> {
-    None
 }

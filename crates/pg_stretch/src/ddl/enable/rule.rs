@@ -106,34 +106,20 @@ pub fn round() -> Result<bool> {
 
 fn all() -> Result<Vec<Moving>> {
     txn::run(|| {
-        let mut found = spi::rows(
+        spi::rows(
             "SELECT t.relation::oid, m.rule, (extract(epoch FROM m.cut - timestamptz '2000-01-01 00:00:00+00')
                 * 1000000)::int8
-               FROM stretch.moving_filter m JOIN stretch.stretched_table t USING (table_id)",
-            &[],
+               FROM stretch.moving_filter m JOIN stretch.stretched_table t USING (table_id)
+              WHERE t.migration_state = $1",
+            &[MigrationState::Outbound.as_str().into()],
             |row| {
-                Ok((
-                    row.get::<pg_sys::Oid>(1)?.unwrap_or(pg_sys::InvalidOid),
-                    row.get::<Text>(2)?.unwrap_or_default(),
-                    row.get::<i64>(3)?.unwrap_or(i64::MAX),
-                ))
+                Ok(Moving {
+                    relation: row.get::<pg_sys::Oid>(1)?.unwrap_or(pg_sys::InvalidOid),
+                    rule: row.get::<Text>(2)?.unwrap_or_default().to_string(),
+                    cut: row.get::<i64>(3)?.unwrap_or(i64::MAX),
+                })
             },
-        )?
-        .into_iter()
-        .map(|(relation, rule, cut)| Moving {
-            relation,
-            rule: rule.to_string(),
-            cut,
-        })
-        .collect::<Vec<_>>();
-        let mut all = Vec::new();
-        for one in found.drain(..) {
-            let table = tables::by_relation(one.relation, LATEST)?;
-            if table.is_some_and(|table| table.migration_state == MigrationState::Outbound) {
-                all.push(one);
-            }
-        }
-        Ok(all)
+        )
     })
 }
 

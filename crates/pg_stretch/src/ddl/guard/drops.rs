@@ -148,7 +148,7 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
 fn judge(target: Target, command: Command, name: &str, relation: Option<pg_sys::Oid>, context: Context) -> Result<()> {
     match decide(target, command, context) {
         Decision::Allow => Ok(()),
-        Decision::Refuse { reason, way_out } => Err(refused(target, name, relation, reason, way_out)?),
+        Decision::Refuse { reason, way_out } => Err(refused(target, name, relation, reason, way_out)),
     }
 }
 

@@ -68,7 +68,7 @@ fn check_type(changed: pg_sys::Oid, reach: Reach, reason: &str) -> Result<()> {
             Some(relation),
             reason,
             WayOut::BringBack,
-        )?),
+        )),
         None => Ok(()),
     }
 }

@@ -54,19 +54,13 @@ impl Aim {
         };
         match decide(target, self.command, facts.context()?) {
             Decision::Allow => Ok(()),
-            Decision::Refuse { reason, way_out } => Err(refused(target, &name, relation, reason, way_out)?),
+            Decision::Refuse { reason, way_out } => Err(refused(target, &name, relation, reason, way_out)),
         }
     }
 }
 
 /// The error of the guard. `relation` is the stretched table where one is concerned.
-pub fn refused(
-    target: Target,
-    name: &str,
-    relation: Option<pg_sys::Oid>,
-    reason: &str,
-    way_out: WayOut,
-) -> Result<Error> {
+pub fn refused(target: Target, name: &str, relation: Option<pg_sys::Oid>, reason: &str, way_out: WayOut) -> Error {
     let what = match target {
         Target::StretchedTable => format!("stretched table {name}"),
         Target::StretchSchema => format!("{name} of pg_stretch"),
@@ -77,11 +71,9 @@ pub fn refused(
         (WayOut::BringBack, Some(relation)) => way_back::then(relation, "then change the table and enable it again"),
         (WayOut::BringBack, None) => sentence("bring the rows of its table back first"),
     };
-    Ok(
-        Error::new(&errors::UNSUPPORTED, format!("this command is refused on {what}"))
-            .detail(sentence(reason))
-            .hint(hint),
-    )
+    Error::new(&errors::UNSUPPORTED, format!("this command is refused on {what}"))
+        .detail(sentence(reason))
+        .hint(hint)
 }
 
 /// A clause of the list as a sentence.

@@ -14,6 +14,7 @@ use crate::catalog::tables;
 use crate::cold::reader::Reader;
 use crate::cold::whole::Asked;
 use crate::movement::bytes::{ask, name, needed};
+use crate::movement::leave;
 use crate::movement::trouble::Trouble;
 use crate::pg::error::{Error, Result};
 use crate::pg::phase::Phase;
@@ -44,7 +45,7 @@ const TRIES: usize = 20;
 
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+enum Step {
     /// So many rows came home.
     Moved(u64),
     /// The table has all its rows, and is an ordinary one.
@@ -165,7 +166,7 @@ impl BringBack {
     }
 
     /// One step for a table, now: a segment comes home, or the table ends. 55P03 while others hold what it needs.
-    pub fn step(&mut self, table: &StretchedTable, origin: &mut Origin) -> Result<Step> {
+    fn step(&mut self, table: &StretchedTable, origin: &mut Origin) -> Result<Step> {
         origin.take()?;
         let left = segments(table)?;
         self.show(table, &left)?;
@@ -195,6 +196,7 @@ impl BringBack {
     }
 
     fn bring(&mut self, table: &StretchedTable, segment: &Segment, next: Option<&Segment>) -> Result<u64> {
+        leave::look(table, std::iter::once(segment))?;
         let bytes = self.bytes(table, segment)?;
         if let Some(next) = next {
             self.ask(table, next)?;

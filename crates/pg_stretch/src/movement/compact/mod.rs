@@ -14,6 +14,7 @@ use crate::cold::conditions::database_encoding;
 use crate::cold::reader::Reader;
 use crate::cold::segments;
 use crate::movement::bytes;
+use crate::movement::leave;
 use crate::movement::migrate;
 use crate::movement::trouble::Trouble;
 use crate::pg::error::{Error, Result};
@@ -154,6 +155,7 @@ fn pause(bytes: u64, took: Duration) -> Duration {
 
 fn rewrite(table: &StretchedTable, olds: Vec<Segment>, size: u64) -> Result<u64> {
     migrate::require_room(size)?;
+    leave::look(table, olds.iter())?;
     let mut all = Vec::new();
     for segment in &olds {
         let bytes = match bytes::ask(table, segment)? {

@@ -7,7 +7,7 @@ mod testing;
 use stretch_core::steps::Step;
 pub use stretch_core::steps::Step::*;
 #[cfg(feature = "testing")]
-pub use testing::{moves_when_asked_only, reached, reached_on_io_thread};
+pub use testing::{free_bytes, moves_when_asked_only, reached, reached_on_io_thread};
 
 /// On the main thread of a process.
 #[cfg(not(feature = "testing"))]
@@ -21,4 +21,10 @@ pub fn reached_on_io_thread(_: Step) {}
 #[cfg(not(feature = "testing"))]
 pub fn moves_when_asked_only() -> bool {
     false
+}
+
+/// Free bytes that a test says a disk has.
+#[cfg(not(feature = "testing"))]
+pub fn free_bytes() -> Option<i64> {
+    None
 }

@@ -31,6 +31,11 @@ pub fn moves_when_asked_only() -> bool {
     setting(c"stretch_test.moves_when_asked_only") == "on"
 }
 
+/// Free bytes that a test says a disk has.
+pub fn free_bytes() -> Option<i64> {
+    setting(c"stretch_test.free_bytes").parse().ok()
+}
+
 fn setting(name: &CStr) -> String {
     // SAFETY: gives a string of the server, or null when nobody set the parameter.
     names::text(unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) })

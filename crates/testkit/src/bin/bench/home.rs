@@ -94,7 +94,10 @@ fn trickle(cluster: &Cluster, db: &Client) {
     });
     let began = Instant::now();
     let replaced = db.int("SELECT stretch.compact('t')");
-    println!("{replaced} segments replaced in {:.1} s:", began.elapsed().as_secs_f64());
+    println!(
+        "{replaced} segments replaced in {:.1} s:",
+        began.elapsed().as_secs_f64()
+    );
     purge(db, "t");
     reads(db);
 }

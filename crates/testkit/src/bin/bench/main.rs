@@ -3,6 +3,7 @@
 mod cold;
 mod conflicts;
 mod duckdb;
+mod home;
 mod hot;
 mod keys;
 mod measure;
@@ -29,6 +30,9 @@ fn main() {
     }
     if wanted("cold") {
         cold::run(scale, is_written);
+    }
+    if wanted("home") {
+        home::run(scale);
     }
     let parts = ["conflicts", "keys", "hot", "segments"].map(wanted);
     if parts.contains(&true) {
