@@ -60,15 +60,16 @@ fn histories_show_what_a_plain_table_shows() {
             let db = cluster.connect(&name);
             db.sql(workload::TABLE);
             let stop = AtomicBool::new(false);
-            let seen = if stretched {
+            let seen = Seen::default();
+            if stretched {
                 enable_database(&db, &endpoint.url());
                 enable_table(&db, "work", &filter(FIRST_BAND));
                 family::make(&db);
                 let families = family::Counts::default();
                 let each = |whole: f64| (whole * share(transactions)) as u64;
-                let seen = std::thread::scope(|scope| {
+                std::thread::scope(|scope| {
                     scope.spawn(|| migrator(&cluster.connect(&name), &stop));
-                    scope.spawn(|| keeper(&cluster, &name, seed, &stop));
+                    scope.spawn(|| keeper(&cluster, &name, seed, &seen, &stop));
                     for number in 0..MEMBERS {
                         let (cluster, name, stop, families) = (&cluster, &name, &stop, &families);
                         scope.spawn(move || {
@@ -77,19 +78,24 @@ fn histories_show_what_a_plain_table_shows() {
                     }
                     let _stopped = StopAtEnd(&stop);
                     let demand = Demand {
+                        transactions,
                         cold: COLD_READS,
                         cold_writes: each(COLD_WRITES),
+                        homecomings: 2,
                         families: Some((&families, each(FAMILIES))),
                     };
-                    workload::run(&cluster, &name, level, transactions, &demand, seed, &stop)
+                    workload::run(&cluster, &name, level, &demand, seed, &seen, &stop);
                 });
                 assert!(db.bool(family::IS_WELL), "{name}: families and queue");
                 families.print_and_demand(&name, each(FAMILIES));
                 total.add(&seen, &db);
-                seen
             } else {
-                workload::run(&cluster, &name, level, transactions, &Demand::default(), seed, &stop)
-            };
+                let demand = Demand {
+                    transactions,
+                    ..Demand::default()
+                };
+                workload::run(&cluster, &name, level, &demand, seed, &seen, &stop);
+            }
             let history = seen.history.into_inner().expect("no panic");
             let mut wrong = seen.wrong.into_inner().expect("no panic");
             wrong.extend(check::anomalies(&history, &lists(&db), level));
@@ -131,8 +137,8 @@ fn migrator(db: &Client, stop: &AtomicBool) {
 }
 
 /// Loosens the filter step by step, pauses and brings rows back, each until the next moment only. A table that is at
-/// home by then is stretched anew.
-fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
+/// home by then is stretched anew. Rows come back while there were enough reads of cold ones before.
+fn keeper(cluster: &Cluster, database: &str, seed: u64, seen: &Seen, stop: &AtomicBool) {
     let mut rng = StdRng::seed_from_u64(seed);
     let db = cluster.connect(database);
     let mut band = FIRST_BAND;
@@ -142,10 +148,11 @@ fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
         std::thread::sleep(Duration::from_millis(rng.random_range(20..200)));
         let loosen = !paused && band < BANDS && rng.random_bool(0.3);
         let pause = !paused && !loosen && rng.random_bool(0.4);
+        let comes_home = pause && seen.cold_share() > 1.5 * COLD_READS && rng.random_bool(0.2);
         let statement = if loosen {
             format!("SELECT stretch.set_filter('work', '{}')", filter(band + 5))
         } else {
-            let state = match (pause, rng.random_bool(0.07)) {
+            let state = match (pause, comes_home) {
                 (false, _) => "outbound",
                 (true, false) => "paused",
                 (true, true) => "inbound",
@@ -156,6 +163,7 @@ fn keeper(cluster: &Cluster, database: &str, seed: u64, stop: &AtomicBool) {
             Ok(()) => {
                 band += if loosen { 5 } else { 0 };
                 paused = pause;
+                seen.homecomings.fetch_add(comes_home.into(), Ordering::Relaxed);
             }
             Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => {}
             Err(error) if error.code == "ST010" => {

@@ -37,17 +37,30 @@ pub struct Seen {
     pub conflicts: AtomicU64,
     /// Those at READ COMMITTED, but deadlocks: a plain table has none.
     pub needless: AtomicU64,
+    /// How often the table was told to bring its rows back.
+    pub homecomings: AtomicU64,
     begun: AtomicU64,
     value: AtomicU64,
+}
+
+impl Seen {
+    /// Share of reads that saw a cold row.
+    pub fn cold_share(&self) -> f64 {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed) as f64;
+        of(&self.cold_reads) / of(&self.reads).max(1.0)
+    }
 }
 
 /// What a run goes on for, up to [`PATIENCE`] times the transactions that it was asked for.
 #[derive(Default)]
 pub struct Demand<'a> {
+    /// Transactions over all clients.
+    pub transactions: u64,
     /// Share of reads that see a cold row.
     pub cold: f64,
     /// Appends under a lock of a cold row, and upserts of cold rows.
     pub cold_writes: u64,
+    pub homecomings: u64,
     /// How often each way of meeting cold rows has to happen to the families.
     pub families: Option<(&'a family::Counts, u64)>,
 }
@@ -58,26 +71,25 @@ const PATIENCE: u64 = 20;
 impl Demand<'_> {
     fn met(&self, seen: &Seen) -> bool {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        of(&seen.cold_reads) as f64 >= self.cold * of(&seen.reads) as f64
+        seen.cold_share() >= self.cold
+            && of(&seen.homecomings) >= self.homecomings
             && of(&seen.cold_locks).min(of(&seen.cold_upserts)) >= self.cold_writes
             && self.families.is_none_or(|(counts, each)| counts.has_met(each))
     }
 }
 
-/// Runs `transactions` over all clients, and more while `demand` is not met; ends early when `stop` is set.
+/// Runs transactions until `demand` is met, with limited patience; ends early when `stop` is set.
 pub fn run(
     cluster: &Cluster,
     database: &str,
     level: Level,
-    transactions: u64,
     demand: &Demand<'_>,
     seed: u64,
+    seen: &Seen,
     stop: &AtomicBool,
-) -> Seen {
-    let seen = Seen::default();
+) {
     std::thread::scope(|scope| {
         for number in 0..CLIENTS {
-            let seen = &seen;
             scope.spawn(move || {
                 let mut client = Work {
                     db: cluster.connect(database),
@@ -89,7 +101,7 @@ pub fn run(
                 };
                 while !stop.load(Ordering::Relaxed) {
                     let begun = seen.begun.fetch_add(1, Ordering::Relaxed);
-                    if begun >= PATIENCE * transactions || begun >= transactions && demand.met(seen) {
+                    if begun >= PATIENCE * demand.transactions || begun >= demand.transactions && demand.met(seen) {
                         break;
                     }
                     client.transaction(level);
@@ -98,7 +110,6 @@ pub fn run(
             });
         }
     });
-    seen
 }
 
 /// The values of a list as text.
