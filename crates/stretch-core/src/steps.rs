@@ -4,10 +4,10 @@
 /// A place between two durable effects.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Step {
-    /// Migration: segment, staging and manifest are written, the rows not yet deleted.
-    BatchRecorded,
-    /// Migration: the rows are deleted, nothing is committed.
+    /// Migration: the rows are deleted; of the segment the catalog knows nothing.
     BatchDeleted,
+    /// Migration: segment, staging and manifest are written, nothing is committed.
+    BatchRecorded,
     /// Migration: the batch is committed.
     BatchCommitted,
     /// Upload: the staged bytes are read, the object is not written.
@@ -69,8 +69,8 @@ pub enum Step {
 impl Step {
     /// All of them, in the order of the enumeration.
     pub const ALL: [Self; 30] = [
-        Self::BatchRecorded,
         Self::BatchDeleted,
+        Self::BatchRecorded,
         Self::BatchCommitted,
         Self::UploadBegun,
         Self::UploadReadBack,

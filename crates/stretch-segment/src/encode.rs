@@ -3,16 +3,16 @@
 mod gather;
 mod options;
 mod pages;
+mod parallel;
 mod properties;
 mod statistics;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{ArrowWriterOptions, compute_leaves};
 use parquet::file::metadata::ParquetMetaData;
 use sha2::{Digest, Sha256};
 
@@ -56,11 +56,16 @@ pub(crate) fn encode(
     let mut object = Vec::new();
     let metadata = write_object(&mut object, specs, columns, &stored, &order, &groups, opts)?;
     let bytes = Bytes::from(object);
-    let row_groups = groups
-        .iter()
-        .enumerate()
-        .map(|(i, group)| describe_row_group(i, group, columns, &stored, &order, &metadata, &bytes))
-        .collect::<Result<Vec<_>, _>>()?;
+    let (sha256, row_groups) = parallel::both(
+        opts.threads,
+        || Sha256::digest(&bytes).into(),
+        || {
+            let groups = groups.iter().enumerate();
+            let describe = |(i, group)| describe_row_group((i, group), columns, &stored, &order, &metadata, &bytes);
+            groups.map(describe).collect::<Result<Vec<_>, _>>()
+        },
+    );
+    let row_groups = row_groups?;
     let detail = SegmentDetail {
         columns: specs
             .iter()
@@ -76,7 +81,6 @@ pub(crate) fn encode(
         row_groups,
         footer: footer_of(&bytes)?,
     };
-    let sha256 = Sha256::digest(&bytes).into();
     Ok(EncodedSegment {
         bytes,
         sha256,
@@ -149,31 +153,32 @@ fn write_object(
         .with_properties(properties)
         .with_skip_arrow_metadata(true)
         .with_parquet_schema(parquet_schema(specs, stored)?);
-    let mut writer = ArrowWriter::try_new_with_options(object, Arc::clone(&schema), options)?;
+    let writer = ArrowWriter::try_new_with_options(object, Arc::clone(&schema), options)?;
+    let (mut writer, columns_of) = writer.into_serialized_writer()?;
     // A table without columns has no chunks; its detail alone knows the number of rows.
     if !columns.is_empty() {
-        for group in groups {
+        for (number, group) in groups.iter().enumerate() {
             let rows = &order[group.clone()];
-            let arrays = columns
-                .iter()
-                .zip(stored)
-                .map(|(column, stored)| gather(column, *stored, rows))
-                .collect::<Result<Vec<_>, _>>()?;
-            let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-            writer.write(&RecordBatch::try_new_with_options(
-                Arc::clone(&schema),
-                arrays,
-                &options,
-            )?)?;
-            writer.flush()?;
+            let writers = columns_of.create_column_writers(number)?;
+            let chunks = parallel::map(opts.threads, writers, |i, mut writer| {
+                let array = gather(&columns[i], stored[i], rows)?;
+                for leaf in compute_leaves(schema.field(i), &array)? {
+                    writer.write(&leaf)?;
+                }
+                Ok(writer.close()?)
+            })?;
+            let mut row_group = writer.next_row_group()?;
+            for chunk in chunks {
+                chunk.append_to_row_group(&mut row_group)?;
+            }
+            row_group.close()?;
         }
     }
     Ok(writer.close()?)
 }
 
 fn describe_row_group(
-    index: usize,
-    group: &Range<usize>,
+    (index, group): (usize, &Range<usize>),
     columns: &[ColumnBuffer],
     stored: &[StoredType],
     order: &[u32],

@@ -2,17 +2,16 @@
 
 mod chunks;
 mod footer;
+mod pages;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_array::{ArrayRef, new_empty_array};
 use arrow_buffer::BooleanBuffer;
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
-};
+use parquet::arrow::FieldLevels;
+use parquet::file::metadata::ParquetMetaData;
 
 use crate::detail::{ChunkDetail, RowGroupDetail, SegmentDetail, checksum};
 use crate::error::SegmentError;
@@ -20,6 +19,7 @@ use crate::row_ranges::RowRanges;
 use crate::schema::arrow_type;
 use chunks::Chunks;
 use footer::parse_footer;
+use pages::Brought;
 
 /// Reads one segment. Cheap to clone and to share: immutable, and the footer is parsed once.
 #[derive(Debug, Clone)]
@@ -31,7 +31,14 @@ pub struct SegmentReader {
 struct Inner {
     detail: SegmentDetail,
     /// `None` for a segment without columns, which has nothing to decode.
-    metadata: Option<ArrowReaderMetadata>,
+    footer: Option<Footer>,
+}
+
+#[derive(Debug)]
+struct Footer {
+    metadata: ParquetMetaData,
+    /// One per column.
+    levels: Vec<FieldLevels>,
 }
 
 impl SegmentReader {
@@ -39,13 +46,15 @@ impl SegmentReader {
     /// Errors: [`SegmentError::CorruptDetail`], [`SegmentError::Mismatch`], [`SegmentError::Parquet`].
     pub fn new(detail: SegmentDetail) -> Result<Self, SegmentError> {
         detail.check()?;
-        let metadata = if detail.columns.is_empty() {
+        let footer = if detail.columns.is_empty() {
             None
         } else {
-            Some(parse_footer(&detail)?)
+            let metadata = parse_footer(&detail)?;
+            let levels = pages::levels(metadata.file_metadata().schema_descr())?;
+            Some(Footer { metadata, levels })
         };
         Ok(SegmentReader {
-            inner: Arc::new(Inner { detail, metadata }),
+            inner: Arc::new(Inner { detail, footer }),
         })
     }
 
@@ -56,10 +65,10 @@ impl SegmentReader {
 
     /// Bytes of all values before they were compressed, as they are coded.
     pub fn uncompressed_bytes(&self) -> u64 {
-        let Some(metadata) = &self.inner.metadata else {
+        let Some(footer) = &self.inner.footer else {
             return 0;
         };
-        let groups = metadata.metadata().row_groups().iter();
+        let groups = footer.metadata.row_groups().iter();
         groups.map(|group| group.total_byte_size().max(0) as u64).sum()
     }
 
@@ -186,8 +195,11 @@ impl SegmentReader {
         match is_right {
             true => Ok(Checked {
                 column,
-                runs: runs.0,
-                is_whole: pages.is_none(),
+                rows: match pages {
+                    None => RowRanges::all(group.rows),
+                    Some(wanted) => chunk.pages.rows_of_holding(wanted, group.rows),
+                },
+                runs: bytes.to_vec(),
             }),
             false => Err(differs),
         }
@@ -203,48 +215,33 @@ impl SegmentReader {
         selection: Option<&BooleanBuffer>,
     ) -> Result<Vec<ArrayRef>, SegmentError> {
         let group = self.group(row_group)?;
-        let Some(metadata) = &self.inner.metadata else {
+        let Some(footer) = &self.inner.footer else {
             return Ok(Vec::new());
         };
-        if columns.is_empty() {
-            return Ok(Vec::new());
-        }
         if selection.is_some_and(|selection| selection.len() != group.rows as usize) {
             return Err(SegmentError::Mismatch("a selection is of another number of rows"));
         }
-        // Parquet gives the columns in the order of the schema, each once.
-        let mut projected: Vec<&Checked> = columns.iter().collect();
-        projected.sort_by_key(|chunk| chunk.column);
-        projected.dedup_by_key(|chunk| chunk.column);
-        // Parquet writes the chunks of a row group in the order of the schema too.
-        let runs = projected.iter().flat_map(|chunk| chunk.runs.iter().cloned()).collect();
-        let indices: Vec<usize> = projected.iter().map(|chunk| chunk.column).collect();
         let rows = selection.map_or(group.rows as usize, BooleanBuffer::count_set_bits);
-        let policy = match projected.iter().all(|chunk| chunk.is_whole) {
-            true => RowSelectionPolicy::default(),
-            // Any other decodes what lies between selected rows, of pages that were not brought too.
-            false => RowSelectionPolicy::Selectors,
+        let decode = |checked: &Checked| {
+            let column = checked.column;
+            let brought = Brought {
+                metadata: &footer.metadata,
+                row_group,
+                column,
+                runs: &checked.runs,
+                rows: &checked.rows,
+            };
+            let stored = arrow_type(self.inner.detail.columns[column].stored);
+            let array = match rows {
+                0 => new_empty_array(&stored),
+                _ => brought.decode(&footer.levels[column], selection, rows)?,
+            };
+            if array.len() != rows || *array.data_type() != stored {
+                return Err(SegmentError::Mismatch("a column has another type or number of rows"));
+            }
+            Ok(array)
         };
-        let selected = selection.map(|selection| (selection, policy));
-        let decoded = decode(metadata, row_group, rows, &indices, Chunks(runs), selected)?;
-
-        columns
-            .iter()
-            .map(|chunk| {
-                let column = chunk.column;
-                let place = indices
-                    .binary_search(&column)
-                    .map_err(|_| SegmentError::NoSuchColumn(column))?;
-                let array = decoded
-                    .get(place)
-                    .ok_or(SegmentError::Mismatch("a column is missing"))?;
-                let wanted = arrow_type(self.inner.detail.columns[column].stored);
-                if array.len() != rows || *array.data_type() != wanted {
-                    return Err(SegmentError::Mismatch("a column has another type or number of rows"));
-                }
-                Ok(Arc::clone(array))
-            })
-            .collect()
+        columns.iter().map(decode).collect()
     }
 
     fn group(&self, row_group: usize) -> Result<&RowGroupDetail, SegmentError> {
@@ -263,39 +260,8 @@ fn pages_of<'a>(chunk: &ChunkDetail, wanted: Option<&'a RowRanges>) -> Option<&'
 #[derive(Debug, Clone)]
 pub struct Checked {
     column: usize,
-    /// With their places in the object.
-    runs: Vec<(u64, Bytes)>,
-    /// Whether they are all of the chunk.
-    is_whole: bool,
-}
-
-fn decode(
-    metadata: &ArrowReaderMetadata,
-    row_group: usize,
-    rows: usize,
-    columns: &[usize],
-    chunks: Chunks,
-    selected: Option<(&BooleanBuffer, RowSelectionPolicy)>,
-) -> Result<Vec<ArrayRef>, SegmentError> {
-    let mask = ProjectionMask::leaves(metadata.parquet_schema(), columns.iter().copied());
-    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
-        .with_projection(mask)
-        .with_row_groups(vec![row_group])
-        .with_batch_size(rows.max(1));
-    if let Some((selection, policy)) = selected {
-        let rows = BooleanArray::new(selection.clone(), None);
-        builder = builder
-            .with_row_selection(RowSelection::from_filters(&[rows]))
-            .with_row_selection_policy(policy);
-    }
-    let batches = builder.build()?.collect::<Result<Vec<_>, _>>()?;
-    match batches.as_slice() {
-        [one] => Ok(one.columns().to_vec()),
-        many => (0..columns.len())
-            .map(|i| {
-                let parts: Vec<&dyn Array> = many.iter().map(|batch| batch.column(i).as_ref()).collect();
-                Ok(arrow_select::concat::concat(&parts)?)
-            })
-            .collect(),
-    }
+    /// One after the other as they lie in the object.
+    runs: Vec<Bytes>,
+    /// The rows that they hold, within the row group.
+    rows: RowRanges,
 }

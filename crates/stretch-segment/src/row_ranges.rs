@@ -42,6 +42,11 @@ impl RowRanges {
         self.0.iter().map(|range| range.len()).sum()
     }
 
+    /// The ranges, ascending.
+    pub(crate) fn ranges(&self) -> &[Range<u32>] {
+        &self.0
+    }
+
     /// The rows, ascending.
     pub fn rows(&self) -> impl Iterator<Item = u32> {
         self.0.iter().flat_map(Range::clone)

@@ -39,6 +39,7 @@ pub static NAPTIME: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 pub static BATCH_ROWS: GucSetting<i32> = GucSetting::<i32>::new(200_000);
 pub static BATCH_BYTES: GucSetting<i32> = GucSetting::<i32>::new(128 * 1024);
 pub static PAGE_ROWS: GucSetting<i32> = GucSetting::<i32>::new(DEFAULT_PAGE_ROWS as i32);
+pub static ENCODE_THREADS: GucSetting<i32> = GucSetting::<i32>::new(2);
 pub static COMPACT: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static COMPACT_RATE: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
 pub static CUT_STEP: GucSetting<i32> = GucSetting::<i32>::new(0);
@@ -130,6 +131,14 @@ pub fn register() {
         c"Rows of a page of new segments, about: what is read of each column to find a single row.",
         &PAGE_ROWS,
         (16, 65_536),
+        Sighup,
+        none,
+    );
+    int(
+        c"stretch.encode_threads",
+        c"Threads that encode the rows of a batch, while the worker deletes them from the table.",
+        &ENCODE_THREADS,
+        (1, 64),
         Sighup,
         none,
     );

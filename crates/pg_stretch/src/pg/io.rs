@@ -5,6 +5,7 @@
 //! together, so cancel, timeouts and shutdown work while connect, headers or body hang.
 
 use super::error::{Error, Result};
+use super::thread;
 use pgrx::pg_sys;
 use std::future::Future;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -30,7 +31,7 @@ pub struct Ticket<T> {
 
 /// Starts `future` on the I/O thread.
 pub fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<Ticket<T>> {
-    let thread = thread()?;
+    let thread = io_thread()?;
     let result = Arc::new(Mutex::new(None));
     let abort = Arc::new(Mutex::new(None));
     let (result_in, abort_in, done) = (result.clone(), abort.clone(), thread.done.clone());
@@ -125,7 +126,7 @@ fn wake(done: &OwnedFd) {
     unsafe { libc::write(done.as_raw_fd(), one.as_ptr().cast(), 8) };
 }
 
-fn thread() -> Result<&'static IoThread> {
+fn io_thread() -> Result<&'static IoThread> {
     if let Some(thread) = THREAD.get() {
         if thread.pid != std::process::id() {
             return Err(Error::internal("the I/O thread was started before a fork"));
@@ -167,26 +168,10 @@ fn start() -> Result<IoThread> {
             }
         });
     };
-    with_signals_blocked(|| std::thread::Builder::new().name("pg_stretch io".into()).spawn(body))
-        .map_err(|error| Error::internal(format!("could not start the I/O thread: {error}")))?;
+    thread::spawn("pg_stretch io", body)?;
     Ok(IoThread {
         jobs,
         done,
         pid: std::process::id(),
     })
-}
-
-/// PostgreSQL's signal handlers assume the main thread, and latches need SIGURG blocked everywhere else: the new
-/// thread (and those it starts) inherits a mask that blocks everything.
-fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
-    // SAFETY: plain calls on local signal sets.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        let mut before: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
-        let result = f();
-        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
-        result
-    }
 }

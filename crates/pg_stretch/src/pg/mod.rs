@@ -29,6 +29,7 @@ pub mod snapshots;
 pub mod spi;
 pub mod steps;
 pub mod text;
+pub mod thread;
 pub mod txn;
 pub mod type_io;
 pub mod user;

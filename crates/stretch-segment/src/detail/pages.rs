@@ -49,6 +49,12 @@ impl Pages {
         RowRanges::new(ranges.filter_map(|(range, stats)| may_hold(stats, range.len() as u64).then_some(range)))
     }
 
+    /// The rows of the data pages that hold any of these rows of a row group of `rows` rows.
+    pub(crate) fn rows_of_holding(&self, wanted: &RowRanges, rows: u32) -> RowRanges {
+        let pages = (0..self.data.len()).map(|page| self.rows(page, rows));
+        RowRanges::new(pages.filter(|rows| wanted.touch(rows)))
+    }
+
     /// The pages, by their places in the chunk, that hold these rows of a row group of `rows` rows: their bytes and
     /// their checksums. The dictionary is needed for any row.
     pub(crate) fn holding<'a>(

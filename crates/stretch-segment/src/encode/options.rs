@@ -1,5 +1,7 @@
 //! What a caller may say of how a segment is encoded.
 
+use std::num::NonZeroUsize;
+
 use parquet::basic::ZstdLevel;
 
 use crate::error::SegmentError;
@@ -20,6 +22,8 @@ pub struct EncodeOptions {
     pub page_rows: u32,
     /// zstd's compression level, 1 to 22.
     pub zstd_level: i32,
+    /// Threads that encode, the caller's among them.
+    pub threads: NonZeroUsize,
 }
 
 impl Default for EncodeOptions {
@@ -29,6 +33,7 @@ impl Default for EncodeOptions {
             row_group_bytes: DEFAULT_ROW_GROUP_BYTES,
             page_rows: DEFAULT_PAGE_ROWS,
             zstd_level: DEFAULT_ZSTD_LEVEL,
+            threads: NonZeroUsize::MIN,
         }
     }
 }

@@ -118,7 +118,7 @@ fn a_row_of_a_page_that_was_not_brought_is_an_error() {
     let pages = checked_pages(&reader, &segment.bytes, (0, 1), &RowRanges::one(2..4)).unwrap();
     for selection in [None, Some(BooleanBuffer::from(&[false, true, true, false][..]))] {
         let decoded = reader.decode(0, std::slice::from_ref(&pages), selection.as_ref());
-        assert!(matches!(decoded, Err(SegmentError::Parquet(_))), "{decoded:?}");
+        assert!(matches!(decoded, Err(SegmentError::Mismatch(_))), "{decoded:?}");
     }
 }
 

@@ -55,15 +55,16 @@ fn sample() -> Vec<Vec<Value>> {
 }
 
 fn encode() -> EncodedSegment {
-    build(&ALL_TYPES, &sample())
-        .finish(
-            &[],
-            &EncodeOptions {
-                row_group_rows: 2,
-                ..EncodeOptions::default()
-            },
-        )
-        .unwrap()
+    encode_by(1)
+}
+
+fn encode_by(threads: usize) -> EncodedSegment {
+    let options = EncodeOptions {
+        row_group_rows: 2,
+        threads: threads.try_into().unwrap(),
+        ..EncodeOptions::default()
+    };
+    build(&ALL_TYPES, &sample()).finish(&[], &options).unwrap()
 }
 
 #[test]
@@ -106,10 +107,13 @@ fn the_standard_reader_sees_right_values() {
 
 #[test]
 fn encoding_is_deterministic() {
-    let (a, b) = (encode(), encode());
-    assert_eq!(a.bytes, b.bytes);
-    assert_eq!(a.sha256, b.sha256);
-    assert_eq!(a.detail.to_bytes(), b.detail.to_bytes());
+    let a = encode();
+    for threads in 1..5 {
+        let b = encode_by(threads);
+        assert_eq!(a.bytes, b.bytes);
+        assert_eq!(a.sha256, b.sha256);
+        assert_eq!(a.detail.to_bytes(), b.detail.to_bytes());
+    }
 }
 
 fn golden(name: &str) -> PathBuf {

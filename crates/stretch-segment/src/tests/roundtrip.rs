@@ -1,6 +1,7 @@
 //! Random rows of all types come back bit for bit; bounds are true; pruning loses no row; order is right.
 
 use std::cmp::Ordering;
+use std::num::NonZeroUsize;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
@@ -220,6 +221,7 @@ fn every_type_comes_back_bit_for_bit() {
                     row_group_bytes: group_bytes,
                     page_rows,
                     zstd_level: 1,
+                    threads: NonZeroUsize::new(1 + group_rows as usize % 3).unwrap(),
                 };
                 let segment = build(&ALL_TYPES, &rows).finish(&keys, &opts).unwrap();
                 assert_eq!(segment.row_count as usize, rows.len());

@@ -15,9 +15,10 @@ use crate::cold::tombstone::write;
 use crate::movement::lock::for_writing;
 use crate::pg::error::{self, Error, Result};
 use crate::pg::relation::OpenRelation;
-use crate::pg::{gucs, names, spi, steps};
+use crate::pg::{gucs, names, spi, steps, thread};
 use pgrx::prelude::*;
 use std::cell::Cell;
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 use stretch_columns::identity::ItemPointer;
 use stretch_core::batch::{self, Limits};
@@ -150,22 +151,10 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
     })?;
     let options = EncodeOptions {
         page_rows: gucs::PAGE_ROWS.get() as u32,
+        threads: NonZeroUsize::new(gucs::ENCODE_THREADS.get() as usize).unwrap_or(NonZeroUsize::MIN),
         ..EncodeOptions::default()
     };
-    let segment = scanned
-        .batch
-        .finish(&keys, &options)
-        .map_err(|error| Error::internal(error.to_string()))?;
-    let (segment_id, number) = record::segment(&table, &segment, scanned.keys.filters()?)?;
-    record::attempt(
-        &table.table_id,
-        record::Direction::Outbound,
-        rows,
-        segment.bytes.len() as u64,
-        started.elapsed().as_secs_f64(),
-        None,
-    )?;
-    steps::reached(steps::BatchRecorded);
+    let encoding = thread::spawn("pg_stretch encoder", move || scanned.batch.finish(&keys, &options))?;
     let stayed = delete::delete(relation.as_ptr(), &scanned.tids, snapshot);
     let moved = rows - stayed.len() as u64;
     if !batch::is_worth_keeping(rows, moved) {
@@ -178,11 +167,22 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
             ),
         ));
     }
+    steps::reached(steps::BatchDeleted);
+    let segment = encoding.join()?.map_err(|error| Error::internal(error.to_string()))?;
+    let (segment_id, number) = record::segment(&table, &segment, scanned.keys.filters()?)?;
+    record::attempt(
+        &table.table_id,
+        record::Direction::Outbound,
+        moved,
+        segment.bytes.len() as u64,
+        started.elapsed().as_secs_f64(),
+        None,
+    )?;
     write::born_dead(&segment_id, &born_dead(&segment.permutation, &stayed), rows)?;
     let places = segment.permutation.iter().map(|input| scanned.tids[*input as usize]);
     let places = places.map(|(block, offset)| ItemPointer { block, offset });
     moved::record(order.relation, number, moved::Way::Into, places)?;
-    steps::reached(steps::BatchDeleted);
+    steps::reached(steps::BatchRecorded);
     Ok(Outcome {
         moved,
         reached_end,
