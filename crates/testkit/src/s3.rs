@@ -6,7 +6,7 @@
 use crate::{endpoint, run_dir, timing};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use s3s::Body;
@@ -39,12 +39,12 @@ impl S3Server {
         S3Server::start_as(usize::MAX >> 4)
     }
 
-    /// The same, one request at a time, so that of several writers of a new object only one wins.
+    /// The same, one write at a time, so that of several writers of a new object only one wins.
     pub fn start_orderly() -> S3Server {
         S3Server::start_as(1)
     }
 
-    fn start_as(requests_at_once: usize) -> S3Server {
+    fn start_as(writes_at_once: usize) -> S3Server {
         timing::start();
         let root = run_dir::fresh("s3");
         std::fs::create_dir(root.join(Self::BUCKET)).expect("the bucket can be made");
@@ -58,7 +58,7 @@ impl S3Server {
                     .enable_all()
                     .build()
                     .expect("a runtime can be made");
-                runtime.block_on(serve(&folder, requests_at_once, stopped, &tell));
+                runtime.block_on(serve(&folder, writes_at_once, stopped, &tell));
             })
             .expect("a thread can be started");
         S3Server {
@@ -102,7 +102,7 @@ pub fn s3_url(bucket: &str, prefix: &str, address: SocketAddr) -> String {
 
 async fn serve(
     root: &Path,
-    requests_at_once: usize,
+    writes_at_once: usize,
     stopped: oneshot::Receiver<()>,
     tell: &std::sync::mpsc::Sender<SocketAddr>,
 ) {
@@ -115,13 +115,14 @@ async fn serve(
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     tell.send(listener.local_addr().expect("it is bound"))
         .expect("somebody waits for it");
-    let turn = Arc::new(Semaphore::new(requests_at_once));
+    let turn = Arc::new(Semaphore::new(writes_at_once));
     let accept = async {
         while let Ok((socket, _)) = listener.accept().await {
             let service = service.clone();
             let turn = Arc::clone(&turn);
             let bucket = root.join(S3Server::BUCKET);
             let service = service_fn(move |request: Request<Incoming>| {
+                let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
                 let answer = Service::call(&service, request);
                 let turn = Arc::clone(&turn);
                 let missing = !bucket.exists();
@@ -129,7 +130,10 @@ async fn serve(
                     if missing {
                         return Ok(no_bucket());
                     }
-                    let _mine = turn.acquire().await.expect("nobody closes it");
+                    let _mine = match writes {
+                        true => Some(turn.acquire().await.expect("nobody closes it")),
+                        false => None,
+                    };
                     answer.await
                 }
             });

@@ -7,8 +7,8 @@ mod parents;
 
 use crate::cold_reads::counter;
 use crate::seed::seed;
-use draw::Draw;
-use testkit::setup::{drain, enable_database, enable_table, hot_rows};
+use draw::{Draw, SEVERAL_PROCESSES};
+use testkit::setup::{drain, enable_database, enable_table, hot_rows, purge};
 use testkit::{Client, Cluster, Endpoint};
 
 /// The plan node that aggregates cold rows.
@@ -83,13 +83,22 @@ fn same_on(db: &Client, query: &str, table: &str) -> Result<Vec<String>, String>
 }
 
 fn is_aggregated(db: &Client, query: &str) -> bool {
-    nodes(db, query, "a") > 0
+    nodes(&plan(db, query, "a")) > 0
 }
 
-/// How many nodes of its plan aggregate cold rows.
-fn nodes(db: &Client, query: &str, table: &str) -> usize {
-    let lines = db.lines(&format!("EXPLAIN {}", query.replace("{t}", table)));
-    lines.iter().filter(|line| line.contains(NODE)).count()
+fn plan(db: &Client, query: &str, table: &str) -> Vec<String> {
+    db.lines(&format!("EXPLAIN {}", query.replace("{t}", table)))
+}
+
+/// How many nodes of a plan aggregate cold rows.
+fn nodes(plan: &[String]) -> usize {
+    plan.iter().filter(|line| line.contains(NODE)).count()
+}
+
+/// Whether several processes aggregate cold rows.
+fn is_shared(plan: &[String]) -> bool {
+    let gather = plan.iter().position(|line| line.contains("Gather"));
+    gather.is_some_and(|at| nodes(&plan[at..]) > 0)
 }
 
 /// Statements of a random test.
@@ -100,28 +109,73 @@ fn statements() -> usize {
     }
 }
 
-/// Random queries give on a table what they give on its twin, and most are aggregated on stored values.
-fn random(db: &Client, table: &str) {
+/// Random queries give on a table what they give on its twin, and most are aggregated on stored values. How many were
+/// so by several processes.
+fn random(db: &Client, table: &str) -> usize {
     let mut draw = Draw::new(seed());
     let statements = statements();
-    let (mut aggregated, mut failed) = (0, 0);
+    let (mut aggregated, mut shared, mut failed) = (0, 0, 0);
     for number in 0..statements {
         if number % 100 == 0 {
             db.sql(draw.setting());
         }
         let query = draw.query();
         failed += usize::from(same_on(db, &query, table).is_err());
-        aggregated += usize::from(nodes(db, &query, table) > 0);
+        let plan = plan(db, &query, table);
+        aggregated += usize::from(nodes(&plan) > 0);
+        shared += usize::from(is_shared(&plan));
     }
-    println!("{aggregated} of {statements} aggregated on stored values, {failed} failed alike");
+    println!(
+        "{aggregated} of {statements} aggregated on stored values, {shared} by several processes, {failed} failed alike"
+    );
     assert!(aggregated * 2 > statements);
+    shared
 }
 
 #[test]
 fn random_aggregates_are_those_of_a_plain_table() {
     let (_cluster, _endpoint, db) = server("aggregates-random");
     tables(&db);
-    random(&db, "a");
+    let shared = random(&db, "a");
+    assert!(shared * 20 > statements(), "{shared} by several processes");
+}
+
+#[test]
+fn processes_share_the_row_groups() {
+    let (_cluster, endpoint, db) = server("aggregates-shared");
+    tables(&db);
+    purge(&db, "a");
+    db.sql(SEVERAL_PROCESSES);
+    for query in [
+        "SELECT sum(n), sum(price * (1 - rate)), count(*) FROM {t}",
+        "SELECT small, sum(n), avg(price), min(d) FROM {t} GROUP BY 1 ORDER BY 1",
+        "SELECT name, code, count(*) FILTER (WHERE n > 0) FROM {t} WHERE ts::date > '2020-01-05' GROUP BY 1, 2 ORDER BY 1, 2",
+        // An error of one of them is the error of all.
+        "SELECT sum(n + 2147483200) FROM {t}",
+    ] {
+        for leader in ["on", "off"] {
+            db.sql(&format!("SET parallel_leader_participation = {leader}"));
+            let answer = same(&db, query);
+            assert!(is_shared(&plan(&db, query, "a")), "{query}");
+            if answer.is_ok() {
+                let run = db.lines(&format!("EXPLAIN ANALYZE {}", query.replace("{t}", "a")));
+                assert!(run.iter().any(|line| line.contains("Workers Launched: 2")), "{run:#?}");
+            }
+        }
+    }
+    // For each row of another table again.
+    same(
+        &db,
+        "SELECT k, s FROM generate_series(1, 5) k, LATERAL (SELECT sum(n) s FROM {t} WHERE small = k OFFSET 0) x ORDER BY 1",
+    )
+    .expect("an answer");
+    // The table has hardly a page of its own by now, and processes for its cold rows all the same.
+    db.sql("RESET min_parallel_table_scan_size; SET parallel_leader_participation = on");
+    db.sql("SET min_parallel_table_scan_size = '64kB'; DELETE FROM a WHERE id > 1500; DELETE FROM a_plain WHERE id > 1500; VACUUM a");
+    let query = "SELECT small, sum(b) FROM {t} GROUP BY 1 ORDER BY 1";
+    same(&db, query).expect("an answer");
+    assert!(is_shared(&plan(&db, query, "a")), "{:#?}", plan(&db, query, "a"));
+    drop(endpoint);
 }
 
 #[test]
@@ -163,6 +217,13 @@ fn every_function_gives_what_it_gives_on_a_plain_table() {
         "SELECT coalesce(name, 'né'), small * 2 > 3, sum(price) FROM {t} GROUP BY 1, 2 ORDER BY 1, 2",
         "SELECT count(*), sum(n) FROM {t} WHERE n + small > 5 AND ts::date BETWEEN '2020-01-05' AND '2020-03-01'",
         "SELECT count(*) FILTER (WHERE price * 2 > 10.25), sum(extract(hour FROM ts)) FROM {t} WHERE 3 <> n % 5",
+        "SELECT sum(CASE WHEN n > 100 THEN price ELSE 0 END), avg(CASE WHEN flag THEN n END) FROM {t}",
+        "SELECT small, sum(CASE WHEN d < '2020-02-01' THEN price * rate WHEN n < 0 THEN 7 END),
+            count(CASE WHEN code = 'c1' THEN 1 END), sum(coalesce(small, n)), avg(coalesce(price, rate, 0))
+         FROM {t} GROUP BY 1 ORDER BY 1",
+        // Nothing but whole numbers is chosen, and so it looks.
+        "SELECT sum(CASE WHEN n > 10000 THEN price ELSE 0 END), sum(coalesce(rate, 0)) FROM {t} WHERE id < 900",
+        "SELECT max(CASE WHEN n > 0 THEN b ELSE 0 END), min(coalesce(small, 99::smallint)) FROM {t}",
         "SELECT count(*), sum(n) FROM {t} WHERE id < 0",
         "SELECT small, count(*) FROM {t} WHERE id < 0 GROUP BY small",
     ] {
@@ -175,6 +236,8 @@ fn every_function_gives_what_it_gives_on_a_plain_table() {
     for query in [
         "SELECT sum(f), min(f), stddev(n) FROM {t}",
         "SELECT sum(wide), min(name), max(ch) FROM {t}",
+        "SELECT max(CASE WHEN flag THEN price ELSE 100 END) FROM {t}",
+        "SELECT sum(CASE small WHEN 1 THEN n ELSE 0 END) FROM {t}",
         "SELECT count(DISTINCT n), string_agg(code, ',' ORDER BY id) FROM {t}",
         "SELECT sum(n) FROM {t} WHERE abs(n) = 2",
         "SELECT CASE small WHEN 1 THEN 0 ELSE n END, count(*) FROM {t} GROUP BY 1 ORDER BY 1",

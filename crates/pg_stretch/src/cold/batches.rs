@@ -31,6 +31,8 @@ pub struct Batches {
     open: Vec<Open>,
     fetcher: Fetcher,
     next: usize,
+    /// The place of the row group that was taken last.
+    last: Option<usize>,
     /// Parts of row groups are read, of which all are asked for.
     is_narrowed: bool,
     /// Where processes of a parallel query share what is to be read.
@@ -60,6 +62,7 @@ impl Reader {
             open,
             fetcher: Fetcher::new(self.clone(), segments, wants),
             next: 0,
+            last: None,
             is_narrowed: false,
             turns: None,
         }
@@ -109,14 +112,17 @@ impl Batches {
 
     /// The next row group to read, and the end of those that this process will read after it.
     fn take(&mut self) -> Option<(usize, usize)> {
-        let count = self.fetcher.len();
-        let Some(turns) = &mut self.turns else {
-            let number = self.next;
-            self.next += 1;
-            return (number < count).then_some((number, count));
+        let (fetcher, count) = (&self.fetcher, self.fetcher.len());
+        let taken = match &mut self.turns {
+            Some(turns) => turns.take(|segment| fetcher.first_of(segment)..fetcher.first_of(segment + 1)),
+            None => {
+                let place = self.next;
+                self.next += 1;
+                (place < count).then_some((place, count))
+            }
         };
-        let fetcher = &self.fetcher;
-        turns.take(|segment| fetcher.first_of(segment)..fetcher.first_of(segment + 1))
+        self.last = taken.map(|(place, _)| place);
+        taken
     }
 
     /// Whether the last row group was asked for.
@@ -142,11 +148,12 @@ impl Batches {
 
     /// The number of the row group that was brought last.
     pub fn last(&self) -> Option<usize> {
-        self.fetcher.number(self.next.checked_sub(1)?)
+        self.fetcher.number(self.last?)
     }
 
-    /// Begins anew with some of all row groups, by their numbers in ascending order.
+    /// Begins anew with some of all row groups, by their numbers in ascending order: those are this process's own.
     pub fn only(&mut self, numbers: &[usize]) {
+        self.turns = None;
         let picked = numbers
             .iter()
             .map(|number| (*number, self.fetcher.all()[*number].clone()));

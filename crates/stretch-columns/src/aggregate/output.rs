@@ -2,7 +2,7 @@
 
 use super::groups::{Groups, KeyValues};
 use super::plan::Function;
-use super::states::{Content, State, Sums};
+use super::states::{Content, State, Sums, Total};
 use crate::images::Area;
 use stretch_segment::numeric;
 
@@ -31,13 +31,13 @@ impl Partials {
     pub(super) fn new(groups: Groups, states: Vec<State>) -> Self {
         Self {
             groups: groups.len(),
-            values: states.iter().map(output).collect(),
+            values: states.iter().map(|state| output(state, groups.len())).collect(),
             keys: groups.keys(),
         }
     }
 }
 
-fn output(state: &State) -> Output {
+fn output(state: &State, groups: usize) -> Output {
     match &state.content {
         Content::Count(counts) => Output::Words(counts.iter().map(|count| Some(*count as u64)).collect()),
         Content::Truth(truths) => Output::Words(truths.iter().map(|truth| truth.map(u64::from)).collect()),
@@ -64,29 +64,26 @@ fn output(state: &State) -> Output {
                     .collect(),
             ),
         },
-        Content::Sum(sums) => sum(state.function, sums),
+        Content::Sum(sums) => sum(state.function, sums, groups),
     }
 }
 
-fn sum(function: Function, sums: &Sums) -> Output {
-    let groups = || sums.totals.iter().zip(&sums.counts);
+fn sum(function: Function, sums: &Sums, groups: usize) -> Output {
+    let totals = || (0..groups).map(|group| sums.total(group));
     match function {
         Function::SumOfSmall => Output::Words(
-            groups()
-                .map(|(total, count)| (*count > 0).then_some(*total as u64))
+            totals()
+                .map(|total| (total.count > 0).then_some(total.sum as u64))
                 .collect(),
         ),
-        Function::AverageOfSmall => placed(groups(), |(total, count), area| {
-            area.aligned_to_eight(&pair(*count, *total as i64)).is_ok()
+        Function::AverageOfSmall => placed(totals(), |total, area| {
+            area.aligned_to_eight(&pair(total.count, total.sum as i64)).is_ok()
         }),
-        Function::OfBig => placed(groups(), |(total, count), area| {
-            *count > 0 && area.aligned(&big(*count, *total)).is_ok()
+        Function::OfBig => placed(totals(), |total, area| {
+            total.count > 0 && area.aligned(&big(total.count, total.sum)).is_ok()
         }),
-        _ => placed(groups(), |(total, count), area| {
-            *count > 0
-                && area
-                    .aligned(&of_numeric(*count, *total, sums.scale.unwrap_or_default()))
-                    .is_ok()
+        _ => placed(totals(), |total, area| {
+            total.count > 0 && area.aligned(&of_numeric(&total)).is_ok()
         }),
     }
 }
@@ -123,11 +120,11 @@ fn big(count: i64, sum: i128) -> Vec<u8> {
 
 /// What `numeric_avg_serialize` of numeric.c makes: the count, the sum as a variable, the most digits behind a point
 /// and how many values have these, then how many are NaN, infinite, and infinite below zero.
-fn of_numeric(count: i64, sum: i128, scale: u8) -> Vec<u8> {
-    let mut out = count.to_be_bytes().to_vec();
-    variable(sum, scale, &mut out);
-    out.extend_from_slice(&i32::from(scale).to_be_bytes());
-    for number in [count, 0, 0, 0] {
+fn of_numeric(total: &Total) -> Vec<u8> {
+    let mut out = total.count.to_be_bytes().to_vec();
+    variable(total.sum, total.scale, &mut out);
+    out.extend_from_slice(&i32::from(total.scale).to_be_bytes());
+    for number in [total.of_scale, 0, 0, 0] {
         out.extend_from_slice(&number.to_be_bytes());
     }
     out

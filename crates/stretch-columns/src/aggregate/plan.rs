@@ -13,6 +13,9 @@ pub enum Argument {
     Presence(i16),
     /// A number; also dates and timestamps, in PostgreSQL's days and microseconds.
     Number(Expression),
+    /// The first of these whose condition is true, else the last: numbers of one type, which need not have as many
+    /// digits behind the point; `None` is NULL.
+    Chosen(Vec<(Clause, Option<Expression>)>, Option<Expression>),
     /// A text, in the order of its bytes.
     Text(i16),
     /// A boolean.
@@ -87,7 +90,7 @@ impl Aggregate {
         let of_column = match &self.argument {
             Argument::Row | Argument::Presence(_) | Argument::Text(_) => true,
             Argument::Number(expression) => matches!(expression, Expression::Column(_)),
-            Argument::Truth(_) => false,
+            Argument::Chosen(..) | Argument::Truth(_) => false,
         };
         let is_end_or_count = match self.function {
             Function::Count

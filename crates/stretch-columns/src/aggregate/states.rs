@@ -21,13 +21,16 @@ pub(super) enum Content {
     Truth(Vec<Option<bool>>),
 }
 
+/// What was added, by the digits that it has behind the point: few scales, in the order in which they came.
 #[derive(Default)]
-pub(super) struct Sums {
+pub(super) struct Sums(pub Vec<Level>);
+
+/// What has one scale.
+pub(super) struct Level {
+    pub scale: u8,
     pub totals: Vec<i128>,
     /// Values that were added.
     pub counts: Vec<i64>,
-    /// Digits behind the point of all that was added.
-    pub scale: Option<u8>,
     /// No total is further from zero.
     reach: i128,
 }
@@ -57,22 +60,20 @@ impl State {
     /// Whether the values of a batch can be added: they are of one scale with those before, and no total can leave
     /// its numbers.
     pub fn fits(&self, rows: usize, values: &Values<'_>) -> bool {
-        let Values::Numbers(numbers) = values else {
-            return true;
-        };
-        if numbers.is_missing(rows) {
-            return true;
-        }
+        let numbers: Vec<&Numbers> = values.numbers().filter(|numbers| !numbers.is_missing(rows)).collect();
         match &self.content {
             Content::Sum(sums) => {
                 let limit = match self.function {
                     Function::SumOfSmall | Function::AverageOfSmall => i64::MAX.into(),
                     _ => i128::MAX,
                 };
-                sums.scale.is_none_or(|scale| scale == numbers.scale)
-                    && sums.reach_with(rows, numbers).is_some_and(|reach| reach <= limit)
+                sums.reach_with(rows, &numbers).is_some_and(|reach| reach <= limit)
             }
-            Content::Extreme(extremes) => extremes.scale.is_none_or(|scale| scale == numbers.scale),
+            Content::Extreme(extremes) => {
+                let mut scales = numbers.iter().map(|numbers| numbers.scale).chain(extremes.scale);
+                let first = scales.next();
+                scales.all(|scale| Some(scale) == first)
+            }
             _ => true,
         }
     }
@@ -85,12 +86,17 @@ impl State {
                 counts.resize(rows.groups, 0);
                 count(counts, rows, valid.as_ref());
             }
-            (Content::Count(counts), Values::Numbers(numbers)) => {
-                counts.resize(rows.groups, 0);
-                count(counts, rows, numbers.valid.as_ref());
+            (content, Values::Numbers(_) | Values::Chosen(_)) => {
+                content.resize(rows.groups);
+                for numbers in values.numbers() {
+                    match content {
+                        Content::Count(counts) => count(counts, rows, numbers.valid.as_ref()),
+                        Content::Sum(sums) => sums.add(rows, numbers),
+                        Content::Extreme(extremes) => extremes.add(rows, numbers, greatest),
+                        Content::Text(_) | Content::Truth(_) => {}
+                    }
+                }
             }
-            (Content::Sum(sums), Values::Numbers(numbers)) => sums.add(rows, numbers),
-            (Content::Extreme(extremes), Values::Numbers(numbers)) => extremes.add(rows, numbers, greatest),
             (Content::Text(texts), Values::Texts(values, valid)) => {
                 texts.resize(rows.groups, None);
                 each_valid(rows.rows, valid.as_ref(), |row| {
@@ -127,13 +133,83 @@ impl Content {
     }
 }
 
+/// What a group has of all scales.
+pub(super) struct Total {
+    /// Of all values, with the digits of `scale`.
+    pub sum: i128,
+    pub count: i64,
+    /// The most digits behind the point that a value of the group has.
+    pub scale: u8,
+    /// How many values have these.
+    pub of_scale: i64,
+}
+
 impl Sums {
-    /// How far from zero a total may be after these numbers; `None` beyond 127 bits.
-    fn reach_with(&self, rows: usize, numbers: &Numbers) -> Option<i128> {
-        let more = numbers.magnitude()?.checked_mul(rows as i128)?;
-        self.reach.checked_add(more)
+    /// How far from zero a total of all scales may be after these numbers; `None` beyond 127 bits.
+    fn reach_with(&self, rows: usize, numbers: &[&Numbers]) -> Option<i128> {
+        let before = self.0.iter().map(|level| Some((level.scale, level.reach)));
+        let more = numbers
+            .iter()
+            .map(|numbers| Some((numbers.scale, reach(rows, numbers)?)));
+        let all: Vec<(u8, i128)> = before.chain(more).collect::<Option<_>>()?;
+        let scale = all.iter().map(|(scale, _)| *scale).max().unwrap_or_default();
+        all.iter().try_fold(0i128, |sum, (of, reach)| {
+            let factor = 10i128.checked_pow((scale - of).into())?;
+            sum.checked_add(reach.checked_mul(factor)?)
+        })
     }
 
+    fn resize(&mut self, groups: usize) {
+        for level in &mut self.0 {
+            level.resize(groups);
+        }
+    }
+
+    fn add(&mut self, rows: &Numbered, numbers: &Numbers) {
+        if numbers.is_missing(rows.rows) {
+            return;
+        }
+        let known = self.0.iter().position(|level| level.scale == numbers.scale);
+        let place = known.unwrap_or_else(|| {
+            self.0.push(Level {
+                scale: numbers.scale,
+                totals: Vec::new(),
+                counts: Vec::new(),
+                reach: 0,
+            });
+            self.0.len() - 1
+        });
+        self.0[place].add(rows, numbers);
+    }
+
+    /// What a group has.
+    pub fn total(&self, group: usize) -> Total {
+        let mut total = Total {
+            sum: 0,
+            count: 0,
+            scale: 0,
+            of_scale: 0,
+        };
+        let used = || self.0.iter().filter(|level| level.counts[group] > 0);
+        total.scale = used().map(|level| level.scale).max().unwrap_or_default();
+        for level in used() {
+            // What was added fits at the most digits of all groups.
+            total.sum += level.totals[group] * 10i128.pow((total.scale - level.scale).into());
+            total.count += level.counts[group];
+            if level.scale == total.scale {
+                total.of_scale = level.counts[group];
+            }
+        }
+        total
+    }
+}
+
+/// How far from zero a sum of these numbers may be; `None` beyond 127 bits.
+fn reach(rows: usize, numbers: &Numbers) -> Option<i128> {
+    numbers.magnitude()?.checked_mul(rows as i128)
+}
+
+impl Level {
     fn resize(&mut self, groups: usize) {
         self.totals.resize(groups, 0);
         self.counts.resize(groups, 0);
@@ -141,14 +217,10 @@ impl Sums {
 
     fn add(&mut self, rows: &Numbered, numbers: &Numbers) {
         self.resize(rows.groups);
-        if numbers.is_missing(rows.rows) {
-            return;
-        }
-        self.scale = Some(numbers.scale);
-        let before = self.reach;
-        self.reach = self.reach_with(rows.rows, numbers).unwrap_or(i128::MAX);
+        let more = reach(rows.rows, numbers).unwrap_or(i128::MAX);
+        self.reach = self.reach.saturating_add(more);
         count(&mut self.counts, rows, numbers.valid.as_ref());
-        let fits_narrow = i64::try_from(self.reach - before).is_ok();
+        let fits_narrow = i64::try_from(more).is_ok();
         match (&numbers.unscaled, &rows.of_rows) {
             (Unscaled::Narrow(values), None) if fits_narrow && numbers.valid.is_none() => {
                 self.totals[0] += i128::from(values.iter().sum::<i64>());
@@ -167,7 +239,6 @@ impl Sums {
 
 impl Extremes {
     fn add(&mut self, rows: &Numbered, numbers: &Numbers, greatest: bool) {
-        self.values.resize(rows.groups, None);
         if numbers.is_missing(rows.rows) {
             return;
         }

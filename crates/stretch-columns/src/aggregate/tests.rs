@@ -291,6 +291,78 @@ fn numerics_are_exact_or_refused() {
         .unwrap();
 }
 
+#[test]
+fn what_is_chosen_keeps_the_digits_of_its_case() {
+    let at_least = |value| {
+        Clause::Test(Condition {
+            attribute: SMALL,
+            text: false,
+            test: Test::Compare(CompareOp::Ge, Bound::Int(value)),
+        })
+    };
+    // The price of large ones, 1.5 of middle ones, nothing of those of 2, else 7.
+    let cases = vec![
+        (at_least(5), Some(Expression::Column(PRICE))),
+        (at_least(3), Some(Expression::Constant(15, 1))),
+        (at_least(2), None),
+    ];
+    let chosen = Argument::Chosen(cases, Some(Expression::Constant(7, 0)));
+    let plan = |argument: &Argument| Plan {
+        keys: vec![GroupKey::Column(SMALL)],
+        aggregates: vec![
+            aggregate(Function::OfNumeric, argument.clone()),
+            aggregate(Function::Count, argument.clone()),
+        ],
+    };
+    let row = |small: Option<i32>, price: Option<i128>| Row {
+        small,
+        big: None,
+        price,
+        name: None,
+        flag: None,
+    };
+    let rows = vec![
+        row(Some(5), Some(1234)),
+        row(Some(5), None),
+        row(Some(3), Some(99)),
+        row(Some(2), Some(99)),
+        row(None, Some(99)),
+        row(Some(1), None),
+        row(Some(1), None),
+    ];
+    let (found, refused) = run(plan(&chosen), &[rows.clone(), rows]);
+    assert_eq!((found.len(), refused), (1, vec![]));
+    let sums: Vec<_> = (0..found[0].groups)
+        .map(|group| value(&found[0].values[0], group).map(|bytes| (total(&bytes), of_scale(&bytes))))
+        .collect();
+    let of_each = [
+        Some(((2, 2468, 2), (2, 2))),
+        Some(((2, 30, 1), (1, 2))),
+        None,
+        Some(((2, 14, 0), (0, 2))),
+        Some(((4, 28, 0), (0, 4))),
+    ];
+    assert_eq!(sums, of_each);
+    let counts: Vec<_> = (0..5).map(|group| value(&found[0].values[1], group)).collect();
+    assert_eq!(counts, [2, 2, 0, 2, 4].map(word));
+    // All in one group the most digits count, and how many values have them.
+    let mut whole = plan(&chosen);
+    whole.keys.clear();
+    let (found, _) = run(
+        whole,
+        &[vec![row(Some(5), Some(1234)), row(Some(3), None), row(None, None)]],
+    );
+    let bytes = value(&found[0].values[0], 0).unwrap();
+    assert_eq!((total(&bytes), of_scale(&bytes)), ((3, 1234 + 150 + 700, 2), (2, 1)));
+}
+
+/// The most digits of a serialized state of numeric, and how many values have these.
+fn of_scale(bytes: &[u8]) -> (i32, i64) {
+    let end = bytes.len() - 36;
+    let scale = i32::from_be_bytes(bytes[end..end + 4].try_into().unwrap());
+    (scale, i64::from_be_bytes(bytes[end + 4..end + 12].try_into().unwrap()))
+}
+
 fn rows_with(rows: Vec<(Option<i32>, Option<&str>)>) -> Vec<Row> {
     rows.into_iter()
         .map(|(small, name)| Row {

@@ -35,7 +35,7 @@ const KEYS: [&str; 28] = [
     "CASE WHEN flag THEN d WHEN n < 0 THEN date '2020-02-02' END",
 ];
 /// Some are computed on stored values, some are not.
-const AGGREGATES: [&str; 34] = [
+const AGGREGATES: [&str; 42] = [
     "count(*)",
     "count(name)",
     "count(price)",
@@ -66,11 +66,21 @@ const AGGREGATES: [&str; 34] = [
     "max(code)",
     "max(length(name))",
     "bool_and(flag)",
+    "sum(CASE WHEN n > 100 THEN price ELSE 0 END)",
+    "sum(CASE WHEN flag THEN price * (1 - rate) WHEN small = 2 THEN rate END)",
+    "avg(CASE WHEN d < '2020-03-01' THEN n END)",
+    "count(CASE WHEN name = 'name 4' THEN 1 END)",
+    "sum(coalesce(small, n))",
+    "avg(coalesce(price, rate, 0))",
+    "max(CASE WHEN n > 0 THEN b ELSE 0 END)",
     "bool_or(flag)",
     "sum(f)",
     "max(name)",
     "count(DISTINCT small)",
+    "min(coalesce(price, 1.5))",
 ];
+/// So many of the last are never computed on stored values.
+const LEFT: usize = 4;
 const CONDITIONS: [&str; 23] = [
     "n > 100",
     "n BETWEEN -50 AND 60",
@@ -96,12 +106,19 @@ const CONDITIONS: [&str; 23] = [
     "length(name) = 2",
     "abs(n) % 3 = 1",
 ];
-const SETTINGS: [&str; 9] = [
+/// Small tables are worth several processes.
+pub const SEVERAL_PROCESSES: &str = "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0;
+    SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers = 4";
+const SETTINGS: [&str; 13] = [
     "RESET enable_hashagg",
     "SET enable_hashagg = off",
     "SET work_mem = '64kB'",
     "RESET work_mem",
     "SET max_parallel_workers_per_gather = 0",
+    SEVERAL_PROCESSES,
+    SEVERAL_PROCESSES,
+    "SET parallel_leader_participation = off",
+    "RESET parallel_leader_participation",
     "SET enable_partitionwise_aggregate = on",
     "RESET enable_partitionwise_aggregate",
     "SET enable_partition_pruning = off",
@@ -131,11 +148,11 @@ impl Draw {
     }
 
     fn aggregate(&mut self) -> String {
-        // The last four are never computed on stored values, so they come seldom.
+        // What is never computed on stored values comes seldom.
         let of = if self.rng.random_bool(0.1) {
             &AGGREGATES[..]
         } else {
-            &AGGREGATES[..31]
+            &AGGREGATES[..AGGREGATES.len() - LEFT]
         };
         let aggregate = of.choose(&mut self.rng).copied().unwrap_or_default();
         match self.rng.random_bool(0.2) {

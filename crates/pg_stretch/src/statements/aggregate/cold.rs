@@ -72,7 +72,8 @@ impl Aggregation {
             return Ok(());
         }
         let Parts { batches, columns, .. } = rows.parts();
-        let Some(batches) = batches else {
+        // What processes share is divided as they take it.
+        let Some(batches) = batches.filter(|batches| !batches.is_shared()) else {
             return Ok(());
         };
         let (partial, database) = (&mut self.partial, database_encoding());

@@ -43,7 +43,10 @@ unsafe fn computed(node: *mut pg_sys::Node, relid: u32) -> Option<GroupKey> {
 }
 
 /// A condition whose values are constants.
-unsafe fn condition(node: *mut pg_sys::Node, relid: u32) -> Option<Clause> {
+///
+/// # Safety
+/// An expression of the planner, or of a finished plan.
+pub unsafe fn condition(node: *mut pg_sys::Node, relid: u32) -> Option<Clause> {
     // SAFETY: an expression of the planner; the list is made in its memory context.
     unsafe {
         let found = quals::collect(pg_sys::lappend(std::ptr::null_mut(), node.cast()), relid);

@@ -8,6 +8,7 @@ use super::part::{self, Part, Wanted};
 use crate::catalog::stretched;
 use crate::pg::error::Result;
 use crate::pg::list;
+use crate::statements::scan::paths::Processes;
 use pgrx::pg_sys;
 
 /// The partial groups of all leaves; `None` where stored values tell those of none.
@@ -110,7 +111,7 @@ impl Leaves {
                 return self.add_children(grouping, rel, wanted);
             }
             let ours = match stretched::lookup((*entry).relid)? {
-                Some(info) => part::of_table(grouping, rel, &info, wanted)?,
+                Some(info) => part::of_table(grouping, rel, &info, wanted, Processes::One)?,
                 None => None,
             };
             let path = match ours {

@@ -5,6 +5,7 @@
 //! aggregate of the hot rows and adds the partial groups of the cold ones. What cannot be aggregated exactly on stored
 //! values goes row by row through the scan below, as it does without this node.
 
+mod chosen;
 mod cold;
 mod grouping;
 mod keys;

@@ -5,7 +5,7 @@ use super::{plan, recognise};
 use crate::catalog::stretched::Info;
 use crate::pg::error::Result;
 use crate::pg::list;
-use crate::statements::scan::paths::{ColdSize, OPEN, hot_and_rest};
+use crate::statements::scan::paths::{ColdSize, OPEN, Processes, hot_and_rest};
 use crate::statements::scan::used;
 use pgrx::pg_sys;
 use stretch_columns::aggregate::GroupKey;
@@ -41,6 +41,7 @@ pub unsafe fn of_table(
     rel: *mut pg_sys::RelOptInfo,
     info: &Info,
     wanted: Wanted,
+    by: Processes,
 ) -> Result<Option<Part>> {
     // SAFETY: the caller's promise.
     unsafe {
@@ -53,26 +54,47 @@ pub unsafe fn of_table(
         let Some(found) = recognise::target(&expressions, (*rel).relid) else {
             return Ok(None);
         };
-        let Some(hot) = cheapest(rel) else {
+        let Some(hot) = cheapest(rel, by) else {
             return Ok(None);
         };
         let most = most(&found.plan.keys);
         let groups = grouping.groups(wanted.keys, (*hot).rows).min(most);
         let hot = pg_sys::create_projection_path(grouping.root, rel, hot, wanted.rows).cast();
         let part = grouping.initial(rel, hot, wanted.partial, groups);
-        let is_known = conditions.is_null() && found.plan.may_be_known();
+        let is_known = by == Processes::One && conditions.is_null() && found.plan.may_be_known();
         let path = with_cold(rel, part, groups, ColdSize::of(info)?, is_known);
         Ok(Some(Part { path, most }))
     }
 }
 
+/// The partial groups of all processes, gathered; `None` where only one of them may make groups.
+///
+/// # Safety
+/// Planner structures are valid, the path is one of [`of_table`] for several processes.
+pub unsafe fn gathered(grouping: &Grouping, rel: *mut pg_sys::RelOptInfo, part: Part) -> Option<Part> {
+    // SAFETY: a path is made in the planner's memory context.
+    unsafe {
+        if !(*part.path).parallel_safe || (*part.path).parallel_workers == 0 {
+            return None;
+        }
+        let mut rows = (*part.path).rows * f64::from((*part.path).parallel_workers + 1);
+        let (target, nobody) = ((*part.path).pathtarget, std::ptr::null_mut());
+        let path = pg_sys::create_gather_path(grouping.root, rel, part.path, target, nobody, &mut rows).cast();
+        Some(Part { path, ..part })
+    }
+}
+
 /// The cheapest of the scans of hot and cold rows, made one of hot rows and what is left of the cold ones.
-unsafe fn cheapest(rel: *mut pg_sys::RelOptInfo) -> Option<*mut pg_sys::Path> {
+unsafe fn cheapest(rel: *mut pg_sys::RelOptInfo, by: Processes) -> Option<*mut pg_sys::Path> {
     // SAFETY: paths of the planner.
     unsafe {
-        list::pointers::<pg_sys::Path>((*rel).pathlist)
+        let all = match by {
+            Processes::One => (*rel).pathlist,
+            Processes::Several => (*rel).partial_pathlist,
+        };
+        list::pointers::<pg_sys::Path>(all)
             .into_iter()
-            .filter_map(|path| hot_and_rest(path))
+            .filter_map(|path| hot_and_rest(path, by))
             .min_by(|a, b| (**a).total_cost.total_cmp(&(**b).total_cost))
     }
 }
@@ -96,10 +118,9 @@ unsafe fn with_cold(
         let custom = pg_sys::palloc0(size_of::<pg_sys::CustomPath>()).cast::<pg_sys::CustomPath>();
         let target = (*part).pathtarget;
         let values = 1.0 + f64::from(list::length((*target).exprs));
-        let counted = if is_known {
-            cold.rows / cold.row_group
-        } else {
-            cold.rows
+        let counted = match is_known {
+            true => cold.rows / cold.row_group,
+            false => cold.rows / f64::from((*part).parallel_workers + 1),
         };
         let cost = OPEN + counted * values * VALUE * pg_sys::cpu_operator_cost;
         (*custom).path = pg_sys::Path {
@@ -107,6 +128,8 @@ unsafe fn with_cold(
             pathtype: pg_sys::NodeTag::T_CustomScan,
             parent: rel,
             pathtarget: target,
+            parallel_safe: (*part).parallel_safe,
+            parallel_workers: (*part).parallel_workers,
             rows: (*part).rows + groups,
             startup_cost: cost,
             total_cost: (*part).total_cost + cost + groups * pg_sys::cpu_tuple_cost,

@@ -2,11 +2,12 @@
 //! of partial groups that nodes of ours give. The server chooses by cost, as among its own.
 
 use super::grouping::Grouping;
-use super::part::{self, Wanted};
+use super::part::{self, Part, Wanted};
 use super::{leaves, target};
 use crate::catalog::stretched;
 use crate::pg::error::{OrRaise, Result};
 use crate::pg::hook;
+use crate::statements::scan::paths::Processes;
 use pgrx::pg_sys;
 
 static mut PREVIOUS: pg_sys::create_upper_paths_hook_type = None;
@@ -61,21 +62,27 @@ unsafe fn offer(input: *mut pg_sys::RelOptInfo, grouping: &Grouping) -> Result<(
             partial: target::partial(root, (*output).reltarget, (*extra).havingQual),
             keys: grouping.keys(),
         };
-        let part = if is_parent {
-            match leaves::any_is_stretched(root, input)? {
-                true => leaves::of_parent(grouping, input, wanted())?,
-                false => None,
+        let offer = |part: Option<Part>| {
+            if let Some(part) = part {
+                let groups = grouping.groups(grouping.keys(), (*input).rows).min(part.most);
+                grouping.finish(part.path, groups);
+            }
+        };
+        if is_parent {
+            if leaves::any_is_stretched(root, input)? {
+                offer(leaves::of_parent(grouping, input, wanted())?);
             }
         } else {
             let entry = *(*root).simple_rte_array.add((*input).relid as usize);
-            match stretched::lookup((*entry).relid)? {
-                Some(info) => part::of_table(grouping, input, &info, wanted())?,
-                None => None,
+            let Some(info) = stretched::lookup((*entry).relid)? else {
+                return Ok(());
+            };
+            let part = |by| part::of_table(grouping, input, &info, wanted(), by);
+            offer(part(Processes::One)?);
+            if (*output).consider_parallel && !(*input).partial_pathlist.is_null() {
+                let part = part(Processes::Several)?;
+                offer(part.and_then(|part| part::gathered(grouping, input, part)));
             }
-        };
-        if let Some(part) = part {
-            let groups = grouping.groups(grouping.keys(), (*input).rows).min(part.most);
-            grouping.finish(part.path, groups);
         }
         Ok(())
     }

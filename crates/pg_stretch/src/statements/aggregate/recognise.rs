@@ -3,11 +3,11 @@
 //! The planner asks whether a path of ours is possible, and the executor what it has to compute: both read the same
 //! target list, so that nothing of it has to be written into the plan.
 
-use super::keys;
+use super::{chosen, keys};
 use crate::cold::collation;
 use crate::pg::list;
 use crate::statements::scan::column::column;
-use crate::statements::scan::expressions::{Kind, number};
+use crate::statements::scan::expressions::Kind;
 use crate::statements::scan::{conditions, quals};
 use pgrx::pg_sys;
 use stretch_columns::aggregate::{Aggregate, Argument, Function, Plan};
@@ -93,7 +93,7 @@ unsafe fn presence(node: *mut pg_sys::Node, relid: u32) -> Option<Argument> {
     unsafe {
         match column(node, relid) {
             Some(column) => Some(Argument::Presence(column.attribute)),
-            None => number(node, relid).map(|(expression, _)| Argument::Number(expression)),
+            None => chosen::argument(node, relid).map(|(argument, _)| argument),
         }
     }
 }
@@ -112,8 +112,14 @@ unsafe fn of_value(
             pg_sys::F_MIN_TEXT => Some((Function::LeastText, text(argument, collation, relid)?)),
             pg_sys::F_MAX_TEXT => Some((Function::GreatestText, text(argument, collation, relid)?)),
             _ => {
-                let (expression, kind) = number(argument, relid)?;
-                Some((of_number(function, kind)?, Argument::Number(expression)))
+                let (argument, kind) = chosen::argument(argument, relid)?;
+                let function = of_number(function, kind)?;
+                // Of numerics that are equal the server keeps the one that it met first, with its digits.
+                let is_of_first = matches!(function, Function::LeastNumeric | Function::GreatestNumeric);
+                match argument {
+                    Argument::Chosen(..) if is_of_first => None,
+                    argument => Some((function, argument)),
+                }
             }
         }
     }

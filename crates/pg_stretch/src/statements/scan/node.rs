@@ -174,7 +174,8 @@ pub unsafe fn start_rest<'a>(this: *mut Combiner) -> (&'a mut ColdSide, bool) {
     unsafe {
         let (cold, _) = start_cold(this);
         cold.end();
-        let has_rows = cold.start(&raw mut (*this).node, (*this).own_slot, None).or_raise();
+        let shared = (!(*this).shared.is_null()).then_some((*this).shared);
+        let has_rows = cold.start(&raw mut (*this).node, (*this).own_slot, shared).or_raise();
         (cold, has_rows)
     }
 }

@@ -22,6 +22,8 @@ const FIRST_NORMAL_OBJECT: u32 = 16384;
 const DECODE_OPERATORS: f64 = 2.0;
 /// Cost of opening the cold side: the manifest, and statistics of segments.
 pub const OPEN: f64 = 10.0;
+/// Bytes of a row of the heap besides its values: a header and a line pointer.
+const ROW_HEADER: f64 = 28.0;
 /// Rows that are decoded for one that a parameter selects.
 const ROWS_PER_MATCH: f64 = 100.0;
 
@@ -84,7 +86,10 @@ unsafe fn combine(
         }
         let cold = Cold::of(&info, rel)?;
         let paths = list::pointers::<pg_sys::Path>((*rel).pathlist);
-        let parts = list::pointers::<pg_sys::Path>((*rel).partial_pathlist);
+        let mut parts = list::pointers::<pg_sys::Path>((*rel).partial_pathlist);
+        if parts.is_empty() {
+            parts.extend(cold.in_parallel(root, rel));
+        }
         ((*rel).pathlist, (*rel).partial_pathlist) = (std::ptr::null_mut(), std::ptr::null_mut());
         for path in paths {
             pg_sys::add_path(rel, cold.beside(root, rel, path));
@@ -170,12 +175,12 @@ impl ColdSize {
 ///
 /// # Safety
 /// A path of the planner.
-pub unsafe fn hot_and_rest(path: *mut pg_sys::Path) -> Option<*mut pg_sys::Path> {
+pub unsafe fn hot_and_rest(path: *mut pg_sys::Path, by: Processes) -> Option<*mut pg_sys::Path> {
     // SAFETY: the tag tells the type; copies are made in the planner's memory context.
     unsafe {
         match (*path).type_ {
             pg_sys::NodeTag::T_ProjectionPath => {
-                let below = hot_and_rest((*path.cast::<pg_sys::ProjectionPath>()).subpath)?;
+                let below = hot_and_rest((*path.cast::<pg_sys::ProjectionPath>()).subpath, by)?;
                 let copy = pg_sys::palloc(size_of::<pg_sys::ProjectionPath>()).cast::<pg_sys::ProjectionPath>();
                 copy.copy_from_nonoverlapping(path.cast(), 1);
                 (*copy).subpath = below;
@@ -185,7 +190,7 @@ pub unsafe fn hot_and_rest(path: *mut pg_sys::Path) -> Option<*mut pg_sys::Path>
             pg_sys::NodeTag::T_CustomPath => {
                 let ours = path.cast::<pg_sys::CustomPath>();
                 let is_plain = std::ptr::eq((*ours).methods, combined_plan::methods())
-                    && !(*path).parallel_aware
+                    && (*path).parallel_aware == (by == Processes::Several)
                     && (*path).param_info.is_null()
                     && Shows::of(list::integers(list::nth((*ours).custom_private, 0)).first()) == Shows::All
                     && list::length(list::nth((*ours).custom_private, 1)) == 0;
@@ -202,6 +207,14 @@ pub unsafe fn hot_and_rest(path: *mut pg_sys::Path) -> Option<*mut pg_sys::Path>
             _ => None,
         }
     }
+}
+
+/// Who runs a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Processes {
+    One,
+    /// Those of a parallel query, each of which gets a part of the rows.
+    Several,
 }
 
 /// What the cold side costs, for all that is known when planning.
@@ -223,6 +236,25 @@ impl Cold {
             size: ColdSize::of(info)?,
             per_row,
         })
+    }
+
+    /// A parallel scan of the heap, where the server has none because the hot rows are few: there are processes for the
+    /// cold ones then.
+    unsafe fn in_parallel(
+        &self,
+        root: *mut pg_sys::PlannerInfo,
+        rel: *mut pg_sys::RelOptInfo,
+    ) -> Option<*mut pg_sys::Path> {
+        // SAFETY: planner structures are valid; makes a path in the planner's memory context.
+        unsafe {
+            if !(*rel).consider_parallel || !(*rel).lateral_relids.is_null() {
+                return None;
+            }
+            let width = f64::from((*(*rel).reltarget).width) + ROW_HEADER;
+            let pages = self.size.rows * width / f64::from(pg_sys::BLCKSZ);
+            let workers = pg_sys::compute_parallel_worker(rel, pages, -1.0, pg_sys::max_parallel_workers_per_gather);
+            (workers > 0).then(|| pg_sys::create_seqscan_path(root, rel, std::ptr::null_mut(), workers))
+        }
     }
 
     /// A path of ours that owns a path of the heap.

@@ -112,7 +112,7 @@ pub fn run(scale: f64, is_written: bool) {
     db.sql("ANALYZE folder");
     println!("{} MB in the folder", endpoint.size() / 1_000_000);
     let duckdb = DuckDb::over(endpoint.path());
-    let store = S3Server::start();
+    let store = S3Server::start_orderly();
     sides::move_to_store(&cluster, &db, &store);
     sides::refer_from_afar(&cluster, &db);
     let version = db.text("SELECT version()");
