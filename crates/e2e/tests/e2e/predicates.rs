@@ -204,17 +204,6 @@ fn parts_that_statistics_rule_out_are_not_read() {
         "(id = 3 AND n IS NOT NULL) OR (id = 1600 AND d > '2020-01-01')",
         "id IN (1, 2) OR (id > 1690 AND id < 1700 AND flag)",
         "c LIKE 'y%' OR id = 4",
-    ] {
-        let query = format!("SELECT id, n FROM p WHERE {condition} ORDER BY id");
-        assert_eq!(
-            db.lines(&query),
-            db.lines(&query.replace("FROM p", "FROM plain")),
-            "{condition}"
-        );
-        let pruned = counter(&db, &query, "Rows Pruned");
-        assert!(pruned > 1500, "{condition}: {pruned}");
-    }
-    for condition in [
         "ts::date = '2020-01-20'",
         "date_trunc('month', ts) = '2020-01-01' AND id + 1 < 20",
         "id * 2 BETWEEN 3000 AND 3010",
@@ -227,6 +216,9 @@ fn parts_that_statistics_rule_out_are_not_read() {
         );
         let pruned = counter(&db, &query, "Rows Pruned");
         assert!(pruned > 1500, "{condition}: {pruned}");
+        // A page of each of at most five columns, at two places or next to each other; there are 34 of each in all.
+        let pages = counter(&db, &query, "Pages");
+        assert!((1..=10).contains(&pages), "{condition}: {pages} pages");
     }
     let computed = db
         .lines("EXPLAIN (COSTS OFF) SELECT 1 FROM p WHERE n % 2 = 0")
