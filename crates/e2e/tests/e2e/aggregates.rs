@@ -119,6 +119,12 @@ fn random(db: &Client, table: &str) -> usize {
         if number % 100 == 0 {
             db.sql(draw.setting());
         }
+        // In turns by one process and by several.
+        match number % 300 {
+            0 => db.sql(SEVERAL_PROCESSES),
+            200 => db.sql("SET max_parallel_workers_per_gather = 0"),
+            _ => {}
+        }
         let query = draw.query();
         failed += usize::from(same_on(db, &query, table).is_err());
         let plan = plan(db, &query, table);
@@ -170,8 +176,11 @@ fn processes_share_the_row_groups() {
     )
     .expect("an answer");
     // The table has hardly a page of its own by now, and processes for its cold rows all the same.
-    db.sql("RESET min_parallel_table_scan_size; SET parallel_leader_participation = on");
-    db.sql("SET min_parallel_table_scan_size = '64kB'; DELETE FROM a WHERE id > 1500; DELETE FROM a_plain WHERE id > 1500; VACUUM a");
+    db.sql("SET min_parallel_table_scan_size = '64kB'; SET parallel_leader_participation = on");
+    for table in ["a", "a_plain"] {
+        db.sql(&format!("DELETE FROM {table} WHERE id > 1500"));
+    }
+    db.sql("VACUUM a");
     let query = "SELECT small, sum(b) FROM {t} GROUP BY 1 ORDER BY 1";
     same(&db, query).expect("an answer");
     assert!(is_shared(&plan(&db, query, "a")), "{:#?}", plan(&db, query, "a"));
@@ -393,7 +402,7 @@ fn statistics_answer_without_the_endpoint() {
     enable_table(&db, "b", "id > 0");
     let cold = drain(&db, "b");
     assert_eq!(cold, db.int("SELECT count(*) FROM b_plain"));
-    testkit::setup::purge(&db, "b");
+    purge(&db, "b");
     endpoint.take_away();
     let query = "SELECT count(*), count(small), min(n), max(d), min(ts), max(tz), min(price), max(code) FROM";
     assert_eq!(db.lines(&format!("{query} b")), db.lines(&format!("{query} b_plain")));

@@ -1,6 +1,7 @@
 //! Stretching tables: refusals, filters, settings, unique keys, views, dumps (design §4, F1, F3, F28, F47).
 
-use testkit::setup::enable_database;
+use testkit::digest::assert_same;
+use testkit::setup::{drain, enable_database, enable_table, hot_rows};
 use testkit::{Client, Cluster, Endpoint};
 
 /// A private server whose database `postgres` is stretch-enabled.
@@ -154,6 +155,69 @@ fn a_filter_is_made_of_pg_catalog_only() {
     dbo.fails("SELECT stretch.enable_table('theirs.u')", "42501");
     assert_eq!(somebody.int("SELECT count(*) FROM stretch.tables"), 0);
     assert_eq!(dbo.int("SELECT count(*) FROM stretch.tables"), 1);
+}
+
+#[test]
+fn check_table_judges_the_new_filter_of_a_stretched_table() {
+    let (_cluster, _endpoint, db) = stretched("tables-judge");
+    enable_orders(&db);
+    let judge = |filter: &str| {
+        db.lines(&format!(
+            "SELECT severity, item, reason, coalesce(hint, '') FROM stretch.check_table('orders', {filter})"
+        ))
+    };
+    let looser = "$$ day < date '2025-02-01' $$";
+    let found = judge(looser);
+    assert!(
+        found.len() == 1 && found[0].starts_with("info|table|the table can have this filter|"),
+        "{found:#?}"
+    );
+    let found = judge("'id < 7'");
+    let error = "error|filter|it does not select every row that the present filter selects, which is (day < \
+        '2025-01-01'::date)|Join what it selects and the present filter by OR.";
+    assert!(found.len() == 2 && found[0] == error, "{found:#?}");
+    assert!(
+        found[1].starts_with("info|table|the table cannot have this filter|"),
+        "{found:#?}"
+    );
+    let joined = format!("$$ id < 7 OR {OLD} $$");
+    assert_eq!(judge(&joined).len(), 1);
+    assert!(judge("'nosuch = 1'")[0].starts_with("error|filter|"));
+    assert!(judge("NULL")[0].starts_with("error|table|it is stretched already|"));
+    // Nothing was changed by that; and what was found is so.
+    assert!(
+        db.text("SELECT filter FROM stretch.tables")
+            .ends_with("'2025-01-01'::date)")
+    );
+    db.fails("SELECT stretch.set_filter('orders', 'id < 7')", "ST013");
+    db.sql(&format!("SELECT stretch.set_filter('orders', {joined})"));
+    db.sql(&format!(
+        "SELECT stretch.set_filter('orders', $$ id < 7 OR day < date '2025-02-01' $$)"
+    ));
+}
+
+#[test]
+fn a_domain_counts_as_its_base_type_in_a_filter() {
+    let (_cluster, _endpoint, db) = stretched("tables-domains");
+    db.sql(
+        "CREATE DOMAIN amount AS numeric(9, 2) CHECK (value >= 0); CREATE DOMAIN fee AS amount CHECK (value < 1000);
+         CREATE TABLE bills (id int PRIMARY KEY, fee fee, word text);
+         INSERT INTO bills SELECT g, g % 100, 'word ' || g FROM generate_series(1, 1000) g;
+         CREATE TABLE plain AS TABLE bills",
+    );
+    enable_table(&db, "bills", "fee < 50 AND fee IS NOT NULL");
+    assert_eq!(
+        db.text("SELECT filter FROM stretch.tables"),
+        "(((fee)::numeric < (50)::numeric) AND (fee IS NOT NULL))"
+    );
+    drain(&db, "bills");
+    assert_eq!(hot_rows(&db, "bills"), 500);
+    assert_same(&db, "bills", "plain", "stretched");
+    db.sql("ALTER DOMAIN fee ADD CHECK (value <> 77.5)");
+    for condition in ["fee < 10", "fee BETWEEN 49 AND 51", "fee = 3"] {
+        let of = |table: &str| db.lines(&format!("SELECT * FROM {table} WHERE {condition} ORDER BY id"));
+        assert_eq!(of("bills"), of("plain"), "{condition}");
+    }
 }
 
 #[test]

@@ -83,10 +83,11 @@ fn stretch_check_table(
             .map(|what| ("info".into(), "kind".into(), what.into(), None, None, None)),
     );
     if let Some((eligible, bytes)) = findings.eligible {
-        let verdict = if fits {
-            "the table can be stretched"
-        } else {
-            "the table cannot be stretched as it is"
+        let verdict = match (findings.is_of_filter, fits) {
+            (false, true) => "the table can be stretched",
+            (false, false) => "the table cannot be stretched as it is",
+            (true, true) => "the table can have this filter",
+            (true, false) => "the table cannot have this filter",
         };
         rows.push((
             "info".into(),

@@ -109,14 +109,11 @@ const CONDITIONS: [&str; 23] = [
 /// Small tables are worth several processes.
 pub const SEVERAL_PROCESSES: &str = "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0;
     SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers = 4";
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 10] = [
     "RESET enable_hashagg",
     "SET enable_hashagg = off",
     "SET work_mem = '64kB'",
     "RESET work_mem",
-    "SET max_parallel_workers_per_gather = 0",
-    SEVERAL_PROCESSES,
-    SEVERAL_PROCESSES,
     "SET parallel_leader_participation = off",
     "RESET parallel_leader_participation",
     "SET enable_partitionwise_aggregate = on",

@@ -91,7 +91,7 @@ impl Fault {
     }
 }
 
-/// For conditions over enums, domains, and functions of users: the table itself can hold their outcome.
+/// For conditions over enums, values of domains, and functions of users: the table itself can hold their outcome.
 fn by_a_column(relation: pg_sys::Oid) -> String {
     format!(
         "Let a stored column hold the outcome, ALTER TABLE {} ADD COLUMN is_cold boolean GENERATED ALWAYS AS (the \
@@ -223,7 +223,12 @@ unsafe fn type_fault(node: *mut pg_sys::Node) -> Option<Fault> {
         if pg_sys::check_functions_in_node(node, Some(foreign_function), std::ptr::null_mut()) {
             return Some(Fault::NotBuiltIn("a function".into()));
         }
-        let kind = pg_sys::exprType(node);
+        let kind = match (*node).type_ {
+            // A column counts as its base type: the values were checked when they came, and the text of the filter
+            // does not name the domain.
+            pg_sys::NodeTag::T_Var => pg_sys::getBaseType(pg_sys::exprType(node)),
+            _ => pg_sys::exprType(node),
+        };
         if !built_in(kind) {
             let name = names::text(pg_sys::format_type_be(kind));
             return Some(Fault::NotBuiltIn(format!("type {name}")));

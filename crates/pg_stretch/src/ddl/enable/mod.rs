@@ -43,6 +43,8 @@ pub struct Findings {
     pub eligible: Option<(i64, i64)>,
     /// What is left out, in words.
     pub skipped: Vec<String>,
+    /// The table is stretched: what was found is about its new filter.
+    pub is_of_filter: bool,
 }
 
 /// Stretches the table.
@@ -108,19 +110,40 @@ fn already_stretched() -> Refusal {
     }
 }
 
-/// All reasons against stretching the table, and what a filter would select; changes nothing.
+/// For `check_table` of a table that is stretched, whose filter may only become looser.
+fn not_looser(old: Option<&str>) -> Refusal {
+    Refusal {
+        item: "filter".into(),
+        reason: format!(
+            "it does not select every row that the present filter selects, which is {}",
+            old.unwrap_or("none, every row")
+        ),
+        hint: "Join what it selects and the present filter by OR.".into(),
+    }
+}
+
+/// All reasons against stretching the table, or against a new filter of a table that is stretched, and what the filter
+/// would select; changes nothing.
 pub fn check(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Findings> {
     rights(relation, "check_table")?;
     lock_share(relation);
     rights(relation, "check_table")?;
     let mut refusals = refusals::of_table(relation)?;
-    let already = tables::by_relation(relation, Latest::take().get())?.is_some();
-    if already {
-        refusals = vec![already_stretched()];
+    let present = tables::by_relation(relation, Latest::take().get())?;
+    if present.is_some() {
+        refusals = match filter {
+            None => vec![already_stretched()],
+            Some(_) => Vec::new(),
+        };
     }
+    let asks_filter = filter.is_some();
     let filter = usable_filter(relation, filter);
-    if let Err(error) = &filter {
-        refusals.push(refusals::of_filter(error));
+    match (&filter, &present) {
+        (Err(error), _) => refusals.push(refusals::of_filter(error)),
+        (Ok(Some(new)), Some(table)) if !filter::is_looser(relation, table.filter.as_deref(), Some(new))? => {
+            refusals.push(not_looser(table.filter.as_deref()));
+        }
+        _ => {}
     }
     let ordinary = refusals.iter().all(|refusal| refusal.item != "kind");
     let eligible = match filter {
@@ -131,6 +154,7 @@ pub fn check(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Findings> {
         refusals,
         eligible,
         skipped: Vec::new(),
+        is_of_filter: present.is_some() && asks_filter,
     })
 }
 

@@ -89,6 +89,7 @@ pub fn check(relation: pg_sys::Oid, filter: Option<&str>) -> Result<Findings> {
         refusals,
         eligible,
         skipped: new.foreign.into_iter().map(skipped).collect(),
+        is_of_filter: false,
     })
 }
 

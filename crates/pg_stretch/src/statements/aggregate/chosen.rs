@@ -5,7 +5,7 @@ use crate::pg::list;
 use crate::statements::scan::expressions::{Kind, number};
 use pgrx::pg_sys;
 use stretch_columns::aggregate::Argument;
-use stretch_columns::conditions::Clause;
+use stretch_columns::conditions::{Clause, Condition, Test};
 use stretch_columns::expression::Expression;
 
 /// The number that an expression is, which may choose between several.
@@ -63,31 +63,24 @@ unsafe fn case(node: &pg_sys::CaseExpr, relid: u32) -> Option<(Argument, Kind)> 
     }
 }
 
-/// Each value but the last is a column, of which stored values tell whether it is NULL.
+/// Each value but the last follows from one column, and so it is NULL where that is.
 unsafe fn coalesce(node: &pg_sys::CoalesceExpr, relid: u32) -> Option<(Argument, Kind)> {
     let mut common = Common::default();
-    let mut cases: Vec<(Clause, Option<Expression>)> = Vec::new();
+    let mut cases = Vec::new();
     // SAFETY: the caller's promise.
     unsafe {
         let values = list::pointers::<pg_sys::Node>(node.args);
         let (last, values) = values.split_last()?;
         for value in values {
-            let expression = common.value(*value, relid)?;
-            cases.push((has_value(*value, relid)?, expression));
+            let expression = common.value(*value, relid)??;
+            let has_value = Condition {
+                attribute: expression.only_column()?,
+                text: false,
+                test: Test::IsNotNull,
+            };
+            cases.push((Clause::Test(has_value), Some(expression)));
         }
         let otherwise = common.value(*last, relid)?;
         Some((Argument::Chosen(cases, otherwise), common.0?))
-    }
-}
-
-unsafe fn has_value(node: *mut pg_sys::Node, relid: u32) -> Option<Clause> {
-    // SAFETY: a node is made in the planner's memory context, or in that of a statement that begins.
-    unsafe {
-        let test = pg_sys::palloc0(size_of::<pg_sys::NullTest>()).cast::<pg_sys::NullTest>();
-        (*test).xpr.type_ = pg_sys::NodeTag::T_NullTest;
-        (*test).arg = node.cast();
-        (*test).nulltesttype = pg_sys::NullTestType::IS_NOT_NULL;
-        (*test).location = -1;
-        condition(test.cast(), relid)
     }
 }
