@@ -119,10 +119,10 @@ fn random(db: &Client, table: &str) -> usize {
         if number % 100 == 0 {
             db.sql(draw.setting());
         }
-        // In turns by one process and by several.
-        match number % 300 {
+        // A fifth of them by several processes, which take their time to begin.
+        match number % 500 {
             0 => db.sql(SEVERAL_PROCESSES),
-            200 => db.sql("SET max_parallel_workers_per_gather = 0"),
+            100 => db.sql("SET max_parallel_workers_per_gather = 0"),
             _ => {}
         }
         let query = draw.query();
