@@ -195,13 +195,16 @@ fn stretched(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<Stretc
     catalog::tables::by_relation(relation, snapshot)?.ok_or_else(|| not_stretched(relation))
 }
 
-/// Locks the row of `stretched_table` against a second migrator and against commands that change it (step 0). What the
-/// scan knew of the table must still hold.
+/// Locks the row of `stretched_table` against a second migrator and against commands that change it (step 0), and that
+/// of the manifest, which is written when the rows are deleted: who has rows that others wait for must not wait. What
+/// the scan knew of the table must still hold.
 fn claim_row(scanned: &StretchedTable) -> Result<()> {
-    spi::execute(
+    for sql in [
         "SELECT 1 FROM stretch.stretched_table WHERE table_id = $1 FOR NO KEY UPDATE NOWAIT",
-        &[spi::uuid_arg(scanned.table_id.as_bytes())],
-    )?;
+        "SELECT 1 FROM stretch.manifest WHERE table_id = $1 FOR NO KEY UPDATE NOWAIT",
+    ] {
+        spi::execute(sql, &[spi::uuid_arg(scanned.table_id.as_bytes())])?;
+    }
     // SAFETY: the transaction's snapshot, under which the row was just locked.
     let now = stretched(scanned.relation, unsafe { pg_sys::GetTransactionSnapshot() })?;
     if now == *scanned {
