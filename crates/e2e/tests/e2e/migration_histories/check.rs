@@ -66,13 +66,20 @@ pub fn probe(sides: &Sides, table: &str, after: &str) {
         .iter()
         .map(|column| format!("count({column}), min({column}::text), max({column}::text)"))
         .collect();
-    alike(sides, &format!("SELECT count(*), {} FROM {table}", read.join(", ")), after);
+    alike(
+        sides,
+        &format!("SELECT count(*), {} FROM {table}", read.join(", ")),
+        after,
+    );
     for rows in [format!("NOT {IS_HOT}"), IS_HOT.to_owned()] {
         let pick = format!("SELECT quote_literal(q::text) FROM {table} q WHERE {rows} ORDER BY q::text LIMIT 3");
         let picked = sides.cold.lines(&pick);
         assert_eq!(picked.len(), 3, "{after}: rows of {table} where {rows}");
         let (all, first) = (columns.join(", "), &columns[0]);
-        let again = format!("INSERT INTO {table} ({all}) SELECT {all} FROM {table} q WHERE q::text = {}", picked[0]);
+        let again = format!(
+            "INSERT INTO {table} ({all}) SELECT {all} FROM {table} q WHERE q::text = {}",
+            picked[0]
+        );
         let code = alike(sides, &again, after);
         assert_eq!(code.as_deref(), Some("23505"), "{after}: {again}");
         let update = format!(
@@ -80,7 +87,11 @@ pub fn probe(sides: &Sides, table: &str, after: &str) {
             picked[1]
         );
         assert_eq!(alike(sides, &update, after), None, "{after}: {update}");
-        alike(sides, &format!("DELETE FROM {table} q WHERE q::text = {} RETURNING q.*", picked[2]), after);
+        alike(
+            sides,
+            &format!("DELETE FROM {table} q WHERE q::text = {} RETURNING q.*", picked[2]),
+            after,
+        );
     }
 }
 

@@ -124,7 +124,11 @@ impl History {
         let after = &self.release;
         match (cold, plain, expected) {
             (Err(cold), Err(plain), Expected::Fails(code)) => {
-                assert_eq!([&cold.code, &plain.code], [code; 2], "{after}: {text}: {cold} and {plain}");
+                assert_eq!(
+                    [&cold.code, &plain.code],
+                    [code; 2],
+                    "{after}: {text}: {cold} and {plain}"
+                );
                 0
             }
             (Ok(cold), Ok(plain), Expected::Works | Expected::Anew | Expected::Home(_)) => {
@@ -138,7 +142,11 @@ impl History {
     /// The statement fails without `stretch.rewrite`, and finds it on.
     fn refused_without(&mut self, text: &str) {
         let before = if self.in_block { "SAVEPOINT before" } else { "" };
-        let back = if self.in_block { "ROLLBACK TO before; RELEASE before" } else { "" };
+        let back = if self.in_block {
+            "ROLLBACK TO before; RELEASE before"
+        } else {
+            ""
+        };
         self.sides.cold.sql(before);
         let error = self.sides.cold.fails(text, "0A000");
         assert!(error.hint.contains("SET stretch.rewrite = on"), "{text}: {error}");
@@ -188,11 +196,16 @@ impl History {
     /// Segments of several versions of the schema are read at the end; then all rows come home, and are the same.
     fn end(self) {
         let tally = &self.tally;
-        let mut ages: Vec<usize> = self.live_segments().iter().map(|segment| tally.segments[segment]).collect();
+        let mut ages: Vec<usize> = self
+            .live_segments()
+            .iter()
+            .map(|segment| tally.segments[segment])
+            .collect();
         ages.sort_unstable();
         ages.dedup();
         for (text, why) in [(&tally.anew, "all rows anew"), (&tally.home, "rows home first")] {
-            text.iter().for_each(|text| println!("{}, {why}: {}", self.name, text.replace('\n', " ")));
+            text.iter()
+                .for_each(|text| println!("{}, {why}: {}", self.name, text.replace('\n', " ")));
         }
         println!(
             "{}: {} migrations in {} releases, of which {} needed stretch.rewrite and {} the rows at home; {} statements \

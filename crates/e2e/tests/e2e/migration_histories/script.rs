@@ -56,7 +56,9 @@ impl Statement {
         };
         let batch = |from: i64| {
             let to = from + size - 1;
-            self.text.replace("{from}", &from.to_string()).replace("{to}", &to.to_string())
+            self.text
+                .replace("{from}", &from.to_string())
+                .replace("{to}", &to.to_string())
         };
         (1..=last).step_by(size as usize).map(batch).collect()
     }

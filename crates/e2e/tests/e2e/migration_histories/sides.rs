@@ -31,7 +31,9 @@ impl Sides {
         );
         let session = |schema: &str| {
             let db = cluster.connect_as("owner", "postgres");
-            db.sql(&format!("CREATE SCHEMA {schema}; SET search_path = {schema}, public; SET TimeZone = 'UTC'"));
+            db.sql(&format!(
+                "CREATE SCHEMA {schema}; SET search_path = {schema}, public; SET TimeZone = 'UTC'"
+            ));
             db
         };
         Self {
@@ -57,8 +59,9 @@ impl Sides {
 
     /// Brings the rows of a table back and makes it an ordinary one, as hints of refused commands say.
     pub fn bring_home(&self, table: &str) {
-        self.administrator
-            .sql(&format!("SELECT stretch.disable_table('cold.{table}', leave_remote_data => false)"));
+        self.administrator.sql(&format!(
+            "SELECT stretch.disable_table('cold.{table}', leave_remote_data => false)"
+        ));
     }
 
     /// Moves all that is eligible to the endpoint, so that it is read from there alone.
@@ -72,7 +75,10 @@ impl Sides {
 
     /// The cold rows of a table, and all.
     pub fn cold_rows(&self, table: &str) -> (i64, i64) {
-        let count = |condition: &str| self.administrator.int(&format!("SELECT count(*) FROM cold.{table} {condition}"));
+        let count = |condition: &str| {
+            self.administrator
+                .int(&format!("SELECT count(*) FROM cold.{table} {condition}"))
+        };
         (count(&format!("WHERE NOT {IS_HOT}")), count(""))
     }
 
