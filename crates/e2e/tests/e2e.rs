@@ -58,6 +58,8 @@ mod limits;
 mod lock_matrix;
 #[path = "e2e/migration.rs"]
 mod migration;
+#[path = "e2e/migration_histories.rs"]
+mod migration_histories;
 #[path = "e2e/moving_filters.rs"]
 mod moving_filters;
 #[path = "e2e/neighbours.rs"]

@@ -1,4 +1,4 @@
-//! Every way to store a value has its way to read it, and no other type reads it.
+//! Every way to store a value has its way to read it, and no other type reads it, but for the two of moments.
 
 use super::*;
 
@@ -68,6 +68,9 @@ fn native_values_are_read_as_their_own_type_only() {
             Reading::Text,
             Reading::Bytes,
             Reading::Date,
+            // Each of the two types of moments is read as both.
+            Reading::Timestamp,
+            Reading::Timestamp,
             Reading::Timestamp,
             Reading::Timestamp,
             Reading::Uuid,

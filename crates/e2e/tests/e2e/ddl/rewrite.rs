@@ -99,3 +99,54 @@ fn types_that_say_the_same_leave_rows_cold() {
     assert!(error.detail.contains("cannot be read as the new type"), "{error}");
     twin.compare("refused");
 }
+
+#[test]
+fn moments_with_and_without_a_zone_are_the_same_in_utc() {
+    let twin = Twin::new("ddl-moments");
+    let db = &twin.db;
+    db.sql("SET TimeZone = 'UTC'");
+    let make = "CREATE TABLE {t} (id int, at timestamp UNIQUE, tz timestamptz, s text, PRIMARY KEY (id, at));
+        INSERT INTO {t} SELECT g, timestamp '1999-12-31 23:59' + g * interval '50 s', '1970-01-01'::timestamptz
+            + g * interval '1 month', 'text ' || g FROM generate_series(1, 20) g;
+        INSERT INTO {t} VALUES (-1, 'infinity', '-infinity', 'x'), (-2, '-infinity', 'infinity', NULL),
+            (-3, '0044-03-15 BC', NULL, 'y');
+        ALTER TABLE {t} ADD COLUMN late timestamp DEFAULT '2024-05-06 07:08:09.123456'";
+    twin.make(make, "id <= 12", "at");
+    twin.works(
+        "INSERT INTO {t} SELECT -g, timestamp '2001-01-01' + g * interval '1 day' FROM generate_series(10, 15) g",
+    );
+    drain(db, "t");
+    let cold = twin.cold_rows();
+    assert_eq!(cold, 21);
+    let asks = [
+        "SELECT count(*), min(at), max(tz), count(DISTINCT late) FROM {t} WHERE at >= '2000-01-01 00:03'",
+        "SELECT at, count(*) FROM {t} GROUP BY at ORDER BY at",
+        "SELECT extract(year FROM tz), date_trunc('month', late), count(*), max(at) FROM {t} GROUP BY 1, 2 ORDER BY 1, 2",
+        "SELECT s FROM {t} WHERE tz < '1970-06-01' AND late = '2024-05-06 07:08:09.123456' ORDER BY tz",
+        "SELECT id FROM {t} WHERE at = 'infinity' OR at < '0001-01-01' ORDER BY id",
+        "SELECT at FROM {t} ORDER BY at DESC LIMIT 3",
+    ];
+    for command in [
+        "ALTER TABLE {t} ALTER at TYPE timestamptz",
+        "ALTER TABLE {t} ALTER tz TYPE timestamp, ALTER late TYPE timestamptz",
+        "ALTER TABLE {t} ALTER at TYPE timestamp, ALTER late TYPE timestamp",
+        "ALTER TABLE {t} ALTER at TYPE timestamptz, ALTER tz TYPE timestamptz",
+    ] {
+        twin.works(command);
+        assert_eq!(twin.cold_rows(), cold, "{command}");
+        twin.compare(command);
+        asks.iter().for_each(|ask| twin.same(ask, command));
+        twin.both("INSERT INTO {t} VALUES (30, '2001-01-12')")
+            .expect_err("a key that is cold");
+    }
+    // A session elsewhere means other moments, so that the server makes the rows anew.
+    db.sql("SET TimeZone = 'Asia/Tokyo'");
+    db.fails("ALTER TABLE t ALTER at TYPE timestamp", "0A000");
+    assert_eq!(twin.cold_rows(), cold);
+    twin.compare("elsewhere");
+    db.sql("SET TimeZone = 'UTC'");
+    twin.live_on("moments");
+    db.sql("SELECT stretch.compact('t')");
+    twin.compare("compacted");
+    asks.iter().for_each(|ask| twin.same(ask, "compacted"));
+}
