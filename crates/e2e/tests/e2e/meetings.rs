@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use testkit::{Cluster, Endpoint};
 
 /// Pairs that meet at a time, each over rows of its own.
-const PAIRS: u32 = 12;
+const PAIRS: u32 = 16;
 
 /// What was seen.
 #[derive(Default)]
@@ -52,6 +52,12 @@ impl Seen {
             });
             same && outcome.content == moving.content
         };
+        if pair.is_skew() && level == Level::Serializable {
+            self.count(
+                "write skews that were found",
+                usize::from(excused.iter().any(Option::is_some)),
+            );
+        }
         for excuse in excused.into_iter().flatten() {
             self.count(&format!("{excuse} at {level:?}"), 1);
         }
@@ -96,23 +102,21 @@ fn excuse(pair: &Pair, level: Level, who: Who, outcome: &Outcome) -> Option<&'st
 
 fn play(stage: &Stage<'_>, rng: &mut StdRng, courses: &[Course], times: u32) -> Seen {
     let mut seen = Seen::default();
-    for _ in 0..times {
+    for level in (0..times).flat_map(|_| Level::ALL) {
+        let pairs: Vec<Pair> = (1..=PAIRS).map(|row| Pair::draw(rng, row)).collect();
+        let plain = stage.plain(&pairs, level);
         for course in courses {
-            for level in Level::ALL {
-                let pairs: Vec<Pair> = (1..=PAIRS).map(|row| Pair::draw(rng, row)).collect();
-                let table = if rng.random_bool(0.8) { "t" } else { "child" };
-                let title = format!("{}: {course:?} of {table} at {level:?}", stage.name());
-                let plain = stage.plain(&pairs, level);
-                let (moving, happened) = stage.moving(&pairs, level, table, *course);
-                for (at, (pair, moving)) in pairs.iter().zip(&moving).enumerate() {
-                    let plain: Vec<_> = plain.iter().map(|(script, all)| (*script, &all[at])).collect();
-                    seen.judge(pair, level, &title, moving, &plain);
-                }
-                seen.count(&format!("{:?}", course.mover), 1);
-                seen.count("moves undone", usize::from(course.undone));
-                seen.count("sessions that waited for one who moves", happened.waited);
-                seen.count("moves by which segments left", usize::from(happened.left > 0));
+            let table = if rng.random_bool(0.8) { "t" } else { "child" };
+            let title = format!("{}: {course:?} of {table} at {level:?}", stage.name());
+            let (moving, happened) = stage.moving(&pairs, level, table, *course);
+            for (at, (pair, moving)) in pairs.iter().zip(&moving).enumerate() {
+                let plain: Vec<_> = plain.iter().map(|(script, all)| (*script, &all[at])).collect();
+                seen.judge(pair, level, &title, moving, &plain);
             }
+            seen.count(&format!("{:?}", course.mover), 1);
+            seen.count("moves undone", usize::from(course.undone));
+            seen.count("sessions that waited for one who moves", happened.waited);
+            seen.count("moves by which segments left", usize::from(happened.left > 0));
         }
     }
     seen
@@ -124,7 +128,7 @@ fn meetings_over_moving_rows_end_as_on_a_plain_table() {
     let times = std::env::var("STRETCH_MEETINGS").map_or(1, |text| text.parse().expect("a number"));
     let cluster = Cluster::builder("meetings")
         .conf("autovacuum", "off")
-        .conf("max_connections", "200")
+        .conf("max_connections", "250")
         .conf("stretch.naptime", "1h")
         .conf("stretch_test.moves_when_asked_only", "on")
         .start();
@@ -153,4 +157,19 @@ fn meetings_over_moving_rows_end_as_on_a_plain_table() {
         seen.unlike.len(),
         seen.unlike.join("\n")
     );
+    for (what, least) in [
+        ("Home", 60),
+        ("Compaction", 60),
+        ("moves undone", 20),
+        ("moves by which segments left", 120),
+        ("sessions that waited for one who moves", 200),
+        ("told to run again at RepeatableRead", 100),
+        ("told to run again at Serializable", 100),
+        ("did not wait at ReadCommitted", 5),
+        ("skipped the row at ReadCommitted", 5),
+        ("write skews that were found", 10),
+    ] {
+        let met = seen.counts.get(what).copied().unwrap_or_default();
+        assert!(met >= least, "{what}: {met} times, too few");
+    }
 }

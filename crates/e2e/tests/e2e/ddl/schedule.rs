@@ -55,7 +55,7 @@ pub struct Schedule<'a> {
 
 impl<'a> Schedule<'a> {
     fn new(twin: &'a Twin, seed: u64, place: u64) -> Self {
-        let schedule = Self {
+        let mut schedule = Self {
             twin,
             rng: StdRng::seed_from_u64(seed),
             schema: format!("s{place}"),
@@ -75,6 +75,11 @@ impl<'a> Schedule<'a> {
             FILTER,
             "",
         );
+        // Several segments.
+        for _ in 0..3 {
+            schedule.insert(4);
+            twin.db.sql("SELECT stretch.migrate('t')");
+        }
         schedule
     }
 
@@ -112,8 +117,8 @@ impl<'a> Schedule<'a> {
     fn step(&mut self) {
         self.moved = None;
         match self.rng.random_range(0..20) {
-            0..=6 => self.move_rows(),
-            7..=12 => self.change_rows(),
+            0..=7 => self.move_rows(),
+            8..=13 => self.change_rows(),
             _ => self.change_table(),
         }
     }
@@ -123,14 +128,8 @@ impl<'a> Schedule<'a> {
         let low = self.rng.random_range(0..self.next_id);
         match self.rng.random_range(0..7) {
             0..=2 => {
-                let rows: Vec<String> = (0..self.rng.random_range(1..6))
-                    .map(|n| (self.next_id + n).to_string())
-                    .collect();
-                self.next_id += rows.len() as i32;
-                self.run(&format!(
-                    "INSERT INTO {{t}} (id) SELECT unnest(ARRAY[{}])",
-                    rows.join(", ")
-                ));
+                let rows = self.rng.random_range(1..6);
+                self.insert(rows);
             }
             3 => drop(self.run(&format!("DELETE FROM {{t}} WHERE id BETWEEN {low} AND {low} + 2"))),
             4..=5 => {
@@ -147,7 +146,17 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn change_table(&mut self) {
+    fn insert(&mut self, rows: i32) {
+        let first = self.next_id;
+        self.next_id += rows;
+        self.run(&format!(
+            "INSERT INTO {{t}} (id) SELECT generate_series({first}, {})",
+            self.next_id - 1
+        ));
+    }
+
+    /// ALTER TABLE and its like.
+    pub fn change_table(&mut self) {
         let (kind, value) = TYPES[self.rng.random_range(0..TYPES.len())];
         let column = self.column();
         let command = match self.rng.random_range(0..14) {
@@ -268,13 +277,15 @@ fn schedules_of_changes_leave_the_same_rows() {
     println!("{schedules} schedules: {counts:#?}");
     for (what, least) in [
         ("changes of a table with cold rows", schedules),
-        ("batches", schedules),
+        ("changes of a table on its way home", schedules / 20),
+        ("batches", schedules / 2),
         ("tables brought home", schedules / 4),
         ("tables that turned round on their way home", schedules / 20),
-        ("compactions", schedules / 4),
-        ("folds", schedules / 10),
+        ("compactions", schedules / 8),
+        ("folds", schedules / 20),
         ("purges", schedules / 10),
-        ("schedules restored to a moment", schedules / every),
+        ("schedules restored to a moment", schedules / every / 2),
+        ("moments in the midst of a move", schedules / every / TOGETHER / 2),
     ] {
         let met = counts.get(what).copied().unwrap_or_default();
         assert!(met >= least, "{what}: {met} of {schedules} schedules, too few");
