@@ -96,7 +96,7 @@ fn excuse(pair: &Pair, level: Level, who: Who, outcome: &Outcome) -> Option<&'st
         return Some("did not wait");
     }
     // What he looked at stays.
-    let skipped = policy == Policy::Skip && told.len() == 5 && told[3].as_ref().is_ok_and(Vec::is_empty);
+    let skipped = policy == Policy::Skip && told.len() == 6 && told[3].as_ref().is_ok_and(Vec::is_empty);
     skipped.then_some("skipped the row")
 }
 

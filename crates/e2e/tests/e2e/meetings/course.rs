@@ -48,6 +48,7 @@ pub fn all(pause: Step, mover: Mover) -> Vec<Course> {
         // While the first has the row; while the second waits for it.
         course(5, None, false),
         course(6, None, false),
+        course(8, None, false),
         // Held open over the looks, over a deed, over both.
         course(1, Some(4), false),
         course(2, Some(5), false),
@@ -59,7 +60,7 @@ pub fn all(pause: Step, mover: Mover) -> Vec<Course> {
     ];
     if pause == Step::CompactMade {
         // Nobody waits for him here: rows change and die meanwhile.
-        courses.extend([course(4, Some(7), false), course(0, Some(MEETING.len()), false)]);
+        courses.extend([course(4, Some(9), false), course(0, Some(MEETING.len()), false)]);
     }
     courses
 }

@@ -1,7 +1,7 @@
 //! One database in which pairs of sessions meet: on plain tables, and on stretched ones whose rows move meanwhile.
 
 use super::course::{Course, Mover};
-use super::pairs::{Level, MEETING, Pair, Script, Who, allowed, partner};
+use super::pairs::{Act, Level, MEETING, Pair, Script, Who, allowed, partner};
 use super::session::{Session, Told, settle};
 use crate::lock_matrix::TABLES;
 use stretch_core::steps::Step;
@@ -98,12 +98,9 @@ impl<'a> Stage<'a> {
 
     /// The outcomes of each script that a plain table may have run, for each pair.
     pub fn plain(&self, pairs: &[Pair], level: Level) -> Vec<(&'static Script, Vec<Outcome>)> {
-        // One after the other, the level makes no difference; at SERIALIZABLE one pair would meet another on the pages
-        // of an index.
-        let run_at = match level {
-            Level::Serializable => Level::ReadCommitted,
-            other => other,
-        };
+        // One after the other, a kept snapshot is enough; at SERIALIZABLE one pair would meet another on the pages of
+        // an index.
+        let run_at = level.min(Level::RepeatableRead);
         let play = |script: &'static Script| {
             self.make("plain", pairs);
             self.enter("plain", pairs);
@@ -138,7 +135,8 @@ impl<'a> Stage<'a> {
             if let Some(act) = MEETING.get(at) {
                 self.act(pairs, *act, level);
                 let busy = if is_held { Vec::new() } else { vec![self.worker()] };
-                self.rest(pairs, &busy);
+                let waiting = self.rest(pairs, &busy);
+                assert!(act.1 != Act::Look || waiting == 0, "a reader waits, {course:?}");
             }
         }
         let outcomes = self.outcomes(pairs);
@@ -209,7 +207,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn act(&self, pairs: &[Pair], (who, act): (Who, super::pairs::Act), level: Level) {
+    fn act(&self, pairs: &[Pair], (who, act): (Who, Act), level: Level) {
         for (pair, sessions) in pairs.iter().zip(&self.sessions) {
             sessions[who as usize].ask(pair.sql(who, act, level));
         }
