@@ -2,6 +2,7 @@
 //! out of staging.
 
 use super::schedule::{FILTER, Schedule};
+use super::twin::content;
 use rand::Rng;
 use testkit::setup::enable_table;
 
@@ -57,15 +58,31 @@ impl Schedule<'_> {
             0 => "SELECT stretch.drain('t')".into(),
             rows => format!("SELECT stretch.migrate('t', max_rows => {rows})"),
         };
-        if self.ask(&sql) > 0 {
+        if self.ask_behind_a_snapshot(&sql) > 0 {
             self.count("batches");
         }
     }
 
     fn compact(&mut self) {
-        if self.ask("SELECT stretch.compact('t')") > 0 {
+        if self.ask_behind_a_snapshot("SELECT stretch.compact('t')") > 0 {
             self.count("compactions");
         }
+    }
+
+    /// At times somebody has a snapshot from before, by which the table stays what it was.
+    fn ask_behind_a_snapshot(&mut self, sql: &str) -> i64 {
+        if self.rng.random_bool(0.5) {
+            return self.ask(sql);
+        }
+        self.older.sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+        let moved = self.ask(sql);
+        let said = self.said();
+        assert_eq!(content(self.older, "t"), content(self.older, "plain"), "before {said}");
+        self.older.sql("COMMIT");
+        if moved > 0 {
+            self.count("moves behind an older snapshot");
+        }
+        moved
     }
 
     fn fold(&mut self) {

@@ -13,7 +13,7 @@ use crate::seed::seed;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
-use testkit::Cluster;
+use testkit::{Client, Cluster};
 
 /// Steps of one schedule.
 pub const STEPS: usize = 14;
@@ -39,6 +39,8 @@ pub type Counts = BTreeMap<&'static str, u64>;
 /// A schedule under way.
 pub struct Schedule<'a> {
     pub twin: &'a Twin,
+    /// A session that keeps a snapshot while rows move.
+    pub older: &'a Client,
     pub rng: StdRng,
     /// The schema of its tables.
     schema: String,
@@ -54,9 +56,10 @@ pub struct Schedule<'a> {
 }
 
 impl<'a> Schedule<'a> {
-    fn new(twin: &'a Twin, seed: u64, place: u64) -> Self {
+    fn new(twin: &'a Twin, older: &'a Client, seed: u64, place: u64) -> Self {
         let mut schedule = Self {
             twin,
+            older,
             rng: StdRng::seed_from_u64(seed),
             schema: format!("s{place}"),
             state: State::Outbound,
@@ -85,7 +88,9 @@ impl<'a> Schedule<'a> {
 
     /// The session works with its tables from here on.
     pub fn enter(&self) {
-        self.twin.db.sql(&format!("SET search_path = {}", self.schema));
+        for session in [&self.twin.db, self.older] {
+            session.sql(&format!("SET search_path = {}", self.schema));
+        }
     }
 
     /// The schema of its tables.
@@ -224,8 +229,9 @@ impl<'a> Schedule<'a> {
 
 /// Runs schedules in turn. What they counted, and how many of them were restored.
 fn together(twin: &Twin, seed: u64, schedules: u64, restores: bool) -> Counts {
+    let older = twin.cluster.connect("postgres");
     let mut all: Vec<Schedule<'_>> = (0..schedules)
-        .map(|place| Schedule::new(twin, seed.wrapping_add(place), place))
+        .map(|place| Schedule::new(twin, &older, seed.wrapping_add(place), place))
         .collect();
     let mut moment = restores.then(|| Moment::draw(&twin.cluster, &mut all[0].rng, schedules as usize));
     let mut counts = Counts::new();
@@ -282,6 +288,7 @@ fn schedules_of_changes_leave_the_same_rows() {
         ("tables brought home", schedules / 4),
         ("tables that turned round on their way home", schedules / 20),
         ("compactions", schedules / 8),
+        ("moves behind an older snapshot", schedules / 8),
         ("folds", schedules / 20),
         ("purges", schedules / 10),
         ("schedules restored to a moment", schedules / every / 2),
