@@ -56,6 +56,8 @@ mod kit;
 mod limits;
 #[path = "e2e/lock_matrix.rs"]
 mod lock_matrix;
+#[path = "e2e/meetings.rs"]
+mod meetings;
 #[path = "e2e/migration.rs"]
 mod migration;
 #[path = "e2e/migration_histories.rs"]

@@ -282,6 +282,35 @@ fn partitions_come_back_together() {
     assert_eq!(db.lines("SELECT relation FROM stretch.tables"), ["t"]);
 }
 
+/// Whoever is too late to keep a table stretched is told so.
+#[test]
+fn a_table_on_its_last_step_does_not_turn_round_in_silence() {
+    let (cluster, _endpoint, _db) = server("home-late");
+    cluster.set_conf(&[("stretch_test.pause_at", "UnstretchRecorded")]);
+    cluster.restart();
+    let (db, pause) = (cluster.connect("postgres"), cluster.connect("postgres"));
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = '{kind}'";
+    pause.sql("SELECT pg_advisory_lock(4711)");
+    db.sql("SELECT stretch.set_migration_state('t', 'inbound')");
+    wait_until("the last step", PATIENCE, || {
+        pause.int(&waits.replace("{kind}", "advisory")) > 0
+    });
+    std::thread::scope(|scope| {
+        let late = scope.spawn(|| db.try_sql("SELECT stretch.set_migration_state('t', 'outbound')"));
+        wait_until("him who is late", PATIENCE, || {
+            pause.int(&waits.replace("{kind}", "transactionid")) > 0
+        });
+        pause.sql("SELECT pg_advisory_unlock(4711)");
+        let error = late
+            .join()
+            .expect("no panic")
+            .expect_err("it is an ordinary table by then");
+        assert_eq!(error.code, "ST010", "{error}");
+    });
+    assert_eq!(db.int(IS_HEAP), 1);
+    same(&db, "at home");
+}
+
 #[test]
 fn rows_come_back_under_load() {
     let seed = seed();

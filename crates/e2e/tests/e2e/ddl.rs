@@ -7,6 +7,10 @@ mod columns;
 mod keys;
 #[path = "ddl/matrix.rs"]
 mod matrix;
+#[path = "ddl/moments.rs"]
+mod moments;
+#[path = "ddl/moves.rs"]
+mod moves;
 #[path = "ddl/rewrite.rs"]
 mod rewrite;
 #[path = "ddl/schedule.rs"]

@@ -7,7 +7,7 @@
 #[path = "lock_matrix/cases.rs"]
 mod cases;
 #[path = "lock_matrix/deeds.rs"]
-mod deeds;
+pub mod deeds;
 #[path = "lock_matrix/differences.rs"]
 mod differences;
 #[path = "lock_matrix/spec.rs"]
@@ -24,7 +24,8 @@ use testkit::{Client, Cluster, Endpoint};
 /// Runs at a time of the cases on rows that nobody moves.
 const PARTS: usize = 3;
 
-const TABLES: &str = "CREATE TABLE t (id int PRIMARY KEY, key int NOT NULL UNIQUE, v int NOT NULL DEFAULT 0, \
+/// The tables of the deeds.
+pub const TABLES: &str = "CREATE TABLE t (id int PRIMARY KEY, key int NOT NULL UNIQUE, v int NOT NULL DEFAULT 0, \
     old boolean NOT NULL DEFAULT true);
     CREATE TABLE child (id int PRIMARY KEY, of int REFERENCES t ON DELETE CASCADE ON UPDATE CASCADE, note text);
     CREATE INDEX ON child (of)";

@@ -78,6 +78,7 @@ pub fn drain(worker: &mut Worker, taken: &Taken) -> Result<Value> {
 pub fn bring_back(worker: &mut Worker, args: &Value) -> Result<pg_sys::Oid> {
     let relation = relation(args).ok_or_else(|| Error::internal("bring_back lacks a relation"))?;
     may_migrate(worker)?;
+    // One that has just become an ordinary table has its rows; the caller is told so.
     txn::run(|| enable::write_state(relation, MigrationState::Inbound))?;
     Ok(relation)
 }

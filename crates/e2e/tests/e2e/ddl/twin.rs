@@ -19,7 +19,11 @@ pub struct Twin {
 impl Twin {
     /// A database that can stretch tables.
     pub fn new(name: &str) -> Self {
-        let cluster = Cluster::builder(name).start();
+        Self::on(Cluster::builder(name).start())
+    }
+
+    /// The same on a server that is there.
+    pub fn on(cluster: Cluster) -> Self {
         let endpoint = Endpoint::new();
         let db = cluster.connect("postgres");
         enable_database(&db, &endpoint.url());
@@ -84,18 +88,7 @@ impl Twin {
 
     /// Both tables have the same columns and the same rows.
     pub fn compare(&self, after: &str) {
-        // Types that a command made for one of the two are named after it.
-        let columns = |table: &str| {
-            let own = format!("_{table}|");
-            let of = |line: String| line.replace(&own, "_{t}|");
-            let lines = self.db.lines(&format!(
-                "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute
-                 WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
-            ));
-            lines.into_iter().map(of).collect::<Vec<_>>()
-        };
-        assert_eq!(columns("t"), columns("plain"), "{after}");
-        self.same("SELECT q::text FROM {t} q ORDER BY 1", after);
+        assert_eq!(content(&self.db, "t"), content(&self.db, "plain"), "{after}");
     }
 
     /// A query gives the same on both.
@@ -123,4 +116,17 @@ impl Twin {
         self.db.sql("VACUUM FULL t");
         self.compare(&format!("{after}; VACUUM FULL"));
     }
+}
+
+/// Columns and rows of one of the two tables.
+pub fn content(db: &Client, table: &str) -> Vec<String> {
+    // Types that a command made for one of the two are named after it.
+    let own = format!("_{table}|");
+    let of = |line: String| line.replace(&own, "_{t}|");
+    let columns = db.lines(&format!(
+        "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute
+         WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+    ));
+    let rows = db.lines(&format!("SELECT q::text FROM {table} q ORDER BY 1"));
+    columns.into_iter().map(of).chain(rows).collect()
 }

@@ -186,7 +186,9 @@ pub fn set_state(relation: pg_sys::Oid, state: &str) -> Result<()> {
     if state == MigrationState::Inbound {
         return start_inbound(&table);
     }
-    write_state(relation, state)?;
+    if !write_state(relation, state)? {
+        return Err(stretched::not_stretched(relation));
+    }
     request::want_worker();
     Ok(())
 }
@@ -194,17 +196,20 @@ pub fn set_state(relation: pg_sys::Oid, state: &str) -> Result<()> {
 /// Begins to bring the rows of a table back, if they fit on its disk.
 pub fn start_inbound(table: &StretchedTable) -> Result<()> {
     room::require(table)?;
-    write_state(table.relation, MigrationState::Inbound)?;
+    if !write_state(table.relation, MigrationState::Inbound)? {
+        return Err(stretched::not_stretched(table.relation));
+    }
     request::want_worker();
     Ok(())
 }
 
-/// Writes a migration state; whoever calls has looked at rights and room.
-pub fn write_state(relation: pg_sys::Oid, state: MigrationState) -> Result<()> {
+/// Writes a migration state; whoever calls has looked at rights and room. False for a table that has become an ordinary
+/// one meanwhile.
+pub fn write_state(relation: pg_sys::Oid, state: MigrationState) -> Result<bool> {
     let _us = user::ActAs::extension_owner();
     let _path = LocalSettings::path();
     let sql = "UPDATE stretch.stretched_table SET migration_state = $2 WHERE relation = $1";
-    spi::execute(sql, &[relation.into(), state.as_str().into()]).map(drop)
+    spi::execute(sql, &[relation.into(), state.as_str().into()]).map(|changed| changed > 0)
 }
 
 /// `stretch.set_filter`: looser ones only, because cold rows do not come back by it.

@@ -10,7 +10,7 @@ use crate::catalog::{method, tables};
 use crate::ddl::enable::{disable, lock};
 use crate::pg::error::Result;
 use crate::pg::relation::OpenRelation;
-use crate::pg::{snapshots, steps, txn};
+use crate::pg::{snapshots, spi, steps, txn};
 use pgrx::pg_sys;
 use std::time::Duration;
 use stretch_core::state::MigrationState;
@@ -40,6 +40,11 @@ pub fn finish(relation: pg_sys::Oid, waiting: &[i32]) -> Result<End> {
             return Ok(End::Seen);
         }
         lock::exclusive_within(relation, PATIENCE);
+        // Who writes another state does not lock the table. He comes before, and it counts, or is told that he is late.
+        spi::execute(
+            "SELECT 1 FROM stretch.stretched_table WHERE relation = $1 FOR UPDATE NOWAIT",
+            &[relation.into()],
+        )?;
         // What was found may have changed while the lock was waited for.
         let Some((_, last)) = due(relation)? else {
             return Ok(End::NotDue);
