@@ -1,0 +1,1 @@
+//! Tests of the decisions, one file for each part.
