@@ -1,7 +1,7 @@
 //! The steps of a collector.
 
 use super::facts::{Read, of, place, ticks};
-use super::state::{GRACE, Known, Phase, Rule, Scope, State, Stored, Todo, Who};
+use super::state::{Copy, GRACE, Known, Mode, Phase, Rule, Scope, State, Stored, Todo, Who};
 use super::steps::{Event, Next};
 use crate::collect::again::{Readings, look_again};
 use crate::collect::facts::{Cover, Object};
@@ -62,7 +62,7 @@ fn look(state: &State, who: Who, lags: bool, scope: &Scope, next: &mut Next) {
     for of in &made.sightings {
         after.things[place(*of)].seen = Some(0);
     }
-    for (_, of) in &made.released {
+    for (_, of) in made.released.iter().filter(|_| !scope.lacks(Rule::PinsShrink)) {
         release(&mut after, place(*of));
     }
     if after != *state {
@@ -157,7 +157,9 @@ fn second_look(state: &State, who: Who, at: usize, lags: bool, scope: &Scope) ->
 fn validate(state: &State, who: Who, age: u8, scope: &Scope) -> State {
     let mut after = *state;
     after.phases[who as usize] = Phase::Validated(age);
-    match state.owns(who) || scope.lacks(Rule::Claim) || scope.lacks(Rule::OwnBranch) {
+    // A copy on a branch of its own finds its claim there, whatever it looks at.
+    let is_elsewhere = who == Who::Copy && state.copy == Copy::Connected(Mode::Branch);
+    match state.owns(who) || is_elsewhere || scope.lacks(Rule::Claim) {
         true => after,
         false => idle(after, who),
     }

@@ -1,7 +1,7 @@
 //! The steps of the copy: restored, reauthorized, connected.
 
 use super::facts::ticks;
-use super::state::{Copy, GRACE, Known, Life, Mode, Rule, Scope, State, Stored};
+use super::state::{Copy, GRACE, Known, Left, Life, Mode, Rule, Scope, State, Stored};
 use super::steps::{Event, Next};
 use crate::collect::again::is_out_of_doubt;
 
@@ -59,13 +59,17 @@ pub fn steps(state: &State, scope: &Scope, next: &mut Next) {
 fn restored(state: &State, age: u8) -> State {
     let mut after = *state;
     for thing in &mut after.things {
-        let was_live = match thing.original {
-            Life::Unknown => false,
-            Life::Live(made) => made >= age,
+        thing.copy = match thing.original {
+            Life::Live(made) if made >= age => Known::Unchecked,
             // When it was made is forgotten then: it was there just before it left.
-            Life::Left(left) => left.age <= age,
+            Life::Left(left) if left.age <= age => Known::Unchecked,
+            Life::Left(left) if thing.is_there() => Known::Left(Left {
+                stamp: left.stamp.filter(|stamped| *stamped >= age),
+                settled: true,
+                ..left
+            }),
+            Life::Unknown | Life::Live(_) | Life::Left(_) => Known::Unknown,
         };
-        thing.copy = if was_live { Known::Unchecked } else { Known::Unknown };
     }
     after
 }
@@ -98,6 +102,10 @@ fn begun(state: &State, mode: Mode, age: u8, scope: &Scope) -> State {
         Mode::Branch => {
             for thing in &mut after.things {
                 thing.pinned = thing.copy == Known::Unchecked;
+                // Moments before the restored one are the original's to keep.
+                if let Known::Left(_) = thing.copy {
+                    thing.copy = Known::Unknown;
+                }
             }
             after.pin = after.things.iter().any(|thing| thing.pinned).then_some(0);
         }
@@ -115,7 +123,8 @@ fn listed(state: &State, mode: Mode, lags: bool, scope: &Scope) -> State {
                 (Stored::There, true) => Known::Doubt,
                 (Stored::Never | Stored::Gone, _) => Known::Lost,
             };
-        } else if mode == Mode::TookOver && thing.is_there() {
+        } else if mode == Mode::TookOver && thing.copy == Known::Unknown && thing.is_there() && !is_marked {
+            // What is marked may be on its way out: it is judged as an orphan.
             thing.quarantined = true;
         }
     }

@@ -28,11 +28,12 @@ pub fn needs(state: &State, thing: &Thing, scope: &Scope) -> Option<Needs> {
     match thing.original {
         Life::Live(_) if state.taken.is_none() => return Some(Needs::Original),
         Life::Live(_) if is_remembered => return Some(Needs::RestorePoint),
-        Life::Left(left) if is_remembered => {
+        Life::Left(left) if state.taken.is_none() => {
             if let Some(needs) = of_left(left, scope) {
                 return Some(needs);
             }
         }
+        Life::Left(left) if is_remembered && left.age < scope.retention => return Some(Needs::RestorePoint),
         _ => {}
     }
     let is_connected = matches!(state.copy, Copy::Connected(_));

@@ -4,6 +4,7 @@ use super::needs::{Needs, broken, has_garbage};
 use super::state::{Scope, State};
 use super::steps::{Event, Next, steps};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// What the search found.
 pub enum Found {
@@ -26,7 +27,8 @@ pub struct Graph {
 /// Explores everything that can happen without a rule, until something is broken.
 pub fn explore(scope: &Scope) -> Found {
     let initial = State::initial(scope);
-    let mut numbers = HashMap::from([(initial, 0)]);
+    let mut numbers: HashMap<State, u32, BuildHasherDefault<Mixer>> = HashMap::default();
+    numbers.insert(initial, 0);
     let mut states = vec![initial];
     let mut came_by: Vec<(u32, Event)> = vec![(0, Event::Tick)];
     let mut edges = Vec::new();
@@ -51,12 +53,6 @@ pub fn explore(scope: &Scope) -> Found {
             }
         }
         at += 1;
-        if at % 100_000 == 0 {
-            eprintln!("{at} of {} edges {}", states.len(), edges.len());
-            if states.len() > 4_000_000 {
-                panic!("too many");
-            }
-        }
     }
     Found::Sound(Graph { states, edges })
 }
@@ -70,6 +66,34 @@ fn way(came_by: &[(u32, Event)], mut to: u32) -> Vec<Event> {
     }
     way.reverse();
     way
+}
+
+/// A hash for states, which are small and not chosen by an enemy.
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
 }
 
 impl Graph {

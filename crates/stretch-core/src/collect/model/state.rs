@@ -71,6 +71,8 @@ pub enum Rule {
     OwnBranch,
     /// An object that its catalog needs stays.
     Catalog,
+    /// A branch's pin leaves out what the branch needs no more. This one is needed for garbage to go.
+    PinsShrink,
 }
 
 /// One segment with its one object in the original's branch.
@@ -248,8 +250,22 @@ impl State {
             if thing.object == Stored::Gone {
                 thing.mark = None;
                 thing.seen = None;
-                thing.quarantined = false;
             }
+        }
+        let is_in_doubt = self.things.iter().any(|thing| thing.copy == Known::Doubt);
+        match &mut self.copy {
+            Copy::Reauthorizing {
+                since, listed: true, ..
+            } if !is_in_doubt => *since = 0,
+            Copy::Connected(_) => {
+                self.promised = false;
+                for thing in &mut self.things {
+                    if let Known::Apart | Known::Lost = thing.copy {
+                        thing.copy = Known::Unknown;
+                    }
+                }
+            }
+            _ => {}
         }
         self.things.sort_unstable();
         self

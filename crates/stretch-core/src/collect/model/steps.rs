@@ -1,6 +1,6 @@
 //! All steps from a state to the next ones.
 
-use super::state::{Copy, Known, Left, Life, Mode, Scope, State, Stored, Who};
+use super::state::{Copy, Known, Left, Life, Mode, Rule, Scope, State, Stored, Who};
 use super::{collector, copy};
 
 /// What happens in a step.
@@ -94,9 +94,10 @@ fn stamp(left: &mut Left, _: &Scope) {
     left.stamp.get_or_insert(0);
 }
 
-/// Sooner it makes no difference.
+/// While stamp or retention keep the object, it makes no difference.
 fn settle(left: &mut Left, scope: &Scope) {
-    left.settled |= left.stamp == Some(scope.old());
+    let is_kept = left.stamp != Some(scope.old()) && !scope.lacks(Rule::Stamp) && !scope.lacks(Rule::Retention);
+    left.settled |= !is_kept;
 }
 
 fn change(state: &State, next: &mut Next) {
@@ -158,7 +159,7 @@ fn copy_lives(state: &State, scope: &Scope, next: &mut Next) {
     };
     next.push(Event::Stamp(Who::Copy), all(scope, stamp));
     next.push(Event::Settle(Who::Copy), all(scope, settle));
-    if mode == Mode::Branch {
+    if mode == Mode::Branch && !scope.lacks(Rule::PinsShrink) {
         let mut after = *state;
         for thing in &mut after.things {
             thing.pinned &= matches!(thing.copy, Known::Live | Known::Left(_));
