@@ -40,8 +40,6 @@ pub enum Keep {
     NotOurs,
     /// Objects of this kind stay for ever: claims, and what says where things are.
     Record,
-    /// Marks stay as long as their objects.
-    OfAnObject,
     /// The newest heartbeats tell others that somebody lives.
     Heartbeat,
     /// The collector does not understand its name.
@@ -105,7 +103,6 @@ impl Keep {
             Self::JustWritten => "written a moment ago".to_owned(),
             Self::NotOurs => "not ours".to_owned(),
             Self::Record => "never deleted".to_owned(),
-            Self::OfAnObject => "the mark of an object that is still there".to_owned(),
             Self::Heartbeat => "a heartbeat that others may look at".to_owned(),
             Self::Unknown => "not understood".to_owned(),
         }
@@ -134,9 +131,6 @@ impl Pin {
 }
 
 impl Garbage {
-    /// Number of kinds.
-    pub const COUNT: usize = 10;
-
     /// The kind in words.
     pub const fn text(self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ pub enum Reason {
     Pinned,
     TooYoung,
     NotOurs,
-    /// Records, heartbeats and marks that are needed.
+    /// Records, and heartbeats that others look at.
     Needed,
     NotUnderstood,
     ToBeMarked(Garbage),
@@ -35,7 +35,7 @@ impl From<&Decision> for Reason {
                 Keep::Pinned(_) => Self::Pinned,
                 Keep::New | Keep::Young { .. } | Keep::JustWritten => Self::TooYoung,
                 Keep::NotOurs => Self::NotOurs,
-                Keep::Record | Keep::OfAnObject | Keep::Heartbeat => Self::Needed,
+                Keep::Record | Keep::Heartbeat => Self::Needed,
                 Keep::Unknown => Self::NotUnderstood,
             },
         }
