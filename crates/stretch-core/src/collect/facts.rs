@@ -67,6 +67,16 @@ pub struct Retirement {
     /// Not before the commit of the retirement.
     pub lsn: u64,
     pub horizon: Horizon,
+    pub promise: Promise,
+}
+
+/// Whether moments from before a retirement may be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promise {
+    /// For the retention.
+    Retention,
+    /// No longer: `purge_remote` gave them up. Pins and the horizon hold all the same.
+    Waived,
 }
 
 /// Whether everybody who reads this database knows of a retirement.

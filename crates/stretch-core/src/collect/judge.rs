@@ -1,7 +1,7 @@
 //! The decision about one segment, and about each of its objects.
 
 use super::decision::{Decision, Garbage, Keep};
-use super::facts::{Facts, Horizon, Life, Mark, Object, Pin, Retirement, Row, SegmentOf, Standing};
+use super::facts::{Facts, Horizon, Life, Mark, Object, Pin, Promise, Retirement, Row, SegmentOf, Standing};
 use std::time::Duration;
 
 /// What all objects of one segment share.
@@ -78,9 +78,9 @@ fn retired(facts: &Facts<'_>, retirement: &Retirement) -> Result<(), Keep> {
     if let Some(pin) = pin_that(facts, |_, pin| pin.covers(retirement.lsn)) {
         return Err(Keep::Pinned(pin));
     }
-    match left(facts.retention, retirement.at.age(facts.now)) {
-        Some(left) => Err(Keep::Retention { left }),
-        None => Ok(()),
+    match (retirement.promise, left(facts.retention, retirement.at.age(facts.now))) {
+        (Promise::Retention, Some(left)) => Err(Keep::Retention { left }),
+        (Promise::Retention, None) | (Promise::Waived, _) => Ok(()),
     }
 }
 

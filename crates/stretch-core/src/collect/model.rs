@@ -10,17 +10,22 @@
 //! The model gathers the facts for them, as the worker will. A rule is removed by facts: without retention, say, the
 //! retention is zero.
 //!
-//! **Time** goes in ticks, and ages end at [`state::OLD`]. A listing may miss what is younger than a tick. The grace is
-//! one tick, the retention two. So readings are fresh within their tick only, and doubt is over after two.
+//! **Time** goes in ticks, and ages end where nobody asks for more. A listing of pins or marks may miss what is younger
+//! than a tick. The grace is one tick, the retention one or two. So readings are fresh within their tick only, and doubt
+//! is over after two.
 //!
-//! **Objects** are alike, so states that differ by their order alone are one state.
+//! **Objects** are alike, so states that differ by their order alone are one state. What a look says of one object does not
+//! depend on others; so a collector acts on one of them, and begins its next round for another.
+//!
+//! **What is left out**: a copy of the copy, objects that the copy uploads, branches that were given up, `purge_remote`, and
+//! two objects of one segment. The tests of the decisions have them.
 
 mod collector;
 mod copy;
 mod facts;
 mod needs;
+mod scope;
 mod search;
 mod state;
 mod steps;
-#[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! The steps of a collector.
 
 use super::facts::{Read, of, place, ticks};
-use super::state::{Copy, GRACE, Known, Mode, Phase, Rule, Scope, State, Stored, Todo, Who};
+use super::scope::{GRACE, Rule, Scope};
+use super::state::{Copy, Known, Mode, Phase, State, Stored, Todo, Who};
 use super::steps::{Event, Next};
 use crate::collect::again::{Readings, look_again};
 use crate::collect::facts::{Cover, Object};

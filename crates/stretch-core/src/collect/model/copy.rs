@@ -1,7 +1,8 @@
 //! The steps of the copy: restored, reauthorized, connected.
 
 use super::facts::ticks;
-use super::state::{Copy, GRACE, Known, Left, Life, Mode, Rule, Scope, State, Stored};
+use super::scope::{GRACE, Rule, Scope};
+use super::state::{Copy, Known, Left, Life, Mode, State, Stored};
 use super::steps::{Event, Next};
 use crate::collect::again::is_out_of_doubt;
 

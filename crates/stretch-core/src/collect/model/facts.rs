@@ -1,14 +1,16 @@
 //! What a collector of the model reads, as facts for the decisions of the product.
 
-use super::state::{Copy, GRACE, Known, Left, Life, Mode, Rule, Scope, State, Thing, Who};
+use super::scope::{GRACE, Rule, Scope};
+use super::state::{Copy, Known, Left, Life, Mode, State, Thing, Who};
 use crate::collect::facts::{
-    Facts, Horizon, Life as RowLife, Mark, Object, ObjectName, Pin, Pinned, Place, Retirement, Row, SegmentOf,
+    Facts, Horizon, Life as RowLife, Mark, Object, ObjectName, Pin, Pinned, Place, Promise, Retirement, Row, SegmentOf,
     Sighting, Standing,
 };
 use crate::collect::times::{ServerTime, Stamp, StoreTime};
 use crate::ids::{BranchId, SegmentId, TableId};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// A stream of the model never fails.
@@ -18,6 +20,7 @@ const TICK: Duration = Duration::from_secs(1000);
 /// Where the log stood when the backup began. What changed since has a later place, anything else an earlier one.
 const BACKUP_LSN: u64 = 1;
 const TABLE: TableId = TableId::from_uuid(uuid::Uuid::from_u128(1));
+static TABLES: LazyLock<BTreeSet<TableId>> = LazyLock::new(|| BTreeSet::from([TABLE]));
 
 pub fn ticks(number: u8) -> Duration {
     TICK * u32::from(number)
@@ -46,7 +49,6 @@ pub fn place(of: SegmentOf) -> usize {
 
 /// What a collector has read.
 pub struct Read {
-    pub tables: BTreeSet<TableId>,
     pub pins: Vec<Pin>,
     pub objects: Vec<Item<Object>>,
     pub rows: Vec<Item<Row>>,
@@ -62,7 +64,6 @@ impl Read {
     /// What `who` reads now. A listing that lags misses what was written in this tick.
     pub fn new(state: &State, who: Who, lags: bool, scope: &Scope) -> Self {
         let mut read = Self {
-            tables: BTreeSet::from([TABLE]),
             pins: Vec::new(),
             objects: Vec::new(),
             rows: Vec::new(),
@@ -117,7 +118,7 @@ impl Read {
             now: moment(0),
             retention: self.retention,
             grace: self.grace,
-            tables: &self.tables,
+            tables: &TABLES,
             pins: &self.pins,
         }
     }
@@ -165,7 +166,7 @@ fn child() -> Pin {
 fn backup(scope: &Scope) -> Pin {
     let covers = !scope.lacks(Rule::BackupRange);
     Pin::Backup {
-        label: "backup".to_owned(),
+        label: String::new(),
         from: if covers { BACKUP_LSN } else { u64::MAX },
         generation: if covers { 1 } else { u64::MAX },
         expires: None,
@@ -180,6 +181,7 @@ fn row(state: &State, who: Who, of: SegmentOf, thing: &Thing, scope: &Scope) -> 
             at: moment(scope.old()),
             lsn: 0,
             horizon: Horizon::Passed,
+            promise: Promise::Retention,
         }),
         false => RowLife::Live,
     };
@@ -218,6 +220,7 @@ fn retired(left: &Left, since_backup: bool, scope: &Scope) -> RowLife {
             at: moment(age),
             lsn: if since_backup { BACKUP_LSN + 1 } else { 0 },
             horizon: if is_settled { Horizon::Passed } else { Horizon::Snapshot },
+            promise: Promise::Retention,
         }),
     }
 }

@@ -1,6 +1,7 @@
 //! The property: whatever somebody needs exists.
 
-use super::state::{Copy, Known, Left, Life, Scope, State, Stored, Thing};
+use super::scope::Scope;
+use super::state::{Copy, Known, Left, Life, State, Stored, Thing};
 
 /// Who needs an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

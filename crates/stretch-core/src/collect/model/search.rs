@@ -1,7 +1,8 @@
 //! Breadth-first search over all states.
 
 use super::needs::{Needs, broken, has_garbage};
-use super::state::{Scope, State};
+use super::scope::Scope;
+use super::state::State;
 use super::steps::{Event, Next, steps};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -1,6 +1,7 @@
 //! All steps from a state to the next ones.
 
-use super::state::{Copy, Known, Left, Life, Mode, Rule, Scope, State, Stored, Who};
+use super::scope::{Rule, Scope};
+use super::state::{Copy, Known, Left, Life, Mode, State, Stored, Who};
 use super::{collector, copy};
 
 /// What happens in a step.

@@ -1,8 +1,8 @@
 //! The model is sound and lets all garbage go; without any one rule it is not sound.
 
 use super::needs::Needs;
+use super::scope::{Rule, Scope};
 use super::search::{Found, explore};
-use super::state::{Rule, Scope};
 
 /// Everything that can happen, to two objects: one old, one yet to come.
 const EVERYTHING: Scope = Scope {

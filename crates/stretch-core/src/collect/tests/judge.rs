@@ -2,7 +2,7 @@
 
 use super::kit::{DAY, GRACE, World, ago, backup, branch, live, mark, object, of, of_table, retired, table};
 use crate::collect::decision::{Decision, Garbage, Keep};
-use crate::collect::facts::{Horizon, Life, Object, Pin, Pinned, Row, Sighting, Standing};
+use crate::collect::facts::{Horizon, Life, Object, Pin, Pinned, Promise, Row, Sighting, Standing};
 use crate::collect::judge::{Known, object as judge};
 use crate::collect::times::{Stamp, StoreTime};
 
@@ -86,6 +86,25 @@ fn the_retention_is_the_last_to_end() {
         decision(&with(Some(retired(of(1), 7)))),
         Decision::Mark(Garbage::Retired)
     );
+}
+
+#[test]
+fn a_purge_waives_the_retention_and_nothing_else() {
+    let purged = |horizon| {
+        let mut row = retired(of(1), 0);
+        if let Life::Retired(retirement) = &mut row.life {
+            retirement.horizon = horizon;
+            retirement.promise = Promise::Waived;
+        }
+        with(Some(row))
+    };
+    assert_eq!(decision(&purged(Horizon::Passed)), Decision::Mark(Garbage::Retired));
+    let kept = Decision::Keep(Keep::Horizon(Horizon::Standby));
+    assert_eq!(decision(&purged(Horizon::Standby)), kept);
+    for (pin, is_listed) in [(backup(0, 0, None), false), (Pin::Quarantine { number: 1 }, true)] {
+        let pinned = pinned_by(purged(Horizon::Passed), pin, is_listed);
+        assert_eq!(decision(&pinned), Decision::Keep(Keep::Pinned(0)));
+    }
 }
 
 #[test]

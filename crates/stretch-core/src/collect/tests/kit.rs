@@ -1,8 +1,8 @@
 //! Facts for the tests: time goes in days, and now is day 100.
 
 use crate::collect::facts::{
-    Cover, Facts, Horizon, Life, Mark, Object, ObjectName, Pin, Pinned, Place, Retirement, Row, SegmentOf, Sighting,
-    Standing,
+    Cover, Facts, Horizon, Life, Mark, Object, ObjectName, Pin, Pinned, Place, Promise, Retirement, Row, SegmentOf,
+    Sighting, Standing,
 };
 use crate::collect::join::Streams;
 use crate::collect::plan::{NoPlan, Plan, plan};
@@ -73,6 +73,7 @@ pub fn retired(of: SegmentOf, days: u32) -> Row {
             at: ago(days),
             lsn: 1000,
             horizon: Horizon::Passed,
+            promise: Promise::Retention,
         }),
         ..live(of)
     }
