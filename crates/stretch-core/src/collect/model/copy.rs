@@ -14,7 +14,7 @@ pub fn steps(state: &State, scope: &Scope, next: &mut Next) {
                 let mut after = restored(state, age);
                 after.copy = Copy::Restored(age);
                 next.push(Event::Restore(age), after);
-                if age < scope.retention && scope.takeover {
+                if scope.takeover && (age < scope.retention || scope.lacks(Rule::Delay)) {
                     next.push(Event::Promote(age), promoted(state, age));
                 }
             }
@@ -79,9 +79,15 @@ fn restored(state: &State, age: u8) -> State {
 fn promoted(state: &State, age: u8) -> State {
     let mut after = restored(state, age);
     for thing in &mut after.things {
-        if thing.copy == Known::Unchecked {
-            thing.copy = Known::Live;
-        }
+        thing.copy = match (thing.copy, thing.original) {
+            // A purge waits for every standby that is known, so this one has the retirement.
+            (Known::Unchecked, Life::Left(left)) if left.waived && left.settled => match thing.is_there() {
+                true => Known::Left(left),
+                false => Known::Unknown,
+            },
+            (Known::Unchecked, _) => Known::Live,
+            (other, _) => other,
+        };
     }
     after.copy = Copy::Connected(Mode::TookOver);
     after.taken = Some(0);

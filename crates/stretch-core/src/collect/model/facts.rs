@@ -220,7 +220,11 @@ fn retired(left: &Left, since_backup: bool, scope: &Scope) -> RowLife {
             at: moment(age),
             lsn: if since_backup { BACKUP_LSN + 1 } else { 0 },
             horizon: if is_settled { Horizon::Passed } else { Horizon::Snapshot },
-            promise: Promise::Retention,
+            promise: if left.waived {
+                Promise::Waived
+            } else {
+                Promise::Retention
+            },
         }),
     }
 }

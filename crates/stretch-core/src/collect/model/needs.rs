@@ -34,7 +34,9 @@ pub fn needs(state: &State, thing: &Thing, scope: &Scope) -> Option<Needs> {
                 return Some(needs);
             }
         }
-        Life::Left(left) if is_remembered && left.age < scope.retention => return Some(Needs::RestorePoint),
+        Life::Left(left) if is_remembered && left.age < scope.retention && !left.waived => {
+            return Some(Needs::RestorePoint);
+        }
         _ => {}
     }
     let is_connected = matches!(state.copy, Copy::Connected(_));
@@ -54,7 +56,7 @@ pub fn needs(state: &State, thing: &Thing, scope: &Scope) -> Option<Needs> {
 }
 
 fn of_left(left: Left, scope: &Scope) -> Option<Needs> {
-    if left.age < scope.retention {
+    if left.age < scope.retention && !left.waived {
         return Some(Needs::RestorePoint);
     }
     (!left.settled).then_some(Needs::Horizon)
@@ -62,7 +64,9 @@ fn of_left(left: Left, scope: &Scope) -> Option<Needs> {
 
 /// What is wrong in a state.
 pub fn broken(state: &State, scope: &Scope) -> Option<Needs> {
-    if state.promised && state.things.iter().any(|thing| thing.copy == Known::Lost) {
+    let is_waived = |thing: &Thing| matches!(thing.original, Life::Left(left) if left.waived);
+    let is_missed = |thing: &Thing| thing.copy == Known::Lost && !is_waived(thing);
+    if state.promised && state.things.iter().any(is_missed) {
         return Some(Needs::PromisedCopy);
     }
     let gone = state.things.iter().filter(|thing| thing.object == Stored::Gone);

@@ -20,6 +20,8 @@ pub struct Scope {
     pub branch: bool,
     /// The copy takes the branch over.
     pub takeover: bool,
+    /// The original waives the retention of what left its table.
+    pub purges: bool,
     /// A rule that is missing.
     pub without: Option<Rule>,
 }
@@ -71,6 +73,8 @@ pub enum Rule {
     OwnBranch,
     /// An object that its catalog needs stays.
     Catalog,
+    /// A standby that is promoted lags by less than the retention.
+    Delay,
     /// A branch's pin leaves out what the branch needs no more. This one is needed for garbage to go.
     PinsShrink,
 }

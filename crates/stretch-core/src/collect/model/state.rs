@@ -38,6 +38,8 @@ pub struct Left {
     pub stamp: Option<u8>,
     /// No crash, standby or snapshot is without it.
     pub settled: bool,
+    /// `purge_remote` waived its retention.
+    pub waived: bool,
 }
 
 /// A segment in the original's catalog.
@@ -258,6 +260,7 @@ impl Left {
         age: 0,
         stamp: None,
         settled: false,
+        waived: false,
     };
 
     fn tick(&mut self, older: impl Fn(&mut u8)) {

@@ -14,6 +14,8 @@ pub enum Event {
     Settle(Who),
     PinBackup,
     UnpinBackup,
+    /// The original waives the retention.
+    Purge,
     /// To a moment of this age.
     Restore(u8),
     Promote(u8),
@@ -42,6 +44,7 @@ impl Event {
             Self::Upload
                 | Self::Retire(_)
                 | Self::PinBackup
+                | Self::Purge
                 | Self::Restore(_)
                 | Self::Promote(_)
                 | Self::Pin
@@ -74,6 +77,9 @@ pub fn steps(state: &State, scope: &Scope, next: &mut Next) {
 fn original(state: &State, scope: &Scope, next: &mut Next) {
     if state.taken.is_none() {
         change(state, next);
+        if scope.purges {
+            next.push(Event::Purge, purged(*state));
+        }
     }
     if scope.backups {
         backup(state, next);
@@ -91,13 +97,23 @@ fn original(state: &State, scope: &Scope, next: &mut Next) {
     next.push(Event::Settle(Who::Original), all(scope, settle));
 }
 
+fn purged(mut state: State) -> State {
+    for thing in &mut state.things {
+        if let Life::Left(left) = &mut thing.original {
+            left.waived = true;
+        }
+    }
+    state
+}
+
 fn stamp(left: &mut Left, _: &Scope) {
     left.stamp.get_or_insert(0);
 }
 
 /// While stamp or retention keep the object, it makes no difference.
 fn settle(left: &mut Left, scope: &Scope) {
-    let is_kept = left.stamp != Some(scope.old()) && !scope.lacks(Rule::Stamp) && !scope.lacks(Rule::Retention);
+    let is_young = left.stamp != Some(scope.old()) && !left.waived;
+    let is_kept = is_young && !scope.lacks(Rule::Stamp) && !scope.lacks(Rule::Retention);
     left.settled |= !is_kept;
 }
 

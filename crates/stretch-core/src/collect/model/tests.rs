@@ -12,6 +12,7 @@ const EVERYTHING: Scope = Scope {
     backups: true,
     branch: true,
     takeover: true,
+    purges: false,
     without: None,
 };
 
@@ -59,6 +60,20 @@ fn three_objects_are_safe_with_backups() {
         branch: false,
         takeover: false,
         ..THREE
+    });
+}
+
+#[test]
+fn one_object_is_safe_with_purges_too() {
+    is_sound(Scope {
+        to_come: 0,
+        purges: true,
+        ..EVERYTHING
+    });
+    is_sound(Scope {
+        live: 0,
+        purges: true,
+        ..EVERYTHING
     });
 }
 
@@ -179,6 +194,11 @@ fn without_looking_at_its_own_branch_it_is_not_safe() {
 #[test]
 fn without_its_catalog_it_is_not_safe() {
     without(Rule::Catalog, BRANCH, 7, Needs::Original);
+}
+
+#[test]
+fn without_standbys_within_the_retention_it_is_not_safe() {
+    without(Rule::Delay, TAKEOVER, 13, Needs::Copy);
 }
 
 #[test]
