@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod bounded;
+pub mod collect;
 pub mod columns;
 pub mod command;
 pub mod compact;

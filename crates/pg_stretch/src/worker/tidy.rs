@@ -32,10 +32,11 @@ impl Tidy {
         fold::round()?;
         self.note_slots()?;
         txn::run(|| {
-            // Stamped by a later transaction than the one that retired, so never before its commit (F16).
+            // Stamped by a later transaction than the one that retired, so never before its commit (F16). What is
+            // flushed may lie before it: a session can commit without waiting for that.
             spi::execute(
                 "UPDATE stretch.segment SET retired_at = pg_catalog.clock_timestamp(),
-                    retired_lsn = pg_catalog.pg_current_wal_flush_lsn()
+                    retired_lsn = pg_catalog.pg_current_wal_insert_lsn()
                   WHERE retired AND retired_at IS NULL",
                 &[],
             )?;
