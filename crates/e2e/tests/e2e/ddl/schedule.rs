@@ -269,7 +269,7 @@ fn schedules_of_changes_leave_the_same_rows() {
         .sql("SET stretch.rewrite = on; SET client_min_messages = warning");
     let mut counts = Counts::new();
     for first in (0..schedules).step_by(TOGETHER as usize) {
-        let restores = first / TOGETHER % every == 0;
+        let restores = (first / TOGETHER).is_multiple_of(every);
         let here = together(
             &twin,
             seed.wrapping_add(first),

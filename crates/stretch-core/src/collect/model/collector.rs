@@ -1,9 +1,9 @@
 //! The steps of a collector.
 
+use super::event::{Event, Next};
 use super::facts::{Read, of, place, ticks};
 use super::scope::{GRACE, Rule, Scope};
 use super::state::{Copy, Known, Mode, Phase, State, Stored, Todo, Who};
-use super::steps::{Event, Next};
 use crate::collect::again::{Readings, look_again};
 use crate::collect::facts::{Cover, Object};
 use crate::collect::join::Streams;

@@ -1,9 +1,9 @@
 //! The steps of the copy: restored, reauthorized, connected.
 
+use super::event::{Event, Next};
 use super::facts::ticks;
 use super::scope::{GRACE, Rule, Scope};
 use super::state::{Copy, Known, Left, Life, Mode, State, Stored};
-use super::steps::{Event, Next};
 use crate::collect::again::is_out_of_doubt;
 
 /// All steps that the copy can make, but for those of its collector.

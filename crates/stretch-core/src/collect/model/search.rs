@@ -1,9 +1,10 @@
 //! Breadth-first search over all states.
 
+use super::event::{Event, Next};
 use super::needs::{Needs, broken, has_garbage};
 use super::scope::Scope;
 use super::state::State;
-use super::steps::{Event, Next, steps};
+use super::steps::steps;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 

@@ -1,67 +1,9 @@
 //! All steps from a state to the next ones.
 
+use super::event::{Event, Next};
 use super::scope::{Rule, Scope};
 use super::state::{Copy, Known, Left, Life, Mode, State, Stored, Who};
 use super::{collector, copy};
-
-/// What happens in a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    Tick,
-    Upload,
-    Retire(Who),
-    Stamp(Who),
-    Settle(Who),
-    PinBackup,
-    UnpinBackup,
-    /// The original waives the retention.
-    Purge,
-    /// To a moment of this age.
-    Restore(u8),
-    Promote(u8),
-    Pin,
-    Claim,
-    /// Whether the listing lags.
-    List(bool),
-    CopyObject,
-    FoundAgain,
-    Bind,
-    /// The copy's pin leaves out what it does not need.
-    ShrinkPin,
-    Look(Who, bool),
-    Mark(Who),
-    LookAgain(Who, bool),
-    Validate(Who),
-    Delete(Who),
-    Restart(Who),
-}
-
-impl Event {
-    /// Whether time, the end of a backup, the collectors or a reauthorize that began bring it about.
-    pub fn goes_by_itself(self) -> bool {
-        !matches!(
-            self,
-            Self::Upload
-                | Self::Retire(_)
-                | Self::PinBackup
-                | Self::Purge
-                | Self::Restore(_)
-                | Self::Promote(_)
-                | Self::Pin
-                | Self::Claim
-        )
-    }
-}
-
-/// The steps found so far.
-#[derive(Default)]
-pub struct Next(pub Vec<(Event, State)>);
-
-impl Next {
-    pub fn push(&mut self, event: Event, state: State) {
-        self.0.push((event, state.canonical()));
-    }
-}
 
 /// All steps from a state.
 pub fn steps(state: &State, scope: &Scope, next: &mut Next) {
