@@ -155,7 +155,8 @@ fn processes_share_the_row_groups() {
     for query in [
         "SELECT sum(n), sum(price * (1 - rate)), count(*) FROM {t}",
         "SELECT small, sum(n), avg(price), min(d) FROM {t} GROUP BY 1 ORDER BY 1",
-        "SELECT name, code, count(*) FILTER (WHERE n > 0) FROM {t} WHERE ts::date > '2020-01-05' GROUP BY 1, 2 ORDER BY 1, 2",
+        "SELECT name, code, count(*) FILTER (WHERE n > 0) FROM {t} WHERE ts::date > '2020-01-05' GROUP BY 1, 2
+         ORDER BY 1, 2",
         // An error of one of them is the error of all.
         "SELECT sum(n + 2147483200) FROM {t}",
     ] {
@@ -172,7 +173,8 @@ fn processes_share_the_row_groups() {
     // For each row of another table again.
     same(
         &db,
-        "SELECT k, s FROM generate_series(1, 5) k, LATERAL (SELECT sum(n) s FROM {t} WHERE small = k OFFSET 0) x ORDER BY 1",
+        "SELECT k, s FROM generate_series(1, 5) k, LATERAL (SELECT sum(n) s FROM {t} WHERE small = k OFFSET 0) x
+         ORDER BY 1",
     )
     .expect("an answer");
     // The table has hardly a page of its own by now, and processes for its cold rows all the same.

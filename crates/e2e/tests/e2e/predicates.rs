@@ -198,8 +198,8 @@ fn random_predicates_leave_the_rows_that_they_leave_of_a_plain_table() {
 fn parts_that_statistics_rule_out_are_not_read() {
     let (cluster, endpoint, db) = server("predicates-pruned");
     tables(&db);
-    // Both parts of each are elsewhere, or nowhere. With each a limit of the pages that are read: of at most five columns
-    // one or two next to each other; there are 34 of each in all, which the condition on `c` looks through.
+    // Both parts of each are elsewhere, or nowhere. With each a limit of the pages that are read: of at most five
+    // columns one or two next to each other; there are 34 of each in all, which the condition on `c` looks through.
     for (condition, most) in [
         ("id < 3 OR id BETWEEN 1650 AND 1655", 10),
         ("(id = 3 AND n IS NOT NULL) OR (id = 1600 AND d > '2020-01-01')", 10),

@@ -208,8 +208,8 @@ impl History {
                 .for_each(|text| println!("{}, {why}: {}", self.name, text.replace('\n', " ")));
         }
         println!(
-            "{}: {} migrations in {} releases, of which {} needed stretch.rewrite and {} the rows at home; {} statements \
-             of the application, of which {} failed alike; segments of {} versions at the end",
+            "{}: {} migrations in {} releases, of which {} needed stretch.rewrite and {} the rows at home; {} \
+             statements of the application, of which {} failed alike; segments of {} versions at the end",
             self.name,
             tally.migrations,
             tally.releases,
