@@ -1,5 +1,5 @@
-//! The two sides: a schema whose big tables are stretched, and one of plain tables, each with a session of the role that
-//! owns them, as a tool for migrations connects.
+//! The two sides: a schema whose big tables are stretched, and one of plain tables, each with a session of the role
+//! that owns them, as a tool for migrations connects.
 
 use crate::differential::session::{self, Answer};
 use crate::differential::statement::Statement;
