@@ -44,8 +44,8 @@ pub fn reading(column: &ColumnDetail, kind: ColumnType) -> Result<Reading, DoesN
         (ValueForm::Native, StoredType::Float32, ColumnType::Float4) => Reading::Float32,
         (ValueForm::Native, StoredType::Float64, ColumnType::Float8) => Reading::Float64,
         (ValueForm::Native, StoredType::Date32, ColumnType::Date) => Reading::Date,
-        // The same microseconds: the server changes one type to the other without new rows where a session's zone is
-        // UTC.
+        // The same microseconds: where a session's zone is UTC, the server changes one type to the other without new
+        // rows.
         (
             ValueForm::Native,
             StoredType::Timestamp | StoredType::TimestampTz,

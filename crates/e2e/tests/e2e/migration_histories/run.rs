@@ -54,7 +54,8 @@ impl History {
                 self.end_release();
                 self.release.clone_from(name);
                 self.is_code = false;
-                self.tally.releases += 1;
+                // The first only makes the tables.
+                self.tally.releases += usize::from(!self.sides.stretched().is_empty());
             }
             Step::Code => {
                 self.sides.settle();
@@ -208,8 +209,8 @@ impl History {
                 .for_each(|text| println!("{}, {why}: {}", self.name, text.replace('\n', " ")));
         }
         println!(
-            "{}: {} migrations in {} releases, of which {} needed stretch.rewrite and {} the rows at home; {} \
-             statements of the application, of which {} failed alike; segments of {} versions at the end",
+            "{}: {} migrations in {} releases, of which {} needed stretch.rewrite and {} the rows at home; \
+             {} statements of the application, of which {} failed alike; segments of {} versions at the end",
             self.name,
             tally.migrations,
             tally.releases,
