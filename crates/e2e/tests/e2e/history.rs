@@ -123,15 +123,9 @@ fn migrator(db: &Client, stop: &AtomicBool) {
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        match db.try_sql(&format!("SELECT stretch.migrate('{table}')")) {
-            Ok(()) => {}
-            // In the way of others: next time.
-            Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => {}
-            // Paused, or on its way home: the clients need the processor more than a loop of refusals does.
-            Err(error) if ["55000", "ST010"].contains(&error.code.as_str()) => {
-                std::thread::sleep(Duration::from_millis(5))
-            }
-            Err(error) => panic!("migrate: {error}"),
+        if !workload::migrate(db, table) {
+            // The clients need the processor more than a loop of refusals does.
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }

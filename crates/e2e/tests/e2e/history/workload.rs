@@ -104,12 +104,28 @@ pub fn run(
                     if begun >= PATIENCE * demand.transactions || begun >= demand.transactions && demand.met(seen) {
                         break;
                     }
+                    // Where writers are faster than the worker, they wait for it.
+                    if seen.cold_share() < demand.cold {
+                        migrate(&client.db, "work");
+                    }
                     client.transaction(level);
                 }
                 client.compare_own();
             });
         }
     });
+}
+
+/// Asks for one batch. False where nothing can move just now.
+pub fn migrate(db: &Client, table: &str) -> bool {
+    match db.try_sql(&format!("SELECT stretch.migrate('{table}')")) {
+        Ok(()) => true,
+        // In the way of others: next time.
+        Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => true,
+        // Paused, or on its way home.
+        Err(error) if ["55000", "ST010"].contains(&error.code.as_str()) => false,
+        Err(error) => panic!("migrate: {error}"),
+    }
 }
 
 /// The values of a list as text.
