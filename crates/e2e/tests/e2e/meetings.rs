@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use testkit::{Cluster, Endpoint};
 
 /// Pairs that meet at a time, each over rows of its own.
-const PAIRS: u32 = 16;
+const PAIRS: u32 = 8;
 
 /// What was seen.
 #[derive(Default)]
@@ -128,7 +128,7 @@ fn meetings_over_moving_rows_end_as_on_a_plain_table() {
     let times = std::env::var("STRETCH_MEETINGS").map_or(1, |text| text.parse().expect("a number"));
     let cluster = Cluster::builder("meetings")
         .conf("autovacuum", "off")
-        .conf("max_connections", "250")
+        .conf("max_connections", "150")
         .conf("stretch.naptime", "1h")
         .conf("stretch_test.moves_when_asked_only", "on")
         .start();

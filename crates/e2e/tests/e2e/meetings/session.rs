@@ -111,7 +111,7 @@ pub fn settle(control: &Client, sessions: &[&Session], busy: &[i32]) -> usize {
             || control.bool(&format!(
                 "SELECT bool_and(blockers <> '{{}}' AND NOT blockers && '{{{busy}}}'::int[]) FROM (
                     SELECT pg_blocking_pids(pid) AS blockers FROM unnest('{{{}}}'::int[]) pid OFFSET 0
-                 ) s, pg_sleep(0.002)",
+                 ) s, pg_sleep(0.005)",
                 list(active)
             ));
         // One that went on just then may have got the lock of another one.
