@@ -191,9 +191,7 @@ fn check_table_judges_the_new_filter_of_a_stretched_table() {
     );
     db.fails("SELECT stretch.set_filter('orders', 'id < 7')", "ST013");
     db.sql(&format!("SELECT stretch.set_filter('orders', {joined})"));
-    db.sql(&format!(
-        "SELECT stretch.set_filter('orders', $$ id < 7 OR day < date '2025-02-01' $$)"
-    ));
+    db.sql("SELECT stretch.set_filter('orders', $$ id < 7 OR day < date '2025-02-01' $$)");
 }
 
 #[test]
