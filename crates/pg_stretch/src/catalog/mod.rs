@@ -22,3 +22,4 @@ mod totals;
 pub mod triggers;
 pub mod types;
 mod visible;
+pub mod way_back;
