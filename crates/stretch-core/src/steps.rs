@@ -4,6 +4,8 @@
 /// A place between two durable effects.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Step {
+    /// Migration: what the batch will write in the catalog is locked, and the segment is being encoded.
+    BatchClaimed,
     /// Migration: the rows are deleted; of the segment the catalog knows nothing.
     BatchDeleted,
     /// Migration: segment, staging and manifest are written, nothing is committed.
@@ -68,7 +70,8 @@ pub enum Step {
 
 impl Step {
     /// All of them, in the order of the enumeration.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
+        Self::BatchClaimed,
         Self::BatchDeleted,
         Self::BatchRecorded,
         Self::BatchCommitted,

@@ -66,8 +66,8 @@ impl Bench {
     fn prepare(&mut self, step: Step, db: &Client, rng: &mut StdRng) -> String {
         use Step::*;
         match step {
-            BatchRecorded | BatchDeleted | BatchCommitted | UploadBegun | UploadReadBack | UploadRecorded
-            | UploadCommitted => {
+            BatchClaimed | BatchDeleted | BatchRecorded | BatchCommitted | UploadBegun | UploadReadBack
+            | UploadRecorded | UploadCommitted => {
                 wait_uploaded(db);
                 self.insert(db);
                 "SELECT stretch.drain('t')".into()

@@ -155,6 +155,7 @@ fn move_found(order: &Order, progress: &Progress, found: Found) -> Result<Outcom
         ..EncodeOptions::default()
     };
     let encoding = thread::spawn("pg_stretch encoder", move || scanned.batch.finish(&keys, &options))?;
+    steps::reached(steps::BatchClaimed);
     let stayed = delete::delete(relation.as_ptr(), &scanned.tids, snapshot);
     let moved = rows - stayed.len() as u64;
     if !batch::is_worth_keeping(rows, moved) {
