@@ -22,4 +22,3 @@ mod totals;
 pub mod triggers;
 pub mod types;
 mod visible;
-pub mod way_back;

@@ -97,14 +97,6 @@ fn types_that_say_the_same_leave_rows_cold() {
     twin.live_on("types");
     let error = twin.db.fails("ALTER TABLE t ALTER n TYPE oid", "0A000");
     assert!(error.detail.contains("cannot be read as the new type"), "{error}");
-    // Where an index is made anew, its cold keys are asked for before that.
-    let error = twin.db.fails("ALTER TABLE t ALTER id TYPE oid", "0A000");
-    assert!(
-        error
-            .hint
-            .contains("SELECT stretch.disable_table('public.t', leave_remote_data => false)"),
-        "{error}"
-    );
     twin.compare("refused");
 }
 

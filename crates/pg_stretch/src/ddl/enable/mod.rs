@@ -9,6 +9,7 @@ pub mod refusals;
 mod room;
 pub mod rule;
 pub mod slots;
+pub mod way_back;
 
 use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::snapshot::Latest;

@@ -4,9 +4,9 @@
 use super::row::Change;
 use crate::catalog::rows::{Form, StretchedTable};
 use crate::catalog::snapshot::Latest;
-use crate::catalog::{tables, types, way_back};
+use crate::catalog::{tables, types};
 use crate::cold::{columns, segments};
-use crate::ddl::enable::{filter, rule};
+use crate::ddl::enable::{filter, rule, way_back};
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use crate::pg::relation::OpenRelation;

@@ -6,7 +6,7 @@
 
 use super::duplicates;
 use crate::catalog::snapshot::Latest;
-use crate::catalog::{stretched, tables, way_back};
+use crate::catalog::{stretched, tables};
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use pgrx::pg_sys;
@@ -87,11 +87,7 @@ unsafe fn check_rows(table: pg_sys::Relation, index: pg_sys::Relation) -> Result
         let is_valid = std::mem::replace(&mut (*form).indisvalid, false);
         let checked = duplicates::check(relation, (*index).rd_id, &latest);
         (*form).indisvalid = is_valid;
-        checked.map_err(|error| match error.is(&errors::UNSUPPORTED) {
-            // Cold values that the type of the column does not fit: it is about to get another one.
-            true => error.hint(way_back::then(relation, "then change the table and enable it again")),
-            false => error,
-        })
+        checked
     }
 }
 
