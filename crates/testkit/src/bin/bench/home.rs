@@ -52,7 +52,8 @@ fn come_home(db: &Client, rows: u64) {
         enable_table(db, "home", "true");
         drain(db, "home");
         purge(db, "home");
-        db.sql("VACUUM home; CHECKPOINT");
+        db.sql("VACUUM home");
+        db.sql("CHECKPOINT");
         let began = Instant::now();
         db.sql("INSERT INTO hand SELECT * FROM home");
         let hand = began.elapsed().as_secs_f64();
