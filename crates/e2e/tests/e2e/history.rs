@@ -7,7 +7,7 @@
 //! enough. `STRETCH_SEED` replays the choice of statements (not the order in which the server runs them).
 
 #[path = "history/check.rs"]
-mod check;
+pub mod check;
 #[path = "history/workload.rs"]
 mod workload;
 

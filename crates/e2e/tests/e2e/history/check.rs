@@ -21,8 +21,8 @@ pub struct Txn {
     pub committed: bool,
 }
 
-/// Isolation level, as far as it decides which cycles are allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Isolation level of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     ReadCommitted,
     RepeatableRead,

@@ -1,29 +1,10 @@
 //! Two sessions that meet over one row, and the orders in which they may do so on a plain table.
 
+pub use crate::history::check::Level;
 use crate::lock_matrix::deeds::{self, Deed, Does, Policy, Touches};
 use rand::Rng;
 use rand::rngs::StdRng;
 use std::fmt;
-
-/// At which isolation level both run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Level {
-    ReadCommitted,
-    RepeatableRead,
-    Serializable,
-}
-
-impl Level {
-    pub const ALL: [Self; 3] = [Self::ReadCommitted, Self::RepeatableRead, Self::Serializable];
-
-    fn begin(self) -> &'static str {
-        match self {
-            Self::ReadCommitted => "BEGIN ISOLATION LEVEL READ COMMITTED",
-            Self::RepeatableRead => "BEGIN ISOLATION LEVEL REPEATABLE READ",
-            Self::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
-        }
-    }
-}
 
 /// One of the two.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -204,7 +185,7 @@ impl Pair {
             Second => (partner(self.row), self.row),
         };
         match act {
-            Begin => level.begin().into(),
+            Begin => format!("BEGIN ISOLATION LEVEL {}", level.sql()),
             // What is seen then at READ COMMITTED is a question of time.
             Again if level == Level::ReadCommitted => "SELECT".into(),
             Look | Again => format!("SELECT id, v FROM t WHERE id IN ({own}, {other}) ORDER BY id, v"),
