@@ -2,12 +2,13 @@
 //!
 //! Everything that talks to a store is `async` and runs on whatever tokio runtime the caller has (a current-thread
 //! runtime with I/O and time enabled suffices). Nothing here knows PostgreSQL. Nothing here ever overwrites an object:
-//! every write is create-if-absent (invariant I-4). Nothing is deleted but replaced heartbeats of one's own claim and
-//! the objects of a probe.
+//! every write is create-if-absent (invariant I-4). What may be deleted is what [`disposable`] can name: replaced
+//! heartbeats, the objects of a probe, pins of backups, and what a collector condemned.
 
 pub mod allow;
 pub mod bodies;
 pub mod claim;
+pub mod collect;
 pub mod credential;
 mod disposable;
 mod errmap;

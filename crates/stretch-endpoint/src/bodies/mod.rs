@@ -96,6 +96,10 @@ pub struct LeaseBody {
     pub timeline: u32,
     /// A position that is flushed to disk, never a later one.
     pub flushed_lsn: u64,
+    /// Retention in force, in seconds; 0 from versions that did not say so. A claim tells that of its own moment, and
+    /// a restore to a moment before the retention was raised must not shorten it.
+    #[serde(default)]
+    pub retention_seconds: u64,
 }
 
 /// `pin/…`: which objects of the branch somebody needs.
@@ -108,6 +112,21 @@ pub struct PinBody {
     pub branch_id: Uuid,
     /// Their keys below the endpoint's prefix.
     pub keys: Vec<String>,
+    /// What else a backup needs. Absent in pins of branches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupRange>,
+}
+
+/// What a backup needs besides the objects that were live when it was pinned: whatever its server had later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupRange {
+    /// Where the log stood.
+    pub from_lsn: u64,
+    /// The generation of the claim.
+    pub generation: u64,
+    /// When the backup is given up, in seconds since 1970; never if there is none.
+    #[serde(default)]
+    pub expires_at: Option<u64>,
 }
 
 /// Every body starts with its format.

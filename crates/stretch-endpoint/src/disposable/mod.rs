@@ -1,8 +1,10 @@
-//! The only objects that are ever deleted: heartbeats that newer ones of the same claim have replaced, and what a probe
-//! wrote. A value of [`Disposable`] names one of these and can name nothing else.
+//! The only objects that are ever deleted: heartbeats that newer ones have replaced, what a probe wrote, segments that
+//! a collector condemned, marks, and pins of backups. A value of [`Disposable`] names one of these and can name nothing
+//! else.
 
 use crate::bodies::LeaseBody;
-use crate::keys::Key;
+use crate::keys::{Key, SegmentName};
+use stretch_core::collect::again::Warrant;
 use uuid::Uuid;
 
 mod dispose;
@@ -39,6 +41,30 @@ impl Disposable {
         Self {
             key: format!("{}/{name}", probe_folder(scratch_name)),
         }
+    }
+
+    /// The object of a segment, in the collector's branch, for which a second look has given a warrant.
+    pub(crate) fn condemned(db: &Uuid, branch: &Uuid, warrant: &Warrant) -> Self {
+        let key = Key::Segment {
+            branch: *branch,
+            name: SegmentName::from(warrant.object().name),
+        };
+        Self { key: key.path(db) }
+    }
+
+    /// A mark, an old heartbeat or a pin: an object of the branch that holds nobody's rows.
+    pub(crate) fn small(db: &Uuid, key: &Key) -> Option<Self> {
+        let holds_no_rows = matches!(
+            key,
+            Key::Trash { .. } | Key::Lease { .. } | Key::BackupPin { .. } | Key::BranchPin { .. }
+        );
+        holds_no_rows.then(|| Self { key: key.path(db) })
+    }
+
+    /// What a probe has left behind, by its key in a listing; `None` for anything else.
+    pub(crate) fn left_by_probe(key: &str) -> Option<Self> {
+        let (scratch_name, name) = key.strip_prefix("probe/")?.split_once('/')?;
+        (!scratch_name.is_empty() && !name.contains('/')).then(|| Self { key: key.to_owned() })
     }
 
     /// The key below the endpoint's prefix.

@@ -16,6 +16,8 @@
 //! plain decimal. A name has exactly one spelling.
 
 use crate::error::EndpointError;
+use stretch_core::collect::facts::{ObjectName, SegmentOf};
+use stretch_core::ids::{SegmentId, TableId};
 use uuid::Uuid;
 
 #[cfg(test)]
@@ -87,6 +89,30 @@ impl SegmentName {
             generation: generation.parse().ok()?,
             attempt: attempt.parse().ok()?,
         })
+    }
+}
+
+impl From<ObjectName> for SegmentName {
+    fn from(name: ObjectName) -> Self {
+        Self {
+            table: name.of.table.uuid(),
+            segment: name.of.segment.uuid(),
+            generation: name.generation,
+            attempt: name.attempt,
+        }
+    }
+}
+
+impl From<SegmentName> for ObjectName {
+    fn from(name: SegmentName) -> Self {
+        Self {
+            of: SegmentOf {
+                table: TableId::from_uuid(name.table),
+                segment: SegmentId::from_uuid(name.segment),
+            },
+            generation: name.generation,
+            attempt: name.attempt,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ fn pins_are_written_once_and_read_together() {
         format: FORMAT,
         branch_id: child,
         keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        backup: None,
     };
     let backup = Pinner::Backup(Label::new("nightly-1").expect("a label"));
     run(async {

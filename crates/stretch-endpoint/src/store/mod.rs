@@ -14,6 +14,8 @@ use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
+use stretch_core::collect::times::StoreTime;
 use stretch_core::ranges::{GAP_OF_READS, GAP_OF_REQUESTS};
 
 mod folder;
@@ -55,6 +57,20 @@ pub struct ObjectInfo {
     pub size: u64,
     /// The store's entity tag; content-based only on some stores (F25).
     pub etag: Option<String>,
+    /// When the store says that it was written; `None` for a time before 1970.
+    pub modified: Option<StoreTime>,
+}
+
+impl ObjectInfo {
+    fn new(key: String, meta: ObjectMeta) -> Self {
+        let micros = u64::try_from(meta.last_modified.timestamp_micros()).ok();
+        Self {
+            key,
+            size: meta.size,
+            etag: meta.e_tag,
+            modified: micros.map(|micros| StoreTime(Duration::from_micros(micros))),
+        }
+    }
 }
 
 /// An open endpoint. All keys are relative to the prefix of its URL. Cheap to clone.
@@ -204,7 +220,7 @@ impl Endpoint {
         }
     }
 
-    /// Size and entity tag of one object.
+    /// Size, entity tag and time of one object.
     pub async fn head(&self, key: &str) -> Result<ObjectInfo, EndpointError> {
         self.bounded(async {
             let path = self.object(key).await?;
@@ -213,11 +229,7 @@ impl Endpoint {
                 .head(&path)
                 .await
                 .map_err(|error| translate(&error, Operation::Read, key))?;
-            Ok(ObjectInfo {
-                key: key.to_owned(),
-                size: meta.size,
-                etag: meta.e_tag,
-            })
+            Ok(ObjectInfo::new(key.to_owned(), meta))
         })
         .await
     }
@@ -263,11 +275,7 @@ impl Endpoint {
                 let Some(key) = self.relative(&meta.location) else {
                     continue;
                 };
-                found.push(ObjectInfo {
-                    key,
-                    size: meta.size,
-                    etag: meta.e_tag,
-                });
+                found.push(ObjectInfo::new(key, meta));
             }
             if let Some(local) = &self.local {
                 local

@@ -1,0 +1,16 @@
+//! The collector's requests: what a branch holds ([`survey`]), who needs it ([`pins`]), the marks, and the deletions.
+//! What follows from what was read is decided in [`stretch_core::collect`].
+
+mod delete;
+mod mark;
+mod pins;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub use delete::{delete_condemned, delete_small, delete_stray_mark};
+pub use mark::write_mark;
+pub use pins::{Pins, pins};
+pub use survey::{Litter, Survey, survey};
+pub use time::store_time;
