@@ -3,7 +3,7 @@
 use crate::credential::Credential;
 use crate::disposable::Disposable;
 use crate::errmap::translate;
-use crate::error::EndpointError;
+use crate::error::{EndpointError, Unreachable};
 use crate::open::{self, OpenOptions};
 use crate::ranges;
 use crate::refusal::Operation;
@@ -123,24 +123,34 @@ impl Endpoint {
     /// Creates an object if none of this name exists. `Exists` may also mean that an earlier try of this very call
     /// succeeded and its reply was lost: only the content tells (F20, F26).
     pub async fn put_new(&self, key: &str, bytes: &Bytes) -> Result<PutNew, EndpointError> {
-        self.bounded(async {
-            let path = self.object(key).await?;
-            let options = PutOptions {
-                mode: PutMode::Create,
-                ..PutOptions::default()
-            };
-            match self.store.put_opts(&path, bytes.clone().into(), options).await {
-                Ok(result) => Ok(PutNew::Created { etag: result.e_tag }),
-                Err(object_store::Error::AlreadyExists { .. }) => Ok(PutNew::Exists),
-                // A PUT names no object that could be missing: it is the bucket.
-                Err(error @ object_store::Error::NotFound { .. }) => match translate(&error, Operation::Create, key) {
-                    EndpointError::NotFound { .. } => Err(EndpointError::NoSuchBucket),
-                    other => Err(other),
-                },
-                Err(error) => Err(translate(&error, Operation::Create, key)),
-            }
-        })
-        .await
+        let put = self.bounded(self.put_once(key, bytes)).await;
+        match put {
+            // A store that has the object may say so before it has read the body, and hang up. Whoever is still
+            // writing then sees a broken connection at every try, and never the answer.
+            Err(EndpointError::Unreachable {
+                why: Unreachable::Connection,
+                ..
+            }) if self.exists(key).await == Ok(true) => Ok(PutNew::Exists),
+            put => put,
+        }
+    }
+
+    async fn put_once(&self, key: &str, bytes: &Bytes) -> Result<PutNew, EndpointError> {
+        let path = self.object(key).await?;
+        let options = PutOptions {
+            mode: PutMode::Create,
+            ..PutOptions::default()
+        };
+        match self.store.put_opts(&path, bytes.clone().into(), options).await {
+            Ok(result) => Ok(PutNew::Created { etag: result.e_tag }),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(PutNew::Exists),
+            // A PUT names no object that could be missing: it is the bucket.
+            Err(error @ object_store::Error::NotFound { .. }) => match translate(&error, Operation::Create, key) {
+                EndpointError::NotFound { .. } => Err(EndpointError::NoSuchBucket),
+                other => Err(other),
+            },
+            Err(error) => Err(translate(&error, Operation::Create, key)),
+        }
     }
 
     /// The whole object.

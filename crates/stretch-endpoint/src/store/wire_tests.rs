@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::Unreachable;
 use crate::testing::{CannedServer, response, run, text};
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -105,6 +106,39 @@ fn a_failed_precondition_means_exists() {
         assert!(asked.contains("if-none-match: *"), "{asked}");
         assert!(asked.contains("x-amz-checksum-sha256:"), "{asked}");
         assert!(asked.starts_with("put /bucket/prefix/k "), "{asked}");
+    }
+}
+
+/// A server that has the object and says so before it has read the body, as stores do; then it hangs up.
+fn has_it_and_hangs_up(listener: TcpListener) {
+    for stream in listener.incoming() {
+        let Ok(mut stream) = stream else { continue };
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+            head.push(byte[0]);
+        }
+        let answer = match head.starts_with(b"PUT ") {
+            true => response("412 Precondition Failed", "", ""),
+            false => "HTTP/1.1 200 OK\r\nlast-modified: Mon, 30 Nov 2026 12:00:00 GMT\r\netag: \"a\"\r\n\
+                 content-length: 5\r\nconnection: close\r\n\r\n"
+                .to_owned(),
+        };
+        // The client may have gone by now.
+        let _ = stream.write_all(answer.as_bytes());
+    }
+}
+
+#[test]
+fn a_store_that_does_not_wait_for_the_body_is_asked_what_it_has() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || has_it_and_hangs_up(listener));
+    // More than the buffers of a connection hold, so that the client still writes when the server is gone.
+    let body = Bytes::from(vec![7; 16 * 1024 * 1024]);
+    for _ in 0..5 {
+        let put = run(s3_at(address, &options()).put_new("key", &body));
+        assert_eq!(put, Ok(PutNew::Exists));
     }
 }
 

@@ -108,8 +108,7 @@ pub fn run(scale: f64, is_written: bool) {
     // Only now no snapshot sees the last of the moved rows, so that the heap gets as small as autovacuum makes it.
     db.sql("VACUUM staged");
     db.sql("VACUUM folder");
-    db.sql("ANALYZE staged");
-    db.sql("ANALYZE folder");
+    db.sql("ANALYZE staged, folder, fifty");
     println!("{} MB in the folder", endpoint.size() / 1_000_000);
     let duckdb = DuckDb::over(endpoint.path());
     let store = S3Server::start_orderly();

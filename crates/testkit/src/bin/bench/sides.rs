@@ -101,7 +101,7 @@ pub fn move_to_store(cluster: &Cluster, db: &Client, store: &S3Server) {
     drain(&there, "lineitem");
     purge(&there, "lineitem");
     there.sql("VACUUM lineitem");
-    there.sql("ANALYZE lineitem");
+    there.sql("ANALYZE lineitem, fifty");
 }
 
 /// A parent without rows over a foreign child: what people do who have no stretched table.
