@@ -12,6 +12,8 @@ mod cold_pages;
 mod cold_reads;
 #[path = "e2e/cold_writes.rs"]
 mod cold_writes;
+#[path = "e2e/collection.rs"]
+mod collection;
 #[path = "e2e/compaction.rs"]
 mod compaction;
 #[path = "e2e/compatibility.rs"]

@@ -103,11 +103,19 @@ CREATE TABLE stretch.segment (
     retired_lsn         pg_lsn,
     retired             boolean     NOT NULL DEFAULT false,
     -- No default could be right. The rule above allows it because no release has been without the column.
-    number              integer     NOT NULL
+    number              integer     NOT NULL,
+    retired_xid         bigint,
+    retired_store_time  timestamptz,
+    retired_connected   interval,
+    retention_waived    boolean     NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX segment_number ON stretch.segment (table_id, number);
 COMMENT ON TABLE stretch.segment IS 'One row per live or retired segment: an immutable Parquet object of cold rows';
 COMMENT ON COLUMN stretch.segment.number IS 'Permanent number in its table, from 0: with a row''s number in the segment it is the row''s identity';
+COMMENT ON COLUMN stretch.segment.retired_xid IS 'A transaction, its epoch included, that began after the segment left its table';
+COMMENT ON COLUMN stretch.segment.retired_store_time IS 'A moment after that, by the clock of the endpoint';
+COMMENT ON COLUMN stretch.segment.retired_connected IS 'For how long the database had been connected by then';
+COMMENT ON COLUMN stretch.segment.retention_waived IS 'Restore points from before it left its table were given up';
 
 CREATE TABLE stretch.segment_detail (
     segment_id  uuid  PRIMARY KEY,
@@ -200,6 +208,41 @@ CREATE TABLE stretch.reconcile_report (
     is_reconciled boolean NOT NULL,
     PRIMARY KEY (request_id, ordinal)
 );
+CREATE TABLE stretch.collect_report (
+    request_id uuid    NOT NULL,
+    ordinal    bigint  NOT NULL,
+    object_key text    NOT NULL,
+    bytes      bigint  NOT NULL,
+    reason     text    NOT NULL,
+    deleted    boolean NOT NULL,
+    PRIMARY KEY (request_id, ordinal)
+);
+COMMENT ON TABLE stretch.collect_report IS 'Local, never dumped: results of collect on their way to the caller';
+
+CREATE TABLE stretch.collection (
+    one       boolean  PRIMARY KEY DEFAULT true CHECK (one),
+    connected interval NOT NULL
+);
+COMMENT ON TABLE stretch.collection IS 'Local, never dumped: for how long this incarnation of the database has been connected in all';
+
+CREATE TABLE stretch.sighting (
+    table_id   uuid        NOT NULL,
+    segment_id uuid        NOT NULL,
+    store_time timestamptz NOT NULL,
+    connected  interval    NOT NULL,
+    PRIMARY KEY (table_id, segment_id)
+);
+COMMENT ON TABLE stretch.sighting IS 'Local, never dumped: when objects were first seen on the endpoint whose segment the catalog does not know';
+
+CREATE TABLE stretch.backup_pin (
+    label      text        PRIMARY KEY,
+    lsn        pg_lsn      NOT NULL,
+    pinned_at  timestamptz,
+    expires_at timestamptz,
+    segments   bigint      NOT NULL
+);
+COMMENT ON TABLE stretch.backup_pin IS 'Local, never dumped: a copy of the backup pins of this branch, which are on the endpoint';
+
 COMMENT ON TABLE stretch.reconcile_report IS 'Local, never dumped: results of reauthorize and reconcile on their way to the caller';
 
 SELECT pg_catalog.pg_extension_config_dump('stretch.database', '');
@@ -256,6 +299,29 @@ CREATE FUNCTION stretch.compact(relation regclass) RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_compact_wrapper';
 COMMENT ON FUNCTION stretch.compact(regclass) IS
     'Makes few full segments of small ones and leaves dead rows out; returns how many segments were replaced [table owner]';
+
+-- Collection [database owner] -----------------------------------------------------------------------------------
+
+CREATE FUNCTION stretch.collect(dry_run boolean DEFAULT true)
+    RETURNS TABLE (object_key text, bytes bigint, reason text, deleted boolean)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_collect_wrapper';
+COMMENT ON FUNCTION stretch.collect(boolean) IS
+    'Lists the objects on the endpoint that no table needs, each with the reason why it stays or goes; dry_run => false marks and deletes what may go';
+REVOKE EXECUTE ON FUNCTION stretch.collect(boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.collect(boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.pin_backup(label text, expires_at timestamptz DEFAULT NULL) RETURNS pg_lsn
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_pin_backup_wrapper';
+COMMENT ON FUNCTION stretch.pin_backup(text, timestamptz) IS
+    'Keeps on the endpoint whatever is cold now or later, so that a backup made after this can be restored; returns from where on';
+REVOKE EXECUTE ON FUNCTION stretch.pin_backup(text, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.pin_backup(text, timestamptz) TO pg_database_owner;
+
+CREATE FUNCTION stretch.unpin_backup(label text) RETURNS boolean
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_unpin_backup_wrapper';
+COMMENT ON FUNCTION stretch.unpin_backup(text) IS 'Gives a backup up; false when there is no such pin';
+REVOKE EXECUTE ON FUNCTION stretch.unpin_backup(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.unpin_backup(text) TO pg_database_owner;
 
 -- Tables (table-level: the table's owner, who must own the database too, or a superuser)
 
@@ -533,6 +599,17 @@ COMMENT ON COLUMN stretch.segments.uploaded_at IS 'When the upload was read back
 COMMENT ON COLUMN stretch.segments.retired_at IS 'When its retirement was stamped';
 COMMENT ON COLUMN stretch.segments.state IS 'staged, uploaded (and still staged), remote, lost or retired';
 
+CREATE VIEW stretch.backup_pins WITH (security_barrier) AS
+SELECT label, lsn, pinned_at, expires_at, segments
+  FROM stretch.backup_pin
+ WHERE pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
+COMMENT ON VIEW stretch.backup_pins IS 'Backups whose cold rows are kept on the endpoint: since which position, until when, and how many segments were live then';
+COMMENT ON COLUMN stretch.backup_pins.label IS 'Name of the backup';
+COMMENT ON COLUMN stretch.backup_pins.lsn IS 'Whatever was live at this position or later is kept';
+COMMENT ON COLUMN stretch.backup_pins.pinned_at IS 'When it was pinned; unknown where the pin was found on the endpoint';
+COMMENT ON COLUMN stretch.backup_pins.expires_at IS 'When it ends by itself; never if empty';
+COMMENT ON COLUMN stretch.backup_pins.segments IS 'Segments that the pin lists';
+
 CREATE VIEW stretch.migration_status WITH (security_barrier) AS
 SELECT t.relation, b.row_count AS rows, b.start_time, b.end_time, b.sqlstate, b.message, b.direction
   FROM stretch.migration_batch b
@@ -586,7 +663,7 @@ COMMENT ON COLUMN stretch.space_used.index_bytes IS 'Indexes on disk';
 COMMENT ON COLUMN stretch.space_used.staged_bytes IS 'Segments staged in this database';
 COMMENT ON COLUMN stretch.space_used.remote_bytes IS 'Live segments on the endpoint';
 
-GRANT SELECT ON stretch.tables, stretch.segments, stretch.migration_status, stretch.space_used TO PUBLIC;
+GRANT SELECT ON stretch.tables, stretch.segments, stretch.backup_pins, stretch.migration_status, stretch.space_used TO PUBLIC;
 
 -- Verification [table owner; all tables: database owner] --------------------------------------------------------
 

@@ -64,13 +64,21 @@ pub enum Step {
     RefillRecorded,
     /// Refill: committed; the uploader has not begun.
     RefillCommitted,
+    /// Collection: what a look found is in the catalog, uncommitted.
+    CollectNoted,
+    /// Collection: an object is marked.
+    CollectMarked,
+    /// Collection: an object and its mark are deleted; the catalog still has its segment.
+    CollectDeleted,
+    /// Collection: a segment of which nothing is left is out of the catalog, uncommitted.
+    CollectForgotten,
     /// A session wrote the tombstones of a cold UPDATE or DELETE, uncommitted.
     TombstoneWritten,
 }
 
 impl Step {
     /// All of them, in the order of the enumeration.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 35] = [
         Self::BatchClaimed,
         Self::BatchDeleted,
         Self::BatchRecorded,
@@ -101,6 +109,10 @@ impl Step {
         Self::ReauthorizeCommitted,
         Self::RefillRecorded,
         Self::RefillCommitted,
+        Self::CollectNoted,
+        Self::CollectMarked,
+        Self::CollectDeleted,
+        Self::CollectForgotten,
         Self::TombstoneWritten,
     ];
 

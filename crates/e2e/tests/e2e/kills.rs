@@ -39,6 +39,8 @@ impl Bench {
             .conf("stretch.naptime", "100ms")
             .conf("stretch.max_batch_age", max_batch_age)
             .conf("autovacuum", "off")
+            .conf("stretch.collect", "off")
+            .conf("stretch_test.collect_grace", "300")
             .start();
         let endpoint = Endpoint::new();
         let db = cluster.connect("postgres");
@@ -134,6 +136,28 @@ impl Bench {
                 let object = object.expect("a segment with one object")[0].clone();
                 self.endpoint.remove(&object);
                 "SELECT * FROM stretch.reconcile()".into()
+            }
+            CollectNoted | CollectMarked | CollectDeleted | CollectForgotten => {
+                db.sql("SELECT stretch.set_retention('0')");
+                for _ in 0..3 {
+                    self.insert(db);
+                    drain(db, "t");
+                }
+                wait_uploaded(db);
+                db.sql("SELECT stretch.compact('t')");
+                wait_uploaded(db);
+                // The first round marks, the second deletes, the third finds nothing and forgets.
+                let before = match step {
+                    CollectDeleted => 1,
+                    CollectForgotten => 2,
+                    _ => 0,
+                };
+                for _ in 0..before {
+                    db.sql("SELECT stretch.collect(dry_run => false)");
+                    let since = std::time::Instant::now();
+                    wait_until("the grace", PATIENCE, || since.elapsed().as_millis() > 300);
+                }
+                "SELECT stretch.collect(dry_run => false)".into()
             }
             TombstoneWritten => {
                 let id = rng.random_range(2000..5000);

@@ -1,6 +1,7 @@
 //! The SQL functions of schema stretch, one file per group.
 
 mod check;
+mod collect;
 mod database;
 mod migration;
 mod reauthorize;

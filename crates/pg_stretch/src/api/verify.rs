@@ -7,7 +7,7 @@ use crate::cold::reader::Reader;
 use crate::cold::whole::Content;
 use crate::pg::error::{OrRaise, Result};
 use crate::pg::text::Text;
-use crate::pg::{spi, user};
+use crate::pg::user;
 use pgrx::prelude::*;
 use stretch_core::purpose::Purpose;
 
@@ -102,15 +102,9 @@ fn stretch_verify(relation: Option<pg_sys::Oid>) -> Rows {
 /// the whole timeout.
 const SILENCE: u32 = 3;
 
-/// Whether the right to execute it was granted to the caller, not only to everybody: owners of tables need no grant.
+/// Owners of tables need no grant.
 fn is_granted() -> Result<bool> {
-    let granted = spi::get::<bool>(
-        "SELECT EXISTS (SELECT FROM pg_proc p, aclexplode(p.proacl) a
-          WHERE p.oid = 'stretch.verify(regclass)'::regprocedure AND a.privilege_type = 'EXECUTE'
-            AND a.grantee <> 0 AND a.grantee <> p.proowner AND pg_has_role(a.grantee, 'USAGE'))",
-        &[],
-    )?;
-    Ok(granted == Some(true))
+    user::is_granted("stretch.verify(regclass)")
 }
 
 fn table_findings(table: &StretchedTable, snapshot: pg_sys::Snapshot) -> Result<Findings> {

@@ -5,6 +5,7 @@
 
 pub mod bring_back;
 mod bytes;
+pub mod collect;
 pub mod compact;
 pub mod fold;
 mod leave;

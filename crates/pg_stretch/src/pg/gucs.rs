@@ -30,6 +30,19 @@ pub enum CopyTo {
     All,
 }
 
+/// What workers do about objects that nobody needs.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, pgrx::PostgresGucEnum)]
+pub enum Collect {
+    #[name = c"off"]
+    Off,
+    /// The log says how much it is.
+    #[name = c"report"]
+    Report,
+    #[name = c"on"]
+    On,
+}
+
+pub static COLLECT: GucSetting<Collect> = GucSetting::<Collect>::new(Collect::On);
 pub static COPY_TO: GucSetting<CopyTo> = GucSetting::<CopyTo>::new(CopyTo::Error);
 pub static COLD_WRITES: GucSetting<ColdWrites> = GucSetting::<ColdWrites>::new(ColdWrites::Allow);
 pub static REWRITE: GucSetting<bool> = GucSetting::<bool>::new(false);
@@ -240,6 +253,14 @@ pub fn register() {
         &ALLOWED_ENDPOINTS,
         Sighup,
         secret,
+    );
+    GucRegistry::define_enum_guc(
+        c"stretch.collect",
+        c"Lets workers delete objects that nobody needs any more: off, report (in the log), or on.",
+        c"stretch.collect() does so whatever this says.",
+        &COLLECT,
+        Sighup,
+        none,
     );
     GucRegistry::define_enum_guc(
         c"stretch.cold_writes",

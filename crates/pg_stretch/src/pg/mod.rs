@@ -27,6 +27,7 @@ pub mod shmem;
 pub mod slot;
 pub mod snapshots;
 pub mod spi;
+pub mod steady;
 pub mod steps;
 pub mod text;
 pub mod thread;

@@ -46,6 +46,18 @@ fn slots_hold(transaction: pg_sys::TransactionId) -> bool {
     }
 }
 
+/// Transactions before this one, epoch included, are in every snapshot of the server, prepared transactions and slots
+/// counted.
+pub fn seen_by_all() -> u64 {
+    // SAFETY: reads shared memory under its own locks; no relation means all databases.
+    let (oldest, next) = unsafe {
+        let oldest = pg_sys::GetOldestNonRemovableTransactionId(std::ptr::null_mut());
+        (oldest, pg_sys::ReadNextFullTransactionId().value)
+    };
+    let age = (next as u32).wrapping_sub(oldest.into_inner());
+    next - u64::from(age)
+}
+
 /// What a B-tree logs when it uses a page again (xl_btree_reuse_page of nbtxlog.h of PostgreSQL 15).
 #[repr(C)]
 struct ReusePage {

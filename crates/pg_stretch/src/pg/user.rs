@@ -84,6 +84,27 @@ pub fn require_database_owner(function: &str) -> Result<()> {
     ))
 }
 
+/// The same, or the right to execute it was granted to the caller, as to a role for backups. `signature` is that of
+/// the function.
+pub fn require_database_owner_or_grant(function: &str, signature: &str) -> Result<()> {
+    match is_granted(signature)? {
+        true => Ok(()),
+        false => require_database_owner(function),
+    }
+}
+
+/// Whether the right to execute a function was granted to the caller, not only to everybody or to whoever owns the
+/// database.
+pub fn is_granted(signature: &str) -> Result<bool> {
+    let granted = super::spi::get::<bool>(
+        "SELECT EXISTS (SELECT FROM pg_proc p, aclexplode(p.proacl) a
+          WHERE p.oid = $1::regprocedure AND a.privilege_type = 'EXECUTE'
+            AND a.grantee <> 0 AND a.grantee <> p.proowner AND pg_has_role(a.grantee, 'USAGE'))",
+        &[signature.into()],
+    )?;
+    Ok(granted == Some(true))
+}
+
 /// 42501 unless the caller owns the table (and, for enabling, the database: F34).
 pub fn require_table_owner(relation: pg_sys::Oid, function: &str) -> Result<()> {
     if is_superuser(current()) || has_privs_of(current(), relation_owner(relation)) {

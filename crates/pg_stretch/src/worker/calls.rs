@@ -3,10 +3,11 @@
 use super::state::Worker;
 use crate::catalog;
 use crate::ddl::enable;
+use crate::movement::collect::{self, Round};
 use crate::movement::upload::{self, Step};
 use crate::pg::error::{Error, Result};
 use crate::pg::request::Taken;
-use crate::pg::txn;
+use crate::pg::{io, txn};
 use pgrx::pg_sys;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -100,6 +101,31 @@ pub fn compact(worker: &mut Worker, taken: &Taken) -> Result<Value> {
         worker.background();
     }
     Ok(json!(left))
+}
+
+/// `collect`: one round now; uploads and heartbeats go on in between. What became of the objects is left for the caller.
+pub fn collect(worker: &mut Worker, taken: &Taken) -> Result<Value> {
+    let mode = match taken.args["dry_run"].as_bool() {
+        Some(false) => collect::Mode::Collect,
+        _ => collect::Mode::Report,
+    };
+    let Some(claim) = worker.identity.claim() else {
+        with_catalog(crate::endpoint::identity::require_connected)?;
+        return Err(Error::new(&errors::DISCONNECTED, "this database is not connected"));
+    };
+    worker.collector.stop();
+    super::tidy::stamp_now()?;
+    let mut round = Round::begin(claim, mode, collect::grace())?;
+    while !round.advance()? {
+        if !taken.wanted() {
+            return Ok(Value::Null);
+        }
+        io::wait_for_progress(1000);
+        worker.background();
+    }
+    let (lines, _) = round.result();
+    txn::run(|| collect::publish(taken.args["request"].as_str().unwrap_or_default(), &lines))?;
+    Ok(Value::Null)
 }
 
 /// `purge_staged`: lets uploads finish, then drops every staged byte that is uploaded and verified.

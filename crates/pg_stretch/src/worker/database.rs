@@ -185,6 +185,12 @@ impl Worker {
         } else {
             self.bring_back.stop();
         }
+        step("collection", || {
+            if self.collector.round(self.identity.claim())? {
+                nap = nap.min(SOON);
+            }
+            Ok(())
+        });
         step("purge", || self.uploader.purge_due());
         step("tidying", || self.tidy.round());
         self.key_runs.nap(nap)

@@ -2,6 +2,7 @@
 
 use super::calls;
 use super::state::Worker;
+use crate::endpoint::backup_pins;
 use crate::movement::bring_back;
 use crate::pg::error::{Error, Result};
 use crate::pg::request::Taken;
@@ -36,6 +37,9 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Outcome> {
         "migrate" => calls::migrate(worker, &taken.args),
         "drain" => calls::drain(worker, taken),
         "compact" => calls::compact(worker, taken),
+        "collect" => calls::collect(worker, taken),
+        "pin_backup" => backup_pins::pin(&worker.identity, &taken.args),
+        "unpin_backup" => backup_pins::unpin(&worker.identity, &taken.args),
         "purge_staged" => calls::purge_staged(worker, taken),
         "enable_database" => worker.identity.enable(&taken.args),
         "reauthorize" => crate::endpoint::reauthorize::reauthorize(&mut worker.identity, &taken.args),

@@ -4,6 +4,7 @@ use super::key_runs::KeyRuns;
 use super::tidy::Tidy;
 use crate::endpoint::identity::Identity;
 use crate::movement::bring_back::BringBack;
+use crate::movement::collect::Collector;
 use crate::movement::compact::Compactor;
 use crate::movement::migrate::Mover;
 use crate::movement::upload::Uploader;
@@ -22,6 +23,8 @@ pub struct Worker {
     pub compactor: Compactor,
     /// Uploads and purges.
     pub uploader: Uploader,
+    /// Objects that nobody needs.
+    pub collector: Collector,
     pub tidy: Tidy,
     pub key_runs: KeyRuns,
 }
@@ -36,6 +39,7 @@ impl Worker {
             bring_back: BringBack::default(),
             compactor: Compactor::default(),
             uploader: Uploader::default(),
+            collector: Collector::default(),
             tidy: Tidy::default(),
             key_runs: KeyRuns::default(),
         }

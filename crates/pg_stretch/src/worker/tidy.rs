@@ -32,14 +32,7 @@ impl Tidy {
         fold::round()?;
         self.note_slots()?;
         txn::run(|| {
-            // Stamped by a later transaction than the one that retired, so never before its commit (F16). What is
-            // flushed may lie before it: a session can commit without waiting for that.
-            spi::execute(
-                "UPDATE stretch.segment SET retired_at = pg_catalog.clock_timestamp(),
-                    retired_lsn = pg_catalog.pg_current_wal_insert_lsn()
-                  WHERE retired AND retired_at IS NULL",
-                &[],
-            )?;
+            stamp_retirements()?;
             // Retired segments that were never uploaded stay staged for the retention, the others are on the endpoint.
             spi::execute(
                 "WITH gone AS (
@@ -67,4 +60,22 @@ impl Tidy {
         self.slots.append(&mut new);
         Ok(())
     }
+}
+
+/// Stamps what was retired a moment ago, for a caller who wants to see it counted.
+pub fn stamp_now() -> Result<()> {
+    txn::run(stamp_retirements)
+}
+
+/// Stamped by a later transaction than the one that retired, so never before its commit (F16). What is flushed may lie
+/// before it: a session can commit without waiting for that.
+fn stamp_retirements() -> Result<()> {
+    spi::execute(
+        "UPDATE stretch.segment SET retired_at = coalesce(retired_at, pg_catalog.clock_timestamp()),
+            retired_lsn = pg_catalog.pg_current_wal_insert_lsn(),
+            retired_xid = pg_catalog.pg_current_xact_id()::text::bigint
+          WHERE retired AND retired_lsn IS NULL",
+        &[],
+    )
+    .map(drop)
 }

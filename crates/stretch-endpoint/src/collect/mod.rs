@@ -4,6 +4,7 @@
 mod delete;
 mod mark;
 mod pins;
+mod release;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -12,5 +13,6 @@ mod time;
 pub use delete::{delete_condemned, delete_small, delete_stray_mark};
 pub use mark::write_mark;
 pub use pins::{Pins, pins};
+pub use release::release;
 pub use survey::{Litter, Survey, survey};
 pub use time::store_time;

@@ -59,6 +59,51 @@ pub async fn write_pin(
     }
 }
 
+/// Writes a pin under the number after all that `who` has there. An old number may have been read and given up by
+/// somebody, so it is never used again.
+///
+/// # Errors
+/// `Corrupt` if another server writes pins of the same name; the store's own.
+pub async fn write_next_pin(
+    endpoint: &Endpoint,
+    db: &Uuid,
+    branch: &Uuid,
+    who: &Pinner,
+    body: &PinBody,
+) -> Result<(), EndpointError> {
+    let there = numbers(endpoint, db, branch, who).await?;
+    let next = there.into_iter().max().map_or(0, |newest| newest + 1);
+    write_pin(endpoint, db, branch, who, next, body).await.map(drop)
+}
+
+/// The pins of one pinner, with their numbers.
+///
+/// # Errors
+/// As of [`read_pins`].
+pub async fn pins_of(
+    endpoint: &Endpoint,
+    db: &Uuid,
+    branch: &Uuid,
+    who: &Pinner,
+) -> Result<Vec<(u64, PinBody)>, EndpointError> {
+    let mut pins = Vec::new();
+    for n in numbers(endpoint, db, branch, who).await? {
+        let key = who.key(branch, n).path(db);
+        pins.push((n, decode(&key, &endpoint.get(&key).await?)?));
+    }
+    Ok(pins)
+}
+
+async fn numbers(endpoint: &Endpoint, db: &Uuid, branch: &Uuid, who: &Pinner) -> Result<Vec<u64>, EndpointError> {
+    let listed = endpoint.list(&Folder::Pin.path(db, branch)).await?;
+    let number = |key: &str| match Key::parse(key) {
+        Some((_, Key::BranchPin { child, n, .. })) if *who == Pinner::Child(child) => Some(n),
+        Some((_, Key::BackupPin { label, n, .. })) if *who == Pinner::Backup(label.clone()) => Some(n),
+        _ => None,
+    };
+    Ok(listed.iter().filter_map(|object| number(&object.key)).collect())
+}
+
 /// All pins of a branch with their keys.
 ///
 /// # Errors

@@ -3,9 +3,10 @@
 
 use super::state::{Beat, Beats, Claim, Identity, Phase, open_bound};
 use super::{history, publish};
+use crate::catalog::tables;
 use crate::endpoint::open;
 use crate::pg::error::{Error, Result, log};
-use crate::pg::{gucs, io};
+use crate::pg::{gucs, io, txn};
 use pgrx::pg_sys;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +15,15 @@ use stretch_endpoint::bodies::{FORMAT, LeaseBody};
 use stretch_endpoint::claim::{Validity, validate_claim};
 use stretch_endpoint::lease::{Heartbeat, heartbeat};
 use stretch_endpoint::{Endpoint, EndpointError};
+
+/// The retention in force, in seconds.
+fn retention() -> Result<u64> {
+    let database = txn::run(|| {
+        // SAFETY: inside a transaction with an active snapshot.
+        tables::database(unsafe { pg_sys::GetActiveSnapshot() })
+    })?;
+    Ok(database.map_or(0, |database| database.retention_seconds.max(0) as u64))
+}
 
 impl Beats {
     /// The first heartbeat is due at once: a claim that never had one fences nobody (F20).
@@ -91,6 +101,7 @@ impl Identity {
                     database_oid: unsafe { pg_sys::MyDatabaseId }.to_u32(),
                     timeline,
                     flushed_lsn,
+                    retention_seconds: retention()?,
                 };
                 beats.pending = Some(body.clone());
                 body

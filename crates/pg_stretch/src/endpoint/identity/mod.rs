@@ -20,7 +20,7 @@ use history::History;
 use marker::Locked;
 use pgrx::pg_sys;
 use state::Phase;
-pub use state::{Claim, Identity};
+pub use state::{Claim, Identity, open_bound};
 use std::time::Instant;
 use stretch_core::errors;
 use stretch_core::state::DatabaseState;

@@ -53,9 +53,25 @@ pub fn bind_branch(url: &str, credential: &str, branch: Uuid, body: &ClaimBody, 
             (retention_seconds as f64).into(),
         ],
     )?;
+    begin_anew()?;
     identity::bind(BranchId::from_uuid(branch), body, Some(credential), Reason::Authorized)?;
     let mode = QueryMode::LocalAndRemote.as_str();
     spi::execute("UPDATE stretch.binding SET query_mode = $1", &[mode.into()]).map(drop)
+}
+
+/// What counts the time of retentions begins anew: positions and transactions of another server say nothing here, and
+/// nobody has looked at the new branch yet.
+fn begin_anew() -> Result<()> {
+    for sql in [
+        "UPDATE stretch.segment SET retired_lsn = NULL, retired_xid = NULL, retired_store_time = NULL,
+            retired_connected = NULL WHERE retired",
+        "DELETE FROM stretch.collection",
+        "DELETE FROM stretch.sighting",
+        "DELETE FROM stretch.backup_pin",
+    ] {
+        spi::execute(sql, &[])?;
+    }
+    Ok(())
 }
 
 /// Writes the findings into the segments' rows.

@@ -2,11 +2,12 @@
 //! catalog, and give a restored or copied database a branch of its own (design §10).
 //!
 //! Order of `reauthorize`: probe and list · pin what is needed in every branch the catalog refers to · list again, with
-//! the marks of the collectors (F17) · copy what is in doubt · `branch.json`, first claim · one local transaction.
+//! the marks of the collectors (F17), until nothing needs a pin · copy what is in doubt · `branch.json`, first claim · one local transaction.
 //! Branch id and nonce are chosen once and kept as intent in the marker, so that a call that was interrupted at any
 //! point is taken up by the next one and leaks nothing (F21).
 
 mod local;
+mod pinned;
 mod recorded;
 mod remote;
 
@@ -17,6 +18,7 @@ use crate::catalog::tables;
 use crate::pg::error::{Error, Result};
 use crate::pg::{io, steps, txn};
 use local::Row;
+use pinned::Pinned;
 use pgrx::pg_sys;
 use recorded::Recorded;
 use serde_json::{Value, json};
@@ -79,18 +81,27 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     let (nonce, branch) = identity.choose_branch(&format!("reauthorize {db} at {url}"))?;
     steps::reached(steps::ReauthorizeChosen);
     let content_etag = url.starts_with("s3:");
-    let plan = first.compare(&catalog, content_etag);
-    let pinned = io::run(remote::pin(endpoint.clone(), db, branch, first.keys_by_branch(&plan)))?
-        .map_err(|error| open::map_error(&error))?;
+    // What was there before the pin may be gone or marked now, and something else may serve instead, which needs a pin
+    // of its own. Once a listing shows nothing that is not pinned, no collector takes anything any more.
+    let (mut second, mut pinned) = (first, Pinned::default());
+    let plan = loop {
+        let plan = second.compare(&catalog, content_etag);
+        let unpinned = pinned.missing(second.keys_by_branch(&plan));
+        if unpinned.is_empty() && pinned.is_listed_since {
+            break plan;
+        }
+        pinned.add(&unpinned);
+        let pin = remote::pin(endpoint.clone(), db, branch, unpinned);
+        io::run(pin)?.map_err(|error| open::map_error(&error))?;
+        steps::reached(steps::ReauthorizePinned);
+        let list = remote::list(endpoint.clone(), db, catalog.branches());
+        let retention_seconds = second.retention_seconds;
+        second = io::run(list)?.map_err(|error| open::map_error(&error))?;
+        second.retention_seconds = second.retention_seconds.max(retention_seconds);
+    };
     report
         .notices
-        .push(format!("{pinned} objects are pinned for branch {branch}"));
-
-    steps::reached(steps::ReauthorizePinned);
-    // What was there before the pin may be gone or marked now; after the pin no collector takes anything any more.
-    let second =
-        io::run(remote::list(endpoint.clone(), db, catalog.branches()))?.map_err(|error| open::map_error(&error))?;
-    let plan = second.compare(&catalog, content_etag);
+        .push(format!("{} objects are pinned for branch {branch}", pinned.len()));
     let doubtful = second.in_doubt(&plan, &catalog);
     let plan = if doubtful.is_empty() {
         plan
@@ -104,7 +115,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
         second.with_copies(plan, copies)
     };
 
-    let retention = catalog.database.retention_seconds.max(first.retention_seconds);
+    let retention = catalog.database.retention_seconds.max(second.retention_seconds);
     if retention > catalog.database.retention_seconds {
         report
             .notices
@@ -177,9 +188,10 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
     let mut plan = listing.compare(&catalog, catalog.database.endpoint.starts_with("s3:"));
     let doubtful = listing.in_doubt(&plan, &catalog);
     if !dry_run {
-        // Objects found under another name in a parent's branch need a pin like the others.
-        let moved = listing.moved_keys(&plan, &catalog, claim.branch);
-        io::run(remote::pin(endpoint.clone(), claim.db, claim.branch, moved))?
+        // Objects of a parent's branch that serve under another name, or were missing before, need a pin like the
+        // others.
+        let needed = listing.keys_by_branch(&plan);
+        io::run(remote::pin(endpoint.clone(), claim.db, claim.branch, needed))?
             .map_err(|error| open::map_error(&error))?;
         if !doubtful.is_empty() {
             let copies = io::run(remote::copy(endpoint, claim.db, claim.branch, doubtful))?

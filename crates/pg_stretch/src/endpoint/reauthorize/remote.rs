@@ -11,22 +11,20 @@ use stretch_core::reconcile::{Finding, Listed, LostReason, Plan, compare};
 use stretch_endpoint::bodies::{BranchJson, ClaimBody, FORMAT, PinBody, create_branch, open_database};
 use stretch_endpoint::claim::{ClaimOutcome, claim, highest_claim};
 use stretch_endpoint::keys::{Folder, Key, SegmentName};
-use stretch_endpoint::pin::{Pinner, write_pin};
+use stretch_endpoint::lease::newest_lease;
+use stretch_endpoint::pin::{Pinner, pins_of, write_next_pin};
 use stretch_endpoint::upload::{has_checksum, upload_segment};
 use stretch_endpoint::{Endpoint, EndpointError, probe};
 use uuid::Uuid;
 
 type Remote<T> = Result<T, EndpointError>;
 
-/// Numbers of pins that are tried; each earlier list of the same child takes one.
-const MAX_PINS: u64 = 10_000;
-
 /// What the listings show.
 #[derive(Default)]
 pub struct Listing {
     pub objects: Vec<Listed>,
     in_trash: HashSet<String>,
-    /// The longest retention that a highest claim of these branches recorded (C-9).
+    /// The longest retention that a highest claim or newest heartbeat of these branches recorded (C-9).
     pub retention_seconds: i64,
 }
 
@@ -84,33 +82,36 @@ pub async fn list(endpoint: Arc<Endpoint>, db: Uuid, branches: Vec<Uuid>) -> Rem
         if let Some((_, claim)) = highest_claim(&endpoint, &db, &branch).await? {
             listing.retention_seconds = listing.retention_seconds.max(claim.retention_seconds as i64);
         }
+        // The retention may have been raised since the claim.
+        if let Some(lease) = newest_lease(&endpoint, &db, &branch, None).await? {
+            listing.retention_seconds = listing.retention_seconds.max(lease.retention_seconds as i64);
+        }
     }
     Ok(listing)
 }
 
-/// Writes a pin for `child` into each branch. A number that an earlier call used for another list is passed over.
-pub async fn pin(endpoint: Arc<Endpoint>, db: Uuid, child: Uuid, keys: BTreeMap<Uuid, Vec<String>>) -> Remote<usize> {
-    let mut pinned = 0;
-    for (branch, keys) in keys {
-        if branch == child || keys.is_empty() {
+/// Pins for `child`, in each branch, what it needs of it and has not pinned yet.
+pub async fn pin(endpoint: Arc<Endpoint>, db: Uuid, child: Uuid, keys: BTreeMap<Uuid, Vec<String>>) -> Remote<()> {
+    let who = Pinner::Child(child);
+    for (branch, mut keys) in keys {
+        if branch == child {
             continue;
         }
-        pinned += keys.len();
+        let pins = pins_of(&endpoint, &db, &branch, &who).await?;
+        let held: HashSet<&String> = pins.iter().flat_map(|(_, body)| &body.keys).collect();
+        keys.retain(|key| !held.contains(key));
+        if keys.is_empty() {
+            continue;
+        }
         let body = PinBody {
             format: FORMAT,
             branch_id: child,
             keys,
+            backup: None,
         };
-        let mut number = 0;
-        loop {
-            match write_pin(&endpoint, &db, &branch, &Pinner::Child(child), number, &body).await {
-                Ok(_) => break,
-                Err(EndpointError::Corrupt { .. }) if number < MAX_PINS => number += 1,
-                Err(error) => return Err(error),
-            }
-        }
+        write_next_pin(&endpoint, &db, &branch, &who, &body).await?;
     }
-    Ok(pinned)
+    Ok(())
 }
 
 /// Copies doubtful objects into our own branch, proven by their checksums.
@@ -168,21 +169,6 @@ impl Listing {
             list.sort_unstable();
         }
         keys
-    }
-
-    /// Objects of other branches that serve a segment under another name than the recorded one.
-    pub fn moved_keys(&self, plan: &Plan, catalog: &Recorded, own: Uuid) -> BTreeMap<Uuid, Vec<String>> {
-        let mut moved = self.keys_by_branch(plan);
-        moved.remove(&own);
-        let recorded: HashSet<&str> = catalog
-            .segments
-            .iter()
-            .filter_map(|segment| segment.object_key.as_deref())
-            .collect();
-        for list in moved.values_mut() {
-            list.retain(|key| !recorded.contains(key.as_str()));
-        }
-        moved
     }
 
     /// The objects whose only right name is marked.

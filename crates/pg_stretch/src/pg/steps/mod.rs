@@ -7,7 +7,7 @@ mod testing;
 use stretch_core::steps::Step;
 pub use stretch_core::steps::Step::*;
 #[cfg(feature = "testing")]
-pub use testing::{free_bytes, moves_when_asked_only, reached, reached_on_io_thread};
+pub use testing::{collect_grace, free_bytes, moves_when_asked_only, reached, reached_on_io_thread};
 
 /// On the main thread of a process.
 #[cfg(not(feature = "testing"))]
@@ -21,6 +21,12 @@ pub fn reached_on_io_thread(_: Step) {}
 #[cfg(not(feature = "testing"))]
 pub fn moves_when_asked_only() -> bool {
     false
+}
+
+/// The grace of collection that a test wants.
+#[cfg(not(feature = "testing"))]
+pub fn collect_grace() -> Option<std::time::Duration> {
+    None
 }
 
 /// Free bytes that a test says a disk has.

@@ -5,10 +5,11 @@ use crate::pg::names;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use std::path::Path;
+use std::time::Duration;
 use stretch_core::steps::Step;
 
-/// Names a step and who dies at it: `self`, or `postmaster` with this process. Removed before the kill, so that it
-/// happens once.
+/// Names a step and what happens at it: `self` dies, or `postmaster` with this process, or this process is to `stop`
+/// until somebody continues it. Removed before, so that it happens once.
 const KILL_FILE: &str = "pg_stretch.kill";
 /// The advisory lock for which a session waits at the step that `stretch_test.pause_at` names.
 const PAUSE_KEY: i64 = 4711;
@@ -29,6 +30,11 @@ pub fn reached(step: Step) {
 /// Whether the worker moves rows only when it is asked, so that the batches of sessions meet none of its own.
 pub fn moves_when_asked_only() -> bool {
     setting(c"stretch_test.moves_when_asked_only") == "on"
+}
+
+/// The grace of collection that a test wants, in milliseconds.
+pub fn collect_grace() -> Option<Duration> {
+    setting(c"stretch_test.collect_grace").parse().ok().map(Duration::from_millis)
 }
 
 /// Free bytes that a test says a disk has.
@@ -56,9 +62,17 @@ pub fn reached_on_io_thread(step: Step) {
     }
     // SAFETY: signals to this process and its postmaster; the second ends us here.
     unsafe {
-        if whom.trim() == "postmaster" {
-            libc::kill(pg_sys::PostmasterPid, libc::SIGKILL);
+        match whom.trim() {
+            "stop" => {
+                libc::kill(libc::getpid(), libc::SIGSTOP);
+            }
+            "postmaster" => {
+                libc::kill(pg_sys::PostmasterPid, libc::SIGKILL);
+                libc::kill(libc::getpid(), libc::SIGKILL);
+            }
+            _ => {
+                libc::kill(libc::getpid(), libc::SIGKILL);
+            }
         }
-        libc::kill(libc::getpid(), libc::SIGKILL);
     }
 }

@@ -1,0 +1,158 @@
+//! Who holds an object that its table needs no more: the retention, snapshots, slots, prepared transactions, backups.
+
+use super::{builder, collect, compact, holds_just, is_whole, reasons, table};
+use testkit::setup::reauthorize;
+use testkit::{Client, Endpoint, PATIENCE, Target, wait_until};
+
+/// Five objects stay for a reason, however often one looks.
+fn stay(db: &Client, reason: &str) {
+    assert_eq!(collect(db), 0);
+    assert_eq!(reasons(db), [format!("{reason}|5")]);
+    assert_eq!(collect(db), 0);
+}
+
+#[test]
+fn the_retention_holds() {
+    let cluster = builder("collect-retention", 300).start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    table(&db, &endpoint);
+    db.sql("SELECT stretch.set_retention('1 day')");
+    compact(&db, "t");
+    assert_eq!(collect(&db), 0);
+    let left = "SELECT count(*) FROM stretch.collect() WHERE reason LIKE 'retired within the retention; % s are left'";
+    assert_eq!(db.int(left), 5);
+    assert_eq!(collect(&db), 0);
+    // It counts by the time during which the database was connected, too.
+    db.sql("UPDATE stretch.segment SET retired_store_time = retired_store_time - interval '30 days' WHERE retired");
+    assert_eq!(collect(&db), 0);
+    db.sql("UPDATE stretch.collection SET connected = connected + interval '30 days'");
+    assert_eq!(collect(&db), 5);
+    holds_just(&endpoint, &[&db]);
+}
+
+#[test]
+fn snapshots_and_prepared_transactions_hold() {
+    let cluster = builder("collect-snapshots", 300)
+        .conf("max_prepared_transactions", "2")
+        .start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    table(&db, &endpoint);
+    let reader = cluster.connect("postgres");
+    reader.sql("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    assert_eq!(reader.int("SELECT 1"), 1);
+    compact(&db, "t");
+    let reason = "retired, but a snapshot, a prepared transaction or a slot is older";
+    stay(&db, reason);
+    is_whole(&reader, "t", 520);
+    reader.sql("COMMIT");
+    let preparer = cluster.connect("postgres");
+    preparer.sql("CREATE TABLE other (n int)");
+    db.sql("SELECT stretch.migrate('t', 1)");
+    assert_eq!(collect(&db), 5);
+    // Those of a snapshot have gone; a prepared transaction holds the next ones.
+    preparer.sql("BEGIN; INSERT INTO other VALUES (1); PREPARE TRANSACTION 'held'");
+    db.sql("DROP TABLE t");
+    assert_eq!(collect(&db), 0);
+    assert_eq!(reasons(&db), [format!("{reason}|1")]);
+    preparer.sql("COMMIT PREPARED 'held'");
+    assert_eq!(collect(&db), 1);
+    assert_eq!(endpoint.segments(), Vec::<String>::new());
+}
+
+#[test]
+fn a_standby_that_is_behind_holds() {
+    let cluster = builder("collect-standby", 300).start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    table(&db, &endpoint);
+    db.sql("SELECT pg_create_physical_replication_slot('standby', true)");
+    compact(&db, "t");
+    stay(&db, "retired, but a standby has not replayed it");
+    db.sql("SELECT pg_drop_replication_slot('standby')");
+    let standby = cluster.standby("standby");
+    let there = standby.wait_ready("postgres");
+    there.sql("SELECT pg_wal_replay_pause()");
+    db.sql("DROP TABLE t");
+    assert_eq!(collect(&db), 5, "the standby knows of those");
+    assert_eq!(reasons(&db), ["retired, but a standby has not replayed it|1"]);
+    there.sql("SELECT pg_wal_replay_resume()");
+    wait_until("the replay", PATIENCE, || {
+        db.bool("SELECT bool_and(replay_lsn >= (SELECT max(retired_lsn) FROM stretch.segment)) FROM pg_stat_replication")
+    });
+    assert_eq!(collect(&db), 1);
+}
+
+#[test]
+fn backups_hold_from_where_they_began() {
+    let cluster = builder("collect-backups", 300).archiving().start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    table(&db, &endpoint);
+    let lsn = db.text("SELECT stretch.pin_backup('monthly')");
+    assert_eq!(
+        db.lines("SELECT label, lsn, expires_at, segments FROM stretch.backup_pins"),
+        [format!("monthly|{lsn}||5")]
+    );
+    let taken = db.fails("SELECT stretch.pin_backup('monthly')", "42710");
+    assert!(taken.hint.unwrap_or_default().contains("stretch.unpin_backup"));
+    let backup = cluster.basebackup();
+    compact(&db, "t");
+    stay(&db, "needed by backup monthly");
+    // What was made later and left later is held by the position: the backup can be restored to a moment between.
+    db.sql("SELECT pg_create_restore_point('between')");
+    db.sql("DROP TABLE t");
+    assert_eq!(collect(&db), 0);
+    assert_eq!(reasons(&db), ["needed by backup monthly|6"]);
+    let restored = cluster.restore_to("restored", &backup, &Target::Name("between".into()));
+    let there = restored.connect("postgres");
+    reauthorize(&there);
+    is_whole(&there, "t", 520);
+    // The copy has pins of its own for what it needs.
+    assert!(db.bool("SELECT stretch.unpin_backup('monthly')"));
+    assert!(!db.bool("SELECT stretch.unpin_backup('monthly')"));
+    assert_eq!(db.lines("SELECT label FROM stretch.backup_pins"), Vec::<String>::new());
+    assert_eq!(collect(&db), 5);
+    holds_just(&endpoint, &[&there]);
+    is_whole(&there, "t", 520);
+}
+
+#[test]
+fn pins_of_backups_end_and_are_found_again() {
+    let cluster = builder("collect-expiry", 300).start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    table(&db, &endpoint);
+    let past = db.fails("SELECT stretch.pin_backup('old', now() - interval '1 s')", "22023");
+    assert!(past.message.contains("future"), "{}", past.message);
+    db.fails("SELECT stretch.pin_backup('no/label')", "22023");
+    db.fails("SELECT stretch.pin_backup(NULL)", "22023");
+    db.sql("SELECT stretch.pin_backup('short', now() + interval '5 s'), stretch.pin_backup('ever', 'infinity')");
+    compact(&db, "t");
+    assert_eq!(collect(&db), 0);
+    // The pins are on the endpoint; what the catalog has is a copy.
+    db.sql("DELETE FROM stretch.backup_pin");
+    assert_eq!(collect(&db), 0);
+    assert_eq!(db.lines("SELECT label, segments FROM stretch.backup_pins ORDER BY 1"), ["ever|5", "short|5"]);
+    assert!(db.bool("SELECT stretch.unpin_backup('ever')"));
+    wait_until("the end of the pin", PATIENCE, || collect(&db) == 6);
+    assert_eq!(db.int("SELECT count(*) FROM stretch.collect() WHERE object_key LIKE '%/pin/%'"), 0);
+    holds_just(&endpoint, &[&db]);
+    is_whole(&db, "t", 520);
+}
+
+#[test]
+fn a_role_for_backups_may_pin() {
+    let cluster = builder("collect-role", 300).start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    table(&db, &endpoint);
+    db.sql("CREATE ROLE backups LOGIN; GRANT EXECUTE ON FUNCTION stretch.unpin_backup(text) TO backups");
+    let backups = cluster.connect_as("backups", "postgres");
+    backups.fails("SELECT stretch.pin_backup('nightly')", "42501");
+    db.sql("GRANT EXECUTE ON FUNCTION stretch.pin_backup(text, timestamptz) TO backups");
+    backups.sql("SELECT stretch.pin_backup('nightly')");
+    assert!(backups.bool("SELECT stretch.unpin_backup('nightly')"));
+    backups.fails("SELECT stretch.collect()", "42501");
+}
