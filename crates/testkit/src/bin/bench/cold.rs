@@ -66,6 +66,7 @@ pub fn run(scale: f64, is_written: bool) {
         .conf("work_mem", "256MB")
         .conf("stretch.naptime", "1h")
         .conf("stretch.page_rows", "4096")
+        .conf("stretch.cache_size", "4GB")
         .conf("autovacuum", "off")
         .conf("jit", "off")
         .conf("max_parallel_workers_per_gather", "0")
