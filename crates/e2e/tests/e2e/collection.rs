@@ -80,7 +80,9 @@ pub fn marks(endpoint: &Endpoint) -> Vec<String> {
 /// Every row is there, each segment reads and is what the catalog says.
 pub fn is_whole(db: &Client, table: &str, rows: i64) {
     assert_eq!(
-        db.lines(&format!("SELECT count(*), count(DISTINCT id), sum(n) = sum(id) FROM {table}")),
+        db.lines(&format!(
+            "SELECT count(*), count(DISTINCT id), sum(n) = sum(id) FROM {table}"
+        )),
         [format!("{rows}|{rows}|t")]
     );
     let bad = "SELECT missing + corrupt + unreadable FROM stretch.verify";
@@ -98,7 +100,10 @@ fn what_nobody_needs_goes() {
     assert_eq!(endpoint.segments().len(), 6);
     // A dry run says what would happen, and changes nothing.
     let dry = reasons(&db);
-    assert_eq!(dry.iter().map(String::as_str).collect::<Vec<_>>(), ["retired, but not stamped yet|5"]);
+    assert_eq!(
+        dry.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["retired, but not stamped yet|5"]
+    );
     assert_eq!((endpoint.segments().len(), marks(&endpoint).len()), (6, 0));
     let marked = db.int("SELECT count(*) FROM stretch.collect(false) WHERE reason LIKE '%; not marked yet'");
     assert_eq!(marked, 5);
@@ -138,7 +143,9 @@ fn a_report_deletes_nothing() {
     table(&db, &endpoint);
     compact(&db, "t");
     wait_until("the log to say so", PATIENCE, || {
-        cluster.log().contains("pg_stretch collection: the tables do not need 5 objects")
+        cluster
+            .log()
+            .contains("pg_stretch collection: the tables do not need 5 objects")
     });
     assert_eq!((endpoint.segments().len(), marks(&endpoint).len()), (6, 0));
 }
@@ -247,7 +254,11 @@ fn a_server_that_was_overtaken_deletes_nothing() {
     let before = endpoint.segments();
     assert_eq!(before.len(), 6);
     let refused = db.fails("SELECT stretch.collect(false)", "ST001");
-    assert!(refused.message.contains("another server has claimed"), "{}", refused.message);
+    assert!(
+        refused.message.contains("another server has claimed"),
+        "{}",
+        refused.message
+    );
     assert_eq!(endpoint.segments(), before);
 }
 
@@ -263,10 +274,17 @@ fn a_listing_that_lacks_what_is_needed_stops_everything() {
     let bytes = endpoint.read(&live);
     endpoint.remove(&live);
     let refused = db.fails("SELECT stretch.collect(false)", "55000");
-    assert!(refused.message.contains("1 segments that the catalog needs are not listed"));
+    assert!(
+        refused
+            .message
+            .contains("1 segments that the catalog needs are not listed")
+    );
     assert_eq!(endpoint.segments().len(), 5);
     // The hint names it.
-    assert_eq!(refused.hint.as_deref(), Some("Run stretch.reconcile(), which names them."));
+    assert_eq!(
+        refused.hint.as_deref(),
+        Some("Run stretch.reconcile(), which names them.")
+    );
     assert_eq!(db.lines("SELECT lost FROM stretch.reconcile()"), ["1"]);
     endpoint.overwrite(&live, &bytes);
     db.sql("SELECT stretch.reconcile()");

@@ -54,7 +54,10 @@ fn collect(dry_run: bool) -> Result<Vec<(Text, i64, Text, bool)>> {
 fn stretch_pin_backup(label: Option<Text>, expires_at: Option<i64>) -> i64 {
     let run = || {
         let signature = "stretch.pin_backup(text,timestamptz)";
-        may_call("pin_backup", user::require_database_owner_or_grant("pin_backup", signature))?;
+        may_call(
+            "pin_backup",
+            user::require_database_owner_or_grant("pin_backup", signature),
+        )?;
         let label = label.ok_or_else(|| Error::argument("label must not be null"))?;
         let expires_at = match expires_at {
             // infinity

@@ -24,7 +24,10 @@ pub fn pin(identity: &Identity, args: &Value) -> Result<Value> {
     let expires_at = args["expires_at"].as_u64();
     // The position first: what leaves a table after it is kept by the position, what left before is not listed.
     let (from_lsn, keys) = txn::run(|| {
-        let lsn = spi::get::<i64>("SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8", &[])?;
+        let lsn = spi::get::<i64>(
+            "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8",
+            &[],
+        )?;
         Ok((lsn.unwrap_or(0) as u64, live()?))
     })?;
     let segments = keys.len();
@@ -43,8 +46,10 @@ pub fn pin(identity: &Identity, args: &Value) -> Result<Value> {
     match written.map_err(|error| open::map_error(&error))? {
         Written::Now => {}
         Written::Taken => {
-            return Err(Error::new(&errors::EXISTS, format!("a backup \"{name}\" is pinned already"))
-                .hint("Choose another label, or give the other backup up with stretch.unpin_backup."));
+            return Err(
+                Error::new(&errors::EXISTS, format!("a backup \"{name}\" is pinned already"))
+                    .hint("Choose another label, or give the other backup up with stretch.unpin_backup."),
+            );
         }
         Written::Fenced => return Err(fenced()),
     }
@@ -73,7 +78,12 @@ pub fn unpin(identity: &Identity, args: &Value) -> Result<Value> {
     let name = label.as_str().to_owned();
     let removed = io::run(remove(open_bound()?, claim, label))?.map_err(|error| open::map_error(&error))?;
     let removed = removed.ok_or_else(fenced)?;
-    txn::run(|| spi::execute("DELETE FROM stretch.backup_pin WHERE label = $1", &[name.as_str().into()]))?;
+    txn::run(|| {
+        spi::execute(
+            "DELETE FROM stretch.backup_pin WHERE label = $1",
+            &[name.as_str().into()],
+        )
+    })?;
     Ok(json!(removed > 0))
 }
 

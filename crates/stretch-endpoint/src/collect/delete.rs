@@ -57,6 +57,8 @@ pub async fn delete_small(endpoint: &Endpoint, key: &str) -> Result<(), Endpoint
         Some((db, parsed)) => Disposable::small(&db, &parsed),
         None => Disposable::left_by_probe(key),
     };
-    let small = small.ok_or(EndpointError::BadKey("an object of this kind is never deleted by its name"))?;
+    let small = small.ok_or(EndpointError::BadKey(
+        "an object of this kind is never deleted by its name",
+    ))?;
     endpoint.delete(&small).await
 }

@@ -28,7 +28,12 @@ pub struct Pins {
 /// `Corrupt` for what is no pin or lists what is no segment, since what it protects is then unknown; `NewerFormat`
 /// for a quarantine, which this version does not make; the store's own.
 pub async fn pins(endpoint: &Endpoint, db: &Uuid, branch: &Uuid) -> Result<Pins, EndpointError> {
-    if let Some(quarantine) = endpoint.list(&Folder::Quarantine.path(db, branch)).await?.into_iter().next() {
+    if let Some(quarantine) = endpoint
+        .list(&Folder::Quarantine.path(db, branch))
+        .await?
+        .into_iter()
+        .next()
+    {
         return Err(EndpointError::Corrupt {
             key: quarantine.key,
             what: "this version does not know quarantines",

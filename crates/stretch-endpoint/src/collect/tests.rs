@@ -97,16 +97,26 @@ fn a_branch_is_surveyed() {
         put(&endpoint, &[key(22), key(21)]).await;
         let strange = key(21).replace(".parquet", ".backup");
         put(&endpoint, std::slice::from_ref(&strange)).await;
-        write_mark(&endpoint, &DB, &BRANCH, name(22).into(), 3).await.expect("a mark");
-        write_mark(&endpoint, &DB, &BRANCH, name(22).into(), 3).await.expect("the same mark");
+        write_mark(&endpoint, &DB, &BRANCH, name(22).into(), 3)
+            .await
+            .expect("a mark");
+        write_mark(&endpoint, &DB, &BRANCH, name(22).into(), 3)
+            .await
+            .expect("the same mark");
         let child = Pinner::Child(id(3));
-        write_next_pin(&endpoint, &DB, &BRANCH, &child, &pin(&[key(21)])).await.expect("a pin");
+        write_next_pin(&endpoint, &DB, &BRANCH, &child, &pin(&[key(21)]))
+            .await
+            .expect("a pin");
         let lease = |sequence| Key::Lease {
             branch: BRANCH,
             generation: 3,
             sequence,
         };
-        put(&endpoint, &[lease(7).path(&DB), lease(8).path(&DB), "probe/x/body".into()]).await;
+        put(
+            &endpoint,
+            &[lease(7).path(&DB), lease(8).path(&DB), "probe/x/body".into()],
+        )
+        .await;
         let found = survey(&endpoint, &DB, &BRANCH, 3).await.expect("a survey");
         let names: Vec<SegmentName> = found.objects.iter().map(|object| object.name.into()).collect();
         assert_eq!(names, [name(21), name(22)]);
@@ -117,7 +127,10 @@ fn a_branch_is_surveyed() {
         assert_eq!(found.pins.pinned.len(), 1);
         assert_eq!(found.beats.newest_own, Some(8));
         let small: Vec<Small> = found.litter.iter().map(|object| object.small).collect();
-        assert!(small.contains(&Small::Pin(0)) && small.contains(&Small::Probe), "{small:?}");
+        assert!(
+            small.contains(&Small::Pin(0)) && small.contains(&Small::Probe),
+            "{small:?}"
+        );
         assert_eq!(small.len(), 4);
     });
 }
@@ -134,7 +147,9 @@ fn backups_pin_from_a_position_on() {
             expires_at: Some(1000),
         });
         let who = Pinner::Backup(label);
-        write_pin(&endpoint, &DB, &BRANCH, &who, 77, &body).await.expect("a pin");
+        write_pin(&endpoint, &DB, &BRANCH, &who, 77, &body)
+            .await
+            .expect("a pin");
         let found = pins(&endpoint, &DB, &BRANCH).await.expect("pins");
         let expected = Pin::Backup {
             label: "monthly".into(),
@@ -144,7 +159,9 @@ fn backups_pin_from_a_position_on() {
         };
         assert_eq!(found.pins, [expected]);
         // One that does not say since when protects nobody knows what.
-        write_pin(&endpoint, &DB, &BRANCH, &who, 78, &pin(&[])).await.expect("a pin");
+        write_pin(&endpoint, &DB, &BRANCH, &who, 78, &pin(&[]))
+            .await
+            .expect("a pin");
         let unread = pins(&endpoint, &DB, &BRANCH).await;
         assert!(matches!(unread, Err(EndpointError::Corrupt { .. })));
     });
@@ -155,7 +172,9 @@ fn what_is_not_understood_stops_the_collector() {
     run(async {
         let endpoint = memory();
         let child = Pinner::Child(id(3));
-        write_next_pin(&endpoint, &DB, &BRANCH, &child, &pin(&["something".into()])).await.expect("a pin");
+        write_next_pin(&endpoint, &DB, &BRANCH, &child, &pin(&["something".into()]))
+            .await
+            .expect("a pin");
         let unread = survey(&endpoint, &DB, &BRANCH, 3).await;
         assert!(matches!(unread, Err(EndpointError::Corrupt { .. })));
         let endpoint = memory();
@@ -204,7 +223,9 @@ fn a_deletion_that_hangs_is_given_up_in_time() {
     let endpoint = Endpoint::from_store(store.clone(), "");
     run(async {
         put(&endpoint, &[key(21)]).await;
-        write_mark(&endpoint, &DB, &BRANCH, name(21).into(), 3).await.expect("a mark");
+        write_mark(&endpoint, &DB, &BRANCH, name(21).into(), 3)
+            .await
+            .expect("a mark");
         let found = survey(&endpoint, &DB, &BRANCH, 3).await.expect("a survey");
         let mut condemned = condemned(&found.objects, &found.marks);
         let start = Steady(Duration::ZERO);
@@ -268,11 +289,16 @@ fn a_child_releases_what_it_needs_no_more() {
         let held = async |who: &Pinner| {
             let pins = pins_of(&endpoint, &DB, &BRANCH, who).await.expect("pins");
             let numbers: Vec<u64> = pins.iter().map(|(n, _)| *n).collect();
-            (numbers, pins.into_iter().flat_map(|(_, body)| body.keys).collect::<Vec<_>>())
+            (
+                numbers,
+                pins.into_iter().flat_map(|(_, body)| body.keys).collect::<Vec<_>>(),
+            )
         };
         let drop = async |segments: &[u128]| {
             let segments = segments.iter().map(|segment| of(*segment)).collect();
-            release(&endpoint, &DB, &BRANCH, &id(3), &segments).await.expect("released");
+            release(&endpoint, &DB, &BRANCH, &id(3), &segments)
+                .await
+                .expect("released");
         };
         drop(&[99]).await;
         assert_eq!(held(&child).await.0, [0, 1], "nothing has changed");

@@ -162,7 +162,7 @@ fn faults_come_through_as_named_errors() {
         assert!(endpoint.get("k").await.is_err_and(short));
         assert!(endpoint.get_ranges("k", &[1..4]).await.is_err_and(short));
         store.plan(Fault::Hang, "k", 1);
-        let limit = std::time::Duration::from_millis(20);
+        let limit = Duration::from_millis(20);
         let late = within(limit, endpoint.get("k")).await;
         assert_eq!(late, Err(EndpointError::timeout()));
         assert_eq!(endpoint.get("k").await, Ok(text("hello")));

@@ -75,7 +75,11 @@ impl Drill {
         let member = &mut self.members[at];
         let db = &member.db;
         let both = |sql: &str| {
-            db.sql(&format!("BEGIN; {}; {}; COMMIT", sql.replace("{t}", "t"), sql.replace("{t}", "plain")));
+            db.sql(&format!(
+                "BEGIN; {}; {}; COMMIT",
+                sql.replace("{t}", "t"),
+                sql.replace("{t}", "plain")
+            ));
         };
         match what {
             0..40 => {
@@ -191,7 +195,9 @@ impl Drill {
             wait_uploaded(db);
         }
         wait_until("the last object to go", PATIENCE * 2, || needed() == 0);
-        wait_until("the last mark to go", PATIENCE, || super::marks(&self.endpoint).is_empty());
+        wait_until("the last mark to go", PATIENCE, || {
+            super::marks(&self.endpoint).is_empty()
+        });
         holds_just(&self.endpoint, &databases);
     }
 }
@@ -199,7 +205,10 @@ impl Drill {
 #[test]
 fn copies_and_originals_collect_side_by_side() {
     let seed = seed();
-    let steps = std::env::var("STRETCH_STEPS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let steps = std::env::var("STRETCH_STEPS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(60);
     let mut drill = Drill::new(seed);
     for number in 0..steps {
         let what = drill.step();
@@ -222,13 +231,22 @@ fn copies_and_originals_collect_side_by_side() {
         .iter()
         .map(|cluster| cluster.log().matches("pg_stretch collection:").count())
         .sum();
-    println!("{} servers, {} databases, {deleted} rounds deleted something", drill.clusters.len(), MEMBERS);
+    println!(
+        "{} servers, {} databases, {deleted} rounds deleted something",
+        drill.clusters.len(),
+        MEMBERS
+    );
     assert!(deleted > 3, "nothing was collected");
 }
 
 #[test]
 fn a_collector_that_stands_still_hurts_no_copy() {
-    for step in [Step::CollectNoted, Step::CollectMarked, Step::CollectDeleted, Step::CollectForgotten] {
+    for step in [
+        Step::CollectNoted,
+        Step::CollectMarked,
+        Step::CollectDeleted,
+        Step::CollectForgotten,
+    ] {
         let cluster = builder("collect-stop", 1000).start();
         let endpoint = Endpoint::new();
         let db = cluster.connect("postgres");
@@ -272,7 +290,10 @@ fn a_collector_that_stands_still_hurts_no_copy() {
             };
             assert_eq!(found, [expected], "{step:?}");
             old();
-            std::process::Command::new("kill").args(["-CONT", &worker]).status().expect("kill runs");
+            std::process::Command::new("kill")
+                .args(["-CONT", &worker])
+                .status()
+                .expect("kill runs");
             collecting.join().expect("no panic").expect("a round");
             copy
         });

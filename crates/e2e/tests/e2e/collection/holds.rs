@@ -79,7 +79,9 @@ fn a_standby_that_is_behind_holds() {
     assert_eq!(reasons(&db), ["retired, but a standby has not replayed it|1"]);
     there.sql("SELECT pg_wal_replay_resume()");
     wait_until("the replay", PATIENCE, || {
-        db.bool("SELECT bool_and(replay_lsn >= (SELECT max(retired_lsn) FROM stretch.segment)) FROM pg_stat_replication")
+        db.bool(
+            "SELECT bool_and(replay_lsn >= (SELECT max(retired_lsn) FROM stretch.segment)) FROM pg_stat_replication",
+        )
     });
     assert_eq!(collect(&db), 1);
 }
@@ -134,10 +136,16 @@ fn pins_of_backups_end_and_are_found_again() {
     // The pins are on the endpoint; what the catalog has is a copy.
     db.sql("DELETE FROM stretch.backup_pin");
     assert_eq!(collect(&db), 0);
-    assert_eq!(db.lines("SELECT label, segments FROM stretch.backup_pins ORDER BY 1"), ["ever|5", "short|5"]);
+    assert_eq!(
+        db.lines("SELECT label, segments FROM stretch.backup_pins ORDER BY 1"),
+        ["ever|5", "short|5"]
+    );
     assert!(db.bool("SELECT stretch.unpin_backup('ever')"));
     wait_until("the end of the pin", PATIENCE, || collect(&db) == 6);
-    assert_eq!(db.int("SELECT count(*) FROM stretch.collect() WHERE object_key LIKE '%/pin/%'"), 0);
+    assert_eq!(
+        db.int("SELECT count(*) FROM stretch.collect() WHERE object_key LIKE '%/pin/%'"),
+        0
+    );
     holds_just(&endpoint, &[&db]);
     is_whole(&db, "t", 520);
 }

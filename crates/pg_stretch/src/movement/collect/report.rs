@@ -17,7 +17,10 @@ pub fn publish(request: &str, lines: &[Line]) -> Result<()> {
             request.into(),
             ((number * AT_ONCE) as i64).into(),
             texts(|line| &line.key).into(),
-            part.iter().map(|line| Some(line.bytes as i64)).collect::<Vec<_>>().into(),
+            part.iter()
+                .map(|line| Some(line.bytes as i64))
+                .collect::<Vec<_>>()
+                .into(),
             texts(|line| &line.reason).into(),
             part.iter().map(|line| Some(line.deleted)).collect::<Vec<_>>().into(),
         ];

@@ -256,7 +256,12 @@ impl Round {
         let condemned = look_again(
             &facts,
             &candidates.objects,
-            local.rows.iter().filter(|row| of.contains(&row.of)).copied().map(Ok::<_, Infallible>),
+            local
+                .rows
+                .iter()
+                .filter(|row| of.contains(&row.of))
+                .copied()
+                .map(Ok::<_, Infallible>),
             look.pins.pinned.iter().copied().map(Ok),
             candidates.marks.iter().copied().map(Ok),
             local.sightings.iter().copied().map(Ok),

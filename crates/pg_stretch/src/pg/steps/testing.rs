@@ -34,7 +34,10 @@ pub fn moves_when_asked_only() -> bool {
 
 /// The grace of collection that a test wants, in milliseconds.
 pub fn collect_grace() -> Option<Duration> {
-    setting(c"stretch_test.collect_grace").parse().ok().map(Duration::from_millis)
+    setting(c"stretch_test.collect_grace")
+        .parse()
+        .ok()
+        .map(Duration::from_millis)
 }
 
 /// Free bytes that a test says a disk has.
