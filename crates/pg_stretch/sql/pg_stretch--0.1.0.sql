@@ -234,6 +234,16 @@ CREATE TABLE stretch.sighting (
 );
 COMMENT ON TABLE stretch.sighting IS 'Local, never dumped: when objects were first seen on the endpoint whose segment the catalog does not know';
 
+CREATE TABLE stretch.adopted_branch (
+    branch_id  uuid   PRIMARY KEY,
+    nonce      uuid   NOT NULL,
+    generation bigint,
+    store_time timestamptz,
+    connected  interval,
+    retention  interval
+);
+COMMENT ON TABLE stretch.adopted_branch IS 'Local, never dumped: branches on which nobody lives and which this database collects; generation is that of its claim, once it is made';
+
 CREATE TABLE stretch.backup_pin (
     label      text        PRIMARY KEY,
     lsn        pg_lsn      NOT NULL,
@@ -309,6 +319,14 @@ COMMENT ON FUNCTION stretch.collect(boolean) IS
     'Lists the objects on the endpoint that no table needs, each with the reason why it stays or goes; dry_run => false marks and deletes what may go';
 REVOKE EXECUTE ON FUNCTION stretch.collect(boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stretch.collect(boolean) TO pg_database_owner;
+
+CREATE FUNCTION stretch.drop_branch(branch_id uuid, force boolean DEFAULT false, dry_run boolean DEFAULT true)
+    RETURNS TABLE (object_key text, bytes bigint)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_drop_branch_wrapper';
+COMMENT ON FUNCTION stretch.drop_branch(uuid, boolean, boolean) IS
+    'Lists the objects of another branch that nobody has pinned; dry_run => false gives the branch up, so that they go after its retention';
+REVOKE EXECUTE ON FUNCTION stretch.drop_branch(uuid, boolean, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.drop_branch(uuid, boolean, boolean) TO pg_database_owner;
 
 CREATE FUNCTION stretch.pin_backup(label text, expires_at timestamptz DEFAULT NULL) RETURNS pg_lsn
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_pin_backup_wrapper';

@@ -6,7 +6,8 @@ mod drill;
 mod holds;
 
 use crate::identity::await_state;
-use testkit::setup::{drain, enable_database, enable_table, purge, reauthorize, wait_uploaded};
+use std::os::unix::fs::MetadataExt;
+use testkit::setup::{enable_database, enable_table, purge, reauthorize, wait_uploaded};
 use testkit::{Builder, Client, Cluster, Endpoint, PATIENCE, wait_until};
 
 /// A server whose workers collect when they are asked, with a grace of so many milliseconds.
@@ -16,7 +17,6 @@ pub fn builder(name: &str, grace: u32) -> Builder {
         .conf("stretch.compact", "off")
         .conf("stretch.naptime", "100ms")
         .conf("stretch.max_batch_age", "1d")
-        .conf("stretch.batch_rows", "100")
         .conf("stretch_test.collect_grace", &grace.to_string())
 }
 
@@ -33,7 +33,9 @@ fn cold_table(db: &Client, table: &str) {
          INSERT INTO {table} SELECT g, g FROM generate_series(1, 520) g"
     ));
     enable_table(db, table, "id <= 500");
-    drain(db, table);
+    for _ in 0..5 {
+        assert_eq!(db.int(&format!("SELECT stretch.migrate('{table}', 100)")), 100);
+    }
     purge(db, table);
 }
 
@@ -43,14 +45,27 @@ pub fn compact(db: &Client, table: &str) {
     wait_uploaded(db);
 }
 
-/// Two rounds of the worker, the second of which finds old what the first has marked. How many objects went.
-pub fn collect(db: &Client) -> i64 {
-    let round = || db.int("SELECT count(*) FROM stretch.collect(dry_run => false) WHERE deleted");
-    let mut gone = round();
+/// Waits until what was written or marked before is as old as the grace.
+pub fn wait_grace(db: &Client) {
     let grace = db.int("SELECT current_setting('stretch_test.collect_grace')::int");
     let since = std::time::Instant::now();
     wait_until("the grace", PATIENCE, || since.elapsed().as_millis() as i64 > grace);
-    gone += round();
+}
+
+/// Rounds of the worker, one grace apart: objects get old enough to be marked, then old enough to be deleted, and then
+/// the catalog forgets them. How many of segments' objects went.
+pub fn collect(db: &Client) -> i64 {
+    let round = || {
+        db.int(
+            "SELECT count(*) FROM stretch.collect(dry_run => false)
+              WHERE deleted AND object_key LIKE '%/segment/%'",
+        )
+    };
+    let mut gone = round();
+    for _ in 0..3 {
+        wait_grace(db);
+        gone += round();
+    }
     gone
 }
 
@@ -63,7 +78,7 @@ pub fn reasons(db: &Client) -> Vec<String> {
 pub fn holds_just(endpoint: &Endpoint, databases: &[&Client]) {
     let mut needed: Vec<String> = databases
         .iter()
-        .flat_map(|db| db.lines("SELECT object_key FROM stretch.segment WHERE object_key IS NOT NULL"))
+        .flat_map(|db| db.lines("SELECT object_key FROM stretch.segment WHERE NOT retired AND object_key IS NOT NULL"))
         .collect();
     needed.sort();
     needed.dedup();
@@ -98,6 +113,7 @@ fn what_nobody_needs_goes() {
     assert_eq!(collect(&db), 0);
     compact(&db, "t");
     assert_eq!(endpoint.segments().len(), 6);
+    wait_grace(&db);
     // A dry run says what would happen, and changes nothing.
     let dry = reasons(&db);
     assert_eq!(
@@ -188,7 +204,13 @@ fn orphans_go_after_they_were_seen() {
     };
     let orphans = [other(3), other(4)];
     for orphan in &orphans {
-        std::fs::create_dir_all(endpoint.path().join(orphan).parent().expect("a folder")).expect("a folder");
+        let folder = endpoint.path().join(orphan);
+        let folder = folder.parent().expect("a folder");
+        if !folder.is_dir() {
+            std::fs::create_dir(folder).expect("a folder");
+            let owner = std::fs::metadata(endpoint.path()).expect("the endpoint is there");
+            std::os::unix::fs::chown(folder, Some(owner.uid()), Some(owner.gid())).expect("it can be given");
+        }
         endpoint.overwrite(orphan, &bytes);
     }
     db.sql("SELECT stretch.set_retention('1 hour')");
@@ -220,6 +242,9 @@ fn a_copy_and_its_original_collect_apart() {
     let copy = cluster.connect("copy");
     await_state(&copy, "disconnected");
     reauthorize(&copy);
+    // The original's claim promised a week.
+    assert_eq!(copy.text("SELECT stretch.retention()"), "7 days");
+    copy.sql("SELECT stretch.set_retention('0')");
     // The original needs the five no more, the copy does.
     compact(&db, "t");
     assert_eq!(collect(&db), 0);
@@ -269,6 +294,7 @@ fn a_listing_that_lacks_what_is_needed_stops_everything() {
     let db = cluster.connect("postgres");
     table(&db, &endpoint);
     compact(&db, "t");
+    purge(&db, "t");
     db.sql("SELECT stretch.collect(false)");
     let live = db.text("SELECT object_key FROM stretch.segment WHERE NOT retired");
     let bytes = endpoint.read(&live);
@@ -281,13 +307,83 @@ fn a_listing_that_lacks_what_is_needed_stops_everything() {
     );
     assert_eq!(endpoint.segments().len(), 5);
     // The hint names it.
-    assert_eq!(
-        refused.hint.as_deref(),
-        Some("Run stretch.reconcile(), which names them.")
-    );
+    assert_eq!(refused.hint, "Run stretch.reconcile(), which names them.");
     assert_eq!(db.lines("SELECT lost FROM stretch.reconcile()"), ["1"]);
     endpoint.overwrite(&live, &bytes);
     db.sql("SELECT stretch.reconcile()");
     assert_eq!(collect(&db), 5);
     is_whole(&db, "t", 520);
+}
+
+#[test]
+fn branches_that_were_given_up_are_collected() {
+    let cluster = builder("collect-branches", 300).conf("stretch.lease_ttl", "2s").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    table(&db, &endpoint);
+    let dump = cluster.pg_dump("postgres", &["--format=custom"]);
+    cluster.create_database("copy");
+    cluster.pg_restore("copy", &[], &dump);
+    let copy = cluster.connect("copy");
+    await_state(&copy, "disconnected");
+    reauthorize(&copy);
+    copy.sql("SELECT stretch.set_retention('0')");
+    compact(&copy, "t");
+    compact(&db, "t");
+    let branch = copy.text("SELECT branch_id FROM stretch.binding");
+    let own = db.text("SELECT branch_id FROM stretch.binding");
+    db.fails(&format!("SELECT stretch.drop_branch('{own}')"), "22023");
+    db.fails(
+        "SELECT stretch.drop_branch('00000000-0000-4000-8000-000000000000')",
+        "42704",
+    );
+    let dry = format!("SELECT count(*) FROM stretch.drop_branch('{branch}')");
+    assert_eq!(db.int(&dry), 1);
+    // Somebody lives there.
+    let alive = db.fails(
+        &format!("SELECT stretch.drop_branch('{branch}', dry_run => false)"),
+        "55000",
+    );
+    assert!(alive.message.contains("writes heartbeats"), "{}", alive.message);
+    assert_eq!(collect(&db), 0);
+    drop(copy);
+    db.sql("DROP DATABASE copy WITH (FORCE)");
+    assert_eq!(collect(&db), 0, "nobody has said that the branch is dead");
+    db.sql(&format!("SELECT stretch.drop_branch('{branch}', dry_run => false)"));
+    db.sql(&format!("SELECT stretch.drop_branch('{branch}', dry_run => false)"));
+    wait_until("the branch's objects and pins to go", PATIENCE, || {
+        collect(&db);
+        endpoint.segments().len() == 1
+    });
+    wait_until("the branch to be forgotten", PATIENCE, || {
+        collect(&db);
+        db.int("SELECT count(*) FROM stretch.adopted_branch") == 0
+    });
+    holds_just(&endpoint, &[&db]);
+    is_whole(&db, "t", 520);
+    assert!(!endpoint.objects().iter().any(|name| name.contains("/pin/")));
+}
+
+#[test]
+fn a_database_whose_branch_was_taken_is_disconnected() {
+    let cluster = builder("collect-force", 300).conf("stretch.lease_ttl", "2s").start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    table(&db, &endpoint);
+    db.sql("SELECT stretch.set_retention('7 days')");
+    let dump = cluster.pg_dump("postgres", &["--format=custom"]);
+    cluster.create_database("copy");
+    cluster.pg_restore("copy", &[], &dump);
+    let copy = cluster.connect("copy");
+    await_state(&copy, "disconnected");
+    reauthorize(&copy);
+    compact(&copy, "t");
+    let branch = copy.text("SELECT branch_id FROM stretch.binding");
+    db.sql(&format!(
+        "SELECT stretch.drop_branch('{branch}', force => true, dry_run => false)"
+    ));
+    await_state(&copy, "disconnected");
+    // Its retention, which its claim says, is 7 days: until then its objects and pins stay.
+    assert_eq!(collect(&db), 0);
+    assert_eq!(endpoint.segments().len(), 6);
 }

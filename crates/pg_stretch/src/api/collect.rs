@@ -1,4 +1,4 @@
-//! `stretch.collect`, `pin_backup` and `unpin_backup`: checks in the caller's session, the work in the worker.
+//! `stretch.collect`, `drop_branch`, `pin_backup` and `unpin_backup`: checks in the caller's session, the work in the worker.
 
 use crate::catalog;
 use crate::catalog::snapshot::Latest;
@@ -7,7 +7,7 @@ use crate::pg::error::{Error, OrRaise, Result};
 use crate::pg::text::Text;
 use crate::pg::{request, shmem, spi, user};
 use pgrx::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Seconds from 1970 to 2000, where PostgreSQL's times begin.
@@ -31,11 +31,14 @@ fn stretch_collect(dry_run: Option<bool>) -> Rows {
 
 fn collect(dry_run: bool) -> Result<Vec<(Text, i64, Text, bool)>> {
     may_call("collect", user::require_database_owner("collect"))?;
+    report("collect", json!({ "dry_run": dry_run }))
+}
+
+/// Hands a call to the worker and fetches the lines that it left.
+fn report(op: &str, mut args: Value) -> Result<Vec<(Text, i64, Text, bool)>> {
     let request: Uuid = crate::pg::random::random_uuid()?;
-    request::call(
-        "collect",
-        &json!({ "dry_run": dry_run, "request": request.to_string() }),
-    )?;
+    args["request"] = request.to_string().into();
+    request::call(op, &args)?;
     let _owner = user::ActAs::extension_owner();
     let rows = spi::rows(
         "SELECT object_key, bytes, reason, deleted FROM stretch.collect_report WHERE request_id = $1 ORDER BY ordinal",
@@ -47,6 +50,27 @@ fn collect(dry_run: bool) -> Result<Vec<(Text, i64, Text, bool)>> {
     )?;
     let flat = |((key, bytes), (reason, deleted))| (key, bytes, reason, deleted);
     Ok(rows.into_iter().flatten().map(flat).collect())
+}
+
+/// Gives up a branch on which nobody lives, or lists what would go.
+#[pg_extern]
+fn stretch_drop_branch(
+    branch_id: Option<pgrx::Uuid>,
+    force: Option<bool>,
+    dry_run: Option<bool>,
+) -> TableIterator<'static, (name!(object_key, Text), name!(bytes, i64))> {
+    let run = || {
+        may_call("drop_branch", user::require_database_owner("drop_branch"))?;
+        let branch = branch_id.ok_or_else(|| Error::argument("branch_id must not be null"))?;
+        let branch = Uuid::from_bytes(*branch.as_bytes()).to_string();
+        let force = force.unwrap_or(false);
+        let lines = report(
+            "drop_branch",
+            json!({ "branch": branch, "force": force, "dry_run": dry_run.unwrap_or(true) }),
+        )?;
+        Ok(lines.into_iter().map(|(key, bytes, _, _)| (key, bytes)))
+    };
+    TableIterator::new(run().or_raise())
 }
 
 /// Keeps what a backup that begins now needs. The time is in microseconds since 2000, the position is a `pg_lsn`.

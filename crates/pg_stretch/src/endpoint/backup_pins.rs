@@ -12,7 +12,7 @@ use std::sync::Arc;
 use stretch_core::errors;
 use stretch_endpoint::bodies::{BackupRange, FORMAT, PinBody};
 use stretch_endpoint::claim::{Validity, validate_claim};
-use stretch_endpoint::collect::{Pins, delete_small, pins};
+use stretch_endpoint::collect::{Adopted, Pins, delete_small, pins};
 use stretch_endpoint::keys::{Key, Label};
 use stretch_endpoint::pin::{Pinner, write_pin};
 use stretch_endpoint::{Endpoint, EndpointError};
@@ -173,7 +173,7 @@ async fn write(
     if !is_ours(&endpoint, &claim).await? {
         return Ok(Written::Fenced);
     }
-    let there = pins(&endpoint, &db, &branch).await?;
+    let there = pins(&endpoint, &db, &branch, &Adopted::new()).await?;
     let is_label = |key: &Key| matches!(key, Key::BackupPin { label: known, .. } if *known == label);
     if there.keys.iter().any(is_label) {
         return Ok(Written::Taken);
@@ -194,7 +194,7 @@ async fn remove(
         return Ok(None);
     }
     let mut removed = 0;
-    for key in pins(&endpoint, &db, &branch).await?.keys {
+    for key in pins(&endpoint, &db, &branch, &Adopted::new()).await?.keys {
         if matches!(&key, Key::BackupPin { label: known, .. } if *known == label) {
             delete_small(&endpoint, &key.path(&db)).await?;
             removed += 1;

@@ -3,7 +3,8 @@
 use super::state::Worker;
 use crate::catalog;
 use crate::ddl::enable;
-use crate::movement::collect::{self, Round};
+use crate::endpoint::identity::Claim;
+use crate::movement::collect;
 use crate::movement::upload::{self, Step};
 use crate::pg::error::{Error, Result};
 use crate::pg::request::Taken;
@@ -109,23 +110,46 @@ pub fn collect(worker: &mut Worker, taken: &Taken) -> Result<Value> {
         Some(false) => collect::Mode::Collect,
         _ => collect::Mode::Report,
     };
-    let Some(claim) = worker.identity.claim() else {
-        with_catalog(crate::endpoint::identity::require_connected)?;
-        return Err(Error::new(&errors::DISCONNECTED, "this database is not connected"));
-    };
+    let claim = claim(worker)?;
     worker.collector.stop();
     super::tidy::stamp_now()?;
-    let mut round = Round::begin(claim, mode, collect::grace())?;
-    while !round.advance()? {
-        if !taken.wanted() {
-            return Ok(Value::Null);
-        }
+    let lines = collect::now(claim, mode, || {
         io::wait_for_progress(1000);
         worker.background();
-    }
-    let (lines, _) = round.result();
+        taken.wanted()
+    })?;
     txn::run(|| collect::publish(taken.args["request"].as_str().unwrap_or_default(), &lines))?;
     Ok(Value::Null)
+}
+
+/// `drop_branch`: looks at another branch, or adopts it. The objects that nobody has pinned are left for the caller.
+pub fn drop_branch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
+    let text = |name: &str| taken.args[name].as_str().unwrap_or_default();
+    let branch = text("branch")
+        .parse()
+        .map_err(|_| Error::internal("drop_branch lacks a branch"))?;
+    let what = match (taken.args["dry_run"].as_bool(), taken.args["force"].as_bool()) {
+        (Some(false), Some(true)) => collect::What::Drop,
+        (Some(false), _) => collect::What::DropIfSilent,
+        _ => collect::What::Look,
+    };
+    let claim = claim(worker)?;
+    let lines = collect::drop_branch(claim, branch, what, || {
+        io::wait_for_progress(100);
+        worker.background();
+        taken.wanted()
+    })?;
+    txn::run(|| collect::publish(text("request"), &lines))?;
+    Ok(Value::Null)
+}
+
+/// The claim of a connected database.
+fn claim(worker: &Worker) -> Result<Claim> {
+    if let Some(claim) = worker.identity.claim() {
+        return Ok(claim);
+    }
+    with_catalog(crate::endpoint::identity::require_connected)?;
+    Err(Error::new(&errors::DISCONNECTED, "this database is not connected"))
 }
 
 /// `purge_staged`: lets uploads finish, then drops every staged byte that is uploaded and verified.

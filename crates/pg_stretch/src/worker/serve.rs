@@ -38,6 +38,7 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Outcome> {
         "drain" => calls::drain(worker, taken),
         "compact" => calls::compact(worker, taken),
         "collect" => calls::collect(worker, taken),
+        "drop_branch" => calls::drop_branch(worker, taken),
         "pin_backup" => backup_pins::pin(&worker.identity, &taken.args),
         "unpin_backup" => backup_pins::unpin(&worker.identity, &taken.args),
         "purge_staged" => calls::purge_staged(worker, taken),

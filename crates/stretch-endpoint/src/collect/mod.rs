@@ -12,7 +12,7 @@ mod time;
 
 pub use delete::{delete_condemned, delete_small, delete_stray_mark};
 pub use mark::write_mark;
-pub use pins::{Pins, pins};
-pub use release::release;
+pub use pins::{Adopted, Pins, pins};
+pub use release::{drop_pins, release};
 pub use survey::{Litter, Survey, survey};
 pub use time::store_time;

@@ -5,6 +5,7 @@ use crate::error::EndpointError;
 use crate::keys::{Folder, Key};
 use crate::pin::read_pins;
 use crate::store::Endpoint;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use stretch_core::collect::facts::{ObjectName, Pin, Pinned, Standing};
 use stretch_core::collect::times::StoreTime;
@@ -22,12 +23,15 @@ pub struct Pins {
     pub pinned: Vec<Pinned>,
 }
 
+/// Branches that were given up, and since when.
+pub type Adopted = BTreeMap<Uuid, Standing>;
+
 /// Reads the pins of a branch.
 ///
 /// # Errors
 /// `Corrupt` for what is no pin or lists what is no segment, since what it protects is then unknown; `NewerFormat`
 /// for a quarantine, which this version does not make; the store's own.
-pub async fn pins(endpoint: &Endpoint, db: &Uuid, branch: &Uuid) -> Result<Pins, EndpointError> {
+pub async fn pins(endpoint: &Endpoint, db: &Uuid, branch: &Uuid, adopted: &Adopted) -> Result<Pins, EndpointError> {
     if let Some(quarantine) = endpoint
         .list(&Folder::Quarantine.path(db, branch))
         .await?
@@ -52,7 +56,7 @@ pub async fn pins(endpoint: &Endpoint, db: &Uuid, branch: &Uuid) -> Result<Pins,
             let of = ObjectName::from(name).of;
             found.pinned.push(Pinned { of, pin });
         }
-        found.pins.push(who(db, &key, &body)?);
+        found.pins.push(who(db, &key, &body, adopted)?);
         found.keys.push(key);
     }
     found.pinned.sort_unstable_by_key(|pinned| (pinned.of, pinned.pin));
@@ -60,7 +64,7 @@ pub async fn pins(endpoint: &Endpoint, db: &Uuid, branch: &Uuid) -> Result<Pins,
     Ok(found)
 }
 
-fn who(db: &Uuid, key: &Key, body: &PinBody) -> Result<Pin, EndpointError> {
+fn who(db: &Uuid, key: &Key, body: &PinBody, adopted: &Adopted) -> Result<Pin, EndpointError> {
     let corrupt = |what| EndpointError::Corrupt {
         key: key.path(db),
         what,
@@ -68,7 +72,7 @@ fn who(db: &Uuid, key: &Key, body: &PinBody) -> Result<Pin, EndpointError> {
     match key {
         Key::BranchPin { child, .. } => Ok(Pin::Child {
             branch: BranchId::from_uuid(*child),
-            standing: Standing::Owned,
+            standing: adopted.get(child).copied().unwrap_or(Standing::Owned),
         }),
         Key::BackupPin { label, .. } => {
             let range = body.backup.ok_or_else(|| corrupt("it does not say since when"))?;

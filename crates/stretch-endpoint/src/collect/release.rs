@@ -1,6 +1,6 @@
 //! A branch needs segments of the branch from which it was made no more: its pin there is written anew without them.
 
-use crate::bodies::{FORMAT, PinBody};
+use crate::bodies::{FORMAT, PinBody, read_branch};
 use crate::collect::delete_small;
 use crate::error::EndpointError;
 use crate::keys::{Key, SegmentName};
@@ -53,6 +53,30 @@ pub async fn release(
             n,
         };
         delete_small(endpoint, &key.path(db)).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the pins that a branch has in those from which it descends: nobody lives on it any more, and its retention is
+/// over.
+///
+/// # Errors
+/// As of [`read_branch`] and [`pins_of`]; the store's own.
+pub async fn drop_pins(endpoint: &Endpoint, db: &Uuid, child: &Uuid) -> Result<(), EndpointError> {
+    let who = Pinner::Child(*child);
+    let mut seen = BTreeSet::from([*child]);
+    let mut above = read_branch(endpoint, db, child).await?.parent;
+    // A circle can only be a damage, and does not hold us up.
+    while let Some(branch) = above.filter(|branch| seen.insert(*branch)) {
+        for (n, _) in pins_of(endpoint, db, &branch, &who).await? {
+            let key = Key::BranchPin {
+                branch,
+                child: *child,
+                n,
+            };
+            delete_small(endpoint, &key.path(db)).await?;
+        }
+        above = read_branch(endpoint, db, &branch).await?.parent;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What a branch holds: segments' objects, marks, pins, and small objects that may be litter.
 
-use super::pins::{Pins, pins};
+use super::pins::{Adopted, Pins, pins};
 use crate::error::EndpointError;
 use crate::keys::{Folder, Key};
 use crate::store::{Endpoint, ObjectInfo};
@@ -44,7 +44,13 @@ pub struct Survey {
 ///
 /// # Errors
 /// As of [`pins`]; the store's own.
-pub async fn survey(endpoint: &Endpoint, db: &Uuid, branch: &Uuid, generation: u64) -> Result<Survey, EndpointError> {
+pub async fn survey(
+    endpoint: &Endpoint,
+    db: &Uuid,
+    branch: &Uuid,
+    generation: u64,
+    adopted: &Adopted,
+) -> Result<Survey, EndpointError> {
     let mut unknown = Vec::new();
     let mut objects = Vec::new();
     for info in endpoint.list(&Folder::Segment.path(db, branch)).await? {
@@ -70,7 +76,7 @@ pub async fn survey(endpoint: &Endpoint, db: &Uuid, branch: &Uuid, generation: u
     }
     objects.sort_unstable_by_key(|object| object.name);
     marks.sort_unstable_by_key(|mark| (mark.of, mark.generation));
-    let pins = pins(endpoint, db, branch).await?;
+    let pins = pins(endpoint, db, branch, adopted).await?;
     let (litter, beats) = litter(endpoint, db, branch, generation, &pins).await?;
     Ok(Survey {
         objects,

@@ -1,7 +1,7 @@
 //! Tests of the collector's requests.
 
 use super::*;
-use crate::bodies::{BackupRange, FORMAT, PinBody};
+use crate::bodies::{BackupRange, BranchJson, FORMAT, PinBody, create_branch};
 use crate::error::EndpointError;
 use crate::faults::{Fault, FaultyStore};
 use crate::keys::{Key, Label, SegmentName};
@@ -91,7 +91,9 @@ fn condemned(objects: &[Object], marks: &[Mark]) -> Condemned {
 fn a_branch_is_surveyed() {
     let endpoint = memory();
     run(async {
-        let empty = survey(&endpoint, &DB, &BRANCH, 3).await.expect("a survey");
+        let empty = survey(&endpoint, &DB, &BRANCH, 3, &Adopted::new())
+            .await
+            .expect("a survey");
         assert_eq!((empty.objects, empty.marks), (Vec::new(), Vec::new()));
         // Given in another order than that of their names; one name that is nobody's.
         put(&endpoint, &[key(22), key(21)]).await;
@@ -117,7 +119,9 @@ fn a_branch_is_surveyed() {
             &[lease(7).path(&DB), lease(8).path(&DB), "probe/x/body".into()],
         )
         .await;
-        let found = survey(&endpoint, &DB, &BRANCH, 3).await.expect("a survey");
+        let found = survey(&endpoint, &DB, &BRANCH, 3, &Adopted::new())
+            .await
+            .expect("a survey");
         let names: Vec<SegmentName> = found.objects.iter().map(|object| object.name.into()).collect();
         assert_eq!(names, [name(21), name(22)]);
         assert_eq!(found.unknown, [strange]);
@@ -150,7 +154,7 @@ fn backups_pin_from_a_position_on() {
         write_pin(&endpoint, &DB, &BRANCH, &who, 77, &body)
             .await
             .expect("a pin");
-        let found = pins(&endpoint, &DB, &BRANCH).await.expect("pins");
+        let found = pins(&endpoint, &DB, &BRANCH, &Adopted::new()).await.expect("pins");
         let expected = Pin::Backup {
             label: "monthly".into(),
             from: 77,
@@ -162,7 +166,7 @@ fn backups_pin_from_a_position_on() {
         write_pin(&endpoint, &DB, &BRANCH, &who, 78, &pin(&[]))
             .await
             .expect("a pin");
-        let unread = pins(&endpoint, &DB, &BRANCH).await;
+        let unread = pins(&endpoint, &DB, &BRANCH, &Adopted::new()).await;
         assert!(matches!(unread, Err(EndpointError::Corrupt { .. })));
     });
 }
@@ -175,12 +179,12 @@ fn what_is_not_understood_stops_the_collector() {
         write_next_pin(&endpoint, &DB, &BRANCH, &child, &pin(&["something".into()]))
             .await
             .expect("a pin");
-        let unread = survey(&endpoint, &DB, &BRANCH, 3).await;
+        let unread = survey(&endpoint, &DB, &BRANCH, 3, &Adopted::new()).await;
         assert!(matches!(unread, Err(EndpointError::Corrupt { .. })));
         let endpoint = memory();
         let quarantine = Key::Quarantine { branch: BRANCH, n: 1 };
         put(&endpoint, &[quarantine.path(&DB)]).await;
-        let unread = survey(&endpoint, &DB, &BRANCH, 3).await;
+        let unread = survey(&endpoint, &DB, &BRANCH, 3, &Adopted::new()).await;
         assert!(matches!(unread, Err(EndpointError::Corrupt { .. })));
     });
 }
@@ -195,7 +199,9 @@ fn a_warrant_deletes_one_object_and_its_marks() {
             let marked = write_mark(&endpoint, &DB, &BRANCH, name(21).into(), generation);
             marked.await.expect("a mark");
         }
-        let found = survey(&endpoint, &DB, &BRANCH, 3).await.expect("a survey");
+        let found = survey(&endpoint, &DB, &BRANCH, 3, &Adopted::new())
+            .await
+            .expect("a survey");
         let mut condemned = condemned(&found.objects, &found.marks);
         assert_eq!(condemned.objects().count(), 1, "the other one is not marked");
         let start = Steady(Duration::ZERO);
@@ -226,7 +232,9 @@ fn a_deletion_that_hangs_is_given_up_in_time() {
         write_mark(&endpoint, &DB, &BRANCH, name(21).into(), 3)
             .await
             .expect("a mark");
-        let found = survey(&endpoint, &DB, &BRANCH, 3).await.expect("a survey");
+        let found = survey(&endpoint, &DB, &BRANCH, 3, &Adopted::new())
+            .await
+            .expect("a survey");
         let mut condemned = condemned(&found.objects, &found.marks);
         let start = Steady(Duration::ZERO);
         let readings = Readings {
@@ -309,5 +317,56 @@ fn a_child_releases_what_it_needs_no_more() {
         write(&child, &[key(24)]).await;
         assert_eq!(held(&child).await, (vec![3, 4], vec![key(24)]));
         assert_eq!(held(&other).await, (vec![0], vec![key(21)]));
+    });
+}
+
+#[test]
+fn pins_of_a_branch_that_was_given_up_go_everywhere() {
+    let endpoint = memory();
+    let grand = id(9);
+    run(async {
+        let made = async |branch: Uuid, parent| {
+            let body = BranchJson {
+                format: FORMAT,
+                branch_id: branch,
+                parent,
+                fork_generation: None,
+                fork_lsn: None,
+                created_by: "a test".into(),
+            };
+            create_branch(&endpoint, &DB, &body).await.expect("a branch");
+        };
+        made(grand, None).await;
+        made(BRANCH, Some(grand)).await;
+        made(id(3), Some(BRANCH)).await;
+        for branch in [grand, BRANCH] {
+            for child in [id(3), id(4)] {
+                let who = Pinner::Child(child);
+                write_next_pin(&endpoint, &DB, &branch, &who, &pin(&[key(21)]))
+                    .await
+                    .expect("a pin");
+            }
+        }
+        let since = Stamp {
+            store: StoreTime(DAY),
+            connected: DAY,
+        };
+        let standing = Standing::Adopted { since, retention: DAY };
+        let adopted = Adopted::from([(id(3), standing)]);
+        let found = pins(&endpoint, &DB, &BRANCH, &adopted).await.expect("pins");
+        let standings: Vec<Standing> = found
+            .pins
+            .iter()
+            .map(|pin| match pin {
+                Pin::Child { standing, .. } => *standing,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(standings, [standing, Standing::Owned]);
+        drop_pins(&endpoint, &DB, &id(3)).await.expect("dropped");
+        for branch in [grand, BRANCH] {
+            let left = pins(&endpoint, &DB, &branch, &Adopted::new()).await.expect("pins");
+            assert_eq!(left.pins.len(), 1);
+        }
     });
 }

@@ -98,7 +98,7 @@ fn backups_hold_from_where_they_began() {
         [format!("monthly|{lsn}||5")]
     );
     let taken = db.fails("SELECT stretch.pin_backup('monthly')", "42710");
-    assert!(taken.hint.unwrap_or_default().contains("stretch.unpin_backup"));
+    assert!(taken.hint.contains("stretch.unpin_backup"));
     let backup = cluster.basebackup();
     compact(&db, "t");
     stay(&db, "needed by backup monthly");

@@ -68,6 +68,7 @@ fn begin_anew() -> Result<()> {
         "DELETE FROM stretch.collection",
         "DELETE FROM stretch.sighting",
         "DELETE FROM stretch.backup_pin",
+        "DELETE FROM stretch.adopted_branch",
     ] {
         spi::execute(sql, &[])?;
     }

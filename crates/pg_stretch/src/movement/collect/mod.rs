@@ -3,7 +3,9 @@
 //! A round reads the branch and the catalog, marks what may go, and deletes what it finds marked long enough and needed
 //! by nobody still. Nothing is remembered between rounds but marks, sightings and the catalog.
 
+mod adopted;
 mod apply;
+mod drop_branch;
 mod horizon;
 mod report;
 mod round;
@@ -15,10 +17,14 @@ use crate::endpoint::identity::Claim;
 use crate::pg::error::{Result, log};
 use crate::pg::gucs::{self, Collect};
 use crate::pg::{steps, txn};
+pub use drop_branch::{What, drop_branch};
 pub use report::publish;
 pub use round::{Line, Mode, Round};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use stretch_core::collect::GRACE;
+use stretch_core::collect::facts::Standing;
+use target::Target;
 
 /// How often it is written down for how long the database has been connected.
 const NOTED_EACH: Duration = Duration::from_secs(60);
@@ -27,6 +33,8 @@ const NOTED_EACH: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub struct Collector {
     round: Option<Round>,
+    /// Branches that are looked at after the one under way.
+    targets: VecDeque<Target>,
     due: Option<Instant>,
     /// Since when the database is connected under a claim, as far as it is not written down.
     connected: Option<(Claim, Instant)>,
@@ -38,6 +46,42 @@ pub struct Collector {
 /// How long a mark must be old before its object goes.
 pub fn grace() -> Duration {
     steps::collect_grace().unwrap_or(GRACE)
+}
+
+/// The branches of which the database holds the claim: its own, and those that it has adopted.
+fn targets(own: Claim) -> Result<Vec<Target>> {
+    let branches = txn::run(|| adopted::read(own.db))?;
+    let standings = adopted::standings(&branches);
+    let mut targets = vec![Target::of(own, own, Standing::Owned, standings.clone())?];
+    for branch in branches {
+        targets.push(Target::of(own, branch.claim, branch.standing, standings.clone())?);
+    }
+    Ok(targets)
+}
+
+/// An adopted branch of which nothing is left is forgotten.
+fn forget_emptied(round: &Round, mode: Mode) -> Result<()> {
+    match round.emptied().filter(|_| mode == Mode::Collect) {
+        Some(branch) => txn::run(|| adopted::forget(branch)),
+        None => Ok(()),
+    }
+}
+
+/// One round over all branches now. `wait` lets other things go on; it says whether somebody still waits for the
+/// result.
+pub fn now(own: Claim, mode: Mode, mut wait: impl FnMut() -> bool) -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    for target in targets(own)? {
+        let mut round = Round::begin(target, mode, grace())?;
+        while !round.advance()? {
+            if !wait() {
+                return Ok(Vec::new());
+            }
+        }
+        forget_emptied(&round, mode)?;
+        lines.extend(round.into_lines());
+    }
+    Ok(lines)
 }
 
 impl Collector {
@@ -65,34 +109,40 @@ impl Collector {
 
     fn step(&mut self, (claim, mode): (Claim, Mode)) -> Result<bool> {
         if self.round.is_none() {
-            // The first round leaves others the time to come up.
-            let due = *self.due.get_or_insert_with(|| Instant::now() + grace() / 4);
-            if due > Instant::now() {
-                return Ok(false);
+            if self.targets.is_empty() {
+                // The first round leaves others the time to come up.
+                let due = *self.due.get_or_insert_with(|| Instant::now() + grace() / 4);
+                if due > Instant::now() {
+                    return Ok(false);
+                }
+                self.targets = targets(claim)?.into();
+                self.due = Some(Instant::now() + grace());
             }
-            self.round = Some(Round::begin(claim, mode, grace())?);
+            let Some(target) = self.targets.pop_front() else {
+                return Ok(false);
+            };
+            self.round = Some(Round::begin(target, mode, grace())?);
         }
-        let Some(round) = &mut self.round else {
+        let Some(mut round) = self.round.take() else {
             return Ok(false);
         };
         if !round.advance()? {
+            self.round = Some(round);
             return Ok(true);
         }
         self.last_error = None;
-        self.due = Some(Instant::now() + grace());
-        let Some((lines, is_limited)) = self.round.take().map(Round::result) else {
-            return Ok(false);
-        };
-        if is_limited && mode == Mode::Collect {
+        if round.is_limited() && mode == Mode::Collect {
             self.due = Some(Instant::now());
         }
-        self.tell(mode, &lines);
-        Ok(is_limited)
+        forget_emptied(&round, mode)?;
+        self.tell(mode, &round.into_lines());
+        Ok(true)
     }
 
     /// Gives up the round under way; a later one begins anew.
     pub fn stop(&mut self) {
         self.round = None;
+        self.targets.clear();
     }
 
     /// Writes down for how long the database has been connected, now and then.

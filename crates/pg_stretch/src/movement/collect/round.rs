@@ -15,7 +15,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 use stretch_core::collect::again::look_again;
 use stretch_core::collect::decision::{Decision, Keep};
-use stretch_core::collect::facts::{Cover, Facts, Mark, Object, ObjectName, Pin, SegmentOf, Standing};
+use stretch_core::collect::facts::{Cover, Facts, Mark, Object, ObjectName, Pin, SegmentOf};
 use stretch_core::collect::join::Streams;
 use stretch_core::collect::litter;
 use stretch_core::collect::plan::{NoPlan, plan};
@@ -24,6 +24,7 @@ use stretch_core::errors;
 use stretch_core::ids::TableId;
 use stretch_endpoint::collect::Survey;
 use stretch_endpoint::keys::Key;
+use uuid::Uuid;
 
 /// Objects that one round marks, and that it deletes, at most: each takes a request or two.
 const LIMIT: usize = 1000;
@@ -57,6 +58,8 @@ pub struct Round {
     /// Places of the lines of segments' objects.
     places: HashMap<ObjectName, usize>,
     is_limited: bool,
+    /// Nothing of the branch is left, and nobody can want it back.
+    is_empty: bool,
 }
 
 /// How far it is, and what it waits for.
@@ -90,10 +93,9 @@ struct Candidates {
 }
 
 impl Round {
-    /// Begins one on the branch of the connected database.
-    pub fn begin(claim: Claim, mode: Mode, grace: Duration) -> Result<Self> {
+    /// Begins one on a branch of which the database holds the claim.
+    pub fn begin(target: Target, mode: Mode, grace: Duration) -> Result<Self> {
         let unstamped = txn::run(stamps::missing)?;
-        let target = Target::of(claim)?;
         let look = target.clone().look([random_uuid()?, random_uuid()?]);
         let stage = Stage::Looking {
             began: rows::server_time(),
@@ -108,6 +110,7 @@ impl Round {
             lines: Vec::new(),
             places: HashMap::new(),
             is_limited: false,
+            is_empty: false,
         })
     }
 
@@ -147,16 +150,34 @@ impl Round {
         Ok(matches!(self.stage, Stage::Over))
     }
 
-    /// What became of what, and whether there is more than one round can do.
-    pub fn result(self) -> (Vec<Line>, bool) {
-        (self.lines, self.is_limited)
+    /// What became of what.
+    pub fn into_lines(self) -> Vec<Line> {
+        self.lines
+    }
+
+    /// Whether there is more than one round can do.
+    pub fn is_limited(&self) -> bool {
+        self.is_limited
+    }
+
+    /// An adopted branch of which nothing is left, if it is one.
+    pub fn emptied(&self) -> Option<Uuid> {
+        (self.is_empty && !self.target.is_own()).then_some(self.target.claim.branch)
+    }
+
+    /// What the catalog says in the current transaction.
+    fn local(&self) -> Result<Local> {
+        match self.target.is_own() {
+            true => Local::read(self.target.claim.branch),
+            false => Local::of_another(),
+        }
     }
 
     /// The branch was read: marks what may go, writes down what is seen for the first time, forgets what is gone.
     fn looked(&mut self, look: Look, unstamped: &[[u8; 16]], began: ServerTime) -> Result<Stage> {
-        let (own, changes) = (self.target.claim.branch, self.mode == Mode::Collect);
+        let changes = self.mode == Mode::Collect;
         let local = txn::run(|| {
-            if changes {
+            if changes && self.target.is_own() {
                 let connected = stamps::connected()?;
                 let at = Stamp {
                     store: look.after,
@@ -165,7 +186,7 @@ impl Round {
                 stamps::write(unstamped, at)?;
                 backup_pins::copy(&look.survey.pins)?;
             }
-            Local::read(own)
+            self.local()
         })?;
         let Look { now, after, survey } = look;
         let cover = Cover::Whole {
@@ -181,7 +202,8 @@ impl Round {
         };
         let pins = &survey.pins.pins;
         let facts = self.facts(&local, now, pins);
-        let (lines, db, branch) = (&mut self.lines, self.target.claim.db, own);
+        let Claim { db, branch, .. } = self.target.claim;
+        let lines = &mut self.lines;
         let places = &mut self.places;
         let report = |object: &Object, decision: &Decision| {
             if *decision != Decision::Keep(Keep::Live) {
@@ -227,7 +249,9 @@ impl Round {
             stray_marks: plan.stray_marks,
             litter: small,
             released: of_parents,
+            drops_pins: self.target.is_given_up(facts.now),
         };
+        self.is_empty = survey.objects.is_empty() && work.drops_pins;
         if work.is_empty() {
             return self.again(next);
         }
@@ -247,8 +271,7 @@ impl Round {
     /// The pins were read again: reads the rows again, and has what nobody needs deleted.
     fn looked_again(&mut self, look: SecondLook, candidates: Candidates) -> Result<Stage> {
         let rows_read = steady::now();
-        let own = self.target.claim.branch;
-        let local = txn::run(|| Local::read(own))?;
+        let local = txn::run(|| self.local())?;
         let pins = &look.pins.pins;
         let facts = self.facts(&local, look.now, pins);
         let (lines, places) = (&mut self.lines, &self.places);
@@ -296,7 +319,7 @@ impl Round {
     fn facts<'a>(&self, local: &'a Local, now: StoreTime, pins: &'a [Pin]) -> Facts<'a> {
         let tables: &BTreeSet<TableId> = &local.tables;
         Facts {
-            branch: Standing::Owned,
+            branch: self.target.standing,
             generation: self.target.claim.generation,
             now: Stamp {
                 store: now,

@@ -29,6 +29,18 @@ pub struct Local {
 }
 
 impl Local {
+    /// Of a branch that the database has adopted: its catalog knows nothing of it.
+    pub fn of_another() -> Result<Self> {
+        Ok(Self {
+            rows: Vec::new(),
+            live: 0,
+            sightings: Vec::new(),
+            tables: BTreeSet::new(),
+            retention: Duration::ZERO,
+            connected: super::stamps::connected()?,
+        })
+    }
+
     /// Reads it in the current transaction. `own` is the branch of the database.
     pub fn read(own: Uuid) -> Result<Self> {
         // SAFETY: inside a transaction with an active snapshot.

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use stretch_core::collect::again::{Condemned, Readings};
-use stretch_core::collect::facts::{Mark, Object, SegmentOf};
-use stretch_core::collect::times::{Steady, StoreTime};
+use stretch_core::collect::facts::{Mark, Object, SegmentOf, Standing};
+use stretch_core::collect::times::{Stamp, Steady, StoreTime};
 use stretch_core::steps::Step;
 use stretch_endpoint::claim::{Validity, validate_claim};
 use stretch_endpoint::collect::{
-    Pins, Survey, delete_condemned, delete_small, delete_stray_mark, pins, release, store_time, survey, write_mark,
+    Adopted, Pins, Survey, delete_condemned, delete_small, delete_stray_mark, drop_pins, pins, release, store_time,
+    survey, write_mark,
 };
 use stretch_endpoint::{Endpoint, EndpointError};
 use uuid::Uuid;
@@ -20,11 +21,18 @@ use uuid::Uuid;
 /// What a request gives: nothing where the claim is not the highest any more.
 pub type Answer<T> = std::result::Result<Option<T>, EndpointError>;
 
-/// The own branch on its endpoint.
+/// A branch to be collected, on its endpoint.
 #[derive(Clone)]
 pub struct Target {
     pub endpoint: Arc<Endpoint>,
+    /// That of the database, on its own branch.
+    pub own: Claim,
+    /// That on the branch to be collected, which may be the same.
     pub claim: Claim,
+    /// Whether somebody lives there.
+    pub standing: Standing,
+    /// All branches that this database has adopted.
+    pub adopted: Adopted,
 }
 
 /// What a first look reads.
@@ -52,13 +60,15 @@ pub struct Work {
     pub litter: Vec<String>,
     /// Segments of branches from which this one descends. They leave its pins there.
     pub released: BTreeMap<Uuid, BTreeSet<SegmentOf>>,
+    /// The branch was given up so long ago that it needs nothing of those from which it descends.
+    pub drops_pins: bool,
 }
 
 impl Work {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        let is_released = self.released.is_empty();
-        self.marks.is_empty() && self.stray_marks.is_empty() && self.litter.is_empty() && is_released
+        let is_kept = self.released.is_empty() && !self.drops_pins;
+        self.marks.is_empty() && self.stray_marks.is_empty() && self.litter.is_empty() && is_kept
     }
 }
 
@@ -73,23 +83,42 @@ pub struct Deletions {
 }
 
 impl Target {
-    /// The branch of the connected database.
-    pub fn of(claim: Claim) -> Result<Self> {
+    /// A branch of which the connected database holds the claim.
+    pub fn of(own: Claim, claim: Claim, standing: Standing, adopted: Adopted) -> Result<Self> {
         Ok(Self {
             endpoint: identity::open_bound()?,
+            own,
             claim,
+            standing,
+            adopted,
         })
     }
 
+    /// Whether it is the branch of the database.
+    pub fn is_own(&self) -> bool {
+        self.own == self.claim
+    }
+
+    /// Whether it was adopted longer ago than its retention.
+    pub fn is_given_up(&self, now: Stamp) -> bool {
+        matches!(self.standing, Standing::Adopted { since, retention } if since.age(now) >= retention)
+    }
+
+    /// Whether both claims are the highest. A server that was overtaken on its own branch has nothing to say elsewhere.
     async fn is_ours(&self) -> std::result::Result<bool, EndpointError> {
-        let Claim {
-            db,
-            branch,
-            generation,
-            nonce,
-        } = &self.claim;
-        let valid = validate_claim(&self.endpoint, db, branch, *generation, nonce).await?;
-        Ok(valid == Validity::Valid)
+        for claim in [&self.own, &self.claim] {
+            let Claim {
+                db,
+                branch,
+                generation,
+                nonce,
+            } = claim;
+            let valid = validate_claim(&self.endpoint, db, branch, *generation, nonce).await?;
+            if valid != Validity::Valid {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Reads the branch.
@@ -101,7 +130,7 @@ impl Target {
             db, branch, generation, ..
         } = self.claim;
         let now = store_time(&self.endpoint, &scratch[0].to_string()).await?;
-        let survey = survey(&self.endpoint, &db, &branch, generation).await?;
+        let survey = survey(&self.endpoint, &db, &branch, generation, &self.adopted).await?;
         let after = store_time(&self.endpoint, &scratch[1].to_string()).await?;
         Ok(Some(Look { now, after, survey }))
     }
@@ -124,6 +153,9 @@ impl Target {
         for key in &work.litter {
             delete_small(&self.endpoint, key).await?;
         }
+        if work.drops_pins {
+            drop_pins(&self.endpoint, &db, &branch).await?;
+        }
         for (parent, released) in &work.released {
             release(&self.endpoint, &db, parent, &branch, released).await?;
         }
@@ -136,7 +168,7 @@ impl Target {
         let time = steady::now();
         let now = store_time(&self.endpoint, &scratch.to_string()).await?;
         let pins_read = steady::now();
-        let pins = pins(&self.endpoint, &db, &branch).await?;
+        let pins = pins(&self.endpoint, &db, &branch, &self.adopted).await?;
         Ok(Some(SecondLook {
             time,
             now,
