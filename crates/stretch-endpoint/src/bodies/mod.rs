@@ -96,10 +96,19 @@ pub struct LeaseBody {
     pub timeline: u32,
     /// A position that is flushed to disk, never a later one.
     pub flushed_lsn: u64,
-    /// Retention in force, in seconds; 0 from versions that did not say so. A claim tells that of its own moment, and
-    /// a restore to a moment before the retention was raised must not shorten it.
+    /// Retention in force, in seconds; versions that did not say so leave it out.
     #[serde(default)]
-    pub retention_seconds: u64,
+    pub retention_seconds: Option<u64>,
+}
+
+impl LeaseBody {
+    /// The retention that the owner of a branch promised last, in seconds. A claim tells that of its own moment: it may
+    /// have been raised since, and a restore to a moment before must not shorten it; or lowered, as its owner wanted it.
+    pub fn promised(claim: &ClaimBody, newest: Option<&Self>) -> u64 {
+        let said = newest.filter(|lease| lease.generation == claim.generation);
+        said.and_then(|lease| lease.retention_seconds)
+            .unwrap_or(claim.retention_seconds)
+    }
 }
 
 /// `pin/…`: which objects of the branch somebody needs.

@@ -109,3 +109,39 @@ fn a_forgetful_store_is_noticed_at_creation() {
     assert!(matches!(result, Err(EndpointError::BrokenPromise { .. })));
     assert_eq!(store.hits(), 1);
 }
+
+#[test]
+fn the_last_word_of_the_owner_says_for_how_long() {
+    let claim = ClaimBody {
+        format: FORMAT,
+        generation: 2,
+        nonce: id(7),
+        system_identifier: 1,
+        database_oid: 1,
+        timeline: 1,
+        lsn: 1,
+        retention_seconds: 70,
+        created_by: "a test".into(),
+    };
+    let lease = |generation, retention_seconds| LeaseBody {
+        format: FORMAT,
+        generation,
+        sequence: 1,
+        nonce: id(7),
+        system_identifier: 1,
+        database_oid: 1,
+        timeline: 1,
+        flushed_lsn: 1,
+        retention_seconds,
+    };
+    for (lease, promised) in [
+        (None, 70),
+        (Some(lease(2, Some(30))), 30),
+        (Some(lease(2, Some(90))), 90),
+        // A version that says nothing, and the owner before.
+        (Some(lease(2, None)), 70),
+        (Some(lease(1, Some(90))), 70),
+    ] {
+        assert_eq!(LeaseBody::promised(&claim, lease.as_ref()), promised, "{lease:?}");
+    }
+}

@@ -19,7 +19,7 @@ fn written(generation: u64, sequence: u64) -> LeaseBody {
         database_oid: 5,
         timeline: 1,
         flushed_lsn: 1,
-        retention_seconds: 0,
+        retention_seconds: None,
     }
 }
 

@@ -18,7 +18,7 @@ fn body(generation: u64, sequence: u64, lsn: u64) -> LeaseBody {
         database_oid: 5,
         timeline: 1,
         flushed_lsn: lsn,
-        retention_seconds: 0,
+        retention_seconds: None,
     }
 }
 

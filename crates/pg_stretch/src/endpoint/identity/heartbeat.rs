@@ -101,7 +101,7 @@ impl Identity {
                     database_oid: unsafe { pg_sys::MyDatabaseId }.to_u32(),
                     timeline,
                     flushed_lsn,
-                    retention_seconds: retention()?,
+                    retention_seconds: Some(retention()?),
                 };
                 beats.pending = Some(body.clone());
                 body

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use stretch_core::ids::BranchId;
 use stretch_core::verdict::{EndpointFacts, Facts, LocalFacts, Movement, Reason, Verdict};
 use stretch_endpoint::Endpoint;
-use stretch_endpoint::bodies::{ClaimBody, FORMAT};
+use stretch_endpoint::bodies::{ClaimBody, FORMAT, LeaseBody};
 use stretch_endpoint::claim::ClaimOutcome;
 use uuid::Uuid;
 
@@ -110,6 +110,11 @@ impl Identity {
                         .first_move
                         .is_some_and(|at| now.duration_since(at) >= PROMOTION_WAIT),
                 };
+                // What the owner said last counts, also where he lowered it.
+                let highest = highest.map(|claim| ClaimBody {
+                    retention_seconds: LeaseBody::promised(&claim, newest.as_ref()),
+                    ..claim
+                });
                 self.judge(&facts, highest.as_ref())
             }
         }
@@ -137,7 +142,7 @@ impl Identity {
         let Some(highest) = highest else {
             return Ok(());
         };
-        // The larger retention holds (C-9): a restore must not shorten it for points that were promised.
+        // The larger retention holds (C-9): a restore must not shorten it for moments that were promised.
         if highest.retention_seconds as i64 > database.retention_seconds {
             log("pg_stretch: the retention of the last claim is longer than the catalog's and is kept");
             database.retention_seconds = highest.retention_seconds as i64;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use stretch_core::errors;
 use stretch_core::ids::{SegmentId, TableId};
 use stretch_core::reconcile::{Finding, Listed, LostReason, Plan, compare};
-use stretch_endpoint::bodies::{BranchJson, ClaimBody, FORMAT, PinBody, create_branch, open_database};
+use stretch_endpoint::bodies::{BranchJson, ClaimBody, FORMAT, LeaseBody, PinBody, create_branch, open_database};
 use stretch_endpoint::claim::{ClaimOutcome, claim, highest_claim};
 use stretch_endpoint::keys::{Folder, Key, SegmentName};
 use stretch_endpoint::lease::newest_lease;
@@ -24,7 +24,7 @@ type Remote<T> = Result<T, EndpointError>;
 pub struct Listing {
     pub objects: Vec<Listed>,
     in_trash: HashSet<String>,
-    /// The longest retention that a highest claim or newest heartbeat of these branches recorded (C-9).
+    /// The longest retention that the owners of these branches promised last (C-9).
     pub retention_seconds: i64,
 }
 
@@ -80,11 +80,9 @@ pub async fn list(endpoint: Arc<Endpoint>, db: Uuid, branches: Vec<Uuid>) -> Rem
             }
         }
         if let Some((_, claim)) = highest_claim(&endpoint, &db, &branch).await? {
-            listing.retention_seconds = listing.retention_seconds.max(claim.retention_seconds as i64);
-        }
-        // The retention may have been raised since the claim.
-        if let Some(lease) = newest_lease(&endpoint, &db, &branch, None).await? {
-            listing.retention_seconds = listing.retention_seconds.max(lease.retention_seconds as i64);
+            let lease = newest_lease(&endpoint, &db, &branch, None).await?;
+            let promised = LeaseBody::promised(&claim, lease.as_ref());
+            listing.retention_seconds = listing.retention_seconds.max(promised as i64);
         }
     }
     Ok(listing)

@@ -91,9 +91,8 @@ fn adopt(endpoint: &Arc<Endpoint>, own: Claim, branch: Uuid, seen: &Seen) -> Res
         )
     })?;
     let nonce = nonce.map_or(random, |nonce| Uuid::from_bytes(*nonce.as_bytes()));
-    let promised = |claim: &ClaimBody| claim.retention_seconds;
+    let promised = |claim: &ClaimBody| LeaseBody::promised(claim, seen.lease.as_ref());
     let retention = seen.claim.as_ref().map_or(0, promised);
-    let retention = retention.max(seen.lease.as_ref().map_or(0, |lease| lease.retention_seconds));
     let is_ours = seen.claim.as_ref().is_some_and(|claim| claim.nonce == nonce);
     let generation = seen.claim.as_ref().map_or(0, |claim| claim.generation) + u64::from(!is_ours);
     let body = claim_body(generation, nonce, retention as i64);
