@@ -94,7 +94,7 @@ fn what_was_left_behind_is_taken_up_again() {
     // What comes meanwhile stays.
     both(
         &db,
-        "INSERT INTO {t} VALUES (3000, 'hot', 1, now()), (400, 'again', 1, now())",
+        "INSERT INTO {t} VALUES (3000, 'hot', 1, '2025-01-01'), (400, 'again', 1, '2025-01-02')",
     );
     db.sql("BEGIN");
     db.sql(ADOPT);
@@ -156,25 +156,14 @@ fn what_was_left_behind_is_taken_up_again() {
 #[test]
 fn segments_that_were_retired_before_stay_away() {
     let (_cluster, _endpoint, db) = server("adopt-retired");
-    // Compaction and the way back retire segments; so does the deletion of all their rows.
-    db.sql("SELECT stretch.compact('t')");
+    db.sql("SELECT stretch.set_migration_state('t', 'outbound')");
+    assert!(db.int("SELECT stretch.compact('t')") > 0);
     same(&db, "compacted");
-    wait_uploaded(&db);
-    db.sql("SELECT stretch.set_migration_state('t', 'inbound')");
-    wait_until("some rows at home", PATIENCE, || {
-        db.int("SELECT count(*) FROM stretch.segment WHERE retired") > 0
-    });
-    db.sql("SELECT stretch.set_migration_state('t', 'paused')");
-    if db.int("SELECT count(*) FROM stretch.tables") == 0 {
-        return;
-    }
-    same(&db, "partly at home");
+    drain(&db, "t");
     let retired = db.lines("SELECT segment_id FROM stretch.segment WHERE retired ORDER BY 1");
     db.sql(LEAVE);
     // All that is here of what was emptied goes, and nothing else.
-    enable_table(&db, "twin", "false");
     db.sql("SELECT stretch.purge_staged()");
-    db.sql("SELECT stretch.disable_table('twin', leave_remote_data => true)");
     db.sql(ADOPT);
     same(&db, "adopted");
     assert_eq!(
@@ -189,10 +178,10 @@ fn rows_that_are_all_dead_are_kept_as_they_were() {
     // A segment whose rows are all dead by one bitmap looks like one that was emptied.
     both(&db, "DELETE FROM {t} WHERE id <= 300");
     db.sql(LEAVE);
-    enable_table(&db, "twin", "false");
-    db.sql("SELECT stretch.purge_staged(); SELECT stretch.disable_table('twin', leave_remote_data => true)");
+    db.sql("SELECT stretch.purge_staged()");
     db.sql(ADOPT);
     same(&db, "adopted");
+    db.sql("SELECT stretch.set_migration_state('t', 'outbound')");
     db.sql("SELECT stretch.compact('t')");
     same(&db, "compacted");
 }
@@ -235,7 +224,7 @@ fn keys_that_came_meanwhile_are_in_the_way() {
 #[test]
 fn constraints_hold_for_what_comes_back() {
     let (_cluster, _endpoint, db) = server("adopt-constraints");
-    db.sql("CREATE DOMAIN dom AS int; ALTER TABLE t ADD COLUMN d dom; ALTER TABLE twin ADD COLUMN d dom");
+    db.sql("CREATE DOMAIN dom AS int; ALTER TABLE t ADD COLUMN d dom");
     db.sql(
         "CREATE TABLE parent (amount numeric(10, 2) PRIMARY KEY); INSERT INTO parent SELECT generate_series(-1, 900)",
     );
@@ -244,7 +233,7 @@ fn constraints_hold_for_what_comes_back() {
     db.sql(LEAVE);
     for (make, code, named, undo) in [
         (
-            "ALTER TABLE t ADD CONSTRAINT late CHECK (id > 1500 OR id < 0)",
+            "ALTER TABLE t ADD CONSTRAINT late CHECK (id > 1500 OR id IN (5, 6))",
             "23514",
             "\"late\"",
             "ALTER TABLE t DROP CONSTRAINT late",
@@ -374,9 +363,12 @@ fn columns_that_do_not_fit_are_a_refusal() {
             "ALTER TABLE t ADD COLUMN g int GENERATED ALWAYS AS (id + 1) STORED",
             "made anew",
         ),
-        ("ALTER TABLE t DROP COLUMN id", "Column id, which their filter names"),
+        (
+            "ALTER TABLE t DROP COLUMN id",
+            "Column \"id\", which their filter names",
+        ),
         ("ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'", "mood"),
-        ("ALTER TABLE t ALTER id TYPE oid", "cannot be read as its type"),
+        ("ALTER TABLE t ALTER id TYPE oid", "cannot be read"),
     ] {
         let db = cluster.connect("postgres");
         db.sql(&format!("BEGIN; {sql}; SAVEPOINT before"));
@@ -405,7 +397,7 @@ fn the_filter_selects_what_comes_back() {
         assert!(error.detail.contains("id <= 1500"), "{error}");
     }
     refused(&db, &with("nonsense"), "ST012");
-    for wider in ["id <= 1600", "id <= 1500 OR word = 'x'", "true"] {
+    for wider in ["id <= 1600", "id <= 1600 OR word = 'x'", "true"] {
         db.sql(&with(wider));
         same(&db, wider);
         wait_uploaded(&db);
