@@ -160,6 +160,8 @@ fn segments_that_were_retired_before_stay_away() {
     assert!(db.int("SELECT stretch.compact('t')") > 0);
     same(&db, "compacted");
     drain(&db, "t");
+    db.sql("SELECT stretch.set_migration_state('t', 'paused')");
+    wait_uploaded(&db);
     let retired = db.lines("SELECT segment_id FROM stretch.segment WHERE retired ORDER BY 1");
     db.sql(LEAVE);
     // All that is here of what was emptied goes, and nothing else.
