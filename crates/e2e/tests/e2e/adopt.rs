@@ -19,8 +19,8 @@ fn database(name: &str) -> (Cluster, Endpoint, Client) {
     (cluster, endpoint, db)
 }
 
-/// A table of 2,000 rows and its twin. 1,500 rows went cold, in segments of a few hundred that are on the endpoint alone.
-/// Some are dead since, and some were changed.
+/// A table of 2,000 rows and its twin. 1,500 rows went cold, in segments of a few hundred that are on the endpoint
+/// alone. Some are dead since, and some were changed.
 fn server(name: &str) -> (Cluster, Endpoint, Client) {
     let (cluster, endpoint, db) = database(name);
     both(

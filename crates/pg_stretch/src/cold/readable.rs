@@ -10,7 +10,8 @@ use crate::pg::relation::OpenRelation;
 use stretch_segment::ValueForm;
 
 /// A column, quoted, of which some segment holds values that cannot be read as its type; `None` where all can. The
-/// columns that `changed` numbers had another type when the segments were written. The caller holds a lock on the table.
+/// columns that `changed` numbers had another type when the segments were written. The caller holds a lock on the
+/// table.
 pub fn unreadable(table: &StretchedTable, changed: &[i16]) -> Result<Option<String>> {
     let latest = Latest::take();
     let open = OpenRelation::locked(table.relation)?;

@@ -61,7 +61,8 @@ fn tell(left: i64, name: &str) {
     let message =
         format!("{left} cold rows left table {name}: no query reads them any more; their objects stay on the endpoint");
     let hint = format!(
-        "Until the objects are collected, this takes the rows up again: SELECT stretch.enable_table('{}', adopt => true);",
+        "Until the objects are collected, this takes the rows up again: \
+         SELECT stretch.enable_table('{}', adopt => true);",
         name.replace('\'', "''")
     );
     error::report(pg_sys::NOTICE as i32, "00000", &message, None, Some(&hint));

@@ -91,8 +91,8 @@ fn domains(relation: pg_sys::Oid) -> Result<()> {
     unsafe { spi::text_under(&query, latest.get()) }.map(drop)
 }
 
-/// CHECK constraints and foreign keys of the table that count as validated. Where it refers to a partitioned table, each
-/// partition there has a row of its own, below the one that counts.
+/// CHECK constraints and foreign keys of the table that count as validated. Where it refers to a partitioned table,
+/// each partition there has a row of its own, below the one that counts.
 const CONSTRAINTS: &str = "
     WITH again AS (
         UPDATE pg_constraint c SET convalidated = false

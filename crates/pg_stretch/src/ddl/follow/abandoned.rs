@@ -1,6 +1,6 @@
 //! A table that was disabled without its cold rows may take them up again as long as they fit. Until then the catalog
-//! follows what commands do to its columns, as it does for a stretched table (`dropped.rs` and `renamed.rs`, too). What a
-//! stretched table would have refused, or have brought rows home for, makes the rows unfit, and the reason is kept.
+//! follows what commands do to its columns, as it does for a stretched table (`dropped.rs` and `renamed.rs`, too). What
+//! a stretched table would have refused, or have brought rows home for, makes the rows unfit, and the reason is kept.
 
 use super::columns_now;
 use super::retyped::base_types;

@@ -31,7 +31,8 @@ pub fn column(relation: pg_sys::Oid, attribute: i16) -> Result<Option<Command>> 
     Ok(Some(command))
 }
 
-/// The same for rows that the table left behind. Those of which nobody could say any more what holds for them are unfit.
+/// The same for rows that the table left behind. Those of which nobody could say any more what holds for them are
+/// unfit.
 fn left_behind(relation: pg_sys::Oid, attribute: i16, name: &str) -> Result<()> {
     for mut table in abandoned::of(relation, Latest::take().get())? {
         if table.unfit.is_some() {
