@@ -1,5 +1,7 @@
 //! End-to-end tests against a real PostgreSQL: one binary, a module per topic in `tests/e2e/`.
 
+#[path = "e2e/adopt.rs"]
+mod adopt;
 #[path = "e2e/aggregates.rs"]
 mod aggregates;
 #[path = "e2e/bring_back.rs"]

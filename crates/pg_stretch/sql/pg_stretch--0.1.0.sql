@@ -60,6 +60,26 @@ CREATE TABLE stretch.moving_filter (
 );
 COMMENT ON TABLE stretch.moving_filter IS 'One row per stretched table whose filter names the present: the filter as it was given, and the moment as of which the table has it';
 
+CREATE TABLE stretch.abandoned_table (
+    table_id            uuid        PRIMARY KEY,
+    relation            regclass    NOT NULL,
+    abandoned_at        timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    filter              text,
+    rule                text,
+    order_by            text,
+    columns             jsonb       NOT NULL,
+    next_field_id       integer     NOT NULL,
+    segments            bigint      NOT NULL,
+    row_total           bigint      NOT NULL,
+    digest              bytea       NOT NULL,
+    next_segment_number integer     NOT NULL,
+    truncations         bigint      NOT NULL,
+    unfit               text
+);
+CREATE INDEX abandoned_relation ON stretch.abandoned_table (relation);
+COMMENT ON TABLE stretch.abandoned_table IS 'One row per disabling that left cold rows behind: what enable_table(adopt => true) needs to take them up again';
+COMMENT ON COLUMN stretch.abandoned_table.unfit IS 'Why the rows do not fit the table any more; NULL while they do';
+
 CREATE TABLE stretch.partitioned_table (
     relation        regclass PRIMARY KEY,
     filter          text,
@@ -107,10 +127,12 @@ CREATE TABLE stretch.segment (
     retired_xid         bigint,
     retired_store_time  timestamptz,
     retired_connected   interval,
-    retention_waived    boolean     NOT NULL DEFAULT false
+    retention_waived    boolean     NOT NULL DEFAULT false,
+    abandoned           boolean     NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX segment_number ON stretch.segment (table_id, number);
 COMMENT ON TABLE stretch.segment IS 'One row per live or retired segment: an immutable Parquet object of cold rows';
+COMMENT ON COLUMN stretch.segment.abandoned IS 'It was live when its table was disabled without its cold rows, and can be taken up again';
 COMMENT ON COLUMN stretch.segment.number IS 'Permanent number in its table, from 0: with a row''s number in the segment it is the row''s identity';
 COMMENT ON COLUMN stretch.segment.retired_xid IS 'A transaction, its epoch included, that began after the segment left its table';
 COMMENT ON COLUMN stretch.segment.retired_store_time IS 'A moment after that, by the clock of the endpoint';
@@ -258,6 +280,7 @@ COMMENT ON TABLE stretch.reconcile_report IS 'Local, never dumped: results of re
 SELECT pg_catalog.pg_extension_config_dump('stretch.database', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.stretched_table', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.moving_filter', '');
+SELECT pg_catalog.pg_extension_config_dump('stretch.abandoned_table', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.partitioned_table', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.manifest', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.segment', '');
@@ -268,8 +291,8 @@ SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch', '');
 SELECT pg_catalog.pg_extension_config_dump('stretch.migration_batch_batch_id_seq', '');
 
 GRANT USAGE ON SCHEMA stretch TO PUBLIC;
-GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.moving_filter, stretch.partitioned_table, stretch.manifest, stretch.segment,
-    stretch.segment_detail, stretch.staged_chunk, stretch.tombstone, stretch.migration_batch, stretch.migration_batch_batch_id_seq TO pg_database_owner;
+GRANT SELECT ON stretch.database, stretch.stretched_table, stretch.moving_filter, stretch.abandoned_table, stretch.partitioned_table,
+    stretch.manifest, stretch.segment, stretch.segment_detail, stretch.staged_chunk, stretch.tombstone, stretch.migration_batch, stretch.migration_batch_batch_id_seq TO pg_database_owner;
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- The access method of stretched tables
@@ -350,10 +373,11 @@ COMMENT ON FUNCTION stretch.check_table(regclass, text) IS
     'Lists every reason why a table cannot be stretched and what the filter would select; changes nothing';
 
 CREATE FUNCTION stretch.enable_table(relation regclass, filter text DEFAULT NULL, migration_state text DEFAULT 'outbound',
-        strict boolean DEFAULT false, order_by text DEFAULT NULL, if_not_exists boolean DEFAULT false) RETURNS void
+        strict boolean DEFAULT false, order_by text DEFAULT NULL, if_not_exists boolean DEFAULT false, adopt boolean DEFAULT false)
+    RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_enable_table_wrapper';
-COMMENT ON FUNCTION stretch.enable_table(regclass, text, text, boolean, text, boolean) IS
-    'Stretches a table: rows that the filter selects migrate to the endpoint and stay in every query';
+COMMENT ON FUNCTION stretch.enable_table(regclass, text, text, boolean, text, boolean, boolean) IS
+    'Stretches a table: rows that the filter selects migrate to the endpoint and stay in every query; adopt takes up again the cold rows that disable_table left behind';
 
 CREATE FUNCTION stretch.alter_table(relation regclass, strict boolean DEFAULT NULL, order_by text DEFAULT NULL) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_alter_table_wrapper';

@@ -71,6 +71,21 @@ pub mod stretched_table {
     pub const UNIQUE_KEYS: Column = Column::new("stretched_table", "unique_keys", 10);
 }
 
+/// `stretch.abandoned_table`: one row per table that was disabled without its cold rows.
+pub mod abandoned_table {
+    use super::Column;
+
+    pub const TABLE_ID: Column = Column::new("abandoned_table", "table_id", 1);
+    pub const RELATION: Column = Column::new("abandoned_table", "relation", 2);
+    pub const ABANDONED_AT: Column = Column::new("abandoned_table", "abandoned_at", 3);
+    pub const FILTER: Column = Column::new("abandoned_table", "filter", 4);
+    pub const RULE: Column = Column::new("abandoned_table", "rule", 5);
+    pub const ORDER_BY: Column = Column::new("abandoned_table", "order_by", 6);
+    pub const COLUMNS: Column = Column::new("abandoned_table", "columns", 7);
+    pub const NEXT_FIELD_ID: Column = Column::new("abandoned_table", "next_field_id", 8);
+    pub const UNFIT: Column = Column::new("abandoned_table", "unfit", 14);
+}
+
 /// `stretch.partitioned_table`: how new partitions are stretched.
 pub mod partitioned_table {
     use super::Column;
@@ -206,6 +221,15 @@ pub static ALL: &[Column] = &[
     stretched_table::IS_RECONCILED,
     stretched_table::COLUMNS,
     stretched_table::UNIQUE_KEYS,
+    abandoned_table::TABLE_ID,
+    abandoned_table::RELATION,
+    abandoned_table::ABANDONED_AT,
+    abandoned_table::FILTER,
+    abandoned_table::RULE,
+    abandoned_table::ORDER_BY,
+    abandoned_table::COLUMNS,
+    abandoned_table::NEXT_FIELD_ID,
+    abandoned_table::UNFIT,
     partitioned_table::RELATION,
     partitioned_table::FILTER,
     partitioned_table::ORDER_BY,

@@ -63,6 +63,7 @@ pub struct Notice {
     pub code: String,
     pub message: String,
     pub detail: String,
+    pub hint: String,
 }
 
 /// Rows as text, NULL as `None`.
@@ -112,6 +113,7 @@ impl Client {
                         code: notice.code().code().to_owned(),
                         message: notice.message().to_owned(),
                         detail: notice.detail().unwrap_or_default().to_owned(),
+                        hint: notice.hint().unwrap_or_default().to_owned(),
                     });
                 }
             }

@@ -285,7 +285,32 @@ fn partitions_come_back_together() {
 /// Whoever is too late to keep a table stretched is told so.
 #[test]
 fn a_table_on_its_last_step_does_not_turn_round_in_silence() {
-    let (cluster, _endpoint, _db) = server("home-late");
+    let (cluster, _endpoint, db) = server("home-late");
+    // Who comes before the last step counts: nobody waits for him, and his state stays.
+    let (old, early) = (cluster.connect("postgres"), cluster.connect("postgres"));
+    old.sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t");
+    db.sql("SELECT stretch.set_migration_state('t', 'inbound')");
+    wait_until("all rows at home", PATIENCE, || {
+        db.int("SELECT segments FROM stretch.tables") == 0
+    });
+    early.sql("BEGIN; SELECT stretch.set_migration_state('t', 'outbound')");
+    old.sql("COMMIT");
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    let told =
+        "SELECT count(*) FROM stretch.migration_batch WHERE direction = 'INBOUND' AND message LIKE '%stretched_table%'";
+    wait_until("the worker at the last step", PATIENCE, || {
+        db.int(waiting) + db.int(told) > 0
+    });
+    assert_eq!(
+        db.int(waiting),
+        0,
+        "the worker would take what comes next for the last word"
+    );
+    early.sql("COMMIT");
+    assert_eq!(db.text("SELECT migration_state FROM stretch.tables"), "outbound");
+    drain(&db, "t");
+    same(&db, "turned round");
+    drop((db, old, early));
     cluster.set_conf(&[("stretch_test.pause_at", "UnstretchRecorded")]);
     cluster.restart();
     let (db, pause) = (cluster.connect("postgres"), cluster.connect("postgres"));

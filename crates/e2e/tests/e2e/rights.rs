@@ -83,7 +83,7 @@ const FUNCTIONS: &[(&str, Level, &[&str])] = &[
         &["check_table('{t}')", "check_table('{t}', 'n < 5')"],
     ),
     (
-        "enable_table(regclass,text,text,boolean,text,boolean)",
+        "enable_table(regclass,text,text,boolean,text,boolean,boolean)",
         TableAndDatabase,
         &["enable_table('{t}', 'nonsense')"],
     ),

@@ -22,6 +22,7 @@ fn stretch_enable_table(
     strict: Option<bool>,
     order_by: Option<Text>,
     if_not_exists: Option<bool>,
+    adopt: Option<bool>,
 ) {
     let run = || {
         partitioned::enable(
@@ -32,6 +33,7 @@ fn stretch_enable_table(
                 strict: strict.unwrap_or(false),
                 order_by: order_by.as_deref(),
                 if_not_exists: if_not_exists.unwrap_or(false),
+                adopt: adopt.unwrap_or(false),
             },
         )?;
         slots::without_publication().map(|names| slots::warn(&names))

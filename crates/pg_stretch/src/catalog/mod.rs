@@ -4,7 +4,9 @@
 //! Queries read through `systable_beginscan` with their own snapshot, never through SPI (design §4): hot and cold rows
 //! then come from one snapshot, also in parallel workers, on standbys and in cursors.
 
+pub mod abandoned;
 pub mod changes;
+pub mod duplicates;
 pub mod filter;
 pub mod formed;
 pub mod keys;
@@ -22,3 +24,4 @@ mod totals;
 pub mod triggers;
 pub mod types;
 mod visible;
+pub mod way_back;

@@ -11,19 +11,31 @@ use crate::pg::user;
 use stretch_core::ids::TableId;
 use stretch_core::manifest::LiveSegment;
 
+/// Whether rows that leave a table can be taken up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// They are elsewhere, or dead.
+    Gone,
+    /// They are left behind ([`super::abandoned`]).
+    Abandoned,
+}
+
 /// Retires all segments of a table. The lock comes first, as for whoever retires a segment (F2). The manifest is the
 /// caller's.
-pub fn segments(table: &TableId) -> Result<()> {
+pub fn segments(table: &TableId, fate: Fate) -> Result<()> {
     changes::begin(table);
     let _us = user::ActAs::extension_owner();
     let _path = LocalSettings::path();
-    for sql in [
+    let id = || uuid_arg(table.as_bytes());
+    spi::execute(
         "SELECT FROM stretch.segment WHERE table_id = $1 AND NOT retired ORDER BY segment_id FOR UPDATE",
-        "UPDATE stretch.segment SET retired = true WHERE table_id = $1 AND NOT retired",
-    ] {
-        spi::execute(sql, &[uuid_arg(table.as_bytes())])?;
-    }
-    Ok(())
+        &[id()],
+    )?;
+    spi::execute(
+        "UPDATE stretch.segment SET retired = true, abandoned = $2 WHERE table_id = $1 AND NOT retired",
+        &[id(), (fate == Fate::Abandoned).into()],
+    )
+    .map(drop)
 }
 
 /// Takes all cold rows from a table that stays stretched, as TRUNCATE does. The caller holds ACCESS EXCLUSIVE on it, so
@@ -33,7 +45,7 @@ pub fn rows(table: &TableId) -> Result<()> {
     if is_empty {
         return Ok(());
     }
-    segments(table)?;
+    segments(table, Fate::Gone)?;
     let _us = user::ActAs::extension_owner();
     let _path = LocalSettings::path();
     totals::truncate(table)

@@ -86,6 +86,26 @@ pub struct StretchedTable {
     pub unique_keys: Vec<UniqueKey>,
 }
 
+/// `stretch.abandoned_table`: a table that was disabled without its cold rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbandonedTable {
+    /// Its segments have this id still.
+    pub table_id: TableId,
+    pub relation: pg_sys::Oid,
+    /// Microseconds since 2000; who comes later was disabled later.
+    pub abandoned_at: i64,
+    /// Holds for every cold row.
+    pub filter: Option<String>,
+    /// The filter as it was given, where it named the present.
+    pub rule: Option<String>,
+    pub order_by: Option<String>,
+    /// The table's columns, as they are now where the rows fit, with the fields of its segments.
+    pub columns: Vec<Column>,
+    pub next_field_id: i32,
+    /// Why the cold rows do not fit the table any more.
+    pub unfit: Option<String>,
+}
+
 /// `stretch.partitioned_table`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionedTable {

@@ -19,7 +19,7 @@ use stretch_core::state::UnknownWord;
 /// Size of every piece of a staged segment but the last, in bytes.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
 
-fn missing(what: &str) -> Error {
+pub(super) fn missing(what: &str) -> Error {
     Error::internal(format!("a row of the catalog lacks {what}"))
 }
 
@@ -38,7 +38,7 @@ fn one<T>(
     found.transpose()
 }
 
-fn all<T>(
+pub(super) fn all<T>(
     table: &std::ffi::CStr,
     index: &std::ffi::CStr,
     keys: &[Key],

@@ -20,6 +20,7 @@ pub mod missing;
 pub mod mode;
 pub mod moved;
 pub mod ordered;
+pub mod readable;
 pub mod reader;
 mod recent;
 pub mod row;

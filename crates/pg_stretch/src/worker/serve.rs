@@ -2,6 +2,7 @@
 
 use super::calls;
 use super::state::Worker;
+use crate::ddl::enable::adopt;
 use crate::endpoint::backup_pins;
 use crate::movement::bring_back;
 use crate::pg::error::{Error, Result};
@@ -45,6 +46,7 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Outcome> {
         "enable_database" => worker.identity.enable(&taken.args),
         "reauthorize" => crate::endpoint::reauthorize::reauthorize(&mut worker.identity, &taken.args),
         "reconcile" => crate::endpoint::reauthorize::reconcile(&mut worker.identity, &taken.args),
+        adopt::REQUEST => crate::endpoint::reauthorize::adopt(&worker.identity, &taken.args),
         "disable_database" => worker.identity.disable(),
         "deauthorize" => worker.identity.deauthorize(),
         "judge_again" => worker.identity.judge_anew().map(|()| Value::Null),

@@ -37,9 +37,10 @@ impl Tidy {
             spi::execute(
                 "WITH gone AS (
                      UPDATE stretch.segment SET staged = false
-                      WHERE retired AND staged AND retired_at IS NOT NULL
-                        AND (object_key IS NOT NULL OR retired_at < pg_catalog.clock_timestamp() - (SELECT retention
-                            FROM stretch.database))
+                      WHERE segment_id IN (SELECT segment_id FROM stretch.segment
+                          WHERE retired AND staged AND retired_at IS NOT NULL AND (object_key IS NOT NULL
+                            OR retired_at < pg_catalog.clock_timestamp() - (SELECT retention FROM stretch.database))
+                          FOR UPDATE SKIP LOCKED)
                       RETURNING segment_id)
                  DELETE FROM stretch.staged_chunk c USING gone WHERE c.segment_id = gone.segment_id",
                 &[],
@@ -68,13 +69,15 @@ pub fn stamp_now() -> Result<()> {
 }
 
 /// Stamped by a later transaction than the one that retired, so never before its commit (F16). What is flushed may lie
-/// before it: a session can commit without waiting for that.
+/// before it: a session can commit without waiting for that. Nobody is waited for: a table that takes its segments up
+/// again holds them for as long as it judges their rows.
 fn stamp_retirements() -> Result<()> {
     spi::execute(
         "UPDATE stretch.segment SET retired_at = coalesce(retired_at, pg_catalog.clock_timestamp()),
             retired_lsn = pg_catalog.pg_current_wal_insert_lsn(),
             retired_xid = pg_catalog.pg_current_xact_id()::text::bigint
-          WHERE retired AND retired_lsn IS NULL",
+          WHERE segment_id IN (SELECT segment_id FROM stretch.segment WHERE retired AND retired_lsn IS NULL
+            FOR UPDATE SKIP LOCKED)",
         &[],
     )
     .map(drop)

@@ -65,7 +65,23 @@ pub const REFUSALS: [(&str, &str, &str); 12] = [
 ];
 
 /// Hints of other kinds with the test that carries them out, and those after which nobody can run a statement.
-pub const ELSEWHERE: [(&str, &str); 37] = [
+pub const ELSEWHERE: [(&str, &str); 41] = [
+    (
+        "Leave out adopt => true",
+        "adopt::columns_that_do_not_fit_are_a_refusal",
+    ),
+    (
+        "Commit it, then enable the table",
+        "adopt::there_must_be_something_to_adopt",
+    ),
+    (
+        "Drop the index, then enable the table again",
+        "adopt::keys_that_came_meanwhile_are_in_the_way",
+    ),
+    (
+        "Each partition takes up its own",
+        "adopt::a_partition_takes_up_what_belongs_there",
+    ),
     (
         "Leave FILTER_PREDICATE out where MIGRATION_STATE is INBOUND",
         "tsql::tsql_brings_rows_back",

@@ -84,6 +84,11 @@ pub fn statements() -> Vec<Row> {
              SELECT stretch.enable_table('u', 'id <= 5')",
             "ALTER TABLE u ALTER n TYPE oid",
         ),
+        back_after(
+            "CREATE TABLE u (id int PRIMARY KEY, n int); INSERT INTO u SELECT g, g FROM generate_series(1, 10) g; \
+             SELECT stretch.enable_table('u', 'n <= 5')",
+            "ALTER TABLE u ALTER id TYPE oid",
+        ),
         back("ALTER TABLE t ADD EXCLUDE USING btree (n WITH =)"),
         back("ALTER TABLE t SET UNLOGGED"),
         // Rows that violate a constraint come back too, and the constraint stays.

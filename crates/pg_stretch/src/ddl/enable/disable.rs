@@ -1,11 +1,12 @@
 //! Un-stretching: a table becomes an ordinary one with its hot rows; a database forgets its endpoint.
 
 use super::{lock, rights};
+use crate::catalog::retire::Fate;
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::stretched::{self, Info, none_stretched};
-use crate::catalog::{method, retire, tables};
-use crate::pg::error::{Error, Result, notice};
+use crate::catalog::{abandoned, method, retire, tables};
+use crate::pg::error::{self, Error, Result, notice};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::{names, request, shmem, snapshots, spi, user};
 use pgrx::pg_sys;
@@ -14,7 +15,7 @@ use stretch_core::errors;
 /// What becomes of the cold rows of a table that is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColdRows {
-    /// They leave the table and stay on the endpoint.
+    /// They leave the table and stay on the endpoint, where `enable_table` can take them up again.
     Stay,
     /// They come back. The worker brings them, and then makes the table an ordinary one.
     ComeBack,
@@ -36,22 +37,35 @@ pub fn table(relation: pg_sys::Oid, cold: ColdRows, if_exists: bool) -> Result<(
         ColdRows::Stay => tables::cold_rows(&table.table_id, Latest::take().get())?,
     };
     // Rows that came back need no object.
-    if left > 0 {
+    let fate = if left > 0 {
         uploaded(&table, &name)?;
-    }
+        abandoned::keep(&table.table_id)?;
+        Fate::Abandoned
+    } else {
+        Fate::Gone
+    };
     {
         let _us = user::ActAs::extension_owner();
         let _path = LocalSettings::path();
-        retire(&Info::from(table))?;
+        retire(&Info::from(table), fate)?;
         method::set(relation, method::HEAP)?;
     }
     if left > 0 {
-        notice(&format!(
-            "{left} cold rows left table {name} for good: no query reads them any more; their objects stay on the \
-            endpoint"
-        ));
+        tell(left, &name);
     }
     Ok(())
+}
+
+/// How many rows no query reads any more, and how they come back.
+fn tell(left: i64, name: &str) {
+    let message =
+        format!("{left} cold rows left table {name}: no query reads them any more; their objects stay on the endpoint");
+    let hint = format!(
+        "Until the objects are collected, this takes the rows up again: \
+         SELECT stretch.enable_table('{}', adopt => true);",
+        name.replace('\'', "''")
+    );
+    error::report(pg_sys::NOTICE as i32, "00000", &message, None, Some(&hint));
 }
 
 /// ST010 for a table that is not stretched, or a notice.
@@ -88,8 +102,8 @@ fn uploaded(table: &StretchedTable, name: &str) -> Result<()> {
 }
 
 /// Takes a table out of the catalog, and its segments from it.
-pub fn retire(info: &Info) -> Result<()> {
-    retire::segments(&info.table_id)?;
+pub fn retire(info: &Info, fate: Fate) -> Result<()> {
+    retire::segments(&info.table_id, fate)?;
     let _us = user::ActAs::extension_owner();
     let _path = LocalSettings::path();
     let id = info.table_id.to_string();

@@ -1,6 +1,7 @@
 //! Stretching a table: checks, lock, catalog rows, and the access method that the table names from then on; and later
 //! changes of its settings.
 
+pub mod adopt;
 pub mod disable;
 pub mod filter;
 pub mod lock;
@@ -9,7 +10,7 @@ pub mod refusals;
 mod room;
 pub mod rule;
 pub mod slots;
-pub mod way_back;
+mod validate;
 
 use crate::catalog::rows::{Column, StretchedTable};
 use crate::catalog::snapshot::Latest;
@@ -34,6 +35,8 @@ pub struct Wish<'a> {
     pub strict: bool,
     pub order_by: Option<&'a str>,
     pub if_not_exists: bool,
+    /// Cold rows that the table left behind are taken up again.
+    pub adopt: bool,
 }
 
 /// What `stretch.check_table` found.
@@ -380,7 +383,7 @@ fn columns(relation: pg_sys::Oid) -> Result<Vec<Column>> {
         .collect())
 }
 
-/// Writes the catalog rows and gives the table its access method, as the owner of the extension.
+/// Stretches a table that has no cold rows yet.
 fn register(
     relation: pg_sys::Oid,
     filter: Option<&str>,
@@ -389,42 +392,73 @@ fn register(
     state: MigrationState,
 ) -> Result<()> {
     let _us = user::ActAs::extension_owner();
-    let table = TableId::from_bytes(crate::pg::random::random()?);
-    let manifest = ManifestId::from_bytes(crate::pg::random::random()?);
+    let table_id = TableId::from_bytes(crate::pg::random::random()?);
     let columns = columns(relation)?;
+    enter(
+        relation,
+        &Entry {
+            table_id,
+            filter,
+            order_by,
+            strict,
+            state,
+            columns: &columns,
+            next_field_id: columns.len() as i32 + 1,
+        },
+    )?;
+    let empty = Totals::default();
+    spi::execute(
+        "INSERT INTO stretch.manifest (table_id, manifest_id, segments, row_total, digest) VALUES ($1, $2, $3, $4, $5)",
+        &[
+            spi::uuid_arg(table_id.as_bytes()),
+            spi::uuid_arg(new_manifest()?.as_bytes()),
+            (empty.segments as i64).into(),
+            (empty.rows as i64).into(),
+            empty.digest.to_vec().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+fn new_manifest() -> Result<ManifestId> {
+    crate::pg::random::random().map(ManifestId::from_bytes)
+}
+
+/// What the catalog says of a table that becomes stretched.
+struct Entry<'a> {
+    table_id: TableId,
+    filter: Option<&'a str>,
+    order_by: Option<&'a str>,
+    strict: bool,
+    state: MigrationState,
+    columns: &'a [Column],
+    next_field_id: i32,
+}
+
+/// Enters a table into the catalog and gives it its access method. The manifest is the caller's.
+fn enter(relation: pg_sys::Oid, entry: &Entry<'_>) -> Result<()> {
+    let _us = user::ActAs::extension_owner();
     let keys = crate::catalog::keys::unique_keys(relation)?;
     method::set(relation, method::STRETCH)?;
     let json = |value: serde_json::Result<String>| value.map_err(|error| Error::internal(error.to_string()));
     spi::execute(
         "INSERT INTO stretch.stretched_table
             (table_id, relation, filter, order_by, strict, migration_state, columns, next_field_id, unique_keys)
-         VALUES ($1::uuid, $2, $3, $4, $5, $6, $7::jsonb, $8, $9::jsonb)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9::jsonb)",
         &[
-            table.to_string().into(),
+            spi::uuid_arg(entry.table_id.as_bytes()),
             relation.into(),
-            filter.into(),
-            order_by.into(),
-            strict.into(),
-            state.as_str().into(),
-            json(serde_json::to_string(&columns))?.into(),
-            (columns.len() as i32 + 1).into(),
+            entry.filter.into(),
+            entry.order_by.into(),
+            entry.strict.into(),
+            entry.state.as_str().into(),
+            json(serde_json::to_string(entry.columns))?.into(),
+            entry.next_field_id.into(),
             json(serde_json::to_string(&keys))?.into(),
         ],
     )?;
-    let empty = Totals::default();
-    spi::execute(
-        "INSERT INTO stretch.manifest (table_id, manifest_id, segments, row_total, digest) VALUES ($1::uuid, $2::uuid,
-            $3, $4, $5)",
-        &[
-            table.to_string().into(),
-            manifest.to_string().into(),
-            (empty.segments as i64).into(),
-            (empty.rows as i64).into(),
-            empty.digest.to_vec().into(),
-        ],
-    )?;
     close_content(relation)?;
-    // SAFETY: plans and cached facts made without the rows above are now old, in every session.
+    // SAFETY: plans and cached facts made without the row above are now old, in every session.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
     Ok(())
 }

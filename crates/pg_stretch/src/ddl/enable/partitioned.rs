@@ -3,7 +3,7 @@
 
 use super::disable::ColdRows;
 use super::refusals::{self, Refusal};
-use super::{Findings, Wish, disable, filter, lock, rule};
+use super::{Findings, Wish, adopt, disable, filter, lock, rule};
 use crate::catalog::rows::PartitionedTable;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::{partitions, stretched, tables};
@@ -15,8 +15,11 @@ use stretch_core::state::MigrationState;
 
 /// `stretch.enable_table`: every partition that is not stretched yet.
 pub fn enable(relation: pg_sys::Oid, wish: &Wish<'_>) -> Result<()> {
-    if !partitions::is_partitioned(relation) {
-        return super::enable(relation, wish);
+    match (partitions::is_partitioned(relation), wish.adopt) {
+        (false, false) => return super::enable(relation, wish),
+        (false, true) => return adopt::enable(relation, wish),
+        (true, true) => return Err(adopt::of_partitions(relation)),
+        (true, false) => {}
     }
     super::rights(relation, "enable_table")?;
     shmem::require()?;

@@ -1,12 +1,13 @@
 //! The catalog follows what a command did to the columns and the keys of a stretched table. Segments stay as they are:
 //! their columns are known by the numbers of their fields, of which none is ever used again (F37).
 
+pub mod abandoned;
 pub mod dropped;
 pub mod renamed;
 pub mod retyped;
 mod row;
 
-use crate::catalog::rows::{Column, StretchedTable};
+use crate::catalog::rows::Column;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::{keys, tables, types};
 use crate::cold::missing;
@@ -29,7 +30,7 @@ pub fn columns_and_keys(relation: pg_sys::Oid) -> Result<()> {
     };
     let is_bound = tables::binding(latest.get())?.is_some_and(|binding| binding.is_of_here());
     let first = row::next_field(relation)?;
-    let columns = columns_now(&table, first)?;
+    let columns = columns_now(relation, &table.columns, first)?;
     let unique_keys = match is_bound {
         true => {
             let _path = LocalSettings::path();
@@ -48,9 +49,9 @@ pub fn columns_and_keys(relation: pg_sys::Oid) -> Result<()> {
     .write(relation)
 }
 
-/// The columns of the table as it is now: old ones keep their fields, new ones get numbers from `next` on.
-fn columns_now(table: &StretchedTable, mut next: i32) -> Result<Vec<Column>> {
-    let open = OpenRelation::locked(table.relation)?;
+/// The columns of the table as it is now: those that are known keep their fields, new ones get numbers from `next` on.
+pub fn columns_now(relation: pg_sys::Oid, known: &[Column], mut next: i32) -> Result<Vec<Column>> {
+    let open = OpenRelation::locked(relation)?;
     // SAFETY: the relation is open until the end of this function.
     let (layout, attributes) = unsafe {
         let layout = (*open.as_ptr()).rd_att;
@@ -60,7 +61,7 @@ fn columns_now(table: &StretchedTable, mut next: i32) -> Result<Vec<Column>> {
     for attribute in attributes.iter().filter(|attribute| !attribute.attisdropped) {
         let name = names::text(attribute.attname.data.as_ptr());
         let form = types::plan(attribute.atttypid, attribute.atttypmod).form;
-        columns.push(match table.columns.iter().find(|column| column.name == name) {
+        columns.push(match known.iter().find(|column| column.name == name) {
             Some(known) => Column { form, ..known.clone() },
             None => {
                 let field_id = next;

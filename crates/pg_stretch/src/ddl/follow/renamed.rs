@@ -3,9 +3,9 @@
 
 use super::row::Change;
 use crate::catalog::filter::parse;
-use crate::catalog::rows::PartitionedTable;
+use crate::catalog::rows::{AbandonedTable, Column, PartitionedTable};
 use crate::catalog::snapshot::Latest;
-use crate::catalog::tables;
+use crate::catalog::{abandoned, tables};
 use crate::ddl::enable::{filter, partitioned, rule};
 use crate::pg::error::{self, Result};
 use crate::pg::{type_io, user};
@@ -21,6 +21,8 @@ pub struct Renamed {
     filters: [Option<*mut pg_sys::Node>; 2],
     /// The same of a filter that names the present.
     rule: Option<*mut pg_sys::Node>,
+    /// What is kept of the table's cold rows, where it was disabled without them, with filter and rule.
+    abandoned: Vec<(AbandonedTable, [Option<*mut pg_sys::Node>; 2])>,
 }
 
 impl Renamed {
@@ -33,7 +35,9 @@ impl Renamed {
         let latest = Latest::take();
         let table = tables::by_relation(relation, latest.get())?;
         let setting = tables::partitioned_table(relation, latest.get())?;
-        if table.is_none() && setting.is_none() {
+        let mut abandoned = abandoned::of(relation, latest.get())?;
+        abandoned.retain(|kept| kept.unfit.is_none());
+        if table.is_none() && setting.is_none() && abandoned.is_empty() {
             return Ok(None);
         }
         // SAFETY: the lock that the statement takes; its owner asks.
@@ -41,6 +45,10 @@ impl Renamed {
         let _owner = user::ActAs::role(user::relation_owner(relation), true);
         let _settings = type_io::settings();
         let parsed = |filter: Option<String>| filter.map(|filter| parse(relation, &filter)).transpose();
+        let of_abandoned = |kept: AbandonedTable| {
+            let texts = [parsed(kept.filter.clone())?, parsed(kept.rule.clone())?];
+            Ok((kept, texts))
+        };
         Ok(Some(Self {
             relation,
             old: old.to_owned(),
@@ -50,6 +58,7 @@ impl Renamed {
                 parsed(setting.and_then(|setting| setting.filter))?,
             ],
             rule: parsed(rule::kept(relation)?)?,
+            abandoned: abandoned.into_iter().map(of_abandoned).collect::<Result<_>>()?,
         }))
     }
 
@@ -60,11 +69,7 @@ impl Renamed {
         let text = |node: Option<*mut pg_sys::Node>| node.map(|node| unsafe { filter::deparsed(self.relation, node) });
         if let Some(table) = tables::by_relation(self.relation, latest.get())? {
             let mut change = Change::none(&table);
-            for column in &mut change.columns {
-                if column.name == self.old {
-                    column.name.clone_from(&self.new);
-                }
-            }
+            self.rename(&mut change.columns);
             for column in change.unique_keys.iter_mut().flat_map(|key| &mut key.columns) {
                 if *column == self.old {
                     column.clone_from(&self.new);
@@ -84,7 +89,20 @@ impl Renamed {
                 ..setting
             })?;
         }
+        for (kept, [filter, rule]) in &self.abandoned {
+            let mut kept = kept.clone();
+            self.rename(&mut kept.columns);
+            (kept.filter, kept.rule) = (text(*filter), text(*rule));
+            kept.order_by = self.order(kept.order_by)?;
+            abandoned::write(&kept)?;
+        }
         Ok(())
+    }
+
+    fn rename(&self, columns: &mut [Column]) {
+        for column in columns.iter_mut().filter(|column| column.name == self.old) {
+            column.name.clone_from(&self.new);
+        }
     }
 
     /// The order with the column's new name.

@@ -2,11 +2,11 @@
 //! the values are the same, and segments must be readable as values of the new type.
 
 use super::row::Change;
-use crate::catalog::rows::{Form, StretchedTable};
+use crate::catalog::rows::StretchedTable;
 use crate::catalog::snapshot::Latest;
-use crate::catalog::{tables, types};
-use crate::cold::{columns, segments};
-use crate::ddl::enable::{filter, rule, way_back};
+use crate::catalog::{tables, way_back};
+use crate::cold::readable::unreadable;
+use crate::ddl::enable::{filter, rule};
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use crate::pg::relation::OpenRelation;
@@ -42,7 +42,10 @@ impl Retyped {
         let now = base_types(self.relation)?;
         let is_changed = |column: &(i16, pg_sys::Oid)| !self.before.contains(column);
         let changed: Vec<i16> = now.into_iter().filter(is_changed).map(|column| column.0).collect();
-        self.readable(&table, &changed)?;
+        if let Some(column) = unreadable(&table, &changed)? {
+            let detail = format!("Cold values of column {column} cannot be read as the new type.");
+            return Err(refused(&table, &detail));
+        }
         let texts = |table: &StretchedTable| {
             let filter = table
                 .filter
@@ -75,36 +78,6 @@ impl Retyped {
         }
         .write(self.relation)
     }
-
-    fn readable(&self, table: &StretchedTable, changed: &[i16]) -> Result<()> {
-        let latest = Latest::take();
-        let open = OpenRelation::locked(self.relation)?;
-        // SAFETY: the relation is open.
-        let targets = unsafe { columns::targets(open.as_ptr(), table)? };
-        let list = segments::segments(&table.table_id, self.relation, latest.get())?;
-        for segment in list.iter() {
-            pgrx::check_for_interrupts!();
-            let reader = segments::reader(segment, latest.get())?;
-            for target in &targets {
-                let Some(place) = columns::find(reader.detail(), target.field_id) else {
-                    continue;
-                };
-                let detail = &reader.detail().columns[place];
-                // What functions of the old type wrote is not for those of another.
-                let is_native = types::plan(target.base_type, -1).form == Form::Native
-                    && detail.form == stretch_segment::ValueForm::Native;
-                let is_other = changed.contains(&target.attribute) && !is_native;
-                if is_other || columns::reading(detail, target).is_err() {
-                    let column = names::quote_ident(&detail.name);
-                    return Err(refused(
-                        table,
-                        &format!("Cold values of column {column} cannot be read as the new type."),
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 fn refused(table: &StretchedTable, detail: &str) -> Error {
@@ -118,7 +91,8 @@ fn refused(table: &StretchedTable, detail: &str) -> Error {
     error.hint(way_back::then(table.relation, what))
 }
 
-fn base_types(relation: pg_sys::Oid) -> Result<Vec<(i16, pg_sys::Oid)>> {
+/// The types of the columns, below all domains, by their numbers.
+pub(super) fn base_types(relation: pg_sys::Oid) -> Result<Vec<(i16, pg_sys::Oid)>> {
     let open = OpenRelation::locked(relation)?;
     // SAFETY: the relation is open until the end of this function; types of existing columns are looked up.
     unsafe {

@@ -2,9 +2,10 @@
 //! command has deleted all of them, because only then it shows whether a part went together with its table.
 
 use super::targets::{Facts, refused, schema_target};
+use crate::catalog::retire::Fate;
 use crate::catalog::snapshot::LATEST;
 use crate::catalog::stretched::{self, Info};
-use crate::catalog::{partitions, tables};
+use crate::catalog::{abandoned, partitions, tables};
 use crate::ddl::enable::disable::retire;
 use crate::ddl::enable::partitioned::forget;
 use crate::ddl::follow::{self, dropped};
@@ -19,6 +20,8 @@ use stretch_core::command::{Command, Context, Decision, Target, decide};
 #[derive(Clone, Debug)]
 enum Dropped {
     Table(Arc<Info>),
+    /// A table that left cold rows behind.
+    Abandoned(pg_sys::Oid),
     /// A partitioned table whose new partitions are stretched.
     Parent(pg_sys::Oid),
     /// Part of a stretched table, which may itself be going.
@@ -98,8 +101,11 @@ fn relation(object: pg_sys::Oid) -> Result<Option<Dropped>> {
         return Ok(Some(Dropped::Parent(object)));
     }
     // SAFETY: syscache look-up that tolerates missing relations.
-    let target = schema_target(unsafe { pg_sys::get_rel_namespace(object) });
-    Ok(target.map(|target| Dropped::Known(target, names::relation(object))))
+    if let Some(target) = schema_target(unsafe { pg_sys::get_rel_namespace(object) }) {
+        return Ok(Some(Dropped::Known(target, names::relation(object))));
+    }
+    let left = !abandoned::of(object, LATEST)?.is_empty();
+    Ok(left.then_some(Dropped::Abandoned(object)))
 }
 
 /// The table of a unique index, and of the constraint that stands on it; `None` for other relations.
@@ -131,7 +137,11 @@ pub fn settle(watch: &Watch, facts: &Facts) -> Result<()> {
     }
     for dropped in &pending {
         match dropped {
-            Dropped::Table(info) => retire(info)?,
+            Dropped::Table(info) => {
+                retire(info, Fate::Gone)?;
+                abandoned::forget(info.relation)?;
+            }
+            Dropped::Abandoned(relation) => abandoned::forget(*relation)?,
             Dropped::Parent(relation) => forget(*relation)?,
             Dropped::Part(relation, command) if exists(*relation) => {
                 let name = names::relation(*relation);

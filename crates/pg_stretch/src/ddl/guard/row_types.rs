@@ -2,7 +2,7 @@
 
 use super::targets::refused;
 use crate::catalog::snapshot::Latest;
-use crate::catalog::tables;
+use crate::catalog::{abandoned, tables};
 use crate::pg::error::Result;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::{list, names, spi};
@@ -55,6 +55,7 @@ fn check_type(changed: pg_sys::Oid, reach: Reach, reason: &str) -> Result<()> {
     if changed == pg_sys::InvalidOid {
         return Ok(());
     }
+    leave_behind(changed, reach)?;
     let tables = tables::stretched_tables(Latest::take().get())?;
     if tables.is_empty() {
         return Ok(());
@@ -71,6 +72,20 @@ fn check_type(changed: pg_sys::Oid, reach: Reach, reason: &str) -> Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// Rows that a table left behind do not fit it any more when a type changes of which it has values.
+fn leave_behind(changed: pg_sys::Oid, reach: Reach) -> Result<()> {
+    for relation in abandoned::relations()? {
+        let _path = LocalSettings::path();
+        let args = [vec![relation].into(), changed.into(), reach.nested().into()];
+        if spi::get::<pg_sys::Oid>(USED, &args)?.is_some() {
+            // SAFETY: the type's name is a copy.
+            let name = names::text(unsafe { pg_sys::format_type_be(changed) });
+            abandoned::unfit(relation, &format!("type {name} was changed, of which they hold values"))?;
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong with a change of the values or the columns of a type.

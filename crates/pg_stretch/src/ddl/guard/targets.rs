@@ -1,8 +1,7 @@
 //! What an OID or a name is to the guard, and the facts on which its decision depends.
 
 use crate::catalog::snapshot::Latest;
-use crate::catalog::{stretched, tables};
-use crate::ddl::enable::way_back;
+use crate::catalog::{stretched, tables, way_back};
 use crate::pg::error::{Error, Result};
 use crate::pg::names;
 use pgrx::pg_sys;

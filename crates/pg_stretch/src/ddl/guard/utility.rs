@@ -5,6 +5,7 @@ use super::targets::{Aim, Facts, What, installed, relation_named};
 use super::{below, classify, copy, databases, drops, dump, foreign_keys, publish, restoring};
 use crate::ddl::enable;
 use crate::ddl::follow;
+use crate::ddl::follow::abandoned::Watched;
 use crate::ddl::follow::renamed::Renamed;
 use crate::ddl::follow::retyped::Retyped;
 use crate::endpoint::redact;
@@ -219,6 +220,8 @@ struct Session {
     /// Tables whose columns get other names or types.
     renamed: Vec<Renamed>,
     retyped: Vec<Retyped>,
+    /// Tables that left cold rows behind, whose columns change.
+    abandoned: Vec<Watched>,
 }
 
 impl Session {
@@ -251,6 +254,7 @@ impl Session {
         let owners = tag == T_ReassignOwnedStmt || gives || changes_readers(&aims);
         // SAFETY: as above.
         let (renamed, retyped) = unsafe { (renamed(node, &aims)?, retyped(&aims)?) };
+        let abandoned = abandoned(&aims)?;
         let mut unlocked = aims;
         unlocked.retain(|aim| matches!(aim.what, What::Relation(_)));
         Ok(Self {
@@ -261,6 +265,7 @@ impl Session {
             partitions,
             renamed,
             retyped,
+            abandoned,
         })
     }
 
@@ -283,6 +288,7 @@ impl Session {
             follow::columns_and_keys(relation)?;
         }
         self.retyped.into_iter().try_for_each(Retyped::after)?;
+        self.abandoned.into_iter().try_for_each(Watched::after)?;
         if let Some(partitions) = self.partitions {
             partitions.after()?;
         }
@@ -316,6 +322,18 @@ fn retyped(aims: &[Aim]) -> Result<Vec<Retyped>> {
     retyped
         .into_iter()
         .map(Retyped::before)
+        .filter_map(Result::transpose)
+        .collect()
+}
+
+/// Tables that left cold rows behind, and get columns or other types of them.
+fn abandoned(aims: &[Aim]) -> Result<Vec<Watched>> {
+    let changed = relations(aims, |command| {
+        matches!(command, Command::AddColumn | Command::AlterType)
+    });
+    changed
+        .into_iter()
+        .map(Watched::before)
         .filter_map(Result::transpose)
         .collect()
 }

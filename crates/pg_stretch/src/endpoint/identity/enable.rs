@@ -128,6 +128,7 @@ impl Identity {
                 "tombstone",
                 "segment_detail",
                 "segment",
+                "abandoned_table",
                 "migration_batch",
             ] {
                 spi::execute(&format!("DELETE FROM stretch.{table}"), &[])?;

@@ -23,7 +23,8 @@ use pinned::Pinned;
 use recorded::Recorded;
 use serde_json::{Value, json};
 use stretch_core::errors;
-use stretch_core::ids::TableId;
+use stretch_core::ids::{SegmentId, TableId};
+use stretch_core::reconcile::Finding;
 use stretch_endpoint::bodies::{BranchJson, FORMAT};
 use stretch_endpoint::claim::ClaimOutcome;
 use uuid::Uuid;
@@ -210,6 +211,53 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
         steps::reached(steps::RefillCommitted);
     }
     Ok(report.answer())
+}
+
+/// Carries out the request `adopt`: what the endpoint can serve of the segments that a table left behind. They become
+/// this branch's to read: a parent's collector is kept from objects there, and what is marked already is copied.
+pub fn adopt(identity: &Identity, args: &Value) -> Result<Value> {
+    let Some(claim) = identity.claim() else {
+        super::identity::require_connected()?;
+        return Err(Error::new(&errors::DISCONNECTED, "this database is not connected"));
+    };
+    let table = text_argument(args, "table")?
+        .parse()
+        .map(TableId::from_uuid)
+        .map_err(|_| Error::internal("the request names no table"))?;
+    let (catalog, endpoint) = txn::run(|| {
+        // SAFETY: inside a transaction with an active snapshot.
+        let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
+        Ok((Recorded::abandoned(snapshot, &table)?, open::bound(snapshot)?))
+    })?;
+    let list = || {
+        io::run(remote::list(endpoint.clone(), claim.db, catalog.branches()))?.map_err(|error| open::map_error(&error))
+    };
+    let content_etag = catalog.database.endpoint.starts_with("s3:");
+    let first = list()?;
+    let mut elsewhere = first.keys_by_branch(&first.compare(&catalog, content_etag));
+    elsewhere.remove(&claim.branch);
+    io::run(remote::pin(endpoint.clone(), claim.db, claim.branch, elsewhere))?
+        .map_err(|error| open::map_error(&error))?;
+    // After the pin no collector takes anything any more.
+    let listing = list()?;
+    let mut plan = listing.compare(&catalog, content_etag);
+    let doubtful = listing.in_doubt(&plan, &catalog);
+    if !doubtful.is_empty() {
+        let copies = io::run(remote::copy(endpoint.clone(), claim.db, claim.branch, doubtful))?
+            .map_err(|error| open::map_error(&error))?;
+        plan = listing.with_copies(plan, copies);
+    }
+    txn::run(|| local::apply(&plan, &listing, &catalog, local::Scope::Reconcile, &mut Vec::new()))?;
+    let lost: Vec<String> = plan.findings.iter().filter_map(lost).collect();
+    Ok(json!({ "segments": plan.findings.len(), "lost": lost.len(), "first": lost.first() }))
+}
+
+/// A sentence about a segment that nothing can serve.
+fn lost((segment, _, finding): &(SegmentId, TableId, Finding)) -> Option<String> {
+    match finding {
+        Finding::Lost { reason } => Some(format!("Segment {segment}: {}.", reason.text())),
+        _ => None,
+    }
 }
 
 fn stretched(relation: pg_sys::Oid, snapshot: pg_sys::Snapshot) -> Result<TableId> {

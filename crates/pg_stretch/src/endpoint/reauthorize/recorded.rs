@@ -24,10 +24,21 @@ pub struct Recorded {
 impl Recorded {
     /// Reads it in the current transaction.
     pub fn read(snapshot: pg_sys::Snapshot) -> Result<Self> {
+        Self::of(snapshot, "SELECT segment_id FROM stretch.segment WHERE NOT retired")
+    }
+
+    /// The same, with the segments alone that a table left behind and could take up again.
+    pub fn abandoned(snapshot: pg_sys::Snapshot, table: &TableId) -> Result<Self> {
+        let mut catalog = Self::of(snapshot, "SELECT segment_id FROM stretch.segment WHERE abandoned")?;
+        catalog.keep_only(Some(*table));
+        Ok(catalog)
+    }
+
+    fn of(snapshot: pg_sys::Snapshot, wanted: &str) -> Result<Self> {
         let database = tables::database(snapshot)?.ok_or_else(crate::catalog::stretched::not_enabled)?;
         open::check_format(&database)?;
         let stretched = tables::stretched_tables(snapshot)?;
-        let (segments, hashes) = segments()?;
+        let (segments, hashes) = segments(wanted)?;
         Ok(Self {
             database,
             binding: tables::binding(snapshot)?,
@@ -73,11 +84,13 @@ impl Recorded {
     }
 }
 
-/// Live segments with their checksums.
-fn segments() -> Result<(Vec<CatalogSegment>, Vec<[u8; 32]>)> {
+/// The segments that a query names, with their checksums.
+fn segments(wanted: &str) -> Result<(Vec<CatalogSegment>, Vec<[u8; 32]>)> {
     let rows = spi::rows(
-        "SELECT segment_id, table_id, object_key, byte_size, etag, staged, uploaded_at IS NOT NULL, sha256
-         FROM stretch.segment WHERE NOT retired ORDER BY segment_id",
+        &format!(
+            "SELECT segment_id, table_id, object_key, byte_size, etag, staged, uploaded_at IS NOT NULL, sha256
+               FROM stretch.segment WHERE segment_id IN ({wanted}) ORDER BY segment_id"
+        ),
         &[],
         |row| {
             let uuid = |number| {

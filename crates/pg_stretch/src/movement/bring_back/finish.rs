@@ -3,6 +3,7 @@
 //! A snapshot that is older than the last segment's end sees cold rows which an ordinary table would not show. So the
 //! access method stays until no such snapshot is left here, and those of standbys are cancelled as they are for VACUUM.
 
+use crate::catalog::retire::Fate;
 use crate::catalog::rows::StretchedTable;
 use crate::catalog::snapshot::Latest;
 use crate::catalog::stretched::Info;
@@ -51,7 +52,7 @@ pub fn finish(relation: pg_sys::Oid, waiting: &[i32]) -> Result<End> {
         };
         // SAFETY: open and locked.
         unsafe { snapshots::cancel_on_standbys(OpenRelation::locked(relation)?.as_ptr(), last) };
-        disable::retire(&Info::from(table))?;
+        disable::retire(&Info::from(table), Fate::Gone)?;
         method::set(relation, method::HEAP)?;
         steps::reached(steps::UnstretchRecorded);
         Ok(End::Done)

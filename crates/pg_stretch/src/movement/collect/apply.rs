@@ -1,5 +1,6 @@
 //! What a look changes in the catalog, of which the endpoint is not told.
 
+use crate::catalog::abandoned;
 use crate::pg::error::Result;
 use crate::pg::spi::{self, uuid_arg};
 use crate::pg::steps;
@@ -33,6 +34,7 @@ pub fn apply(plan: &Plan, at: Stamp) -> Result<()> {
 /// Takes retired segments out of the catalog: nothing of them is on the endpoint any more that is ours.
 pub fn forget(segments: &[SegmentOf]) -> Result<()> {
     for of in segments {
+        abandoned::was_collected(&of.segment)?;
         let gone = spi::execute(
             "DELETE FROM stretch.segment WHERE segment_id = $1 AND retired RETURNING 1",
             &[uuid_arg(of.segment.as_bytes())],

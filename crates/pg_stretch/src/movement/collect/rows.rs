@@ -1,7 +1,7 @@
 //! What the catalog says of segments to a collector.
 
 use super::horizon::Known;
-use crate::catalog::tables;
+use crate::catalog::{abandoned, tables};
 use crate::pg::error::{Error, Result};
 use crate::pg::spi;
 use crate::pg::text::Text;
@@ -82,6 +82,8 @@ struct Found {
 
 /// All segments, and how many the manifests count, by one statement and therefore by one snapshot.
 fn rows(own: Uuid) -> Result<(Vec<Row>, u64)> {
+    // Before the rows are read: an adoption that has just committed must be seen.
+    let being_adopted = abandoned::being_adopted()?;
     let mut live = 0;
     let found = spi::rows(
         "SELECT m.live, s.table_id, s.segment_id, s.retired, s.lost, s.object_key,
@@ -114,7 +116,11 @@ fn rows(own: Uuid) -> Result<(Vec<Row>, u64)> {
     let known = Known::now()?;
     let rows = found.into_iter().flatten().map(|found| Row {
         of: found.of,
-        life: life(&found, &known),
+        life: match being_adopted.contains(&found.of.table) && found.retired {
+            // It may be live in a moment.
+            true => Life::Unstamped,
+            false => life(&found, &known),
+        },
         place: place(&found, own),
     });
     Ok((rows.collect(), live))

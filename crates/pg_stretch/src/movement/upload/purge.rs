@@ -96,7 +96,7 @@ pub fn purge_now(table: Option<[u8; 16]>) -> Result<u64> {
 /// Segments that compaction or the way back emptied, as `$1` says of which table, or of all.
 const EMPTIED: &str = "SELECT s.segment_id FROM stretch.segment s
       JOIN stretch.tombstone d ON d.segment_id = s.segment_id AND d.row_no = -1 AND d.dead_rows = s.row_count
-     WHERE s.retired AND ($1 IS NULL OR s.table_id = $1)";
+     WHERE s.retired AND NOT s.abandoned AND ($1 IS NULL OR s.table_id = $1)";
 
 /// Drops what is still here of segments whose rows are elsewhere or dead: staged bytes, statistics and hashes of keys,
 /// files of the segment cache. Older snapshots see the rows of the catalog as long as they need them. Returns the bytes

@@ -17,7 +17,6 @@ pub mod cold;
 mod cold_index;
 mod cold_sample;
 mod delete;
-mod duplicates;
 mod fetch;
 mod filenode;
 pub mod heap;

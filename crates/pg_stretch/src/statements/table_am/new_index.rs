@@ -4,11 +4,10 @@
 //! An ATTACH gives the partition the unique indexes of its parent. Whatever makes an index again (REINDEX, VACUUM FULL,
 //! TRUNCATE) does it under the index's own name, and a dump brings its indexes before anything moves.
 
-use super::duplicates;
 use crate::catalog::snapshot::Latest;
-use crate::catalog::{stretched, tables};
+use crate::catalog::{duplicates, stretched, tables, way_back};
 use crate::pg::error::{Error, Result};
-use crate::pg::names;
+use crate::pg::{names, txn};
 use pgrx::pg_sys;
 use stretch_core::errors;
 
@@ -85,9 +84,19 @@ unsafe fn check_rows(table: pg_sys::Relation, index: pg_sys::Relation) -> Result
     unsafe {
         let form = (*index).rd_index;
         let is_valid = std::mem::replace(&mut (*form).indisvalid, false);
-        let checked = duplicates::check(relation, (*index).rd_id, &latest);
+        // An error of the query is one of the server's by now, which no `?` meets.
+        let checked = txn::catch(|| duplicates::check(relation, (*index).rd_id, &latest));
         (*form).indisvalid = is_valid;
-        checked
+        checked.map_err(|error| unread(relation, error))
+    }
+}
+
+/// ALTER TYPE makes the index of a key again, and that asks for the cold keys as values of the new type before anything
+/// says that they cannot be read so.
+fn unread(relation: pg_sys::Oid, error: Error) -> Error {
+    match error.is(&errors::UNSUPPORTED) && error.hint.is_none() {
+        true => error.hint(way_back::then(relation, "then change the table and enable it again")),
+        false => error,
     }
 }
 
