@@ -98,7 +98,7 @@ impl HttpService for GuardedService {
         self.pause.over().await;
         let deletes = request.method() == Method::DELETE;
         let is_batch = batch::is_batch(&request);
-        let response = self.client.call(request).await?;
+        let response = self.client.call(request).await.map_err(repeatable)?;
         let succeeded = response.status().is_success();
         if succeeded && !is_batch {
             return Ok(response);
@@ -131,6 +131,15 @@ impl GuardedService {
             self.pause.note(headers);
         }
         HttpError::new(kind, reply)
+    }
+}
+
+/// A connection that broke after a request was sent: the answer may be lost, and what was asked for done. object_store
+/// asks again where it knows that this is harmless, and of our writes we know it (see [`kind`]).
+fn repeatable(error: HttpError) -> HttpError {
+    match error.kind() {
+        HttpErrorKind::Interrupted => HttpError::new(HttpErrorKind::Request, error),
+        _ => error,
     }
 }
 

@@ -60,8 +60,9 @@ impl Gate {
             *state.requests.entry(key.to_owned()).or_default() += 1;
         }
         let token = header("x-amz-security-token");
-        if !self.bucket.exists() {
-            // The server itself would miss the key.
+        let asked = request.uri().path().split('/').nth(1).unwrap_or_default();
+        if !self.bucket.ends_with(asked) || !self.bucket.exists() {
+            // The server itself would miss the key, and make the bucket for a new one.
             return Some(says(StatusCode::NOT_FOUND, "NoSuchBucket"));
         }
         match (&state.token, token) {

@@ -15,6 +15,8 @@ pub struct Place {
     /// Where it listens; none for a folder.
     pub address: Option<SocketAddr>,
     pub keys: Option<Keys>,
+    /// How much of it is tried.
+    pub extent: Extent,
 }
 
 /// Credentials that a store accepts and refuses.
@@ -70,7 +72,7 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
 /// The contract of one store, all of it.
 pub fn keeps_the_contract(place: &Place) {
     let endpoint = place.open(place.honest_address(), options(3, PATIENT));
-    let steps = run(probe_to(&endpoint, "contract", Extent::FULL)).unwrap_or_else(|error| panic!("{error}"));
+    let steps = run(probe_to(&endpoint, "contract", place.extent)).unwrap_or_else(|error| panic!("{error}"));
     println!("{steps:?}");
     // What the small probe of enable_database says must agree, a second time in the same folder of probes.
     run(probe_to(&endpoint, "small", Extent::SMALL)).unwrap_or_else(|error| panic!("{error}"));
