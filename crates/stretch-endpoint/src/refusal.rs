@@ -57,7 +57,8 @@ impl Refusal {
                  storage.objects.list on Google Cloud, l of a shared access signature for the container.",
             ),
             Self::Permission(Operation::Delete) => Some(
-                "Grant deleting: s3:DeleteObject, storage.objects.delete on Google Cloud, d of a shared access signature.",
+                "Grant deleting: s3:DeleteObject, storage.objects.delete on Google Cloud, \
+                 d of a shared access signature.",
             ),
         }
     }

@@ -32,7 +32,7 @@
 //! | statements, both protocols, errors by SQLSTATE, notices, COPY, cancel | [`Client`] |
 //! | the usual beginning, and the four steps | [`setup`] |
 //! | a folder as endpoint, and damage to it | [`Endpoint`] |
-//! | S3 that checks signatures; S3 that keeps create-if-absent; Azure Blob Storage | [`S3Server`], [`Moto`], [`Azurite`] |
+//! | S3 that checks signatures; S3 that keeps create-if-absent; Azure | [`S3Server`], [`Moto`], [`Azurite`] |
 //! | refuse, hang, reset, 503, slow, cut, replies lost | [`Faulty`] before one of them |
 //! | certificates of a private authority | [`Authority`] |
 //! | PostgreSQL's own suite; scripts for psql piece by piece | [`regress`], [`psql_script`], [`psql`], [`transcript`] |

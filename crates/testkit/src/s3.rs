@@ -181,10 +181,11 @@ impl Server {
                 tokio::spawn(async move {
                     match tls {
                         None => speak(socket, service).await,
-                        Some(tls) => match tls.accept(socket).await {
-                            Ok(socket) => speak(socket, service).await,
-                            Err(_) => {}
-                        },
+                        Some(tls) => {
+                            if let Ok(socket) = tls.accept(socket).await {
+                                speak(socket, service).await;
+                            }
+                        }
                     }
                 });
             }

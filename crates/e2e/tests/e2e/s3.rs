@@ -76,3 +76,35 @@ fn a_store_that_lies_is_refused() {
     let orderly = S3Server::start_orderly();
     db.sql(&enable(&orderly.url("true")));
 }
+
+#[test]
+fn objects_ask_for_their_class_and_encryption() {
+    let cluster = cluster("s3_class");
+    let moto = Moto::start();
+    let db = database(&cluster, "app");
+    setup::create_secrets(&db, S3Server::ACCESS_KEY, S3Server::SECRET_KEY);
+    let enable = |parameters: &str| {
+        let url = moto.url("class") + parameters;
+        format!("SELECT stretch.enable_database('{url}', '{}')", setup::CREDENTIAL)
+    };
+    let error = db.fails(&enable("&storage_class=DEEP_ARCHIVE"), "22023");
+    assert!(error.message.contains("cannot be read at once"), "{error}");
+    db.fails(&enable("&kms_key=alias/key"), "22023");
+    db.sql(&enable("&storage_class=STANDARD_IA&sse=aws:kms&kms_key=alias/key"));
+    fill(&db, "row");
+    let before = digest::table_digest(&db, "t", "n");
+    stretch(&db);
+    assert_eq!(digest::table_digest(&db, "t", "n"), before);
+    let keys = db.lines("SELECT object_key FROM stretch.segment WHERE NOT retired");
+    assert!(!keys.is_empty());
+    for key in keys {
+        let head = moto.head(&format!("class/{key}"));
+        for expected in [
+            "x-amz-storage-class: standard_ia",
+            "x-amz-server-side-encryption: aws:kms",
+            "x-amz-server-side-encryption-aws-kms-key-id: alias/key",
+        ] {
+            assert!(head.contains(expected), "{expected}: {head}");
+        }
+    }
+}

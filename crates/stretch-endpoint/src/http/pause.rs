@@ -21,7 +21,7 @@ impl Pause {
         }
     }
 
-    /// Takes note of what an answer asks for. Seconds are understood; a date is not, as it would need the store's clock.
+    /// Takes note of what an answer asks for. Seconds are understood; a date is not: it needs the store's clock.
     pub(super) fn note(&self, headers: &HeaderMap) {
         let seconds = headers
             .get(RETRY_AFTER)

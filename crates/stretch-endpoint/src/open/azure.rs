@@ -1,6 +1,6 @@
 //! The store of an `az://` endpoint: a container of Azure Blob Storage.
 
-use super::{OpenOptions, build_failed};
+use super::options::{OpenOptions, build_failed};
 use crate::credential::Credential;
 use crate::credential::sas::{self, Sas};
 use crate::error::EndpointError;

@@ -1,6 +1,6 @@
 //! The store of a `gs://` endpoint: a bucket of Google Cloud Storage.
 
-use super::{OpenOptions, build_failed};
+use super::options::{OpenOptions, build_failed};
 use crate::credential::Credential;
 use crate::error::EndpointError;
 use crate::url::{EndpointUrl, GCS_BASE_URL, Inner};

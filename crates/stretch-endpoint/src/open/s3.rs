@@ -1,6 +1,6 @@
 //! The store of an `s3://` endpoint: a bucket of S3 or of a store that speaks its protocol.
 
-use super::{OpenOptions, build_failed};
+use super::options::{OpenOptions, build_failed};
 use crate::credential::{Credential, session};
 use crate::error::EndpointError;
 use crate::url::{DEFAULT_REGION, Encryption, EndpointUrl, Inner};

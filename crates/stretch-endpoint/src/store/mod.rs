@@ -314,8 +314,8 @@ impl Endpoint {
         .await
     }
 
-    /// What the store is told about a new object. Heartbeats live for minutes and stay in the bucket's usual class: others
-    /// are paid for by the month.
+    /// What the store is told about a new object. Heartbeats live for minutes and stay in the bucket's usual class:
+    /// others are paid for by the month.
     fn attributes(&self, key: &str) -> Attributes {
         let mut attributes = Attributes::new();
         if let Some(class) = self.storage_class

@@ -8,10 +8,12 @@ use stretch_endpoint::error::ErrorKind;
 use stretch_endpoint::probe::{Extent, probe_to};
 use stretch_endpoint::{Credential, Endpoint, EndpointError, EndpointUrl, OpenOptions};
 
+/// The URL of an endpoint, for a bucket (or the store's own) and an address.
+pub type UrlOf = Box<dyn Fn(Option<&str>, SocketAddr) -> String>;
+
 /// A store and how it is reached.
 pub struct Place {
-    /// The endpoint's URL, for a bucket (or the store's own) and an address.
-    pub url: Box<dyn Fn(Option<&str>, SocketAddr) -> String>,
+    pub url: UrlOf,
     /// Where it listens; none for a folder.
     pub address: Option<SocketAddr>,
     pub keys: Option<Keys>,
