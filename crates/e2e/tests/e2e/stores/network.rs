@@ -14,6 +14,9 @@ const SHORT: Duration = Duration::from_secs(3);
 /// Bytes of an object that takes several packets.
 const SIZE: usize = 1 << 20;
 
+/// Bytes of one that fits into the buffers of a connection.
+const SMALL: usize = 4096;
+
 /// All faults, one after the other, on the store at this address.
 pub fn trouble_is_survived(place: &Place, address: SocketAddr) {
     let faulty = Faulty::start(address);
@@ -29,7 +32,8 @@ pub fn trouble_is_survived(place: &Place, address: SocketAddr) {
         &faulty,
         [(&patient, key("lost-1")), (&short, key("lost-2"))],
         &honest,
-        &body,
+        // A server that says "it exists" before it has read all of a large object cuts its own answer off.
+        &body.slice(..SMALL),
     );
     cut_uploads(
         &faulty,
