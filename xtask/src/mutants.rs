@@ -120,8 +120,10 @@ impl Place {
                 .arg(sh::target_dir().join("debug"))
                 .arg(&place.target),
         )?;
-        std::os::unix::fs::symlink(sh::target_dir().join("venv"), place.target.join("venv"))
-            .map_err(|e| format!("cannot link the test stores: {e}"))?;
+        for stores in ["venv", "azurite"] {
+            std::os::unix::fs::symlink(sh::target_dir().join(stores), place.target.join(stores))
+                .map_err(|e| format!("cannot link the test stores: {e}"))?;
+        }
         Ok(place)
     }
 

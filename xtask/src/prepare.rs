@@ -2,6 +2,7 @@
 
 mod apt;
 mod headers;
+mod node;
 mod python;
 mod regress_source;
 mod say;
@@ -62,6 +63,7 @@ pub fn all(missing: Missing) -> Result<(), String> {
     }
     to_build(missing)?;
     python::TESTS.bring()?;
+    node::bring()?;
     regress_source::bring()
 }
 
@@ -94,7 +96,8 @@ fn missing_to_build() -> impl Iterator<Item = String> {
 }
 
 fn missing_to_test() -> impl Iterator<Item = String> {
-    python::TESTS.missing().into_iter().chain(regress_source::missing())
+    let packages = python::TESTS.missing().into_iter().chain(node::missing());
+    packages.chain(regress_source::missing())
 }
 
 /// Says all at once what is missing, so that nobody installs one thing after the other.

@@ -4,6 +4,8 @@
 mod adopt;
 #[path = "e2e/aggregates.rs"]
 mod aggregates;
+#[path = "e2e/azure.rs"]
+mod azure;
 #[path = "e2e/bring_back.rs"]
 mod bring_back;
 #[path = "e2e/catalog.rs"]
@@ -22,6 +24,8 @@ mod compaction;
 mod compatibility;
 #[path = "e2e/content.rs"]
 mod content;
+#[path = "e2e/credentials.rs"]
+mod credentials;
 #[path = "e2e/ddl.rs"]
 mod ddl;
 #[path = "e2e/demo.rs"]
@@ -118,8 +122,14 @@ mod sizes;
 mod smoke;
 #[path = "e2e/standby.rs"]
 mod standby;
+#[path = "e2e/store_story.rs"]
+mod store_story;
+#[path = "e2e/stores.rs"]
+mod stores;
 #[path = "e2e/tables.rs"]
 mod tables;
+#[path = "e2e/tls.rs"]
+mod tls;
 #[path = "e2e/trouble.rs"]
 mod trouble;
 #[path = "e2e/tsql.rs"]

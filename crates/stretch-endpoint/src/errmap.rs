@@ -42,28 +42,50 @@ fn from_reply(found: &StoreReply, operation: Operation, key: &str) -> EndpointEr
         code: found.code.clone(),
     };
     let is = |codes: &[&str]| found.is(codes);
+    let refused = |why| EndpointError::Refused {
+        why,
+        reply: reply.clone(),
+    };
     match found.status {
         _ if is(&codes::ARCHIVED) => EndpointError::Archived {
             key: key.to_owned(),
             reply,
         },
         _ if is(&codes::NO_BUCKET) => EndpointError::NoSuchBucket,
+        409 if is(&codes::IMMUTABLE) => refused(Refusal::Immutable),
+        400 if is(&codes::EXPIRED) => refused(Refusal::Expired),
+        400 if is(&codes::BAD_TOKEN) => refused(refusal(found, operation)),
         501 => not_implemented(operation),
         400 if is(&codes::NOT_IMPLEMENTED) => not_implemented(operation),
         400 if is(&codes::TIMED_OUT) => EndpointError::Unreachable {
             why: Unreachable::Busy,
             reply,
         },
-        401 | 403 => EndpointError::Refused {
-            why: Refusal::from_code(found.code.as_deref(), operation),
-            reply,
-        },
+        401 | 403 => refused(refusal(found, operation)),
         300..=399 => EndpointError::Redirected { reply },
         408 | 409 | 429 | 500..=599 => EndpointError::Unreachable {
             why: Unreachable::Busy,
             reply,
         },
         _ => EndpointError::Rejected { reply },
+    }
+}
+
+/// From the store's error code, which S3, Azure and Google Cloud spell differently. Azure has one code for a wrong
+/// signature, for a clock that is off and for a shared access signature at its end; what is known here decides.
+fn refusal(reply: &StoreReply, operation: Operation) -> Refusal {
+    match reply.code.as_deref() {
+        Some("SignatureDoesNotMatch") => Refusal::Signature,
+        Some("RequestTimeTooSkewed") => Refusal::Clock,
+        Some(
+            "AccessDenied"
+            | "AuthorizationPermissionMismatch"
+            | "AuthorizationResourceTypeMismatch"
+            | "InsufficientAccountPermissions",
+        ) => Refusal::Permission(operation),
+        _ if reply.has_expired => Refusal::Expired,
+        _ if reply.is_clock_off => Refusal::Clock,
+        _ => Refusal::Credential,
     }
 }
 
@@ -102,8 +124,8 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
 }
 
 fn why(http: &HttpError) -> Unreachable {
-    if find::<rustls::Error>(http).is_some() {
-        return Unreachable::Tls;
+    if let Some(tls) = find::<rustls::Error>(http) {
+        return of_tls(tls);
     }
     if http.kind() == HttpErrorKind::Timeout {
         return Unreachable::Timeout;
@@ -118,4 +140,21 @@ fn why(http: &HttpError) -> Unreachable {
         return Unreachable::Dns;
     }
     Unreachable::Connection
+}
+
+/// What is wrong with a store's certificate can be put right by whoever knows which it is.
+fn of_tls(error: &rustls::Error) -> Unreachable {
+    use rustls::CertificateError as Bad;
+    let rustls::Error::InvalidCertificate(bad) = error else {
+        return Unreachable::Tls;
+    };
+    match bad {
+        // An authority that got a new key has its old name.
+        Bad::UnknownIssuer | Bad::BadSignature => Unreachable::UnknownAuthority,
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Unreachable::CertificateName,
+        Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+            Unreachable::CertificateTime
+        }
+        _ => Unreachable::Tls,
+    }
 }

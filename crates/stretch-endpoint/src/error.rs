@@ -16,8 +16,14 @@ pub enum Unreachable {
     Dns,
     /// No answer within the connect or request timeout.
     Timeout,
-    /// TLS failed, e.g. an unknown certificate authority.
+    /// TLS failed for another reason than the three that follow.
     Tls,
+    /// The store's certificate is signed by an authority that is not trusted here.
+    UnknownAuthority,
+    /// The store's certificate is for other host names.
+    CertificateName,
+    /// The store's certificate has expired, or is not valid yet.
+    CertificateTime,
     /// The connection broke, or could not be made for another reason.
     Connection,
     /// The store answered 429 or 5xx, also after retries.
@@ -33,10 +39,29 @@ impl fmt::Display for Unreachable {
             Self::Dns => "host name not found",
             Self::Timeout => "timed out",
             Self::Tls => "TLS handshake failed",
+            Self::UnknownAuthority => "its certificate is signed by an authority that is not trusted here",
+            Self::CertificateName => "its certificate is for another host name",
+            Self::CertificateTime => "its certificate is not valid at this time",
             Self::Connection => "connection failed",
             Self::Busy => "server error",
             Self::FolderMissing => "its folder does not exist",
         })
+    }
+}
+
+impl Unreachable {
+    /// What to do, where that is more than to wait.
+    fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::UnknownAuthority => Some(
+                "Let stretch.ca_file name a PEM file with the certificate of that authority, and reload the server.",
+            ),
+            Self::CertificateName => Some("Write the host name into the endpoint URL for which the certificate is."),
+            Self::CertificateTime => {
+                Some("Renew the store's certificate, or set the clock of this server, for example with NTP.")
+            }
+            _ => None,
+        }
     }
 }
 
@@ -58,6 +83,20 @@ impl fmt::Display for Reply {
             (None, Some(code)) => write!(f, " ({code})"),
         }
     }
+}
+
+/// Why a file of certificate authorities cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadCaFile {
+    /// It cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(std::io::ErrorKind),
+    /// It is a folder, FIFO or device, or far too large.
+    #[error("is not a regular file of certificates")]
+    NoFile,
+    /// Something in it is no certificate, or it holds none.
+    #[error("holds no certificates in PEM form, or damaged ones")]
+    NoCertificate,
 }
 
 /// Any failure of this crate.
@@ -117,6 +156,9 @@ pub enum EndpointError {
     /// No HTTPS client can be made on this machine.
     #[error("no TLS client can be set up; are the system's CA certificates installed?")]
     NoTls,
+    /// The file of authorities that [`crate::OpenOptions`] names cannot be used.
+    #[error("the file of certificate authorities {0}")]
+    CaFile(BadCaFile),
     /// Any other failure, of which nothing may be shown.
     #[error("the endpoint failed in an unexpected way")]
     Other,
@@ -144,6 +186,7 @@ pub enum ErrorKind {
     Local,
     NotAFile,
     NoTls,
+    CaFile,
     Other,
 }
 
@@ -169,6 +212,7 @@ impl EndpointError {
             Self::Local { .. } => ErrorKind::Local,
             Self::NotAFile { .. } => ErrorKind::NotAFile,
             Self::NoTls => ErrorKind::NoTls,
+            Self::CaFile(_) => ErrorKind::CaFile,
             Self::Other => ErrorKind::Other,
         }
     }
@@ -182,6 +226,10 @@ impl EndpointError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Refused { why, .. } => why.hint(),
+            Self::Unreachable { why, .. } => why.hint(),
+            Self::CaFile(_) => Some(
+                "Let stretch.ca_file name a PEM file of certificates that the server's OS user can read, or nothing.",
+            ),
             Self::Archived { .. } => Some(
                 "Restore the object on the store, and exclude the endpoint's prefix from rules that archive objects.",
             ),

@@ -15,7 +15,7 @@ pub enum Operation {
     Delete,
 }
 
-/// The reasons that are told apart by the store's error code.
+/// The reasons that are told apart by the store's error code, and by what is known here of clock and credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// No reason that is known here: identity or secret are wrong, or a right is lacking.
@@ -24,23 +24,15 @@ pub enum Refusal {
     Signature,
     /// The times of this server and of the store are too far apart.
     Clock,
+    /// The credential has come to its end.
+    Expired,
+    /// A policy of the store protects the object from deletion, whoever asks.
+    Immutable,
     /// The credential is right and may not do this.
     Permission(Operation),
 }
 
 impl Refusal {
-    /// From the store's error code, which S3, Azure and Google Cloud spell differently.
-    pub(crate) fn from_code(code: Option<&str>, operation: Operation) -> Self {
-        match code {
-            Some("SignatureDoesNotMatch") => Self::Signature,
-            Some("RequestTimeTooSkewed") => Self::Clock,
-            Some("AccessDenied" | "AuthorizationPermissionMismatch" | "InsufficientAccountPermissions") => {
-                Self::Permission(operation)
-            }
-            _ => Self::Credential,
-        }
-    }
-
     /// What to do about it, where that is more than to look at the credential.
     pub fn hint(self) -> Option<&'static str> {
         match self {
@@ -51,20 +43,23 @@ impl Refusal {
                  and try http=1.1 in the endpoint URL.",
             ),
             Self::Clock => Some("Set the clock of this server, for example with NTP."),
+            Self::Expired => Some("Get a new one from the store and set it with stretch.alter_credential."),
+            Self::Immutable => Some("Nothing has to be done: the object stays until the policy permits its deletion."),
             Self::Permission(Operation::Read) => Some(
-                "Grant reading: s3:GetObject, or storage.objects.get on Google Cloud. \
+                "Grant reading: s3:GetObject, storage.objects.get on Google Cloud, r of a shared access signature. \
                  S3 gives the same answer for an object that does not exist while s3:ListBucket is lacking.",
             ),
-            Self::Permission(Operation::Create) => {
-                Some("Grant creating: s3:PutObject, or storage.objects.create on Google Cloud.")
-            }
+            Self::Permission(Operation::Create) => Some(
+                "Grant creating: s3:PutObject, storage.objects.create on Google Cloud, w of a shared access signature.",
+            ),
             Self::Permission(Operation::List) => Some(
                 "Grant listing: s3:ListBucket on the bucket itself (not on its objects), \
-                 or storage.objects.list on Google Cloud.",
+                 storage.objects.list on Google Cloud, l of a shared access signature for the container.",
             ),
-            Self::Permission(Operation::Delete) => {
-                Some("Grant deleting: s3:DeleteObject, or storage.objects.delete on Google Cloud.")
-            }
+            Self::Permission(Operation::Delete) => Some(
+                "Grant deleting: s3:DeleteObject, storage.objects.delete on Google Cloud, \
+                 d of a shared access signature.",
+            ),
         }
     }
 }
@@ -77,6 +72,8 @@ impl fmt::Display for Refusal {
                 "the endpoint refused the signature: the secret is wrong, or a proxy changes the request on its way"
             }
             Self::Clock => "the endpoint refused the request because the clock of this server is wrong",
+            Self::Expired => "the credential has expired",
+            Self::Immutable => "a policy of the store forbids the deletion of this object",
             Self::Permission(Operation::Read) => "the credential lacks the permission to read objects (GetObject)",
             Self::Permission(Operation::Create) => "the credential lacks the permission to create objects (PutObject)",
             Self::Permission(Operation::List) => "the credential lacks the permission to list the bucket (ListBucket)",

@@ -32,7 +32,35 @@ pub enum Mode {
     ResetBody,
     /// Answers 503 to so many requests, then passes.
     Unavailable(u32),
+    /// Answers 503 to so many requests and asks for a pause of so many seconds, then passes.
+    Busy(u32, u32),
+    /// Hands so many requests on, waits for the answer and resets the connection in its place, then passes.
+    LoseReply(u32),
+    /// Hands on the head and half of the body of so many requests, then resets both connections; then passes.
+    CutRequest(u32),
+    /// Hands everything through, a little at a time.
+    Slow,
 }
+
+impl Mode {
+    /// The mode of the next connection; counts those that are counted.
+    fn next(&mut self) -> Mode {
+        let now = *self;
+        let left = match self {
+            Mode::Unavailable(left) | Mode::Busy(left, _) | Mode::LoseReply(left) | Mode::CutRequest(left) => left,
+            _ => return now,
+        };
+        match left.checked_sub(1) {
+            Some(fewer) => *left = fewer,
+            None => *self = Mode::Pass,
+        }
+        if *self == Mode::Pass { Mode::Pass } else { now }
+    }
+}
+
+/// How much a slow proxy hands on at a time, in bytes, and how long it rests then.
+const LITTLE: usize = 16 * 1024;
+const REST: Duration = Duration::from_millis(10);
 
 /// The running proxy; stopped when dropped.
 pub struct Faulty {
@@ -143,14 +171,7 @@ impl Proxy {
                     done.send(()).ok();
                 }
                 Either::Right(Ok((socket, _))) => {
-                    let now = mode;
-                    if let Mode::Unavailable(left) = &mut mode {
-                        match left.checked_sub(1) {
-                            Some(fewer) => *left = fewer,
-                            None => mode = Mode::Pass,
-                        }
-                    }
-                    let now = if now == Mode::Unavailable(0) { Mode::Pass } else { now };
+                    let now = mode.next();
                     let upstream = self.upstream;
                     let hits = Arc::clone(&self.hits);
                     open.spawn(async move {
@@ -204,13 +225,37 @@ async fn connection(mut client: TcpStream, upstream: SocketAddr, mode: Mode, hit
             hits.fetch_add(1, Ordering::SeqCst);
             std::future::pending().await
         }
-        Mode::Unavailable(_) => {
-            // The whole request first: closing with unread bytes would reset the answer away.
-            read_message(&mut client, &mut Vec::new()).await?;
+        Mode::Unavailable(_) => unavailable(client, "", hits).await,
+        Mode::Busy(_, seconds) => unavailable(client, &format!("Retry-After: {seconds}\r\n"), hits).await,
+        Mode::LoseReply(_) => {
+            let mut server = TcpStream::connect(upstream).await?;
+            let mut request = Vec::new();
+            read_message(&mut client, &mut request).await?;
+            server.write_all(&request).await?;
+            read_head(&mut server, &mut Vec::new()).await?;
             hits.fetch_add(1, Ordering::SeqCst);
-            client
-                .write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                .await
+            client.set_zero_linger()
+        }
+        Mode::CutRequest(_) => {
+            let mut server = TcpStream::connect(upstream).await?;
+            let mut request = Vec::new();
+            let head = read_head(&mut client, &mut request).await?;
+            let length = content_length(&request[..head]);
+            let until = head + length / 2;
+            while request.len() < until && client.read_buf(&mut request).await? > 0 {}
+            server.write_all(&request[..until.min(request.len())]).await?;
+            hits.fetch_add(1, Ordering::SeqCst);
+            server.set_zero_linger()?;
+            client.set_zero_linger()
+        }
+        Mode::Slow => {
+            let server = TcpStream::connect(upstream).await?;
+            let (from_client, to_client) = client.into_split();
+            let (from_server, to_server) = server.into_split();
+            hits.fetch_add(1, Ordering::SeqCst);
+            let there = slowly(from_client, to_server);
+            let back = slowly(from_server, to_client);
+            select(Box::pin(there), Box::pin(back)).await.factor_first().0
         }
         _ => {
             let server = TcpStream::connect(upstream).await?;
@@ -226,6 +271,25 @@ async fn connection(mut client: TcpStream, upstream: SocketAddr, mode: Mode, hit
             // Either side may close; the other then has nothing more to say.
             select(Box::pin(there), Box::pin(back)).await.factor_first().0
         }
+    }
+}
+
+async fn unavailable(mut client: TcpStream, header: &str, hits: &AtomicU64) -> std::io::Result<()> {
+    // The whole request first: closing with unread bytes would reset the answer away.
+    read_message(&mut client, &mut Vec::new()).await?;
+    hits.fetch_add(1, Ordering::SeqCst);
+    let answer = format!("HTTP/1.1 503 Service Unavailable\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n");
+    client.write_all(answer.as_bytes()).await
+}
+
+async fn slowly(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> std::io::Result<()> {
+    let mut little = vec![0; LITTLE];
+    loop {
+        match from.read(&mut little).await? {
+            0 => return Ok(()),
+            length => to.write_all(&little[..length]).await?,
+        }
+        tokio::time::sleep(REST).await;
     }
 }
 
@@ -262,7 +326,7 @@ async fn half(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mode: Mode, hits:
     }
 }
 
-/// Reads one request with its body and forgets it.
+/// Reads one request with its body.
 async fn read_message(from: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<()> {
     let head = read_head(from, buffer).await?;
     let whole = head + content_length(&buffer[..head]);

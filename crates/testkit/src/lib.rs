@@ -32,13 +32,16 @@
 //! | statements, both protocols, errors by SQLSTATE, notices, COPY, cancel | [`Client`] |
 //! | the usual beginning, and the four steps | [`setup`] |
 //! | a folder as endpoint, and damage to it | [`Endpoint`] |
-//! | S3 that checks signatures; S3 that keeps create-if-absent | [`S3Server`], [`Moto`] |
-//! | refuse, hang at connect, headers or body, reset, 503 | [`Faulty`] before one of them |
+//! | S3 that checks signatures; S3 that keeps create-if-absent; Azure | [`S3Server`], [`Moto`], [`Azurite`] |
+//! | refuse, hang, reset, 503, slow, cut, replies lost | [`Faulty`] before one of them |
+//! | certificates of a private authority | [`Authority`] |
 //! | PostgreSQL's own suite; scripts for psql piece by piece | [`regress`], [`psql_script`], [`psql`], [`transcript`] |
 //! | content compared | [`digest`] |
 //! | flights, orders, line items | [`data`] |
 //! | waiting for a state | [`wait_until`], [`wait_for`] |
 
+pub mod authority;
+pub mod azurite;
 pub mod backup;
 pub mod client;
 pub mod cluster;
@@ -62,6 +65,8 @@ pub mod transcript;
 pub mod tree;
 pub mod wait;
 
+pub use authority::Authority;
+pub use azurite::Azurite;
 pub use backup::{BaseBackup, Target};
 pub use client::{Canceller, Client, Notice, SqlError};
 pub use cluster::{Builder, Cluster, Stop};

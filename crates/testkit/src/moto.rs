@@ -66,20 +66,31 @@ impl Moto {
         s3::s3_url(Self::BUCKET, prefix, self.address)
     }
 
+    /// The head of an object, in lower case: its class and its encryption are there.
+    pub fn head(&self, key: &str) -> String {
+        self.ask("HEAD", &format!("/{}/{key}", Self::BUCKET))
+            .to_ascii_lowercase()
+    }
+
     fn make_bucket(&self) {
+        let answer = self.ask("PUT", &format!("/{}", Self::BUCKET));
+        assert!(answer.starts_with("HTTP/1.1 200"), "no bucket: {answer}");
+    }
+
+    /// One request without a body; the whole answer.
+    fn ask(&self, method: &str, path: &str) -> String {
         let mut stream = TcpStream::connect(self.address).expect("it listens");
         // The scope tells moto which of its services is meant; it checks nothing else.
         write!(
             stream,
-            "PUT /{} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\nConnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\nConnection: close\r\n\
              Authorization: AWS4-HMAC-SHA256 Credential=any/20130101/us-east-1/s3/aws4_request\r\n\r\n",
-            Self::BUCKET,
             self.address
         )
         .expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
-        assert!(answer.starts_with("HTTP/1.1 200"), "no bucket: {answer}");
+        answer
     }
 }
 

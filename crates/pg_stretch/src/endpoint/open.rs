@@ -8,7 +8,7 @@ use crate::pg::gucs;
 use pgrx::pg_sys;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use stretch_core::errors;
 use stretch_endpoint::{Credential, DEFAULT_ALLOWED_ENDPOINTS, Endpoint, EndpointError, EndpointUrl, OpenOptions};
 
@@ -22,6 +22,22 @@ struct CacheKey {
     credential: SealedCredential,
     connect_timeout: i32,
     request_timeout: i32,
+    authorities: Option<Authorities>,
+}
+
+/// The file `stretch.ca_file`, and when it was written: a new one of the same name counts at once.
+#[derive(Clone, PartialEq, Eq)]
+struct Authorities {
+    file: PathBuf,
+    written: Option<SystemTime>,
+}
+
+impl Authorities {
+    fn now() -> Option<Authorities> {
+        let file = gucs::ca_file()?;
+        let written = std::fs::metadata(&file).and_then(|about| about.modified()).ok();
+        Some(Authorities { file, written })
+    }
 }
 
 static CACHE: Mutex<Option<(CacheKey, Arc<Endpoint>)>> = Mutex::new(None);
@@ -79,6 +95,7 @@ pub fn open(url_text: &str, credential: &str, snapshot: pg_sys::Snapshot) -> Res
         credential: sealed,
         connect_timeout: gucs::CONNECT_TIMEOUT.get(),
         request_timeout: gucs::REQUEST_TIMEOUT.get(),
+        authorities: Authorities::now(),
     };
     let cached = CACHE.lock().ok().and_then(|cache| match &*cache {
         Some((kept, endpoint)) if *kept == key => Some(endpoint.clone()),
@@ -103,6 +120,7 @@ fn connect(url: &EndpointUrl, opened: &stretch_vault::Credential) -> Result<Endp
         request_timeout: Duration::from_millis(gucs::REQUEST_TIMEOUT.get() as u64),
         // Whether this address may be named at all was decided by `check_allowed`.
         allow_http: url.is_plain_http(),
+        ca_file: gucs::ca_file(),
         ..OpenOptions::default()
     };
     Endpoint::open(url, Some(&credential), &options).map_err(|error| map_error(&error))
@@ -170,6 +188,7 @@ pub fn map_error(error: &EndpointError) -> Error {
         | EndpointError::Redirected { .. }
         | EndpointError::Rejected { .. }
         | EndpointError::NoTls
+        | EndpointError::CaFile(_)
         | EndpointError::Local { .. }
         | EndpointError::NotAFile { .. }
         | EndpointError::Archived { .. }

@@ -67,6 +67,7 @@ pub static LEASE_TTL: GucSetting<i32> = GucSetting::<i32>::new(60_000);
 pub static REQUEST_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 pub static CONNECT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5_000);
 pub static PREFETCH_BYTES: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024);
+pub static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static FILE_ROOTS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static ALLOWED_ENDPOINTS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
@@ -241,6 +242,13 @@ pub fn register() {
         GucFlags::UNIT_KB,
     );
     text(
+        c"stretch.ca_file",
+        c"PEM file of certificate authorities that https endpoints may use, beside those of the system.",
+        &CA_FILE,
+        Sighup,
+        secret,
+    );
+    text(
         c"stretch.file_roots",
         c"Folders under which file:// endpoints may lie, separated by commas.",
         &FILE_ROOTS,
@@ -380,6 +388,11 @@ pub fn cache_dir() -> PathBuf {
     string(&CACHE_DIR)
         .map(PathBuf::from)
         .unwrap_or_else(|| state_dir().join("cache"))
+}
+
+/// `stretch.ca_file`, if it names one.
+pub fn ca_file() -> Option<PathBuf> {
+    string(&CA_FILE).map(PathBuf::from)
 }
 
 /// The items of `stretch.file_roots`.

@@ -44,6 +44,8 @@ pub enum Fault {
     GetMissing,
     /// A deletion fails: connection refused.
     DeleteFails,
+    /// A deletion is confirmed and forgotten.
+    DeletePretends,
     /// Neither puts nor gets nor deletions nor listings (of a folder whose name fits) ever answer.
     Hang,
     /// A listing leaves the object out.
@@ -256,14 +258,20 @@ impl ObjectStore for FaultyStore {
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         let (plan, hits) = (Arc::clone(&self.plan), Arc::clone(&self.hits));
         let reached = locations.then(move |location| {
-            let fault = location
-                .as_ref()
-                .ok()
-                .and_then(|key| take(&plan, &hits, key, &[Fault::DeleteFails, Fault::Hang]));
+            let fault = location.as_ref().ok().and_then(|key| {
+                take(
+                    &plan,
+                    &hits,
+                    key,
+                    &[Fault::DeleteFails, Fault::DeletePretends, Fault::Hang],
+                )
+            });
             async move {
                 match fault {
                     None => location,
                     Some(Fault::Hang) => futures::future::pending().await,
+                    // The deletion of what is not there changes nothing.
+                    Some(Fault::DeletePretends) => Ok(Path::from("no/such/object")),
                     Some(_) => Err(refused()),
                 }
             }

@@ -12,7 +12,15 @@ fn honest_stores_pass() {
     let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
     assert_eq!(
         names,
-        ["create", "read after write", "range read", "create-if-absent", "list"]
+        [
+            "create",
+            "read after write",
+            "range read",
+            "create-if-absent",
+            "list",
+            "missing",
+            "delete, then create"
+        ]
     );
     let directory = tempfile::tempdir().expect("a directory");
     let url = EndpointUrl::parse(&format!("file://{}", directory.path().display()));
@@ -24,6 +32,18 @@ fn honest_stores_pass() {
         let bad = probe(&endpoint, "a/b").await;
         assert!(matches!(bad, Err(EndpointError::BadKey(_))));
     });
+}
+
+#[test]
+fn every_extent_is_passed() {
+    for extent in [Extent::SMALL, Extent::FULL] {
+        run(probe_to(&memory(), "one", extent)).unwrap_or_else(|error| panic!("{extent:?}: {error}"));
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let url = EndpointUrl::parse(&format!("file://{}", directory.path().display())).expect("a URL");
+    let endpoint = Endpoint::open(&url, None, &OpenOptions::default()).expect("an endpoint");
+    run(probe_to(&endpoint, "one", Extent::FULL)).expect("honest");
+    assert_eq!(run(endpoint.list("")), Ok(Vec::new()));
 }
 
 #[test]
@@ -40,6 +60,7 @@ fn every_lie_is_named() {
         (Fault::ListHides, "race-3", "listing shows"),
         (Fault::ListHides, "body", "listing shows"),
         (Fault::ListWrongSize, "body", "listing shows"),
+        (Fault::DeletePretends, "race-0", "deleted is gone"),
     ];
     for (fault, on, promise) in cases {
         let store = FaultyStore::in_memory();
@@ -91,7 +112,7 @@ fn nothing_of_a_probe_remains() {
         probe(&endpoint, "three").await.expect("honest");
         assert_eq!(
             endpoint.list("probe/three").await.map(|left| left.len()),
-            Ok(ROUNDS + 1)
+            Ok(Extent::SMALL.races + 1)
         );
     });
     let directory = tempfile::tempdir().expect("a directory");

@@ -79,6 +79,7 @@ fn every_operation_ends_in_time() {
     let endpoint = Endpoint {
         store: store.clone(),
         prefix: String::new(),
+        storage_class: None,
         local: Some(LocalFolder::new(base.path().into(), Duration::from_millis(20))),
     };
     run(async {
@@ -111,6 +112,7 @@ fn threads_that_hang_do_not_block_later_reads() {
     let endpoint = Endpoint {
         store: Arc::new(store),
         prefix: String::new(),
+        storage_class: None,
         local: Some(LocalFolder::new(checked.path().into(), Duration::from_millis(200))),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

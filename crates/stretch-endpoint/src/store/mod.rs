@@ -4,14 +4,15 @@ use crate::credential::Credential;
 use crate::disposable::Disposable;
 use crate::errmap::translate;
 use crate::error::{EndpointError, Unreachable};
+use crate::keys::Key;
 use crate::open::{self, OpenOptions};
 use crate::ranges;
 use crate::refusal::Operation;
-use crate::url::EndpointUrl;
+use crate::url::{EndpointUrl, StorageClass};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as StorePath;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{Attribute, Attributes, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,8 @@ mod links;
 mod reply_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 #[cfg(test)]
 mod wire_tests;
 
@@ -79,6 +82,8 @@ pub struct Endpoint {
     store: Arc<dyn ObjectStore>,
     /// Without slashes at the ends; may be empty.
     prefix: String,
+    /// Of new objects, where the URL names one.
+    storage_class: Option<StorageClass>,
     /// Set for `file://`.
     local: Option<folder::LocalFolder>,
 }
@@ -99,6 +104,7 @@ impl Endpoint {
         Ok(Self {
             store,
             prefix: url.prefix().to_owned(),
+            storage_class: url.storage_class(),
             // Links above the directory are the administrator's; links below are nobody's.
             local: match url.file_path() {
                 Some(path) => {
@@ -116,6 +122,7 @@ impl Endpoint {
         Self {
             store,
             prefix: prefix.trim_matches('/').to_owned(),
+            storage_class: None,
             local: None,
         }
     }
@@ -139,6 +146,7 @@ impl Endpoint {
         let path = self.object(key).await?;
         let options = PutOptions {
             mode: PutMode::Create,
+            attributes: self.attributes(key),
             ..PutOptions::default()
         };
         match self.store.put_opts(&path, bytes.clone().into(), options).await {
@@ -271,7 +279,18 @@ impl Endpoint {
             let folder = self.folder(prefix).await?;
             let folder = folder.as_ref();
             let metas = match after {
-                Some(after) => self.store.list_with_offset(folder, &self.path(after)?),
+                Some(after) => {
+                    let after = self.path(after)?;
+                    // Azurite, and who knows who else, begins at the beginning whatever is asked.
+                    let comes_after = {
+                        let after = after.clone();
+                        move |meta: &ObjectMeta| std::future::ready(meta.location > after)
+                    };
+                    self.store
+                        .list_with_offset(folder, &after)
+                        .try_filter(comes_after)
+                        .boxed()
+                }
                 None => self.store.list(folder),
             };
             let metas: Vec<ObjectMeta> = if self.local.is_none() && limit < usize::MAX {
@@ -311,6 +330,18 @@ impl Endpoint {
             }
         })
         .await
+    }
+
+    /// What the store is told about a new object. Heartbeats live for minutes and stay in the bucket's usual class:
+    /// others are paid for by the month.
+    fn attributes(&self, key: &str) -> Attributes {
+        let mut attributes = Attributes::new();
+        if let Some(class) = self.storage_class
+            && !matches!(Key::parse(key), Some((_, Key::Lease { .. })))
+        {
+            attributes.insert(Attribute::StorageClass, class.as_str().into());
+        }
+        attributes
     }
 
     /// Removes an empty folder of a `file://` endpoint; other stores have no folders.

@@ -125,3 +125,97 @@ fn what_is_not_implemented_is_a_promise_not_kept() {
     assert!(run(endpoint.put_new("k", &text("x"))).is_err());
     assert_eq!(server.requests().len(), 1, "it is not asked again");
 }
+
+/// A container that answers everything so, asked with a signature that ends at this time.
+fn azure_error(status: &'static str, headers: String, ends: &str) -> EndpointError {
+    let server = CannedServer::start(move |_| response(status, &headers, ""));
+    let url = format!("az://container?endpoint=http://{}/account1", server.address);
+    let url = EndpointUrl::parse(&url).expect("a URL");
+    let token = format!("sv=2023-11-03&sr=c&sp=rcl&se={ends}&sig=TopSecretValue123");
+    let credential = Credential::new("Shared Access Signature", token);
+    let endpoint = Endpoint::open(&url, Some(&credential), &options()).expect("an endpoint");
+    let error = run(endpoint.get("some/key")).expect_err(status);
+    harmless(&error);
+    error
+}
+
+/// Azure has one code for all that is wrong with a signature.
+#[test]
+fn an_expired_signature_is_told_from_a_wrong_one() {
+    const CODE: &str = "x-ms-error-code: AuthenticationFailed\r\n";
+    let status = "403 Forbidden";
+    let wrong = azure_error(status, CODE.into(), "2099-01-01T00:00:00Z");
+    assert_eq!(why(&wrong), Some(Refusal::Credential));
+    let expired = azure_error(status, CODE.into(), "2020-01-01T00:00:00Z");
+    assert_eq!(why(&expired), Some(Refusal::Expired));
+    assert!(expired.to_string().contains("has expired"), "{expired}");
+    assert!(expired.hint().is_some_and(|hint| hint.contains("alter_credential")));
+    // The store's clock decides, not ours.
+    let dated = |date: &str| format!("{CODE}date: {date}\r\n");
+    let expired = azure_error(status, dated("Fri, 01 Jan 2100 00:00:00 GMT"), "2099-01-01T00:00:00Z");
+    assert_eq!(why(&expired), Some(Refusal::Expired));
+    let off = azure_error(status, dated("Wed, 01 Jan 2020 00:00:00 GMT"), "2099-01-01T00:00:00Z");
+    assert_eq!(why(&off), Some(Refusal::Clock));
+    // A right that is lacking is no matter of time.
+    let code = "x-ms-error-code: AuthorizationPermissionMismatch\r\n".to_owned();
+    let lacks = azure_error(status, code, "2020-01-01T00:00:00Z");
+    assert_eq!(why(&lacks), Some(Refusal::Permission(Operation::Read)));
+}
+
+#[test]
+fn a_token_that_ended_is_told_from_a_bad_request() {
+    for code in ["ExpiredToken", "TokenRefreshRequired"] {
+        for error in errors("400 Bad Request", code) {
+            assert_eq!(why(&error), Some(Refusal::Expired));
+        }
+    }
+    for error in errors("400 Bad Request", "InvalidToken") {
+        assert_eq!(why(&error), Some(Refusal::Credential));
+    }
+}
+
+/// The answer to a batch of one deletion.
+fn batch_answer(status: &str, code: &str) -> String {
+    let body = format!(
+        "--b\r\nContent-Type: application/http\r\nContent-ID: 0\r\n\r\n\
+         HTTP/1.1 {status}\r\nx-ms-error-code: {code}\r\nContent-Length: 0\r\n\r\n--b--\r\n"
+    );
+    response("202 Accepted", "content-type: multipart/mixed; boundary=b\r\n", &body)
+}
+
+/// Azurite knows no policies, so this is the answer that Azure documents.
+#[test]
+fn what_a_policy_protects_is_refused_to_be_deleted() {
+    let what = Disposable::of_probe("x", "body");
+    let delete = |status: &'static str, code: &'static str| {
+        let server = CannedServer::start(move |_| batch_answer(status, code));
+        let result = run(az_at(server.address).delete(&what));
+        assert!(server.requests()[0].contains("comp=batch"), "{:?}", server.requests());
+        result
+    };
+    let error = delete("409 Immutable", "BlobImmutableDueToPolicy").expect_err("protected");
+    assert_eq!(why(&error), Some(Refusal::Immutable));
+    assert!(
+        error
+            .hint()
+            .is_some_and(|hint| hint.starts_with("Nothing has to be done"))
+    );
+    let error = delete("403 No", "AuthorizationPermissionMismatch").expect_err("refused");
+    assert_eq!(why(&error), Some(Refusal::Permission(Operation::Delete)));
+    let error = delete("503 Busy", "ServerBusy").expect_err("busy");
+    assert!(error.is_transient(), "{error}");
+    assert_eq!(delete("202 Accepted", "none"), Ok(()));
+    assert_eq!(delete("404 Gone", "BlobNotFound"), Ok(()));
+    // A signature that may create and not overwrite hears of an object that exists by a refusal.
+    let headers = "x-ms-error-code: UnauthorizedBlobOverwrite\r\n";
+    let server = CannedServer::start(move |_| response("403 Forbidden", headers, ""));
+    assert_eq!(run(az_at(server.address).put_new("k", &text("x"))), Ok(PutNew::Exists));
+    // To a create it says that the object exists, as any other conflict does.
+    let headers = "x-ms-error-code: BlobImmutableDueToPolicy\r\n";
+    let server = CannedServer::start(move |_| response("409 Conflict", headers, ""));
+    assert_eq!(run(az_at(server.address).put_new("k", &text("x"))), Ok(PutNew::Exists));
+    // A conflict of a single deletion passes by itself.
+    let server = CannedServer::start(|_| response("409 Conflict", "", ""));
+    let error = run(s3_at(server.address, &options()).delete(&what)).expect_err("a conflict");
+    assert!(error.is_transient(), "{error}");
+}

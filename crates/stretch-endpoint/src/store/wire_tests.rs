@@ -267,6 +267,152 @@ fn without_a_credential_nothing_is_sent() {
     );
 }
 
+/// The head of the request that creates an object, in lower case.
+fn head_of_create(url: &str, credential: &Credential, key: &str) -> String {
+    let server = CannedServer::start(|_| response("200 OK", "etag: \"made\"\r\n", ""));
+    let url = url.replace("ADDRESS", &server.address.to_string());
+    let url = EndpointUrl::parse(&url).expect("a URL");
+    let endpoint = Endpoint::open(&url, Some(credential), &options()).expect("an endpoint");
+    run(endpoint.put_new(key, &text("x"))).expect("a put");
+    server.requests().join("\n").to_ascii_lowercase()
+}
+
+#[test]
+fn temporary_credentials_go_with_their_token() {
+    let printed = r#"{"AccessKeyId": "ASIA1", "SecretAccessKey": "key", "SessionToken": "the+token=="}"#;
+    let credential = Credential::new("ASIA1", printed);
+    let head = head_of_create("s3://bucket?endpoint=http://ADDRESS", &credential, "k");
+    assert!(head.contains("x-amz-security-token: the+token=="), "{head}");
+    assert!(head.contains("credential=asia1/"), "{head}");
+    let signed = head.split_once("signedheaders=").expect("it is signed").1;
+    let signed = signed.split(',').next().expect("a list");
+    assert!(signed.contains("x-amz-security-token"), "{signed}");
+}
+
+#[test]
+fn new_objects_get_encryption_and_class() {
+    let credential = Credential::new("AKID", SECRET);
+    let at = |parameters: &str| format!("s3://bucket?endpoint=http://ADDRESS{parameters}");
+    let head = head_of_create(&at(""), &credential, "k");
+    assert!(
+        !head.contains("x-amz-server-side") && !head.contains("x-amz-storage-class"),
+        "{head}"
+    );
+    let head = head_of_create(&at("&sse=AES256"), &credential, "k");
+    assert!(head.contains("x-amz-server-side-encryption: aes256"), "{head}");
+    let head = head_of_create(&at("&sse=aws:kms&kms_key=alias/stretch"), &credential, "k");
+    assert!(head.contains("x-amz-server-side-encryption: aws:kms"), "{head}");
+    assert!(
+        head.contains("x-amz-server-side-encryption-aws-kms-key-id: alias/stretch"),
+        "{head}"
+    );
+    let head = head_of_create(&at("&sse=aws:kms:dsse"), &credential, "k");
+    assert!(head.contains("x-amz-server-side-encryption: aws:kms:dsse"), "{head}");
+    assert!(!head.contains("kms-key-id"), "{head}");
+
+    let id = crate::testing::id;
+    let (db, branch) = (id(1), id(2));
+    let class = at("&storage_class=STANDARD_IA");
+    for (key, has_class) in [
+        (Key::Stretch, true),
+        (Key::Claim { branch, generation: 1 }, true),
+        (
+            Key::Lease {
+                branch,
+                generation: 1,
+                sequence: 1,
+            },
+            false,
+        ),
+    ] {
+        let head = head_of_create(&class, &credential, &key.path(&db));
+        assert_eq!(
+            head.contains("x-amz-storage-class: standard_ia"),
+            has_class,
+            "{key:?}: {head}"
+        );
+    }
+}
+
+#[test]
+fn a_shared_access_signature_goes_with_the_request_alone() {
+    let credential = Credential::new(
+        "SHARED ACCESS SIGNATURE",
+        "sv=2023-11-03&sr=c&sp=rcl&se=2099-01-01&sig=ab%2BTopSecretValue123%3D",
+    );
+    let url = "az://container/prefix?account=account1&endpoint=http://ADDRESS/account1";
+    let head = head_of_create(url, &credential, "k");
+    assert!(head.starts_with("put /account1/container/prefix/k?sv="), "{head}");
+    assert!(head.contains("sig=ab%2btopsecretvalue123%3d"), "{head}");
+    assert!(
+        head.contains("if-none-match: *") && !head.contains("authorization:"),
+        "{head}"
+    );
+    // Nobody is told, whatever happens.
+    let gone = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address")
+    };
+    let server = CannedServer::start(|_| response("403 Forbidden", "x-ms-error-code: AuthenticationFailed\r\n", ""));
+    for address in [gone, server.address] {
+        let url = EndpointUrl::parse(&url.replace("ADDRESS", &address.to_string())).expect("a URL");
+        let endpoint = Endpoint::open(&url, Some(&credential), &options()).expect("an endpoint");
+        for error in run(async {
+            [
+                endpoint.get("k").await.expect_err("an error"),
+                endpoint.put_new("k", &text("x")).await.expect_err("an error"),
+                endpoint.list("k").await.expect_err("an error"),
+            ]
+        }) {
+            harmless(&error);
+        }
+    }
+    // The account is in the URL, or nowhere.
+    let url = EndpointUrl::parse("az://container").expect("a URL");
+    let error = Endpoint::open(&url, Some(&credential), &options()).expect_err("no account");
+    assert!(error.to_string().contains("must name the account"), "{error}");
+    let url = url.to_string() + "?endpoint=http://127.0.0.1:9/account1";
+    let url = EndpointUrl::parse(&url).expect("a URL");
+    Endpoint::open(&url, Some(&credential), &options()).expect("the address names it");
+}
+
+#[test]
+fn a_store_that_is_busy_is_asked_again_when_it_wishes() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+    let first = AtomicBool::new(true);
+    let server = CannedServer::start(move |_| match first.swap(false, Ordering::SeqCst) {
+        true => response("503 Slow Down", "retry-after: 1\r\n", &error_body("SlowDown")),
+        false => response("404 Not Found", "", ""),
+    });
+    let patient = OpenOptions {
+        max_retries: 1,
+        ..options()
+    };
+    let endpoint = s3_at(server.address, &patient);
+    let began = Instant::now();
+    assert_eq!(run(endpoint.exists("k")), Ok(false));
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    assert_eq!(server.requests().len(), 2);
+    // What it asks for is bounded by the time that a request may take.
+    let server = CannedServer::start(|_| response("429 Too Many Requests", "retry-after: 86400\r\n", ""));
+    let impatient = OpenOptions {
+        request_timeout: Duration::from_millis(200),
+        max_retries: 2,
+        ..options()
+    };
+    let endpoint = s3_at(server.address, &impatient);
+    let result = run(within(Duration::from_secs(60), endpoint.exists("k")));
+    assert!(matches!(
+        result,
+        Err(EndpointError::Unreachable {
+            why: Unreachable::Busy,
+            ..
+        })
+    ));
+    assert_eq!(server.requests().len(), 3);
+}
+
 /// What the client offers is in its first message, before any encryption.
 #[test]
 fn http_11_can_be_forced() {

@@ -8,10 +8,13 @@ use parts::HTTP_11;
 use std::fmt;
 use std::path::Path;
 
+mod objects;
 mod parts;
+mod reason;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use objects::{Encryption, StorageClass};
 pub use parts::HttpVersions;
 pub(crate) use parts::{Inner, check_account};
 
@@ -54,7 +57,8 @@ pub(crate) const GCS_BASE_URL: &str = "https://storage.googleapis.com";
 
 impl EndpointUrl {
     /// Parses and checks `text`. Parameters: `s3`: `region`, `endpoint`, `path_style` (`true`, the default, or
-    /// `false`), `http` (`1.1`); `az`: `account`, `endpoint`, `http`; `file` and `gs`: none.
+    /// `false`), `sse`, `kms_key`, `storage_class`, `http` (`1.1`); `az`: `account`, `endpoint`, `http`; `file` and
+    /// `gs`: none.
     ///
     /// # Errors
     /// [`EndpointError::BadUrl`] with the reason; the text never holds a value of the URL.
@@ -131,6 +135,14 @@ impl EndpointUrl {
         }
     }
 
+    /// The storage class that new objects get, where the URL names one.
+    pub(crate) fn storage_class(&self) -> Option<StorageClass> {
+        match self.inner {
+            Inner::S3 { storage_class, .. } => storage_class,
+            _ => None,
+        }
+    }
+
     /// Whether requests would go over plain http.
     pub fn is_plain_http(&self) -> bool {
         match &self.inner {
@@ -175,6 +187,8 @@ impl fmt::Display for EndpointUrl {
                 region,
                 endpoint,
                 path_style,
+                encryption,
+                storage_class,
                 ..
             } => {
                 write!(f, "s3://{bucket}")?;
@@ -183,6 +197,11 @@ impl fmt::Display for EndpointUrl {
                 if !path_style {
                     params.push(("path_style", "false"));
                 }
+                if let Some(encryption) = encryption {
+                    params.push(("sse", encryption.kind.as_str()));
+                    params.extend(encryption.key.as_deref().map(|key| ("kms_key", key)));
+                }
+                params.extend(storage_class.map(|class| ("storage_class", class.as_str())));
             }
             Inner::Az {
                 container,

@@ -1,5 +1,7 @@
 //! The parts of an endpoint URL. Takes one apart and checks each; errors are reasons without values.
 
+use super::objects::{Encryption, StorageClass};
+use super::reason::Reason;
 use std::path::PathBuf;
 
 /// Which versions of HTTP a store is spoken to with.
@@ -25,6 +27,8 @@ pub(crate) enum Inner {
         /// `http(s)://host[:port]`, without a trailing slash.
         endpoint: Option<String>,
         path_style: bool,
+        encryption: Option<Encryption>,
+        storage_class: Option<StorageClass>,
         http: HttpVersions,
     },
     Az {
@@ -43,9 +47,6 @@ pub(crate) enum Inner {
 
 /// The only value of the parameter `http`.
 pub(super) const HTTP_11: &str = "1.1";
-
-/// Why a URL is refused.
-type Reason = String;
 
 /// Parameter names that people use for secrets somewhere; they get an error that names the way out.
 const SECRET_WORDS: [&str; 8] = ["sig", "token", "key", "secret", "pass", "pwd", "auth", "credential"];
@@ -105,7 +106,16 @@ fn parse_file(location: &str, query: Option<&str>) -> Result<Inner, Reason> {
 fn parse_s3(location: &str, query: Option<&str>) -> Result<Inner, Reason> {
     let (bucket, prefix) = bucket_and_prefix(location)?;
     check_name(&bucket, 3, 63, "-.", "bucket")?;
-    let mut params = Params::parse(query, &["region", "endpoint", "path_style", "http"])?;
+    let known = [
+        "region",
+        "endpoint",
+        "path_style",
+        "sse",
+        "kms_key",
+        "storage_class",
+        "http",
+    ];
+    let mut params = Params::parse(query, &known)?;
     let region = params.take("region");
     if let Some(region) = &region {
         check_name(region, 1, 63, "-", "region")?;
@@ -133,6 +143,12 @@ fn parse_s3(location: &str, query: Option<&str>) -> Result<Inner, Reason> {
         region,
         endpoint,
         path_style,
+        encryption: Encryption::parse(params.take("sse").as_deref(), params.take("kms_key"))?,
+        storage_class: params
+            .take("storage_class")
+            .as_deref()
+            .map(StorageClass::parse)
+            .transpose()?,
         http: http_versions(&mut params)?,
     })
 }

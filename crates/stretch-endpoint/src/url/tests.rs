@@ -59,6 +59,16 @@ fn bad_urls_are_refused_without_echoing_secrets() {
         ("s3://bucket?http=TOPSECRET9", "\"http\" must be 1.1"),
         ("az://container?http=1", "\"http\" must be 1.1"),
         ("s3://bucket?http=", "empty"),
+        ("s3://bucket?sse=TOPSECRET9", "must be AES256"),
+        ("s3://bucket?sse=aws:kms:other", "must be AES256"),
+        ("s3://bucket?kms_key=abc", "needs sse=aws:kms"),
+        ("s3://bucket?sse=AES256&kms_key=abc", "needs sse=aws:kms"),
+        ("s3://bucket?sse=aws:kms&kms_key=TOPSECRET9!", "id, alias or ARN"),
+        ("s3://bucket?storage_class=GLACIER", "cannot be read at once"),
+        ("s3://bucket?storage_class=DEEP_ARCHIVE", "cannot be read at once"),
+        ("s3://bucket?storage_class=TOPSECRET9", "must be STANDARD"),
+        ("s3://bucket?storage_class=standard", "must be STANDARD"),
+        ("az://container?storage_class=STANDARD", "unknown parameter"),
         ("s3://bucket?http=1.1&http=1.1", "twice"),
         ("gs://bucket?http=1.1", "unknown parameter \"http\""),
         ("file:///a?http=1.1", "unknown parameter \"http\""),
@@ -96,6 +106,11 @@ fn display_is_canonical_and_parses_again() {
             "s3://bucket/p?region=eu-west-1&path_style=false&http=1.1",
         ),
         ("az://cont?http=1.1&account=acc", "az://cont?account=acc&http=1.1"),
+        (
+            "s3://bucket?storage_class=GLACIER_IR&kms_key=arn%3Aaws%3Akms%3Aeu-west-1:1:key/a-b&sse=aws:kms",
+            "s3://bucket?sse=aws:kms&kms_key=arn:aws:kms:eu-west-1:1:key/a-b&storage_class=GLACIER_IR",
+        ),
+        ("s3://bucket?sse=AES256", "s3://bucket?sse=AES256"),
     ];
     for (text, canonical) in cases {
         let url = EndpointUrl::parse(text).expect(text);

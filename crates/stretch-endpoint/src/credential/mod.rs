@@ -1,7 +1,15 @@
 //! Credentials: an identity and a secret that is wiped on drop and never printed.
+//!
+//! Some secrets are more than one key: [`sas`] and [`session`] read those.
 
 use std::fmt;
 use zeroize::Zeroizing;
+
+mod expiry;
+pub(crate) mod sas;
+pub(crate) mod session;
+#[cfg(test)]
+mod tests;
 
 /// A secret text: wiped when dropped, redacted in every output.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,8 +33,15 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What an endpoint asks for. By scheme: `s3` access key id and secret access key; `az` storage account and account
-/// key (base64); `gs` e-mail address of the service account (or anything) and its key as JSON; `file` none.
+/// What an endpoint asks for, by scheme:
+///
+/// | scheme | identity | secret |
+/// |---|---|---|
+/// | `s3` | access key id | secret access key, or temporary credentials as JSON |
+/// | `az` | storage account | account key (base64) |
+/// | `az` | `SHARED ACCESS SIGNATURE` | the token |
+/// | `gs` | anything | key of a service account as JSON |
+/// | `file` | anything | not used |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// Not secret, but not shown by this crate either.
