@@ -1,4 +1,5 @@
-//! `stretch.collect`, `drop_branch`, `pin_backup` and `unpin_backup`: checks in the caller's session, the work in the worker.
+//! `stretch.collect`, `drop_branch`, `pin_backup` and `unpin_backup`: checks in the caller's session, the work in the
+//! worker.
 
 use crate::catalog;
 use crate::catalog::snapshot::Latest;

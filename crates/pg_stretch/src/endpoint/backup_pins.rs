@@ -1,5 +1,5 @@
-//! The worker's part of `stretch.pin_backup` and `stretch.unpin_backup`: pins of named backups, on the endpoint and as a
-//! copy in the catalog (F18).
+//! The worker's part of `stretch.pin_backup` and `stretch.unpin_backup`: pins of named backups, on the endpoint and as
+//! a copy in the catalog (F18).
 
 use super::identity::enable::text_argument;
 use super::identity::{Claim, Identity, open_bound, require_connected};

@@ -104,7 +104,8 @@ pub fn compact(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     Ok(json!(left))
 }
 
-/// `collect`: one round now; uploads and heartbeats go on in between. What became of the objects is left for the caller.
+/// `collect`: one round now; uploads and heartbeats go on in between. What became of the objects is left for the
+/// caller.
 pub fn collect(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     let mode = match taken.args["dry_run"].as_bool() {
         Some(false) => collect::Mode::Collect,

@@ -103,7 +103,7 @@ pub struct LeaseBody {
 
 impl LeaseBody {
     /// The retention that the owner of a branch promised last, in seconds. A claim tells that of its own moment: it may
-    /// have been raised since, and a restore to a moment before must not shorten it; or lowered, as its owner wanted it.
+    /// have been raised since, and a restore to a moment before must not shorten it; or lowered, as its owner wanted.
     pub fn promised(claim: &ClaimBody, newest: Option<&Self>) -> u64 {
         let said = newest.filter(|lease| lease.generation == claim.generation);
         said.and_then(|lease| lease.retention_seconds)

@@ -57,8 +57,8 @@ pub async fn release(
     Ok(())
 }
 
-/// Deletes the pins that a branch has in those from which it descends: nobody lives on it any more, and its retention is
-/// over.
+/// Deletes the pins that a branch has in those from which it descends: nobody lives on it any more, and its retention
+/// is over.
 ///
 /// # Errors
 /// As of [`read_branch`] and [`pins_of`]; the store's own.

@@ -2,7 +2,8 @@
 //! catalog, and give a restored or copied database a branch of its own (design §10).
 //!
 //! Order of `reauthorize`: probe and list · pin what is needed in every branch the catalog refers to · list again, with
-//! the marks of the collectors (F17), until nothing needs a pin · copy what is in doubt · `branch.json`, first claim · one local transaction.
+//! the marks of the collectors (F17), until nothing needs a pin · copy what is in doubt · `branch.json`, first claim ·
+//! one local transaction.
 //! Branch id and nonce are chosen once and kept as intent in the marker, so that a call that was interrupted at any
 //! point is taken up by the next one and leaks nothing (F21).
 

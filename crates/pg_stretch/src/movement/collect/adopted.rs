@@ -1,6 +1,6 @@
 //! Branches that this database has adopted: an administrator gave them up, and it collects them (F46).
 
-use super::rows::duration;
+use super::stamps::duration;
 use crate::endpoint::identity::Claim;
 use crate::pg::error::Result;
 use crate::pg::spi::{self, uuid_arg};

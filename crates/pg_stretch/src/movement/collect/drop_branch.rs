@@ -76,8 +76,8 @@ pub fn drop_branch(own: Claim, branch: Uuid, what: What, mut wait: impl FnMut() 
     Ok(lines)
 }
 
-/// Claims the branch and writes down since when. The nonce is durable before the claim is tried, so that a call that was
-/// interrupted is taken up by the next one.
+/// Claims the branch and writes down since when. The nonce is durable before the claim is tried, so that a call that
+/// was interrupted is taken up by the next one.
 fn adopt(endpoint: &Arc<Endpoint>, own: Claim, branch: Uuid, seen: &Seen) -> Result<()> {
     let random = random_uuid()?;
     let nonce = txn::run(|| {

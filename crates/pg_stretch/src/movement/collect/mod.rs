@@ -176,7 +176,7 @@ impl Collector {
             Mode::Report if kept != self.told => {
                 self.told = kept;
                 log(&format!(
-                    "pg_stretch collection: the tables do not need {} objects of {} bytes; stretch.collect() lists them",
+                    "pg_stretch collection: the tables do not need {} objects of {} bytes; see stretch.collect()",
                     kept.0, kept.1
                 ));
             }

@@ -1,6 +1,7 @@
 //! What the catalog says of segments to a collector.
 
 use super::horizon::Known;
+use super::stamps::{self, duration};
 use crate::catalog::{abandoned, tables};
 use crate::pg::error::{Error, Result};
 use crate::pg::spi;
@@ -37,7 +38,7 @@ impl Local {
             sightings: Vec::new(),
             tables: BTreeSet::new(),
             retention: Duration::ZERO,
-            connected: super::stamps::connected()?,
+            connected: stamps::connected()?,
         })
     }
 
@@ -54,7 +55,7 @@ impl Local {
             sightings: sightings()?,
             tables: stretched.iter().map(|table| table.table_id).collect(),
             retention: Duration::from_secs(database.retention_seconds.max(0) as u64),
-            connected: super::stamps::connected()?,
+            connected: stamps::connected()?,
         })
     }
 }
@@ -194,9 +195,4 @@ fn stamp(row: &SpiHeapTupleData<'_>, store: usize, connected: usize) -> InRow<St
         store: StoreTime(duration(store)),
         connected: duration(connected),
     }))
-}
-
-/// Seconds as the catalog's queries give them.
-pub fn duration(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
 }

@@ -1,6 +1,5 @@
 //! Times that the catalog keeps for retentions: when retirements became known, and how long the database was connected.
 
-use super::rows::duration;
 use crate::pg::error::Result;
 use crate::pg::spi::{self, uuid_arg};
 use std::time::Duration;
@@ -53,4 +52,9 @@ pub fn connected() -> Result<Duration> {
         &[],
     )?;
     Ok(seconds.map_or(Duration::ZERO, duration))
+}
+
+/// Seconds as the catalog's queries give them.
+pub fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
 }
