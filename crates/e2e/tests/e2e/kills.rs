@@ -40,7 +40,7 @@ impl Bench {
             .conf("stretch.max_batch_age", max_batch_age)
             .conf("autovacuum", "off")
             .conf("stretch.collect", "off")
-            .conf("stretch_test.collect_grace", "300")
+            .conf("stretch_test.collect_grace", "1000")
             .start();
         let endpoint = Endpoint::new();
         let db = cluster.connect("postgres");
@@ -146,16 +146,22 @@ impl Bench {
                 wait_uploaded(db);
                 db.sql("SELECT stretch.compact('t')");
                 wait_uploaded(db);
-                // The first round marks, the second deletes, the third finds nothing and forgets.
-                let before = match step {
-                    CollectDeleted => 1,
-                    CollectForgotten => 2,
-                    _ => 0,
-                };
-                for _ in 0..before {
-                    db.sql("SELECT stretch.collect(dry_run => false)");
-                    let since = std::time::Instant::now();
-                    wait_until("the grace", PATIENCE, || since.elapsed().as_millis() > 300);
+                // One round marks, a later one deletes, the next finds nothing and forgets.
+                let until = |what: &str, sql: &str| wait_until(what, PATIENCE, || db.int(sql) > 0);
+                let lines = "SELECT count(*) FROM stretch.collect";
+                match step {
+                    CollectDeleted => {
+                        until(
+                            "a mark",
+                            &format!("{lines}(dry_run => false) WHERE reason LIKE '%not marked yet'"),
+                        );
+                        until(
+                            "the grace",
+                            &format!("{lines}() WHERE reason LIKE '%may be deleted now'"),
+                        );
+                    }
+                    CollectForgotten => until("a deletion", &format!("{lines}(dry_run => false) WHERE deleted")),
+                    _ => {}
                 }
                 "SELECT stretch.collect(dry_run => false)".into()
             }

@@ -65,7 +65,19 @@ pub const REFUSALS: [(&str, &str, &str); 12] = [
 ];
 
 /// Hints of other kinds with the test that carries them out, and those after which nobody can run a statement.
-pub const ELSEWHERE: [(&str, &str); 41] = [
+pub const ELSEWHERE: [(&str, &str); 44] = [
+    (
+        "Choose another label, or give the other backup up",
+        "collection/holds::backups_hold_from_where_they_began",
+    ),
+    (
+        "Run stretch.reconcile(), which names them",
+        "collection::a_listing_that_lacks_what_is_needed_stops_everything",
+    ),
+    (
+        "Drop that database first, or disconnect it for good",
+        "collection::branches_that_were_given_up_are_collected",
+    ),
     (
         "Leave out adopt => true",
         "adopt::columns_that_do_not_fit_are_a_refusal",
