@@ -1,6 +1,6 @@
 //! An original, copies and a copy of a copy live side by side on one endpoint, and all of them collect.
 
-use super::{builder, compact, holds_just, is_whole, table, wait_grace};
+use super::{builder, compact, holds_just, is_whole, needed, table, wait_grace};
 use crate::identity::await_state;
 use crate::seed::seed;
 use rand::rngs::StdRng;
@@ -198,14 +198,12 @@ impl Drill {
     /// In the end the endpoint holds what the catalogs name.
     fn settle(&self) {
         let databases: Vec<&Client> = self.members.iter().map(|member| &member.db).collect();
-        let needed = || {
-            let live = "SELECT count(*) FROM stretch.segment WHERE retired";
-            databases.iter().map(|db| db.int(live)).sum::<i64>()
-        };
         for db in &databases {
             wait_uploaded(db);
         }
-        wait_until("the last object to go", PATIENCE, || needed() == 0);
+        wait_until("the last object to go", PATIENCE, || {
+            self.endpoint.segments() == needed(&databases)
+        });
         wait_until("the last mark to go", PATIENCE, || {
             super::marks(&self.endpoint).is_empty()
         });
@@ -250,6 +248,16 @@ fn copies_and_originals_collect_side_by_side() {
     assert!(deleted > 3, "nothing was collected");
 }
 
+/// A process that stands still, and goes on when this goes: also when a check fails, since others wait for it.
+struct Stopped(String);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let told = std::process::Command::new("kill").args(["-CONT", &self.0]).status();
+        told.expect("kill runs");
+    }
+}
+
 #[test]
 fn a_collector_that_stands_still_hurts_no_copy() {
     for step in [
@@ -283,6 +291,7 @@ fn a_collector_that_stands_still_hurts_no_copy() {
         let copy = std::thread::scope(|scope| {
             let caller = cluster.connect("postgres");
             let collecting = scope.spawn(move || caller.try_sql("SELECT stretch.collect(false)"));
+            let stopped = Stopped(worker);
             wait_until("the worker to stand still", PATIENCE, || !order.exists());
             // A copy is made of what the original has given up a moment ago.
             cluster.create_database("copy");
@@ -299,10 +308,7 @@ fn a_collector_that_stands_still_hurts_no_copy() {
             };
             assert_eq!(found, [expected], "{step:?}");
             old();
-            std::process::Command::new("kill")
-                .args(["-CONT", &worker])
-                .status()
-                .expect("kill runs");
+            drop(stopped);
             // A request that stood still with the worker took too long.
             if let Err(error) = collecting.join().expect("no panic") {
                 assert_eq!(error.code, "ST005", "{error}");

@@ -66,8 +66,9 @@ pub fn reached_on_io_thread(step: Step) {
     // SAFETY: signals to this process and its postmaster; the second ends us here.
     unsafe {
         match whom.trim() {
+            // Sent to this thread, which does nothing more before all stand still.
             "stop" => {
-                libc::kill(libc::getpid(), libc::SIGSTOP);
+                libc::raise(libc::SIGSTOP);
             }
             "postmaster" => {
                 libc::kill(pg_sys::PostmasterPid, libc::SIGKILL);
