@@ -245,7 +245,7 @@ fn copies_and_originals_collect_side_by_side() {
         drill.clusters.len(),
         MEMBERS
     );
-    assert!(deleted > 3, "nothing was collected");
+    assert!(deleted > 0, "nothing was collected");
 }
 
 /// A process that stands still, and goes on when this goes: also when a check fails, since others wait for it.
