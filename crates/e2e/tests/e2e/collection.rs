@@ -56,8 +56,8 @@ pub fn wait_grace(db: &Client) {
 /// old enough to be deleted, and then the catalog forgets them. How many of segments' objects went.
 pub fn collect(db: &Client) -> i64 {
     let mut gone = 0;
-    // A round deletes as long as what it has read is fresh, so that a slow machine needs more of them. The first may find
-    // that a snapshot holds everything: that of its caller, who began before the worker stamped the retirements.
+    // A round deletes as long as what it has read is fresh, so that a slow machine needs more of them. The first may
+    // find that a snapshot holds everything: its caller's, who began before the worker stamped the retirements.
     for round in 0..100 {
         let counts = db.lines(
             "SELECT count(*) FILTER (WHERE deleted AND object_key LIKE '%/segment/%'),
