@@ -39,6 +39,17 @@ fn cold_table(db: &Client, table: &str) {
     purge(db, table);
 }
 
+/// A copy of the database by a dump, connected on a branch of its own.
+fn copy(cluster: &Cluster) -> Client {
+    let dump = cluster.pg_dump("postgres", &["--format=custom"]);
+    cluster.create_database("copy");
+    cluster.pg_restore("copy", &[], &dump);
+    let copy = cluster.connect("copy");
+    await_state(&copy, "disconnected");
+    reauthorize(&copy);
+    copy
+}
+
 /// Makes one segment of the five of a table: five retire.
 pub fn compact(db: &Client, table: &str) {
     assert_eq!(db.int(&format!("SELECT stretch.compact('{table}')")), 5);
@@ -258,12 +269,7 @@ fn a_copy_and_its_original_collect_apart() {
     let endpoint = Endpoint::new();
     let db = cluster.connect("postgres");
     table(&db, &endpoint);
-    let dump = cluster.pg_dump("postgres", &["--format=custom"]);
-    cluster.create_database("copy");
-    cluster.pg_restore("copy", &[], &dump);
-    let copy = cluster.connect("copy");
-    await_state(&copy, "disconnected");
-    reauthorize(&copy);
+    let copy = copy(&cluster);
     // The original may not have said before the copy was made that it does not promise a week any more.
     copy.sql("SELECT stretch.set_retention('0')");
     // The original needs the five no more, the copy does.
@@ -348,12 +354,7 @@ fn branches_that_were_given_up_are_collected() {
     let db = cluster.wait_ready("postgres");
     await_state(&db, "connected");
     assert_eq!(db.text("SELECT extract(epoch FROM stretch.retention())::int"), "0");
-    let dump = cluster.pg_dump("postgres", &["--format=custom"]);
-    cluster.create_database("copy");
-    cluster.pg_restore("copy", &[], &dump);
-    let copy = cluster.connect("copy");
-    await_state(&copy, "disconnected");
-    reauthorize(&copy);
+    let copy = copy(&cluster);
     copy.sql("SELECT stretch.set_retention('0')");
     compact(&copy, "t");
     compact(&db, "t");
@@ -396,12 +397,7 @@ fn a_database_whose_branch_was_taken_is_disconnected() {
     let db = cluster.connect("postgres");
     table(&db, &endpoint);
     db.sql("SELECT stretch.set_retention('7 days')");
-    let dump = cluster.pg_dump("postgres", &["--format=custom"]);
-    cluster.create_database("copy");
-    cluster.pg_restore("copy", &[], &dump);
-    let copy = cluster.connect("copy");
-    await_state(&copy, "disconnected");
-    reauthorize(&copy);
+    let copy = copy(&cluster);
     compact(&copy, "t");
     let branch = copy.text("SELECT branch_id FROM stretch.binding");
     db.sql(&format!(

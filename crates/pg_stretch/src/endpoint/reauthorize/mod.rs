@@ -22,6 +22,7 @@ use local::Row;
 use pgrx::pg_sys;
 use pinned::Pinned;
 use recorded::Recorded;
+pub use recorded::branch_of;
 use serde_json::{Value, json};
 use stretch_core::errors;
 use stretch_core::ids::{SegmentId, TableId};

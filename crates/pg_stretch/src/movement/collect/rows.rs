@@ -3,6 +3,7 @@
 use super::horizon::Known;
 use super::stamps::{self, duration};
 use crate::catalog::{abandoned, tables};
+use crate::endpoint::reauthorize::branch_of;
 use crate::pg::error::{Error, Result};
 use crate::pg::spi;
 use crate::pg::text::Text;
@@ -156,11 +157,6 @@ fn place(found: &Found, own: Uuid) -> Place {
         },
         (None, _) => Place::Nowhere,
     }
-}
-
-/// Branch that an object key lies in.
-fn branch_of(key: &str) -> Option<Uuid> {
-    key.split('/').nth(1)?.parse().ok()
 }
 
 fn sightings() -> Result<Vec<Sighting>> {
