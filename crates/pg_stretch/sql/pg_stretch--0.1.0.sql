@@ -128,7 +128,8 @@ CREATE TABLE stretch.segment (
     retired_store_time  timestamptz,
     retired_connected   interval,
     retention_waived    boolean     NOT NULL DEFAULT false,
-    abandoned           boolean     NOT NULL DEFAULT false
+    abandoned           boolean     NOT NULL DEFAULT false,
+    backups_waived      boolean     NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX segment_number ON stretch.segment (table_id, number);
 COMMENT ON TABLE stretch.segment IS 'One row per live or retired segment: an immutable Parquet object of cold rows';
@@ -138,6 +139,7 @@ COMMENT ON COLUMN stretch.segment.retired_xid IS 'A transaction, its epoch inclu
 COMMENT ON COLUMN stretch.segment.retired_store_time IS 'A moment after that, by the clock of the endpoint';
 COMMENT ON COLUMN stretch.segment.retired_connected IS 'For how long the database had been connected by then';
 COMMENT ON COLUMN stretch.segment.retention_waived IS 'Restore points from before it left its table were given up';
+COMMENT ON COLUMN stretch.segment.backups_waived IS 'So were the named backups that need it';
 
 CREATE TABLE stretch.segment_detail (
     segment_id  uuid  PRIMARY KEY,
@@ -332,6 +334,11 @@ CREATE FUNCTION stretch.compact(relation regclass) RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_compact_wrapper';
 COMMENT ON FUNCTION stretch.compact(regclass) IS
     'Makes few full segments of small ones and leaves dead rows out; returns how many segments were replaced [table owner]';
+
+CREATE FUNCTION stretch.purge_remote(relation regclass, force boolean DEFAULT false) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_purge_remote_wrapper';
+COMMENT ON FUNCTION stretch.purge_remote(regclass, boolean) IS
+    'Deletes the objects of what left a table without waiting for the retention, so that deleted rows are gone; force breaks backups that need them; returns their bytes [table owner]';
 
 -- Collection [database owner] -----------------------------------------------------------------------------------
 

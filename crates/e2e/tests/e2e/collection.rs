@@ -4,6 +4,8 @@
 mod drill;
 #[path = "collection/holds.rs"]
 mod holds;
+#[path = "collection/purge.rs"]
+mod purge_remote;
 
 use crate::identity::await_state;
 use std::os::unix::fs::MetadataExt;
@@ -27,7 +29,7 @@ pub fn table(db: &Client, endpoint: &Endpoint) {
     cold_table(db, "t");
 }
 
-fn cold_table(db: &Client, table: &str) {
+pub fn cold_table(db: &Client, table: &str) {
     db.sql(&format!(
         "CREATE TABLE {table} (id int PRIMARY KEY, n int NOT NULL);
          INSERT INTO {table} SELECT g, g FROM generate_series(1, 520) g"
@@ -40,7 +42,7 @@ fn cold_table(db: &Client, table: &str) {
 }
 
 /// A copy of the database by a dump, connected on a branch of its own.
-fn copy(cluster: &Cluster) -> Client {
+pub fn copy(cluster: &Cluster) -> Client {
     let dump = cluster.pg_dump("postgres", &["--format=custom"]);
     cluster.create_database("copy");
     cluster.pg_restore("copy", &[], &dump);

@@ -4,6 +4,7 @@ mod check;
 mod collect;
 mod database;
 mod migration;
+mod purge_remote;
 mod reauthorize;
 mod secrets;
 mod settings;
