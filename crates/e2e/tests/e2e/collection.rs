@@ -1,5 +1,7 @@
 //! Collection: objects go when nobody needs them, and not before (design §11). The grace of these servers is short.
 
+#[path = "collection/branches.rs"]
+mod branches;
 #[path = "collection/drill.rs"]
 mod drill;
 #[path = "collection/holds.rs"]

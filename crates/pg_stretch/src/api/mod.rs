@@ -1,5 +1,6 @@
 //! The SQL functions of schema stretch, one file per group.
 
+mod branches;
 mod check;
 mod collect;
 mod database;
