@@ -358,6 +358,13 @@ COMMENT ON FUNCTION stretch.drop_branch(uuid, boolean, boolean) IS
 REVOKE EXECUTE ON FUNCTION stretch.drop_branch(uuid, boolean, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stretch.drop_branch(uuid, boolean, boolean) TO pg_database_owner;
 
+CREATE FUNCTION stretch.purge_quarantine() RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_purge_quarantine_wrapper';
+COMMENT ON FUNCTION stretch.purge_quarantine() IS
+    'Gives up the objects that are kept because they were made after a restored moment with which the branch was taken over; they go after the retention; returns how many they are';
+REVOKE EXECUTE ON FUNCTION stretch.purge_quarantine() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stretch.purge_quarantine() TO pg_database_owner;
+
 CREATE FUNCTION stretch.pin_backup(label text, expires_at timestamptz DEFAULT NULL) RETURNS pg_lsn
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_pin_backup_wrapper';
 COMMENT ON FUNCTION stretch.pin_backup(text, timestamptz) IS
@@ -473,7 +480,7 @@ GRANT EXECUTE ON FUNCTION stretch.disable_database() TO pg_database_owner;
 CREATE FUNCTION stretch.reauthorize(credential text, with_copy boolean DEFAULT true, endpoint text DEFAULT NULL)
     RETURNS TABLE (relation regclass, segments bigint, present bigint, refilled bigint, lost bigint, ahead bigint, is_reconciled boolean)
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_reauthorize_wrapper';
-COMMENT ON FUNCTION stretch.reauthorize(text, boolean, text) IS 'Connects a restored or copied database to its endpoint again, on a branch of its own, and reconciles it';
+COMMENT ON FUNCTION stretch.reauthorize(text, boolean, text) IS 'Connects a restored or copied database to its endpoint again and reconciles it: on a branch of its own, or with_copy => false in place of its original';
 REVOKE EXECUTE ON FUNCTION stretch.reauthorize(text, boolean, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stretch.reauthorize(text, boolean, text) TO pg_database_owner;
 

@@ -22,6 +22,7 @@ pub mod lease;
 mod open;
 pub mod pin;
 pub mod probe;
+pub mod quarantine;
 mod ranges;
 mod refusal;
 pub mod store;

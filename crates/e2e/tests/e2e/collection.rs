@@ -8,6 +8,8 @@ mod drill;
 mod holds;
 #[path = "collection/purge.rs"]
 mod purge_remote;
+#[path = "collection/take_over.rs"]
+mod take_over;
 
 use crate::identity::await_state;
 use std::os::unix::fs::MetadataExt;

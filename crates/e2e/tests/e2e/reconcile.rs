@@ -154,7 +154,6 @@ fn reconcile_refuses_what_it_must() {
         &format!("SELECT * FROM stretch.reauthorize('{}')", "n".repeat(129)),
         "42622",
     );
-    db.fails("SELECT * FROM stretch.reauthorize('cred', with_copy => false)", "0A000");
     db.fails("BEGIN; SELECT * FROM stretch.reauthorize('cred')", "25001");
     db.try_sql("ROLLBACK").expect("a rollback");
     db.fails(

@@ -174,6 +174,11 @@ fn tsql_statements_and_procedures() {
     );
     run(&db, "EXEC sp_rda_reconcile_batch @objname = N'[dbo].[T]'");
     run(&db, "EXEC sp_rda_deauthorize_db EXEC sp_rda_reauthorize_db cred, 1");
+    // With a copy there is a new branch, without one the database goes on in the one that it had.
+    let branch = "SELECT branch_id FROM stretch.binding";
+    let own = db.text(branch);
+    run(&db, "EXEC sp_rda_deauthorize_db EXEC sp_rda_reauthorize_db @credential = N'cred', @with_copy = 0");
+    assert_eq!(db.text(branch), own);
     assert_eq!(db.text("SELECT state FROM stretch.status"), "connected");
 
     for (batch, sqlstate, number) in [

@@ -1,5 +1,5 @@
-//! `stretch.collect`, `drop_branch`, `pin_backup` and `unpin_backup`: checks in the caller's session, the work in the
-//! worker.
+//! `stretch.collect`, `drop_branch`, `pin_backup`, `unpin_backup` and `purge_quarantine`: checks in the caller's session,
+//! the work in the worker.
 
 use crate::catalog;
 use crate::catalog::snapshot::Latest;
@@ -113,6 +113,17 @@ fn stretch_unpin_backup(label: Option<Text>) -> bool {
         let label = label.ok_or_else(|| Error::argument("label must not be null"))?;
         let answer = request::call("unpin_backup", &json!({ "label": &*label }))?;
         Ok(answer.as_bool().unwrap_or(false))
+    };
+    run().or_raise()
+}
+
+/// Gives up what is kept for a former owner of the branch; returns how many objects were listed.
+#[pg_extern]
+fn stretch_purge_quarantine() -> i64 {
+    let run = || {
+        may_call("purge_quarantine", user::require_database_owner("purge_quarantine"))?;
+        let answer = request::call("purge_quarantine", &json!({}))?;
+        Ok(answer.as_i64().unwrap_or(0))
     };
     run().or_raise()
 }

@@ -71,17 +71,10 @@ fn reauthorize(credential: Option<&str>, with_copy: bool, endpoint: Option<&str>
         }
         open::check_allowed(&open::parse(endpoint.unwrap_or(&database.endpoint))?, user::current())?;
     }
-    if !with_copy {
-        return Err(Error::new(
-            &errors::UNSUPPORTED,
-            "reauthorize without a copy is not supported yet; it comes with restored copies",
-        )
-        .hint("Use with_copy => true, the default: only lists are copied, no data."));
-    }
     await_verdict()?;
     report(
         "reauthorize",
-        |request| json!({ "credential": credential, "endpoint": endpoint, "request": request }),
+        |request| json!({ "credential": credential, "with_copy": with_copy, "endpoint": endpoint, "request": request }),
     )
 }
 
@@ -177,10 +170,17 @@ fn reconcile(relation: Option<pg_sys::Oid>, dry_run: bool) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+fn warn(text: &str) {
+    crate::pg::error::report(pg_sys::WARNING as i32, "01000", text, None, None);
+}
+
 /// Calls the worker, tells its notices and fetches the rows it left.
 fn report(op: &str, args: impl FnOnce(String) -> Value) -> Result<Vec<Row>> {
     let request: Uuid = crate::pg::random::random_uuid()?;
     let answer = request::call(op, &args(request.to_string()))?;
+    for text in answer["warnings"].as_array().into_iter().flatten() {
+        warn(text.as_str().unwrap_or_default());
+    }
     for text in answer["notices"].as_array().into_iter().flatten() {
         notice(text.as_str().unwrap_or_default());
     }

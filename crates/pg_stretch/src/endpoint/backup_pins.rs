@@ -203,6 +203,24 @@ async fn remove(
     Ok(Some(removed))
 }
 
+/// Carries out `purge_quarantine`. Answers how many objects were listed; they are judged as any from now on.
+pub fn purge_quarantine(identity: &Identity) -> Result<Value> {
+    let claim = connected(identity)?;
+    let listed = io::run(give_up(open_bound()?, claim))?.map_err(|error| open::map_error(&error))?;
+    listed.map(|objects| json!(objects)).ok_or_else(fenced)
+}
+
+/// `None` when the claim is not the highest.
+async fn give_up(endpoint: Arc<Endpoint>, claim: Claim) -> std::result::Result<Option<u64>, EndpointError> {
+    if !is_ours(&endpoint, &claim).await? {
+        return Ok(None);
+    }
+    let Claim { db, branch, .. } = claim;
+    stretch_endpoint::quarantine::give_up(&endpoint, &db, &branch)
+        .await
+        .map(Some)
+}
+
 async fn is_ours(endpoint: &Endpoint, claim: &Claim) -> std::result::Result<bool, EndpointError> {
     let valid = validate_claim(endpoint, &claim.db, &claim.branch, claim.generation, &claim.nonce).await?;
     Ok(valid == Validity::Valid)

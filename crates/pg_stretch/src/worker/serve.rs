@@ -43,6 +43,7 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Outcome> {
         "drop_branch" => calls::drop_branch(worker, taken),
         "pin_backup" => backup_pins::pin(&worker.identity, &taken.args),
         "unpin_backup" => backup_pins::unpin(&worker.identity, &taken.args),
+        "purge_quarantine" => backup_pins::purge_quarantine(&worker.identity),
         "purge_staged" => calls::purge_staged(worker, taken),
         "enable_database" => worker.identity.enable(&taken.args),
         "reauthorize" => crate::endpoint::reauthorize::reauthorize(&mut worker.identity, &taken.args),

@@ -138,6 +138,21 @@ pub struct BackupRange {
     pub expires_at: Option<u64>,
 }
 
+/// `quarantine/<n>`: objects that were made after a restore point with which somebody took the branch over (F18).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineBody {
+    /// Version of this body.
+    pub format: u32,
+    /// The generation of the claim that took the branch over.
+    pub generation: u64,
+    /// Where the log of the restored database stood.
+    pub lsn: u64,
+    /// Who and when, for people only.
+    pub created_by: String,
+    /// Keys of the objects below the endpoint's prefix.
+    pub keys: Vec<String>,
+}
+
 /// Every body starts with its format.
 #[derive(Deserialize)]
 struct FormatOnly {

@@ -2,8 +2,9 @@
 
 use crate::bodies::PinBody;
 use crate::error::EndpointError;
-use crate::keys::{Folder, Key};
+use crate::keys::Key;
 use crate::pin::read_pins;
+use crate::quarantine::quarantines;
 use crate::store::Endpoint;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use stretch_core::collect::times::StoreTime;
 use stretch_core::ids::BranchId;
 use uuid::Uuid;
 
-/// All pins of a branch.
+/// All pins of a branch, and its quarantines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pins {
     /// Who pins.
@@ -23,30 +24,10 @@ pub struct Pins {
     pub pinned: Vec<Pinned>,
 }
 
-/// Branches that were given up, and since when.
-pub type Adopted = BTreeMap<Uuid, Standing>;
-
-/// Reads the pins of a branch.
-///
-/// # Errors
-/// `Corrupt` for what is no pin or lists what is no segment, since what it protects is then unknown; `NewerFormat`
-/// for a quarantine, which this version does not make; the store's own.
-pub async fn pins(endpoint: &Endpoint, db: &Uuid, branch: &Uuid, adopted: &Adopted) -> Result<Pins, EndpointError> {
-    if let Some(quarantine) = endpoint
-        .list(&Folder::Quarantine.path(db, branch))
-        .await?
-        .into_iter()
-        .next()
-    {
-        return Err(EndpointError::Corrupt {
-            key: quarantine.key,
-            what: "this version does not know quarantines",
-        });
-    }
-    let mut found = Pins::default();
-    for (key, body) in read_pins(endpoint, db, branch).await? {
-        let pin = found.pins.len();
-        for listed in &body.keys {
+impl Pins {
+    /// Adds what a pin or a quarantine lists.
+    fn list(&mut self, db: &Uuid, key: &Key, pin: usize, listed: &[String]) -> Result<(), EndpointError> {
+        for listed in listed {
             let Some((_, Key::Segment { name, .. })) = Key::parse(listed) else {
                 return Err(EndpointError::Corrupt {
                     key: key.path(db),
@@ -54,9 +35,36 @@ pub async fn pins(endpoint: &Endpoint, db: &Uuid, branch: &Uuid, adopted: &Adopt
                 });
             };
             let of = ObjectName::from(name).of;
-            found.pinned.push(Pinned { of, pin });
+            self.pinned.push(Pinned { of, pin });
         }
+        Ok(())
+    }
+}
+
+/// Branches that were given up, and since when.
+pub type Adopted = BTreeMap<Uuid, Standing>;
+
+/// Reads the pins and quarantines of a branch.
+///
+/// # Errors
+/// `Corrupt` for what is no pin or lists what is no segment, since what it protects is then unknown; `NewerFormat`;
+/// the store's own.
+pub async fn pins(endpoint: &Endpoint, db: &Uuid, branch: &Uuid, adopted: &Adopted) -> Result<Pins, EndpointError> {
+    let mut found = Pins::default();
+    for (key, body) in read_pins(endpoint, db, branch).await? {
+        let pin = found.pins.len();
+        found.list(db, &key, pin, &body.keys)?;
         found.pins.push(who(db, &key, &body, adopted)?);
+        found.keys.push(key);
+    }
+    for (number, body) in quarantines(endpoint, db, branch).await? {
+        let pin = found.pins.len();
+        let key = Key::Quarantine {
+            branch: *branch,
+            n: number,
+        };
+        found.list(db, &key, pin, &body.keys)?;
+        found.pins.push(Pin::Quarantine { number });
         found.keys.push(key);
     }
     found.pinned.sort_unstable_by_key(|pinned| (pinned.of, pinned.pin));

@@ -1,18 +1,19 @@
 //! Tests of the collector's requests.
 
 use super::*;
-use crate::bodies::{BackupRange, BranchJson, FORMAT, PinBody, create_branch};
+use crate::bodies::{BackupRange, BranchJson, FORMAT, PinBody, QuarantineBody, create_branch};
 use crate::error::EndpointError;
 use crate::faults::{Fault, FaultyStore};
 use crate::keys::{Key, Label, SegmentName};
 use crate::pin::{Pinner, pins_of, write_next_pin, write_pin};
+use crate::quarantine::quarantine;
 use crate::store::Endpoint;
 use crate::testing::{id, memory, run, text};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 use stretch_core::collect::again::{Condemned, Readings, look_again};
-use stretch_core::collect::facts::{Facts, Mark, Object, ObjectName, Pin, Scope, Sighting, Standing};
+use stretch_core::collect::facts::{Facts, Mark, Object, ObjectName, Pin, Pinned, Scope, Sighting, Standing};
 use stretch_core::collect::litter::Small;
 use stretch_core::collect::times::{Stamp, Steady, StoreTime};
 use uuid::Uuid;
@@ -169,6 +170,25 @@ fn backups_pin_from_a_position_on() {
             .expect("a pin");
         let unread = pins(&endpoint, &DB, &BRANCH, &Adopted::new()).await;
         assert!(matches!(unread, Err(EndpointError::Corrupt { .. })));
+    });
+}
+
+#[test]
+fn quarantines_hold_what_they_list() {
+    let endpoint = memory();
+    run(async {
+        let body = QuarantineBody {
+            format: FORMAT,
+            generation: 5,
+            lsn: 7,
+            created_by: "somebody".into(),
+            keys: vec![key(21)],
+        };
+        assert_eq!(quarantine(&endpoint, &DB, &BRANCH, body).await, Ok(1));
+        let found = pins(&endpoint, &DB, &BRANCH, &Adopted::new()).await.expect("pins");
+        assert_eq!(found.pins, [Pin::Quarantine { number: 1 }]);
+        let of = ObjectName::from(name(21)).of;
+        assert_eq!(found.pinned, [Pinned { of, pin: 0 }]);
     });
 }
 

@@ -61,6 +61,12 @@ impl Disposable {
         holds_no_rows.then(|| Self { key: key.path(db) })
     }
 
+    /// A list of objects that nobody keeps for a former owner of the branch any more.
+    pub(crate) fn quarantine(db: &Uuid, branch: &Uuid, n: u64) -> Self {
+        let key = Key::Quarantine { branch: *branch, n };
+        Self { key: key.path(db) }
+    }
+
     /// What a probe has left behind, by its key in a listing; `None` for anything else.
     pub(crate) fn left_by_probe(key: &str) -> Option<Self> {
         let (scratch_name, name) = key.strip_prefix("probe/")?.split_once('/')?;

@@ -65,10 +65,14 @@ pub const REFUSALS: [(&str, &str, &str); 12] = [
 ];
 
 /// Hints of other kinds with the test that carries them out, and those after which nobody can run a statement.
-pub const ELSEWHERE: [(&str, &str); 46] = [
+pub const ELSEWHERE: [(&str, &str); 47] = [
     (
         "GRANT SELECT ON stretch.branches, or grant membership in pg_monitor",
         "collection/branches::branches_are_shown_with_their_parents",
+    ),
+    (
+        "Use with_copy => true, which makes a branch",
+        "collection/take_over::a_branch_without_claims_cannot_be_taken_over",
     ),
     (
         "Give the backups up with stretch.unpin_backup, or break them",

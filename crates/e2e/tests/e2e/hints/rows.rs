@@ -368,12 +368,5 @@ pub fn functions() -> Vec<Row> {
             "SELECT * FROM stretch.check_table('s.other')",
             "SELECT 1",
         ),
-        row(
-            "Use with_copy => true, the default: only lists are copied, no data",
-            "SELECT * FROM stretch.reauthorize('cred', with_copy => false)",
-            "0A000",
-            "SELECT 1",
-            "SELECT 1",
-        ),
     ]
 }

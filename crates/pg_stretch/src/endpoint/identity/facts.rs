@@ -38,11 +38,12 @@ pub fn local(binding: Option<&Binding>, marker: Option<Option<&Content>>, histor
             Some(None) => Marker::Missing,
             Some(Some(content)) => Marker::Present(PresentMarker {
                 nonce: content.nonce().map(Nonce::from_uuid),
-                intent: content
-                    .intent
-                    .as_ref()
-                    .and_then(|intent| intent.nonce())
-                    .map(Nonce::from_uuid),
+                intent: content.intent.as_ref().and_then(|intent| {
+                    let nonce = intent.nonce().map(Nonce::from_uuid);
+                    // What an administrator began counts when it is bound, and not before: nothing is compared yet.
+                    let is_bound = binding.is_some_and(|binding| Some(binding.nonce) == nonce);
+                    nonce.filter(|_| intent.is_next_generation() || is_bound)
+                }),
                 sequence: content.sequence,
                 lsn: content.lsn,
                 lsn_in_history: content.system_identifier == system_identifier

@@ -11,6 +11,8 @@ mod local;
 mod pinned;
 mod recorded;
 mod remote;
+mod report;
+mod take_over;
 
 use super::identity::enable::text_argument;
 use super::identity::{Claim, Identity, claim_body, created_by};
@@ -18,11 +20,11 @@ use super::open;
 use crate::catalog::tables;
 use crate::pg::error::{Error, Result};
 use crate::pg::{io, steps, txn};
-use local::Row;
 use pgrx::pg_sys;
 use pinned::Pinned;
 use recorded::Recorded;
 pub use recorded::branch_of;
+use report::Report;
 use serde_json::{Value, json};
 use stretch_core::errors;
 use stretch_core::ids::{SegmentId, TableId};
@@ -30,21 +32,6 @@ use stretch_core::reconcile::Finding;
 use stretch_endpoint::bodies::{BranchJson, FORMAT};
 use stretch_endpoint::claim::ClaimOutcome;
 use uuid::Uuid;
-
-/// Answer of both requests: one row per table, and what to tell the caller.
-#[derive(Default)]
-struct Report {
-    rows: Vec<Row>,
-    notices: Vec<String>,
-}
-
-impl Report {
-    fn answer(&self) -> Value {
-        // A request's answer has a limited size: rows travel through stretch.reconcile_report.
-        let notices: Vec<&String> = self.notices.iter().take(50).collect();
-        json!({ "notices": notices })
-    }
-}
 
 /// Carries out the request `reauthorize`.
 pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
@@ -81,6 +68,18 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
         first.objects.len()
     ));
 
+    if args["with_copy"].as_bool() == Some(false) {
+        let work = take_over::Work {
+            catalog,
+            url,
+            credential: &credential,
+            endpoint,
+            first,
+            request,
+        };
+        take_over::take_over(identity, work, &mut report)?;
+        return Ok(report.answer());
+    }
     let (nonce, branch) = identity.choose_branch(&format!("reauthorize {db} at {url}"))?;
     steps::reached(steps::ReauthorizeChosen);
     let content_etag = url.starts_with("s3:");
@@ -113,8 +112,8 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
             "{} objects are marked for collection and are copied",
             doubtful.len()
         ));
-        let copies =
-            io::run(remote::copy(endpoint.clone(), db, branch, doubtful))?.map_err(|error| open::map_error(&error))?;
+        let copies = io::run(remote::copy(endpoint.clone(), db, branch, 1, doubtful))?
+            .map_err(|error| open::map_error(&error))?;
         second.with_copies(plan, copies)
     };
 
@@ -197,8 +196,14 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
         io::run(remote::pin(endpoint.clone(), claim.db, claim.branch, needed))?
             .map_err(|error| open::map_error(&error))?;
         if !doubtful.is_empty() {
-            let copies = io::run(remote::copy(endpoint, claim.db, claim.branch, doubtful))?
-                .map_err(|error| open::map_error(&error))?;
+            let copies = io::run(remote::copy(
+                endpoint,
+                claim.db,
+                claim.branch,
+                claim.generation,
+                doubtful,
+            ))?
+            .map_err(|error| open::map_error(&error))?;
             plan = listing.with_copies(plan, copies);
         }
     }
@@ -245,8 +250,14 @@ pub fn adopt(identity: &Identity, args: &Value) -> Result<Value> {
     let mut plan = listing.compare(&catalog, content_etag);
     let doubtful = listing.in_doubt(&plan, &catalog);
     if !doubtful.is_empty() {
-        let copies = io::run(remote::copy(endpoint.clone(), claim.db, claim.branch, doubtful))?
-            .map_err(|error| open::map_error(&error))?;
+        let copies = io::run(remote::copy(
+            endpoint.clone(),
+            claim.db,
+            claim.branch,
+            claim.generation,
+            doubtful,
+        ))?
+        .map_err(|error| open::map_error(&error))?;
         plan = listing.with_copies(plan, copies);
     }
     txn::run(|| local::apply(&plan, &listing, &catalog, local::Scope::Reconcile, &mut Vec::new()))?;

@@ -7,6 +7,7 @@ use crate::pg::error::{Error, Result};
 use crate::pg::spi;
 use crate::pg::text::Text;
 use pgrx::pg_sys;
+use std::collections::BTreeSet;
 use stretch_core::ids::{SegmentId, TableId};
 use stretch_core::reconcile::CatalogSegment;
 use uuid::Uuid;
@@ -60,6 +61,12 @@ impl Recorded {
         branches.sort_unstable();
         branches.dedup();
         branches
+    }
+
+    /// The branch on which this database lived last: of a dump the last one of its lineage.
+    pub fn own_branch(&self) -> Option<Uuid> {
+        let bound = self.binding.as_ref().map(|binding| binding.branch_id.uuid());
+        bound.or(self.database.lineage.last().map(|branch| branch.uuid()))
     }
 
     /// The branch from which `branch` is made. An interrupted call may have bound `branch` itself already.
@@ -128,6 +135,15 @@ fn segments(wanted: &str) -> Result<(Vec<CatalogSegment>, Vec<[u8; 32]>)> {
         hashes.push(sha256);
     }
     Ok((segments, hashes))
+}
+
+/// The segments that the catalog knows and does not need.
+pub fn retired() -> Result<BTreeSet<SegmentId>> {
+    let found = spi::rows("SELECT segment_id FROM stretch.segment WHERE retired", &[], |row| {
+        row.get::<pgrx::Uuid>(1)
+    })?;
+    let id = |id: pgrx::Uuid| SegmentId::from_uuid(Uuid::from_bytes(*id.as_bytes()));
+    Ok(found.into_iter().flatten().map(id).collect())
 }
 
 /// Branch that an object key lies in.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use stretch_core::errors;
 use stretch_core::ids::{SegmentId, TableId};
 use stretch_core::reconcile::{Finding, Listed, LostReason, Plan, compare};
-use stretch_endpoint::bodies::{BranchJson, ClaimBody, FORMAT, LeaseBody, PinBody, create_branch, open_database};
+use stretch_endpoint::bodies::{
+    BranchJson, ClaimBody, FORMAT, LeaseBody, PinBody, QuarantineBody, create_branch, open_database,
+};
 use stretch_endpoint::claim::{ClaimOutcome, claim, highest_claim};
 use stretch_endpoint::keys::{Folder, Key, SegmentName};
 use stretch_endpoint::lease::newest_lease;
@@ -112,8 +114,14 @@ pub async fn pin(endpoint: Arc<Endpoint>, db: Uuid, child: Uuid, keys: BTreeMap<
     Ok(())
 }
 
-/// Copies doubtful objects into our own branch, proven by their checksums.
-pub async fn copy(endpoint: Arc<Endpoint>, db: Uuid, branch: Uuid, doubtful: Vec<Doubtful>) -> Remote<Copies> {
+/// Copies doubtful objects into our own branch, under names of our claim, proven by their checksums.
+pub async fn copy(
+    endpoint: Arc<Endpoint>,
+    db: Uuid,
+    branch: Uuid,
+    generation: u64,
+    doubtful: Vec<Doubtful>,
+) -> Remote<Copies> {
     let mut copies = Copies::new();
     for item in doubtful {
         let bytes = match endpoint.get(&item.key).await {
@@ -127,7 +135,7 @@ pub async fn copy(endpoint: Arc<Endpoint>, db: Uuid, branch: Uuid, doubtful: Vec
         let name = SegmentName {
             table: item.table.uuid(),
             segment: item.segment.uuid(),
-            generation: 1,
+            generation,
             attempt: 0,
         };
         let uploaded = upload_segment(&endpoint, &db, &branch, name, &bytes, &item.sha256).await?;
@@ -147,7 +155,27 @@ pub async fn claim_branch(
     claim(&endpoint, &db, &branch.branch_id, &body).await
 }
 
+/// The highest claim of a branch.
+pub async fn highest(endpoint: Arc<Endpoint>, db: Uuid, branch: Uuid) -> Remote<Option<ClaimBody>> {
+    Ok(highest_claim(&endpoint, &db, &branch).await?.map(|(_, claim)| claim))
+}
+
+/// Claims a branch that is there.
+pub async fn claim_next(endpoint: Arc<Endpoint>, db: Uuid, branch: Uuid, body: ClaimBody) -> Remote<ClaimOutcome> {
+    claim(&endpoint, &db, &branch, &body).await
+}
+
+/// Lists objects in a quarantine of the branch.
+pub async fn quarantine(endpoint: Arc<Endpoint>, db: Uuid, branch: Uuid, body: QuarantineBody) -> Remote<u64> {
+    stretch_endpoint::quarantine::quarantine(&endpoint, &db, &branch, body).await
+}
+
 impl Listing {
+    /// Whether an object carries a mark.
+    pub fn is_marked(&self, key: &str) -> bool {
+        self.in_trash.contains(key)
+    }
+
     /// What this listing can serve of the catalog.
     pub fn compare(&self, catalog: &Recorded, content_etag: bool) -> Plan {
         compare(&catalog.segments, &self.objects, content_etag, &self.in_trash)
