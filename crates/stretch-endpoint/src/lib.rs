@@ -7,10 +7,13 @@
 
 pub mod allow;
 pub mod bodies;
+pub mod branch;
 pub mod claim;
 pub mod collect;
 pub mod credential;
 mod disposable;
+#[cfg(test)]
+mod disturbed;
 mod errmap;
 pub mod error;
 pub mod faults;

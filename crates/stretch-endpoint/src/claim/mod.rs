@@ -9,6 +9,19 @@ use uuid::Uuid;
 #[cfg(test)]
 mod tests;
 
+/// A claim that a database holds on a branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// The database.
+    pub db: Uuid,
+    /// The branch.
+    pub branch: Uuid,
+    /// Counts from 1.
+    pub generation: u64,
+    /// As in the claim's body.
+    pub nonce: Uuid,
+}
+
 /// What became of an attempt to claim a generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimOutcome {

@@ -9,6 +9,7 @@ use crate::pg::text::Text;
 use pgrx::pg_sys;
 use stretch_core::ids::{SegmentId, TableId};
 use stretch_core::reconcile::CatalogSegment;
+use stretch_endpoint::keys::branch_of;
 use uuid::Uuid;
 
 /// What the catalog of this moment says.
@@ -59,6 +60,16 @@ impl Recorded {
         );
         branches.sort_unstable();
         branches.dedup();
+        branches
+    }
+
+    /// The same with the branch that is being made. A call that was interrupted may have made copies there, and their
+    /// originals may be gone by now.
+    pub fn branches_and(&self, own: Uuid) -> Vec<Uuid> {
+        let mut branches = self.branches();
+        if !branches.contains(&own) {
+            branches.push(own);
+        }
         branches
     }
 
@@ -128,9 +139,4 @@ fn segments(wanted: &str) -> Result<(Vec<CatalogSegment>, Vec<[u8; 32]>)> {
         hashes.push(sha256);
     }
     Ok((segments, hashes))
-}
-
-/// Branch that an object key lies in.
-pub fn branch_of(key: &str) -> Option<Uuid> {
-    key.split('/').nth(1)?.parse().ok()
 }

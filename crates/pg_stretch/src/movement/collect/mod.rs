@@ -11,12 +11,11 @@ mod report;
 mod round;
 mod rows;
 mod stamps;
-mod target;
 
-use crate::endpoint::identity::Claim;
+use crate::endpoint::identity::{Claim, open_bound};
 use crate::pg::error::{Result, log};
 use crate::pg::gucs::{self, Collect};
-use crate::pg::{steps, txn};
+use crate::pg::{steady, steps, txn};
 pub use drop_branch::{What, drop_branch};
 pub use report::publish;
 pub use round::{Line, Mode, Round};
@@ -24,7 +23,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use stretch_core::collect::GRACE;
 use stretch_core::collect::facts::Standing;
-use target::Target;
+use stretch_endpoint::collect::{Adopted, Surroundings, Target};
 
 /// How often it is written down for how long the database has been connected.
 const NOTED_EACH: Duration = Duration::from_secs(60);
@@ -48,13 +47,28 @@ pub fn grace() -> Duration {
     steps::collect_grace().unwrap_or(GRACE)
 }
 
+/// A branch of which the connected database holds the claim.
+fn target(own: Claim, claim: Claim, standing: Standing, adopted: Adopted) -> Result<Target> {
+    Ok(Target {
+        endpoint: open_bound()?,
+        own,
+        claim,
+        standing,
+        adopted,
+        surroundings: Surroundings {
+            steady: steady::now,
+            reached: steps::reached_on_io_thread,
+        },
+    })
+}
+
 /// The branches of which the database holds the claim: its own, and those that it has adopted.
 fn targets(own: Claim) -> Result<Vec<Target>> {
     let branches = txn::run(|| adopted::read(own.db))?;
     let standings = adopted::standings(&branches);
-    let mut targets = vec![Target::of(own, own, Standing::Owned, standings.clone())?];
+    let mut targets = vec![target(own, own, Standing::Owned, standings.clone())?];
     for branch in branches {
-        targets.push(Target::of(own, branch.claim, branch.standing, standings.clone())?);
+        targets.push(target(own, branch.claim, branch.standing, standings.clone())?);
     }
     Ok(targets)
 }

@@ -2,7 +2,6 @@
 //! heartbeats and uploads do not wait.
 
 use super::rows::{self, Local};
-use super::target::{Answer, Deletions, Look, SecondLook, Target, Work};
 use super::{apply, stamps};
 use crate::endpoint::identity::Claim;
 use crate::endpoint::{backup_pins, open};
@@ -22,7 +21,7 @@ use stretch_core::collect::plan::{NoPlan, plan};
 use stretch_core::collect::times::{ServerTime, Stamp, StoreTime};
 use stretch_core::errors;
 use stretch_core::ids::TableId;
-use stretch_endpoint::collect::Survey;
+use stretch_endpoint::collect::{Answer, Deletions, Look, SecondLook, Survey, Target, Work};
 use stretch_endpoint::keys::Key;
 use uuid::Uuid;
 

@@ -1,8 +1,11 @@
-//! The branch that is collected, and the requests of a round, which run on the I/O thread.
+//! The branch that is collected, and the requests of a round.
 
-use crate::endpoint::identity::{self, Claim};
-use crate::pg::error::Result;
-use crate::pg::steady;
+use super::pins::{Adopted, Pins, pins};
+use super::survey::{Survey, survey};
+use super::{delete_condemned, delete_small, delete_stray_mark, drop_pins, release, store_time, write_mark};
+use crate::claim::{Claim, Validity, validate_claim};
+use crate::error::EndpointError;
+use crate::store::Endpoint;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +13,24 @@ use stretch_core::collect::again::{Condemned, Readings};
 use stretch_core::collect::facts::{Mark, Object, SegmentOf, Standing};
 use stretch_core::collect::times::{Stamp, Steady, StoreTime};
 use stretch_core::steps::Step;
-use stretch_endpoint::claim::{Validity, validate_claim};
-use stretch_endpoint::collect::{
-    Adopted, Pins, Survey, delete_condemned, delete_small, delete_stray_mark, drop_pins, pins, release, store_time,
-    survey, write_mark,
-};
-use stretch_endpoint::{Endpoint, EndpointError};
 use uuid::Uuid;
 
 /// What a request gives: nothing where the claim is not the highest any more.
-pub type Answer<T> = std::result::Result<Option<T>, EndpointError>;
+pub type Answer<T> = Result<Option<T>, EndpointError>;
+
+/// What a round is given by whoever runs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings {
+    /// A clock that never jumps.
+    pub steady: fn() -> Steady,
+    /// Is told each durable step.
+    pub reached: fn(Step),
+}
 
 /// A branch to be collected, on its endpoint.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Target {
+    /// Where the branch is.
     pub endpoint: Arc<Endpoint>,
     /// That of the database, on its own branch.
     pub own: Claim,
@@ -33,28 +40,40 @@ pub struct Target {
     pub standing: Standing,
     /// All branches that this database has adopted.
     pub adopted: Adopted,
+    /// Clock, and who is told of steps.
+    pub surroundings: Surroundings,
 }
 
 /// What a first look reads.
+#[derive(Debug)]
 pub struct Look {
     /// What time it was in the store before anything was read.
     pub now: StoreTime,
     /// The same after everything was read.
     pub after: StoreTime,
+    /// The branch.
     pub survey: Survey,
 }
 
 /// What a second look reads of the endpoint, and when.
+#[derive(Debug)]
 pub struct SecondLook {
+    /// When it was asked what time it is in the store.
     pub time: Steady,
+    /// The answer.
     pub now: StoreTime,
+    /// When the pins were asked for.
     pub pins_read: Steady,
+    /// The pins.
     pub pins: Pins,
 }
 
 /// What is written after a first look.
+#[derive(Debug, Default)]
 pub struct Work {
+    /// Objects to be marked.
     pub marks: Vec<Object>,
+    /// Marks whose object is gone.
     pub stray_marks: Vec<Mark>,
     /// Keys of small objects.
     pub litter: Vec<String>,
@@ -73,27 +92,23 @@ impl Work {
 }
 
 /// What is to be deleted, and by which facts.
+#[derive(Debug)]
 pub struct Deletions {
+    /// The objects.
     pub condemned: Condemned,
+    /// Their marks.
     pub marks: Vec<Mark>,
+    /// When it was asked what time it is in the store.
     pub time: Steady,
+    /// When the pins were asked for.
     pub pins_read: Steady,
+    /// When the rows were read.
     pub rows_read: Steady,
+    /// How long a mark must be old.
     pub grace: Duration,
 }
 
 impl Target {
-    /// A branch of which the connected database holds the claim.
-    pub fn of(own: Claim, claim: Claim, standing: Standing, adopted: Adopted) -> Result<Self> {
-        Ok(Self {
-            endpoint: identity::open_bound()?,
-            own,
-            claim,
-            standing,
-            adopted,
-        })
-    }
-
     /// Whether it is the branch of the database.
     pub fn is_own(&self) -> bool {
         self.own == self.claim
@@ -105,7 +120,7 @@ impl Target {
     }
 
     /// Whether both claims are the highest. A server that was overtaken on its own branch has nothing to say elsewhere.
-    async fn is_ours(&self) -> std::result::Result<bool, EndpointError> {
+    async fn is_ours(&self) -> Result<bool, EndpointError> {
         for claim in [&self.own, &self.claim] {
             let Claim {
                 db,
@@ -122,6 +137,9 @@ impl Target {
     }
 
     /// Reads the branch.
+    ///
+    /// # Errors
+    /// As of [`survey`] and [`validate_claim`]; the store's own.
     pub async fn look(self, scratch: [Uuid; 2]) -> Answer<Look> {
         if !self.is_ours().await? {
             return Ok(None);
@@ -136,6 +154,10 @@ impl Target {
     }
 
     /// Writes marks, and takes away what holds nobody's rows.
+    ///
+    /// # Errors
+    /// As of [`validate_claim`], [`drop_pins`] and [`release`]; the store's own. What was not done waits for the next
+    /// round.
     pub async fn work(self, work: Work) -> Answer<()> {
         if !self.is_ours().await? {
             return Ok(None);
@@ -145,7 +167,7 @@ impl Target {
         } = self.claim;
         for object in &work.marks {
             write_mark(&self.endpoint, &db, &branch, object.name, generation).await?;
-            crate::pg::steps::reached_on_io_thread(Step::CollectMarked);
+            (self.surroundings.reached)(Step::CollectMarked);
         }
         for mark in &work.stray_marks {
             delete_stray_mark(&self.endpoint, &db, &branch, mark).await?;
@@ -163,11 +185,14 @@ impl Target {
     }
 
     /// Reads the pins again, now that the marks are old.
+    ///
+    /// # Errors
+    /// As of [`pins`]; the store's own.
     pub async fn look_again(self, scratch: Uuid) -> Answer<SecondLook> {
         let Claim { db, branch, .. } = self.claim;
-        let time = steady::now();
+        let time = (self.surroundings.steady)();
         let now = store_time(&self.endpoint, &scratch.to_string()).await?;
-        let pins_read = steady::now();
+        let pins_read = (self.surroundings.steady)();
         let pins = pins(&self.endpoint, &db, &branch, &self.adopted).await?;
         Ok(Some(SecondLook {
             time,
@@ -178,8 +203,11 @@ impl Target {
     }
 
     /// Deletes what was condemned, as long as what condemned it is fresh. Gives what is gone.
+    ///
+    /// # Errors
+    /// As of [`validate_claim`] and [`delete_condemned`].
     pub async fn delete(self, mut deletions: Deletions) -> Answer<Vec<Object>> {
-        let claim = steady::now();
+        let claim = (self.surroundings.steady)();
         if !self.is_ours().await? {
             return Ok(None);
         }
@@ -198,9 +226,9 @@ impl Target {
             ..
         } = &mut deletions;
         // What is left when the facts are too old waits for the next round.
-        while let Ok(Some(warrant)) = condemned.next(&readings, steady::now(), *grace) {
+        while let Ok(Some(warrant)) = condemned.next(&readings, (self.surroundings.steady)(), *grace) {
             delete_condemned(&self.endpoint, &db, &branch, &warrant, marks, *grace).await?;
-            crate::pg::steps::reached_on_io_thread(Step::CollectDeleted);
+            (self.surroundings.reached)(Step::CollectDeleted);
             gone.push(*warrant.object());
         }
         Ok(Some(gone))
