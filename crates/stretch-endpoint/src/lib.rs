@@ -18,6 +18,7 @@ pub mod file_root;
 mod http;
 pub mod keys;
 pub mod lease;
+pub mod listing;
 mod open;
 pub mod pin;
 pub mod probe;

@@ -4,6 +4,8 @@
 mod drill;
 #[path = "collection/holds.rs"]
 mod holds;
+#[path = "collection/taken_up.rs"]
+mod taken_up;
 
 use crate::identity::await_state;
 use std::os::unix::fs::MetadataExt;

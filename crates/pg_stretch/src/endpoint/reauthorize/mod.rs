@@ -31,6 +31,9 @@ use stretch_endpoint::bodies::{BranchJson, FORMAT};
 use stretch_endpoint::claim::ClaimOutcome;
 use uuid::Uuid;
 
+/// The generation of a branch's first claim.
+const FIRST_GENERATION: u64 = 1;
+
 /// Answer of both requests: one row per table, and what to tell the caller.
 #[derive(Default)]
 struct Report {
@@ -105,7 +108,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     report
         .notices
         .push(format!("{} objects are pinned for branch {branch}", pinned.len()));
-    let doubtful = second.in_doubt(&plan, &catalog);
+    let doubtful = second.in_doubt(&plan, &catalog, branch, FIRST_GENERATION);
     let plan = if doubtful.is_empty() {
         plan
     } else {
@@ -157,7 +160,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     identity.bound_by_hand(Claim {
         db,
         branch,
-        generation: 1,
+        generation: FIRST_GENERATION,
         nonce,
     })?;
     report.notices.push(format!(
@@ -189,7 +192,7 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
         .map_err(|error| open::map_error(&error))?;
     let mut report = Report::default();
     let mut plan = listing.compare(&catalog, catalog.database.endpoint.starts_with("s3:"));
-    let doubtful = listing.in_doubt(&plan, &catalog);
+    let doubtful = listing.in_doubt(&plan, &catalog, claim.branch, claim.generation);
     if !dry_run {
         // Objects of a parent's branch that serve under another name, or were missing before, need a pin like the
         // others.
@@ -243,7 +246,7 @@ pub fn adopt(identity: &Identity, args: &Value) -> Result<Value> {
     // After the pin no collector takes anything any more.
     let listing = list()?;
     let mut plan = listing.compare(&catalog, content_etag);
-    let doubtful = listing.in_doubt(&plan, &catalog);
+    let doubtful = listing.in_doubt(&plan, &catalog, claim.branch, claim.generation);
     if !doubtful.is_empty() {
         let copies = io::run(remote::copy(endpoint.clone(), claim.db, claim.branch, doubtful))?
             .map_err(|error| open::map_error(&error))?;

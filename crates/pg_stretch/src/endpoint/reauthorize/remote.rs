@@ -10,8 +10,9 @@ use stretch_core::ids::{SegmentId, TableId};
 use stretch_core::reconcile::{Finding, Listed, LostReason, Plan, compare};
 use stretch_endpoint::bodies::{BranchJson, ClaimBody, FORMAT, LeaseBody, PinBody, create_branch, open_database};
 use stretch_endpoint::claim::{ClaimOutcome, claim, highest_claim};
-use stretch_endpoint::keys::{Folder, Key, SegmentName};
+use stretch_endpoint::keys::{Key, SegmentName};
 use stretch_endpoint::lease::newest_lease;
+use stretch_endpoint::listing::list_branch;
 use stretch_endpoint::pin::{Pinner, pins_of, write_next_pin};
 use stretch_endpoint::upload::{has_checksum, upload_segment};
 use stretch_endpoint::{Endpoint, EndpointError, probe};
@@ -31,9 +32,10 @@ pub struct Listing {
 /// An object to be copied because its only right name is marked.
 pub struct Doubtful {
     key: String,
-    table: TableId,
     segment: SegmentId,
     sha256: [u8; 32],
+    /// That of its copy.
+    name: SegmentName,
 }
 
 /// The copy of a doubtful object: its new key, or `None` when it is gone.
@@ -56,29 +58,25 @@ pub async fn open(endpoint: Arc<Endpoint>, db: Uuid, branches: Vec<Uuid>, scratc
     list(endpoint, db, branches).await
 }
 
-/// Lists segments and marks of the branches: one request per thousand objects.
+/// Lists marks and segments of the branches: one request per thousand objects.
 pub async fn list(endpoint: Arc<Endpoint>, db: Uuid, branches: Vec<Uuid>) -> Remote<Listing> {
     let mut listing = Listing::default();
     for branch in branches {
-        for object in endpoint.list(&Folder::Segment.path(&db, &branch)).await? {
-            // Names that are not ours are nobody's segment.
-            if let Some((_, Key::Segment { name, .. })) = Key::parse(&object.key) {
-                listing.objects.push(Listed {
-                    key: object.key,
-                    table_id: TableId::from_uuid(name.table),
-                    segment_id: SegmentId::from_uuid(name.segment),
-                    generation: name.generation,
-                    attempt: name.attempt,
-                    size: object.size,
-                    etag: object.etag,
-                });
-            }
+        let found = list_branch(&endpoint, &db, &branch).await?;
+        for (name, object) in found.objects {
+            listing.objects.push(Listed {
+                key: object.key,
+                table_id: TableId::from_uuid(name.table),
+                segment_id: SegmentId::from_uuid(name.segment),
+                generation: name.generation,
+                attempt: name.attempt,
+                size: object.size,
+                etag: object.etag,
+            });
         }
-        for mark in endpoint.list(&Folder::Trash.path(&db, &branch)).await? {
-            if let Some((_, Key::Trash { branch, name, .. })) = Key::parse(&mark.key) {
-                listing.in_trash.insert(Key::Segment { branch, name }.path(&db));
-            }
-        }
+        let marked = found.marked.into_iter();
+        let key = |name| Key::Segment { branch, name }.path(&db);
+        listing.in_trash.extend(marked.map(key));
         if let Some((_, claim)) = highest_claim(&endpoint, &db, &branch).await? {
             let lease = newest_lease(&endpoint, &db, &branch, None).await?;
             let promised = LeaseBody::promised(&claim, lease.as_ref());
@@ -124,13 +122,7 @@ pub async fn copy(endpoint: Arc<Endpoint>, db: Uuid, branch: Uuid, doubtful: Vec
             }
             Err(error) => return Err(error),
         };
-        let name = SegmentName {
-            table: item.table.uuid(),
-            segment: item.segment.uuid(),
-            generation: 1,
-            attempt: 0,
-        };
-        let uploaded = upload_segment(&endpoint, &db, &branch, name, &bytes, &item.sha256).await?;
+        let uploaded = upload_segment(&endpoint, &db, &branch, item.name, &bytes, &item.sha256).await?;
         copies.insert(item.segment, Some(uploaded.key));
     }
     Ok(copies)
@@ -169,21 +161,43 @@ impl Listing {
         keys
     }
 
-    /// The objects whose only right name is marked.
-    pub fn in_doubt(&self, plan: &Plan, catalog: &Recorded) -> Vec<Doubtful> {
+    /// The objects whose only right name is marked. Copies are made on `branch` under the claim's `generation`.
+    pub fn in_doubt(&self, plan: &Plan, catalog: &Recorded, branch: Uuid, generation: u64) -> Vec<Doubtful> {
+        let taken = self.attempts(branch, generation);
         plan.findings
             .iter()
             .zip(&catalog.hashes)
             .filter_map(|((segment, table, finding), sha256)| match finding {
                 Finding::InDoubt { key } => Some(Doubtful {
                     key: key.clone(),
-                    table: *table,
                     segment: *segment,
                     sha256: *sha256,
+                    name: SegmentName {
+                        table: table.uuid(),
+                        segment: segment.uuid(),
+                        generation,
+                        attempt: taken.get(segment).map_or(0, |last| last + 1),
+                    },
                 }),
                 _ => None,
             })
             .collect()
+    }
+
+    /// The last attempt whose name is taken, by an object or by a mark. A copy needs a name of its own: the object in
+    /// doubt may be on this very branch, and be deleted in a moment.
+    fn attempts(&self, branch: Uuid, generation: u64) -> HashMap<SegmentId, u32> {
+        let mut last = HashMap::new();
+        let keys = self.objects.iter().map(|object| &object.key).chain(&self.in_trash);
+        for (_, key) in keys.filter_map(|key| Key::parse(key)) {
+            if let Key::Segment { branch: of, name } = key
+                && (of, name.generation) == (branch, generation)
+            {
+                let last = last.entry(SegmentId::from_uuid(name.segment)).or_insert(0);
+                *last = name.attempt.max(*last);
+            }
+        }
+        last
     }
 
     /// The plan after the copies: present under a new name, or lost.
