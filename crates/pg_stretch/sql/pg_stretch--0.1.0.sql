@@ -210,6 +210,8 @@ CREATE UNLOGGED TABLE stretch.moved (
     places   bytea   NOT NULL,
     emptied  boolean NOT NULL DEFAULT false
 );
+-- Places of one batch are many and all different: compressing them takes longer than moving their rows is worth.
+ALTER TABLE stretch.moved ALTER COLUMN places SET STORAGE EXTERNAL;
 CREATE INDEX moved_mover ON stretch.moved (mover);
 CREATE INDEX moved_segment ON stretch.moved (relation, number);
 COMMENT ON TABLE stretch.moved IS 'Local, never dumped: where the rows of recent batches lie, or lay, for writers that waited for one of them';
