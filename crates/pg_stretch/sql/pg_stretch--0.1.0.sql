@@ -128,7 +128,8 @@ CREATE TABLE stretch.segment (
     retired_store_time  timestamptz,
     retired_connected   interval,
     retention_waived    boolean     NOT NULL DEFAULT false,
-    abandoned           boolean     NOT NULL DEFAULT false
+    abandoned           boolean     NOT NULL DEFAULT false,
+    backups_waived      boolean     NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX segment_number ON stretch.segment (table_id, number);
 COMMENT ON TABLE stretch.segment IS 'One row per live or retired segment: an immutable Parquet object of cold rows';
@@ -138,6 +139,7 @@ COMMENT ON COLUMN stretch.segment.retired_xid IS 'A transaction, its epoch inclu
 COMMENT ON COLUMN stretch.segment.retired_store_time IS 'A moment after that, by the clock of the endpoint';
 COMMENT ON COLUMN stretch.segment.retired_connected IS 'For how long the database had been connected by then';
 COMMENT ON COLUMN stretch.segment.retention_waived IS 'Restore points from before it left its table were given up';
+COMMENT ON COLUMN stretch.segment.backups_waived IS 'So were the named backups that need it';
 
 CREATE TABLE stretch.segment_detail (
     segment_id  uuid  PRIMARY KEY,
@@ -334,6 +336,11 @@ CREATE FUNCTION stretch.compact(relation regclass) RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_compact_wrapper';
 COMMENT ON FUNCTION stretch.compact(regclass) IS
     'Makes few full segments of small ones and leaves dead rows out; returns how many segments were replaced [table owner]';
+
+CREATE FUNCTION stretch.purge_remote(relation regclass, force boolean DEFAULT false) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_purge_remote_wrapper';
+COMMENT ON FUNCTION stretch.purge_remote(regclass, boolean) IS
+    'Deletes the objects of what left a table without waiting for the retention, so that deleted rows are gone; force breaks backups that need them; returns their bytes [table owner]';
 
 -- Collection [database owner] -----------------------------------------------------------------------------------
 
@@ -653,6 +660,36 @@ COMMENT ON COLUMN stretch.backup_pins.lsn IS 'Whatever was live at this position
 COMMENT ON COLUMN stretch.backup_pins.pinned_at IS 'When it was pinned; unknown where the pin was found on the endpoint';
 COMMENT ON COLUMN stretch.backup_pins.expires_at IS 'When it ends by itself; never if empty';
 COMMENT ON COLUMN stretch.backup_pins.segments IS 'Segments that the pin lists';
+
+CREATE FUNCTION stretch.branch_facts()
+    RETURNS TABLE (branch_id uuid, parent uuid, created_by text, generation bigint, pinned_objects bigint, last_heartbeat timestamptz,
+        retention_seconds double precision)
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_branch_facts_wrapper';
+COMMENT ON FUNCTION stretch.branch_facts() IS 'What stretch.branches reads from the endpoint';
+-- Whoever may read the view may call it, which it checks itself.
+
+CREATE VIEW stretch.branches AS
+SELECT f.branch_id,
+       f.parent,
+       f.created_by,
+       f.generation,
+       f.pinned_objects,
+       coalesce(f.branch_id = b.branch_id, false) AS ours,
+       f.last_heartbeat,
+       justify_hours(make_interval(secs => f.retention_seconds)) AS retention,
+       EXISTS (SELECT FROM stretch.adopted_branch a WHERE a.branch_id = f.branch_id) AS given_up
+  FROM stretch.branch_facts() f LEFT JOIN stretch.binding b ON true;
+COMMENT ON VIEW stretch.branches IS 'One row per branch of this database on its endpoint, read from there; an error while the endpoint may not be read';
+COMMENT ON COLUMN stretch.branches.branch_id IS 'The branch';
+COMMENT ON COLUMN stretch.branches.parent IS 'The branch from which it was made; NULL for the first';
+COMMENT ON COLUMN stretch.branches.created_by IS 'Who made it, and when; NULL while it is being made';
+COMMENT ON COLUMN stretch.branches.generation IS 'Its highest claim';
+COMMENT ON COLUMN stretch.branches.pinned_objects IS 'How many of its objects other branches or backups have pinned';
+COMMENT ON COLUMN stretch.branches.ours IS 'Whether it is the branch of this database';
+COMMENT ON COLUMN stretch.branches.last_heartbeat IS 'When its owner last told that he lives, by the clock of the endpoint';
+COMMENT ON COLUMN stretch.branches.retention IS 'The retention that its owner promised last';
+COMMENT ON COLUMN stretch.branches.given_up IS 'Whether this database has given it up with drop_branch';
+GRANT SELECT ON stretch.branches TO pg_database_owner, pg_monitor;
 
 CREATE VIEW stretch.migration_status WITH (security_barrier) AS
 SELECT t.relation, b.row_count AS rows, b.start_time, b.end_time, b.sqlstate, b.message, b.direction

@@ -7,6 +7,7 @@
 
 pub mod allow;
 pub mod bodies;
+pub mod branches;
 pub mod claim;
 pub mod collect;
 pub mod credential;

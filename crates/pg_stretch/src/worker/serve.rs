@@ -39,6 +39,7 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Outcome> {
         "drain" => calls::drain(worker, taken),
         "compact" => calls::compact(worker, taken),
         "collect" => calls::collect(worker, taken),
+        "purge_remote" => calls::purge_remote(worker, taken),
         "drop_branch" => calls::drop_branch(worker, taken),
         "pin_backup" => backup_pins::pin(&worker.identity, &taken.args),
         "unpin_backup" => backup_pins::unpin(&worker.identity, &taken.args),

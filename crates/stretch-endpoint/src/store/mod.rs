@@ -319,6 +319,31 @@ impl Endpoint {
         .await
     }
 
+    /// Names of the folders directly below a folder (`prefix` as for [`list`](Self::list)), in order.
+    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, EndpointError> {
+        self.bounded(async {
+            let folder = self.folder(prefix).await?;
+            let listed = self
+                .store
+                .list_with_delimiter(folder.as_ref())
+                .await
+                .map_err(|error| translate(&error, Operation::List, prefix))?;
+            let keys: Vec<String> = listed
+                .common_prefixes
+                .iter()
+                .filter_map(|path| self.relative(path))
+                .collect();
+            if let Some(local) = &self.local {
+                local.check_listed(keys.clone()).await?;
+            }
+            let name = |key: &String| key.rsplit('/').next().map(str::to_owned);
+            let mut names: Vec<String> = keys.iter().filter_map(name).collect();
+            names.sort_unstable();
+            Ok(names)
+        })
+        .await
+    }
+
     /// Deletes an object of which this crate knows that nobody needs it. One that is not there is success.
     pub(crate) async fn delete(&self, what: &Disposable) -> Result<(), EndpointError> {
         self.bounded(async {
