@@ -1,8 +1,8 @@
 //! Who holds an object that its table needs no more: the retention, snapshots, slots, prepared transactions, backups.
 
-use super::{builder, collect, compact, holds_just, is_whole, reasons, table};
-use testkit::setup::reauthorize;
-use testkit::{Client, Endpoint, PATIENCE, Target, wait_until};
+use super::{builder, cold_table, collect, compact, holds_just, is_whole, reasons, table};
+use testkit::setup::{enable_database_as, reauthorize};
+use testkit::{Client, Endpoint, PATIENCE, S3Server, Target, wait_until};
 
 /// Five objects stay for a reason, however often one looks.
 fn stay(db: &Client, reason: &str) {
@@ -146,6 +146,30 @@ fn pins_of_backups_end_and_are_found_again() {
     assert_eq!(collect(&db), 5);
     assert!(!endpoint.objects().iter().any(|name| name.contains("/pin/")));
     holds_just(&endpoint, &[&db]);
+    is_whole(&db, "t", 520);
+}
+
+#[test]
+fn what_a_policy_of_the_store_protects_stays_alone() {
+    let cluster = builder("collect-protected", 1000).start();
+    let store = S3Server::start_orderly();
+    let db = cluster.connect("postgres");
+    let (identity, secret) = (S3Server::ACCESS_KEY, S3Server::SECRET_KEY);
+    enable_database_as(&db, &store.url("protected"), identity, secret);
+    db.sql("SELECT stretch.set_retention('0')");
+    cold_table(&db, "t");
+    compact(&db, "t");
+    let first = db.text("SELECT object_key FROM stretch.segment WHERE retired ORDER BY object_key LIMIT 1");
+    store.protect(Some(&first));
+    assert_eq!(collect(&db), 4);
+    let protected = "not needed any more, but a policy of the store forbids its deletion";
+    let stays = "SELECT object_key, reason, deleted FROM stretch.collect(dry_run => false)
+        WHERE object_key LIKE '%/segment/%'";
+    assert_eq!(db.lines(stays), [format!("{first}|{protected}|f")]);
+    is_whole(&db, "t", 520);
+    store.protect(None);
+    assert_eq!(collect(&db), 1);
+    assert_eq!(db.int("SELECT count(*) FROM stretch.segment"), 1);
     is_whole(&db, "t", 520);
 }
 

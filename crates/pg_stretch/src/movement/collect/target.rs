@@ -82,6 +82,24 @@ pub struct Deletions {
     pub grace: Duration,
 }
 
+/// What became of the condemned objects that were tried.
+#[derive(Default)]
+pub struct Deleted {
+    pub gone: Vec<Object>,
+    /// A policy of the store protects them.
+    pub protected: Vec<Object>,
+}
+
+/// Whether a deletion did what it should: `false` where a policy of the store forbids it for this object, which is no
+/// reason to leave the others.
+fn is_gone(answer: std::result::Result<(), EndpointError>) -> std::result::Result<bool, EndpointError> {
+    match answer {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_protection() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 impl Target {
     /// A branch of which the connected database holds the claim.
     pub fn of(own: Claim, claim: Claim, standing: Standing, adopted: Adopted) -> Result<Self> {
@@ -148,10 +166,10 @@ impl Target {
             crate::pg::steps::reached_on_io_thread(Step::CollectMarked);
         }
         for mark in &work.stray_marks {
-            delete_stray_mark(&self.endpoint, &db, &branch, mark).await?;
+            is_gone(delete_stray_mark(&self.endpoint, &db, &branch, mark).await)?;
         }
         for key in &work.litter {
-            delete_small(&self.endpoint, key).await?;
+            is_gone(delete_small(&self.endpoint, key).await)?;
         }
         if work.drops_pins {
             drop_pins(&self.endpoint, &db, &branch).await?;
@@ -177,8 +195,8 @@ impl Target {
         }))
     }
 
-    /// Deletes what was condemned, as long as what condemned it is fresh. Gives what is gone.
-    pub async fn delete(self, mut deletions: Deletions) -> Answer<Vec<Object>> {
+    /// Deletes what was condemned, as long as what condemned it is fresh.
+    pub async fn delete(self, mut deletions: Deletions) -> Answer<Deleted> {
         let claim = steady::now();
         if !self.is_ours().await? {
             return Ok(None);
@@ -190,7 +208,7 @@ impl Target {
             rows: deletions.rows_read,
             claim,
         };
-        let mut gone = Vec::new();
+        let mut deleted = Deleted::default();
         let Deletions {
             condemned,
             marks,
@@ -199,10 +217,13 @@ impl Target {
         } = &mut deletions;
         // What is left when the facts are too old waits for the next round.
         while let Ok(Some(warrant)) = condemned.next(&readings, steady::now(), *grace) {
-            delete_condemned(&self.endpoint, &db, &branch, &warrant, marks, *grace).await?;
+            let answer = delete_condemned(&self.endpoint, &db, &branch, &warrant, marks, *grace).await;
             crate::pg::steps::reached_on_io_thread(Step::CollectDeleted);
-            gone.push(*warrant.object());
+            match is_gone(answer)? {
+                true => deleted.gone.push(*warrant.object()),
+                false => deleted.protected.push(*warrant.object()),
+            }
         }
-        Ok(Some(gone))
+        Ok(Some(deleted))
     }
 }
