@@ -85,6 +85,12 @@ fn targets(own: Claim) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
+/// The claims on branches that the database has adopted.
+pub fn adopted_claims(own: Claim) -> Result<Vec<Claim>> {
+    let branches = txn::run(|| adopted::read(own.db))?;
+    Ok(branches.into_iter().map(|branch| branch.claim).collect())
+}
+
 /// An adopted branch of which nothing is left is forgotten.
 fn forget_emptied(round: &Round, mode: Mode) -> Result<()> {
     match round.emptied().filter(|_| mode == Mode::Collect) {

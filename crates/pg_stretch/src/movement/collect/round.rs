@@ -209,7 +209,9 @@ impl Round {
                     connected,
                 };
                 stamps::write(unstamped, at)?;
-                backup_pins::copy(&look.survey.pins)?;
+            }
+            if changes {
+                backup_pins::copy(self.target.claim.branch, &look.survey.pins)?;
             }
             self.local()
         })?;
