@@ -1,6 +1,6 @@
-//! The commands of `docs/backup-and-restore.md`, taken out of the page and run: each tool makes its backups of a stretched
-//! server whose collector keeps nothing for restores but what is pinned, and restores them beside the original and in
-//! its place.
+//! The commands of `docs/backup-and-restore.md`, taken out of the page and run: each tool makes its backups of a
+//! stretched server whose collector keeps nothing for restores but what is pinned, and restores them beside the
+//! original and in its place.
 
 #[path = "backup_page/barman.rs"]
 mod barman;

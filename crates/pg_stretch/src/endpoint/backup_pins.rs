@@ -74,8 +74,8 @@ pub fn pin(identity: &Identity, args: &Value) -> Result<Value> {
     Ok(json!(from_lsn))
 }
 
-/// Carries out `unpin_backup`. Answers whether there was such a pin, on the branch of the database or on one that it has
-/// adopted: the backup may be older than a restore in place.
+/// Carries out `unpin_backup`. Answers whether there was such a pin, on the branch of the database or on one that it
+/// has adopted: the backup may be older than a restore in place.
 pub fn unpin(identity: &Identity, adopted: &[Claim], args: &Value) -> Result<Value> {
     let own = connected(identity)?;
     let label = label(args)?;

@@ -81,8 +81,8 @@ impl Scene {
         self.cluster.connect(DATABASE)
     }
 
-    /// Cold rows come, change and go, their segments are written anew, and the collector deletes what nobody has pinned.
-    /// Afterwards there are rows of every kind.
+    /// Cold rows come, change and go, their segments are written anew, and the collector deletes what nobody has
+    /// pinned. Afterwards there are rows of every kind.
     pub fn go_on(&self) {
         let db = self.db();
         let round = self.rounds.get();
