@@ -25,6 +25,8 @@ fn branches_are_shown_with_their_parents() {
     // Nobody reads the endpoint who does not know yet who he is.
     grandchild.fails("SELECT * FROM stretch.branches", "ST001");
     reauthorize(&grandchild);
+    // The copy may not have said yet for how long it promises to keep things when the copy of it was made.
+    grandchild.sql("SELECT stretch.set_retention('1 day')");
     let id = |db: &Client| db.text("SELECT branch_id FROM stretch.binding");
     let (one, two, three) = (id(&db), id(&child), id(&grandchild));
     let beats = "SELECT count(*) FROM stretch.branches WHERE last_heartbeat > now() - interval '1 min'";

@@ -19,7 +19,7 @@ use crate::pg::error::{Result, log};
 use crate::pg::gucs::{self, Collect};
 use crate::pg::{steps, txn};
 pub use drop_branch::{What, drop_branch};
-pub use purge::{Order, purge_remote};
+pub use purge::{Order, Told};
 pub use report::publish;
 pub use round::{Line, Mode, Round};
 use std::collections::VecDeque;
@@ -114,6 +114,11 @@ pub fn now(own: Claim, mode: Mode, mut wait: impl FnMut() -> bool) -> Result<Vec
         lines.extend(round.into_lines());
     }
     Ok(lines)
+}
+
+/// `stretch.purge_remote`: gives up what left some tables. `wait` is as for [`now`].
+pub fn purge_remote(own: Claim, order: &Order, wait: impl FnMut() -> bool) -> Result<Told> {
+    purge::purge_remote(own, order, grace(), wait)
 }
 
 impl Collector {

@@ -1,5 +1,5 @@
-//! `stretch.purge_remote`: what left some tables is given up at once, and goes by the collector's own steps: mark, grace,
-//! second look. A copy that is being made at this moment is told by the mark, as ever.
+//! `stretch.purge_remote`: what left some tables is given up at once, and goes by the collector's own steps: mark,
+//! grace, second look. A copy that is being made at this moment is told by the mark, as ever.
 
 use super::adopted;
 use super::round::{Line, Mode, Round, answer, facts, no_plan};
@@ -13,6 +13,7 @@ use crate::pg::random::random_uuid;
 use crate::pg::{io, names, spi, txn};
 use pgrx::pg_sys;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use stretch_core::collect::facts::{Cover, Scope, SegmentOf, Standing};
 use stretch_core::collect::purge::{Asked, Lists, Purge, purge};
 use stretch_core::collect::times::Stamp;
@@ -39,10 +40,10 @@ pub struct Told {
 
 /// Gives up what left the tables and marks it, if nobody needs it or he may be passed over. `wait` lets other things go
 /// on; it says whether somebody still waits for the result.
-pub fn purge_remote(own: Claim, order: &Order, mut wait: impl FnMut() -> bool) -> Result<Told> {
+pub fn purge_remote(own: Claim, order: &Order, grace: Duration, mut wait: impl FnMut() -> bool) -> Result<Told> {
     let adopted = txn::run(|| adopted::read(own.db))?;
     let target = Target::of(own, own, Standing::Owned, adopted::standings(&adopted))?;
-    let Some(found) = look(&target, order, &mut wait)? else {
+    let Some(found) = look(&target, order, grace, &mut wait)? else {
         return Ok(Told::default());
     };
     let name = txn::run(|| Ok(names::relation(order.relation)))?;
@@ -51,13 +52,13 @@ pub fn purge_remote(own: Claim, order: &Order, mut wait: impl FnMut() -> bool) -
     }
     txn::run(|| waive(&found.segments, order.force))?;
     cache::forget_segments(found.segments.iter().map(|of| of.segment).collect());
-    let mut round = Round::begin(target, Mode::Purge, super::grace())?;
+    let mut round = Round::begin(target, Mode::Purge, grace)?;
     while !round.advance()? {
         if !wait() {
             return Ok(Told::default());
         }
     }
-    txn::run(|| tell(&name, order, &found, &round.into_lines()))
+    txn::run(|| tell(&name, order, &found, &round.into_lines(), grace))
 }
 
 /// Whether something that was given up is still there.
@@ -67,7 +68,7 @@ pub fn is_pending() -> Result<bool> {
 }
 
 /// What the branch and the catalog say of it. `None` when nobody waits any more.
-fn look(target: &Target, order: &Order, wait: &mut impl FnMut() -> bool) -> Result<Option<Purge>> {
+fn look(target: &Target, order: &Order, grace: Duration, wait: &mut impl FnMut() -> bool) -> Result<Option<Purge>> {
     let unstamped = txn::run(stamps::missing)?;
     let listing_began = server_time();
     let ticket = io::spawn(target.clone().look([random_uuid()?, random_uuid()?]))?;
@@ -100,14 +101,7 @@ fn look(target: &Target, order: &Order, wait: &mut impl FnMut() -> bool) -> Resu
         tables: &order.tables,
         force: order.force,
     };
-    let facts = facts(
-        target,
-        &local,
-        look.now,
-        &survey.pins.pins,
-        super::grace(),
-        Scope::Purged,
-    );
+    let facts = facts(target, &local, look.now, &survey.pins.pins, grace, Scope::Purged);
     purge(&facts, cover, lists, asked)
         .map(Some)
         .map_err(|error| no_plan(&error))
@@ -150,7 +144,7 @@ fn waive(segments: &BTreeSet<SegmentOf>, force: bool) -> Result<()> {
 }
 
 /// What became of it, and what is left to do.
-fn tell(name: &str, order: &Order, found: &Purge, lines: &[Line]) -> Result<Told> {
+fn tell(name: &str, order: &Order, found: &Purge, lines: &[Line], grace: Duration) -> Result<Told> {
     let mut told = Told {
         bytes: found.goes.bytes,
         ..Told::default()
@@ -192,7 +186,7 @@ fn tell(name: &str, order: &Order, found: &Purge, lines: &[Line]) -> Result<Told
     }
     if found.goes.objects > objects {
         let (objects, bytes) = (found.goes.objects - objects, found.goes.bytes.saturating_sub(bytes));
-        let from = end_of_grace()?;
+        let from = end_of_grace(grace)?;
         told.notices.push(format!(
             "{objects} objects of {bytes} bytes are marked and are deleted by the worker soon after {from}"
         ));
@@ -227,8 +221,8 @@ fn erased_but_there(tables: &BTreeSet<TableId>) -> Result<(i64, i64)> {
 }
 
 /// When marks that were written now are old enough, as the caller would read it.
-fn end_of_grace() -> Result<String> {
+fn end_of_grace(grace: Duration) -> Result<String> {
     let sql = "SELECT (pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $1))::timestamptz(0)::text";
-    let end = spi::get::<crate::pg::text::Text>(sql, &[super::grace().as_secs_f64().into()])?;
+    let end = spi::get::<crate::pg::text::Text>(sql, &[grace.as_secs_f64().into()])?;
     Ok(end.map(String::from).unwrap_or_default())
 }
