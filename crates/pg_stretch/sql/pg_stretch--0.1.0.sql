@@ -128,7 +128,8 @@ CREATE TABLE stretch.segment (
     retired_store_time  timestamptz,
     retired_connected   interval,
     retention_waived    boolean     NOT NULL DEFAULT false,
-    abandoned           boolean     NOT NULL DEFAULT false
+    abandoned           boolean     NOT NULL DEFAULT false,
+    backups_waived      boolean     NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX segment_number ON stretch.segment (table_id, number);
 COMMENT ON TABLE stretch.segment IS 'One row per live or retired segment: an immutable Parquet object of cold rows';
@@ -138,6 +139,7 @@ COMMENT ON COLUMN stretch.segment.retired_xid IS 'A transaction, its epoch inclu
 COMMENT ON COLUMN stretch.segment.retired_store_time IS 'A moment after that, by the clock of the endpoint';
 COMMENT ON COLUMN stretch.segment.retired_connected IS 'For how long the database had been connected by then';
 COMMENT ON COLUMN stretch.segment.retention_waived IS 'Restore points from before it left its table were given up';
+COMMENT ON COLUMN stretch.segment.backups_waived IS 'So were the named backups that need it';
 
 CREATE TABLE stretch.segment_detail (
     segment_id  uuid  PRIMARY KEY,
@@ -210,6 +212,8 @@ CREATE UNLOGGED TABLE stretch.moved (
     places   bytea   NOT NULL,
     emptied  boolean NOT NULL DEFAULT false
 );
+-- Places of one batch are many and all different: compressing them takes longer than moving their rows is worth.
+ALTER TABLE stretch.moved ALTER COLUMN places SET STORAGE EXTERNAL;
 CREATE INDEX moved_mover ON stretch.moved (mover);
 CREATE INDEX moved_segment ON stretch.moved (relation, number);
 COMMENT ON TABLE stretch.moved IS 'Local, never dumped: where the rows of recent batches lie, or lay, for writers that waited for one of them';
@@ -267,13 +271,15 @@ CREATE TABLE stretch.adopted_branch (
 COMMENT ON TABLE stretch.adopted_branch IS 'Local, never dumped: branches on which nobody lives and which this database collects; generation is that of its claim, once it is made';
 
 CREATE TABLE stretch.backup_pin (
-    label      text        PRIMARY KEY,
+    branch_id  uuid        NOT NULL,
+    label      text        NOT NULL,
     lsn        pg_lsn      NOT NULL,
     pinned_at  timestamptz,
     expires_at timestamptz,
-    segments   bigint      NOT NULL
+    segments   bigint      NOT NULL,
+    PRIMARY KEY (branch_id, label)
 );
-COMMENT ON TABLE stretch.backup_pin IS 'Local, never dumped: a copy of the backup pins of this branch, which are on the endpoint';
+COMMENT ON TABLE stretch.backup_pin IS 'Local, never dumped: a copy of the backup pins of this branch and of adopted ones, which are on the endpoint';
 
 COMMENT ON TABLE stretch.reconcile_report IS 'Local, never dumped: results of reauthorize and reconcile on their way to the caller';
 
@@ -332,6 +338,11 @@ CREATE FUNCTION stretch.compact(relation regclass) RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_compact_wrapper';
 COMMENT ON FUNCTION stretch.compact(regclass) IS
     'Makes few full segments of small ones and leaves dead rows out; returns how many segments were replaced [table owner]';
+
+CREATE FUNCTION stretch.purge_remote(relation regclass, force boolean DEFAULT false) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_purge_remote_wrapper';
+COMMENT ON FUNCTION stretch.purge_remote(regclass, boolean) IS
+    'Deletes the objects of what left a table without waiting for the retention, so that deleted rows are gone; force breaks backups that need them; returns their bytes [table owner]';
 
 -- Collection [database owner] -----------------------------------------------------------------------------------
 
@@ -642,7 +653,7 @@ COMMENT ON COLUMN stretch.segments.retired_at IS 'When its retirement was stampe
 COMMENT ON COLUMN stretch.segments.state IS 'staged, uploaded (and still staged), remote, lost or retired';
 
 CREATE VIEW stretch.backup_pins WITH (security_barrier) AS
-SELECT label, lsn, pinned_at, expires_at, segments
+SELECT label, lsn, pinned_at, expires_at, segments, branch_id
   FROM stretch.backup_pin
  WHERE pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
 COMMENT ON VIEW stretch.backup_pins IS 'Backups whose cold rows are kept on the endpoint: since which position, until when, and how many segments were live then';
@@ -651,6 +662,37 @@ COMMENT ON COLUMN stretch.backup_pins.lsn IS 'Whatever was live at this position
 COMMENT ON COLUMN stretch.backup_pins.pinned_at IS 'When it was pinned; unknown where the pin was found on the endpoint';
 COMMENT ON COLUMN stretch.backup_pins.expires_at IS 'When it ends by itself; never if empty';
 COMMENT ON COLUMN stretch.backup_pins.segments IS 'Segments that the pin lists';
+COMMENT ON COLUMN stretch.backup_pins.branch_id IS 'Branch on which it was pinned: that of this database, or one that it collects since drop_branch';
+
+CREATE FUNCTION stretch.branch_facts()
+    RETURNS TABLE (branch_id uuid, parent uuid, created_by text, generation bigint, pinned_objects bigint, last_heartbeat timestamptz,
+        retention_seconds double precision)
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'stretch_branch_facts_wrapper';
+COMMENT ON FUNCTION stretch.branch_facts() IS 'What stretch.branches reads from the endpoint';
+-- Whoever may read the view may call it, which it checks itself.
+
+CREATE VIEW stretch.branches AS
+SELECT f.branch_id,
+       f.parent,
+       f.created_by,
+       f.generation,
+       f.pinned_objects,
+       coalesce(f.branch_id = b.branch_id, false) AS ours,
+       f.last_heartbeat,
+       justify_hours(make_interval(secs => f.retention_seconds)) AS retention,
+       EXISTS (SELECT FROM stretch.adopted_branch a WHERE a.branch_id = f.branch_id) AS given_up
+  FROM stretch.branch_facts() f LEFT JOIN stretch.binding b ON true;
+COMMENT ON VIEW stretch.branches IS 'One row per branch of this database on its endpoint, read from there; an error while the endpoint may not be read';
+COMMENT ON COLUMN stretch.branches.branch_id IS 'The branch';
+COMMENT ON COLUMN stretch.branches.parent IS 'The branch from which it was made; NULL for the first';
+COMMENT ON COLUMN stretch.branches.created_by IS 'Who made it, and when; NULL while it is being made';
+COMMENT ON COLUMN stretch.branches.generation IS 'Its highest claim';
+COMMENT ON COLUMN stretch.branches.pinned_objects IS 'How many of its objects other branches or backups have pinned';
+COMMENT ON COLUMN stretch.branches.ours IS 'Whether it is the branch of this database';
+COMMENT ON COLUMN stretch.branches.last_heartbeat IS 'When its owner last told that he lives, by the clock of the endpoint';
+COMMENT ON COLUMN stretch.branches.retention IS 'The retention that its owner promised last';
+COMMENT ON COLUMN stretch.branches.given_up IS 'Whether this database has given it up with drop_branch';
+GRANT SELECT ON stretch.branches TO pg_database_owner, pg_monitor;
 
 CREATE VIEW stretch.migration_status WITH (security_barrier) AS
 SELECT t.relation, b.row_count AS rows, b.start_time, b.end_time, b.sqlstate, b.message, b.direction

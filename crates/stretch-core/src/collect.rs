@@ -41,6 +41,7 @@ pub mod litter;
 #[cfg(test)]
 mod model;
 pub mod plan;
+pub mod purge;
 #[cfg(test)]
 mod tests;
 pub mod times;

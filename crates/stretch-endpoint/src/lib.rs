@@ -8,6 +8,7 @@
 pub mod allow;
 pub mod bodies;
 pub mod branch;
+pub mod branches;
 pub mod claim;
 pub mod collect;
 pub mod credential;

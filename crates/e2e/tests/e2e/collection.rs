@@ -1,9 +1,15 @@
 //! Collection: objects go when nobody needs them, and not before (design §11). The grace of these servers is short.
 
+#[path = "collection/branches.rs"]
+mod branches;
 #[path = "collection/drill.rs"]
 mod drill;
 #[path = "collection/holds.rs"]
 mod holds;
+#[path = "collection/purge.rs"]
+mod purge_remote;
+#[path = "collection/taken_up.rs"]
+mod taken_up;
 
 use crate::identity::await_state;
 use std::os::unix::fs::MetadataExt;
@@ -27,7 +33,7 @@ pub fn table(db: &Client, endpoint: &Endpoint) {
     cold_table(db, "t");
 }
 
-fn cold_table(db: &Client, table: &str) {
+pub fn cold_table(db: &Client, table: &str) {
     db.sql(&format!(
         "CREATE TABLE {table} (id int PRIMARY KEY, n int NOT NULL);
          INSERT INTO {table} SELECT g, g FROM generate_series(1, 520) g"
@@ -40,7 +46,7 @@ fn cold_table(db: &Client, table: &str) {
 }
 
 /// A copy of the database by a dump, connected on a branch of its own.
-fn copy(cluster: &Cluster) -> Client {
+pub fn copy(cluster: &Cluster) -> Client {
     let dump = cluster.pg_dump("postgres", &["--format=custom"]);
     cluster.create_database("copy");
     cluster.pg_restore("copy", &[], &dump);

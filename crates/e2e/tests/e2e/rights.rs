@@ -127,6 +127,7 @@ const FUNCTIONS: &[(&str, Level, &[&str])] = &[
         Database,
         &["drop_branch('00000000-0000-0000-0000-000000000000')"],
     ),
+    ("branch_facts()", Database, &["branch_facts()"]),
     ("stat_reset()", Database, &["stat_reset()"]),
     ("status_facts()", Database, &["status_facts()"]),
     ("progress_facts()", Anybody, &["progress_facts()"]),

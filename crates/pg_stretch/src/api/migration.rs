@@ -11,7 +11,7 @@ use stretch_core::errors;
 
 /// The tables that are meant, each as the worker is told of it: of a partitioned one its stretched partitions, NULL for
 /// all tables.
-fn meant(relation: Option<pg_sys::Oid>, function: &str) -> Result<Vec<Value>> {
+pub(super) fn meant(relation: Option<pg_sys::Oid>, function: &str) -> Result<Vec<Value>> {
     request::refuse_in_block(function)?;
     let Some(relation) = relation else {
         user::require_database_owner(function)?;

@@ -1,9 +1,11 @@
 //! The SQL functions of schema stretch, one file per group.
 
+mod branches;
 mod check;
 mod collect;
 mod database;
 mod migration;
+mod purge_remote;
 mod reauthorize;
 mod secrets;
 mod settings;

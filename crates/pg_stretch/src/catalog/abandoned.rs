@@ -161,7 +161,8 @@ pub fn restore_manifest(table: &TableId, manifest: &stretch_core::ids::ManifestI
 pub fn restore_segments(table: &TableId) -> Result<()> {
     change(
         "UPDATE stretch.segment SET retired = false, abandoned = false, retired_at = NULL, retired_lsn = NULL,
-            retired_xid = NULL, retired_store_time = NULL, retired_connected = NULL, retention_waived = false
+            retired_xid = NULL, retired_store_time = NULL, retired_connected = NULL, retention_waived = false,
+            backups_waived = false
           WHERE table_id = $1 AND abandoned",
         table,
     )?;

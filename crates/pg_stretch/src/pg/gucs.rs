@@ -265,7 +265,7 @@ pub fn register() {
     GucRegistry::define_enum_guc(
         c"stretch.collect",
         c"Lets workers delete objects that nobody needs any more: off, report (in the log), or on.",
-        c"stretch.collect() does so whatever this says.",
+        c"stretch.collect() does so whatever this says, and what stretch.purge_remote() gave up goes in any case.",
         &COLLECT,
         Sighup,
         none,

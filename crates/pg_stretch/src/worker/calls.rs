@@ -3,6 +3,7 @@
 use super::state::Worker;
 use crate::catalog;
 use crate::ddl::enable;
+use crate::endpoint::backup_pins;
 use crate::endpoint::identity::Claim;
 use crate::movement::collect;
 use crate::movement::upload::{self, Step};
@@ -11,6 +12,7 @@ use crate::pg::request::Taken;
 use crate::pg::{io, txn};
 use pgrx::pg_sys;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use stretch_core::batch::Demand;
 use stretch_core::errors;
@@ -123,6 +125,34 @@ pub fn collect(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     Ok(Value::Null)
 }
 
+/// `purge_remote`: gives up what left tables; uploads and heartbeats go on in between. Answers `(bytes, warnings,
+/// notices)`.
+pub fn purge_remote(worker: &mut Worker, taken: &Taken) -> Result<Value> {
+    let claim = claim(worker)?;
+    let named = relation(&taken.args).ok_or_else(|| Error::internal("purge_remote lacks a relation"))?;
+    let mut tables = BTreeSet::new();
+    for oid in taken.args["tables"].as_array().into_iter().flatten() {
+        let table = pg_sys::Oid::from(oid.as_u64().unwrap_or(0) as u32);
+        let table = stretched(table)?;
+        upload::purge_emptied(Some(*table.as_bytes()))?;
+        tables.insert(table);
+    }
+    let order = collect::Order {
+        relation: named,
+        tables,
+        force: taken.args["force"].as_bool().unwrap_or(false),
+    };
+    worker.collector.stop();
+    super::tidy::stamp_now()?;
+    let told = collect::purge_remote(claim, &order, || {
+        io::wait_for_progress(1000);
+        worker.background();
+        taken.wanted()
+    })?;
+    worker.collector.purge_soon();
+    Ok(json!([told.bytes, told.warnings, told.notices]))
+}
+
 /// `drop_branch`: looks at another branch, or adopts it. The objects that nobody has pinned are left for the caller.
 pub fn drop_branch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     let text = |name: &str| taken.args[name].as_str().unwrap_or_default();
@@ -142,6 +172,12 @@ pub fn drop_branch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     })?;
     txn::run(|| collect::publish(text("request"), &lines))?;
     Ok(Value::Null)
+}
+
+/// `unpin_backup`, on every branch of which the database holds the claim.
+pub fn unpin_backup(worker: &Worker, args: &Value) -> Result<Value> {
+    let adopted = collect::adopted_claims(claim(worker)?)?;
+    backup_pins::unpin(&worker.identity, &adopted, args)
 }
 
 /// The claim of a connected database.

@@ -51,7 +51,9 @@ pub enum Keep {
 pub enum Garbage {
     /// Its segment left its table longer ago than the retention.
     Retired,
-    /// The same, and the table is no longer stretched.
+    /// Its segment left its table, and `purge_remote` gave it up.
+    Purged,
+    /// The same as the first, and the table is no longer stretched.
     OfDroppedTable,
     /// No catalog row knows it: the upload's transaction was lost.
     Orphan,
@@ -90,7 +92,7 @@ impl Decision {
 }
 
 impl Keep {
-    fn text(&self, pins: &[Pin]) -> String {
+    pub(super) fn text(&self, pins: &[Pin]) -> String {
         let left = |left: &Duration| format!("{} s are left", left.as_secs());
         match self {
             Self::Live => "needed by the catalog".to_owned(),
@@ -135,6 +137,7 @@ impl Garbage {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Retired => "retired longer ago than the retention",
+            Self::Purged => "purged by stretch.purge_remote",
             Self::OfDroppedTable => "of a dropped table",
             Self::Orphan => "orphan of an upload that the catalog lost",
             Self::OrphanOfUnknownTable => "orphan of a table that the catalog does not know",

@@ -77,6 +77,34 @@ pub enum Promise {
     Retention,
     /// No longer: `purge_remote` gave them up. Pins and the horizon hold all the same.
     Waived,
+    /// The same, by force: backups that need it are broken. Pins of branches and the horizon hold all the same.
+    WaivedWithBackups,
+}
+
+impl Promise {
+    /// Whether `purge_remote` gave the segment up.
+    pub fn is_purged(self) -> bool {
+        match self {
+            Self::Retention => false,
+            Self::Waived | Self::WaivedWithBackups => true,
+        }
+    }
+}
+
+impl Row {
+    /// Whether `purge_remote` gave the segment up.
+    pub fn is_purged(&self) -> bool {
+        matches!(self.life, Life::Retired(retirement) if retirement.promise.is_purged())
+    }
+}
+
+/// What a round acts on. It judges everything in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Whatever nobody needs.
+    Branch,
+    /// Segments alone that `purge_remote` gave up.
+    Purged,
 }
 
 /// Whether everybody who reads this database knows of a retirement.
@@ -170,6 +198,7 @@ pub struct Facts<'a> {
     pub tables: &'a BTreeSet<TableId>,
     /// All pins and quarantines of the branch.
     pub pins: &'a [Pin],
+    pub scope: Scope,
 }
 
 /// What a look covers, and how it is known that nothing was left out.

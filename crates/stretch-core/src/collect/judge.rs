@@ -26,7 +26,7 @@ impl Pin {
     }
 
     /// Whether it holds, unlisted, what left a table at `lsn`: the backup may be restored to a moment before.
-    fn covers(&self, lsn: u64) -> bool {
+    pub(super) fn covers(&self, lsn: u64) -> bool {
         matches!(self, Self::Backup { from, .. } if *from <= lsn)
     }
 
@@ -60,10 +60,12 @@ pub(super) fn row(facts: &Facts<'_>, known: &Known<'_>) -> Result<(), Keep> {
     if known.row.is_some_and(|row| row.life == Life::Live) {
         return Err(Keep::Live);
     }
-    if let Some(pin) = pin_that(facts, |place, _| known.pins.contains(&place)) {
+    let life = known.row.map(|row| row.life);
+    let is_broken = |pin: &Pin| pin.is_backup() && matches!(life, Some(Life::Retired(it)) if it.breaks_backups());
+    if let Some(pin) = pin_that(facts, |place, pin| known.pins.contains(&place) && !is_broken(pin)) {
         return Err(Keep::Pinned(pin));
     }
-    match known.row.map(|row| row.life) {
+    match life {
         Some(Life::Retired(retirement)) => retired(facts, &retirement),
         Some(Life::Unstamped) => Err(Keep::Unstamped),
         Some(Life::Live) => Err(Keep::Live),
@@ -75,12 +77,27 @@ fn retired(facts: &Facts<'_>, retirement: &Retirement) -> Result<(), Keep> {
     if retirement.horizon != Horizon::Passed {
         return Err(Keep::Horizon(retirement.horizon));
     }
-    if let Some(pin) = pin_that(facts, |_, pin| pin.covers(retirement.lsn)) {
+    if let Some(pin) = pin_that(facts, |_, pin| {
+        !retirement.breaks_backups() && pin.covers(retirement.lsn)
+    }) {
         return Err(Keep::Pinned(pin));
     }
-    match (retirement.promise, left(facts.retention, retirement.at.age(facts.now))) {
-        (Promise::Retention, Some(left)) => Err(Keep::Retention { left }),
-        (Promise::Retention, None) | (Promise::Waived, _) => Ok(()),
+    match left(facts.retention, retirement.at.age(facts.now)) {
+        Some(left) if !retirement.promise.is_purged() => Err(Keep::Retention { left }),
+        _ => Ok(()),
+    }
+}
+
+impl Pin {
+    fn is_backup(&self) -> bool {
+        matches!(self, Self::Backup { .. })
+    }
+}
+
+impl Retirement {
+    /// Whether backups were broken for it.
+    fn breaks_backups(&self) -> bool {
+        self.promise == Promise::WaivedWithBackups
     }
 }
 
@@ -117,6 +134,7 @@ fn garbage(facts: &Facts<'_>, known: &Known<'_>, object: &Object) -> Result<Garb
             Some(left) => Err(Keep::Young { left }),
             None => Ok(Garbage::OfDeadBranch),
         },
+        Standing::Owned if known.row.is_some_and(Row::is_purged) => Ok(Garbage::Purged),
         Standing::Owned if known.row.is_some() => Ok(match is_stretched {
             true => Garbage::Retired,
             false => Garbage::OfDroppedTable,

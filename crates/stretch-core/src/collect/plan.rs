@@ -1,7 +1,7 @@
 //! A look at a branch: the decision about each object, and what is to be done next.
 
 use super::decision::Decision;
-use super::facts::{Cover, Facts, Life, Mark, Object, Pinned, Place, Row, SegmentOf, Sighting, Standing};
+use super::facts::{Cover, Facts, Life, Mark, Object, Pinned, Place, Row, Scope, SegmentOf, Sighting, Standing};
 use super::join::{Broken, Group, Join, Source, Streams};
 use super::judge::{self, Known};
 use super::totals::Totals;
@@ -132,15 +132,23 @@ impl Plan {
             pins: &group.pins,
             seen: group.seen,
         };
+        let acts = match facts.scope {
+            Scope::Branch => true,
+            Scope::Purged => known.row.is_some_and(Row::is_purged),
+        };
         for object in &group.objects {
             let decision = judge::object(facts, &known, object, &group.marks);
             self.totals.add(&decision, object.size);
             report(object, &decision);
             match decision {
+                _ if !acts => {}
                 Decision::Mark(_) => push(&mut self.marks, limit, *object),
                 Decision::Due(_) => push(&mut self.candidates, limit, *object),
                 Decision::Keep(_) | Decision::Wait { .. } => {}
             }
+        }
+        if !acts {
+            return;
         }
         for mark in &group.marks {
             if group.objects.iter().all(|object| object.name != mark.of) {

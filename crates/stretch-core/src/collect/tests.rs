@@ -5,4 +5,5 @@ mod judge;
 mod kit;
 mod litter;
 mod plan;
+mod purge;
 mod random;

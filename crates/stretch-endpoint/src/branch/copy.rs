@@ -6,7 +6,7 @@ use crate::store::Endpoint;
 use crate::upload::{has_checksum, upload_segment};
 use std::collections::HashMap;
 use std::sync::Arc;
-use stretch_core::ids::{SegmentId, TableId};
+use stretch_core::ids::SegmentId;
 use uuid::Uuid;
 
 /// An object to be copied because its only right name is marked.
@@ -14,12 +14,12 @@ use uuid::Uuid;
 pub struct Doubtful {
     /// Its key.
     pub key: String,
-    /// The table in the key.
-    pub table: TableId,
     /// The segment in the key.
     pub segment: SegmentId,
     /// Of the segment's bytes.
     pub sha256: [u8; 32],
+    /// Name of its copy.
+    pub copy: SegmentName,
 }
 
 /// The copy of a doubtful object: its new key, or `None` when it is gone.
@@ -45,13 +45,7 @@ pub async fn copy(
             }
             Err(error) => return Err(error),
         };
-        let name = SegmentName {
-            table: item.table.uuid(),
-            segment: item.segment.uuid(),
-            generation: 1,
-            attempt: 0,
-        };
-        let uploaded = upload_segment(&endpoint, &db, &branch, name, &bytes, &item.sha256).await?;
+        let uploaded = upload_segment(&endpoint, &db, &branch, item.copy, &bytes, &item.sha256).await?;
         copies.insert(item.segment, Some(uploaded.key));
     }
     Ok(copies)

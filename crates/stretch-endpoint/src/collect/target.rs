@@ -108,6 +108,25 @@ pub struct Deletions {
     pub grace: Duration,
 }
 
+/// What became of the condemned objects that were tried.
+#[derive(Debug, Default)]
+pub struct Deleted {
+    /// These are.
+    pub gone: Vec<Object>,
+    /// A policy of the store protects them.
+    pub protected: Vec<Object>,
+}
+
+/// Whether a deletion did what it should: `false` where a policy of the store forbids it for this object, which is no
+/// reason to leave the others.
+fn is_gone(answer: Result<(), EndpointError>) -> Result<bool, EndpointError> {
+    match answer {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_protection() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 impl Target {
     /// Whether it is the branch of the database.
     pub fn is_own(&self) -> bool {
@@ -170,10 +189,10 @@ impl Target {
             (self.surroundings.reached)(Step::CollectMarked);
         }
         for mark in &work.stray_marks {
-            delete_stray_mark(&self.endpoint, &db, &branch, mark).await?;
+            is_gone(delete_stray_mark(&self.endpoint, &db, &branch, mark).await)?;
         }
         for key in &work.litter {
-            delete_small(&self.endpoint, key).await?;
+            is_gone(delete_small(&self.endpoint, key).await)?;
         }
         if work.drops_pins {
             drop_pins(&self.endpoint, &db, &branch).await?;
@@ -202,11 +221,11 @@ impl Target {
         }))
     }
 
-    /// Deletes what was condemned, as long as what condemned it is fresh. Gives what is gone.
+    /// Deletes what was condemned, as long as what condemned it is fresh.
     ///
     /// # Errors
     /// As of [`validate_claim`] and [`delete_condemned`].
-    pub async fn delete(self, mut deletions: Deletions) -> Answer<Vec<Object>> {
+    pub async fn delete(self, mut deletions: Deletions) -> Answer<Deleted> {
         let claim = (self.surroundings.steady)();
         if !self.is_ours().await? {
             return Ok(None);
@@ -218,7 +237,7 @@ impl Target {
             rows: deletions.rows_read,
             claim,
         };
-        let mut gone = Vec::new();
+        let mut deleted = Deleted::default();
         let Deletions {
             condemned,
             marks,
@@ -227,10 +246,13 @@ impl Target {
         } = &mut deletions;
         // What is left when the facts are too old waits for the next round.
         while let Ok(Some(warrant)) = condemned.next(&readings, (self.surroundings.steady)(), *grace) {
-            delete_condemned(&self.endpoint, &db, &branch, &warrant, marks, *grace).await?;
+            let answer = delete_condemned(&self.endpoint, &db, &branch, &warrant, marks, *grace).await;
             (self.surroundings.reached)(Step::CollectDeleted);
-            gone.push(*warrant.object());
+            match is_gone(answer)? {
+                true => deleted.gone.push(*warrant.object()),
+                false => deleted.protected.push(*warrant.object()),
+            }
         }
-        Ok(Some(gone))
+        Ok(Some(deleted))
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 use stretch_core::collect::again::{Condemned, Readings, look_again};
-use stretch_core::collect::facts::{Facts, Mark, Object, ObjectName, Pin, Sighting, Standing};
+use stretch_core::collect::facts::{Facts, Mark, Object, ObjectName, Pin, Scope, Sighting, Standing};
 use stretch_core::collect::litter::Small;
 use stretch_core::collect::times::{Stamp, Steady, StoreTime};
 use uuid::Uuid;
@@ -72,6 +72,7 @@ fn condemned(objects: &[Object], marks: &[Mark]) -> Condemned {
         grace: Duration::from_secs(3600),
         tables: &tables,
         pins: &[],
+        scope: Scope::Branch,
     };
     let seen = objects.iter().map(|object| {
         Ok::<_, Infallible>(Sighting {

@@ -126,6 +126,7 @@ pub(super) fn round(world: &mut World) -> Result<(), EndpointError> {
         grace: GRACE,
         tables: &tables,
         pins: &survey.pins.pins,
+        scope: Scope::Branch,
     };
     let cover = Cover::Whole {
         live: world.catalog.live().count() as u64,

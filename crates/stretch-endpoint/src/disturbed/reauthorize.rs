@@ -36,7 +36,7 @@ pub(super) fn secure(world: &World, first: Listing) -> Result<Plan, EndpointErro
     };
     let compare = |listing: &Listing| listing.compare(&segments, false);
     let Held { listing, plan, .. } = branch::hold(&OWN, first, compare, pin_then_list)?;
-    let doubtful = listing.in_doubt(&plan, &hashes);
+    let doubtful = listing.in_doubt(&plan, &hashes, OWN, 1);
     let copies = ask(world, branch::copy(endpoint.clone(), DB, OWN, doubtful))?;
     Ok(listing.with_copies(plan, &copies))
 }

@@ -73,6 +73,8 @@ struct Planned {
 pub struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
     plan: Arc<Mutex<Vec<Planned>>>,
+    /// What goes behind a listing: a part of the folder's name, and one of the keys.
+    going: Mutex<Vec<(String, String)>>,
     hits: Arc<AtomicUsize>,
     requests: Arc<Requests>,
 }
@@ -83,6 +85,7 @@ impl FaultyStore {
         Arc::new(Self {
             inner,
             plan: Arc::default(),
+            going: Mutex::default(),
             hits: Arc::default(),
             requests: Arc::default(),
         })
@@ -100,6 +103,13 @@ impl FaultyStore {
             key_contains: key_contains.to_owned(),
             times,
         });
+    }
+
+    /// Behind the next listing of a folder whose name contains `folder`, objects whose keys contain `key` are gone:
+    /// somebody deletes them while the client goes on.
+    pub fn plan_deletion(&self, folder: &str, key: &str) {
+        let mut going = self.going.lock().unwrap_or_else(PoisonError::into_inner);
+        going.push((folder.to_owned(), key.to_owned()));
     }
 
     /// No more faults.
@@ -146,6 +156,15 @@ impl FaultyStore {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Which keys go behind a listing of this folder.
+    fn take_going(&self, folder: Option<&Path>) -> Option<String> {
+        let mut going = self.going.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |(part, _): &(String, String)| folder.is_some_and(|folder| folder.as_ref().contains(part));
+        let place = going.iter().position(fits)?;
+        self.hits.fetch_add(1, Ordering::SeqCst);
+        Some(going.remove(place).1)
+    }
+
     /// Takes the first planned fault of `kinds` for this key.
     fn take(&self, key: &Path, kinds: &[Fault]) -> Option<Fault> {
         take(&self.plan, &self.hits, key, kinds)
@@ -160,6 +179,27 @@ fn take(plan: &Mutex<Vec<Planned>>, hits: &AtomicUsize, key: &Path, kinds: &[Fau
     found.times -= 1;
     hits.fetch_add(1, Ordering::SeqCst);
     Some(found.fault)
+}
+
+/// An honest listing of a folder, before whose end the objects with such keys are deleted wherever they are.
+fn listed_then_gone(
+    store: Arc<dyn ObjectStore>,
+    folder: Option<Path>,
+    key: String,
+) -> BoxStream<'static, Result<ObjectMeta>> {
+    let listed = async move {
+        let listed: Vec<_> = store.list(folder.as_ref()).collect().await;
+        let everything: Vec<_> = store.list(None).collect().await;
+        for object in everything.into_iter().flatten() {
+            if object.location.as_ref().contains(&key) {
+                store.delete(&object.location).await?;
+            }
+        }
+        Ok::<_, Error>(listed)
+    };
+    let listed = futures::stream::once(listed);
+    let listed = listed.map(|listed| listed.unwrap_or_else(|error| vec![Err(error)]));
+    listed.flat_map(futures::stream::iter).boxed()
 }
 
 impl fmt::Display for FaultyStore {
@@ -323,6 +363,9 @@ impl ObjectStore for FaultyStore {
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         if prefix.is_some_and(|folder| self.take(folder, &[Fault::Hang]).is_some()) {
             return futures::stream::pending().boxed();
+        }
+        if let Some(key) = self.take_going(prefix) {
+            return listed_then_gone(Arc::clone(&self.inner), prefix.cloned(), key);
         }
         let mut lies: Vec<(Fault, String, usize)> = Vec::new();
         for planned in self.lock().iter_mut() {

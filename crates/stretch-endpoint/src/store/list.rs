@@ -65,6 +65,34 @@ impl Endpoint {
         .await
     }
 
+    /// Names of the folders directly below a folder (`prefix` as for [`list`](Self::list)), in order.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, EndpointError> {
+        self.bounded(async {
+            let folder = self.folder(prefix).await?;
+            let listed = self
+                .store
+                .list_with_delimiter(folder.as_ref())
+                .await
+                .map_err(|error| translate(&error, Operation::List, prefix))?;
+            let keys: Vec<String> = listed
+                .common_prefixes
+                .iter()
+                .filter_map(|path| self.relative(path))
+                .collect();
+            if let Some(local) = &self.local {
+                local.check_listed(keys.clone()).await?;
+            }
+            let name = |key: &String| key.rsplit('/').next().map(str::to_owned);
+            let mut names: Vec<String> = keys.iter().filter_map(name).collect();
+            names.sort_unstable();
+            Ok(names)
+        })
+        .await
+    }
+
     /// Begins to list a folder.
     async fn metas(&self, prefix: &str, after: Option<&str>) -> Result<Metas, EndpointError> {
         let folder = self.folder(prefix).await?;

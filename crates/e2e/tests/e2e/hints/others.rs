@@ -65,7 +65,15 @@ pub const REFUSALS: [(&str, &str, &str); 12] = [
 ];
 
 /// Hints of other kinds with the test that carries them out, and those after which nobody can run a statement.
-pub const ELSEWHERE: [(&str, &str); 44] = [
+pub const ELSEWHERE: [(&str, &str); 46] = [
+    (
+        "GRANT SELECT ON stretch.branches, or grant membership in pg_monitor",
+        "collection/branches::branches_are_shown_with_their_parents",
+    ),
+    (
+        "Give the backups up with stretch.unpin_backup, or break them",
+        "collection/purge::a_backup_refuses_a_purge_and_is_broken_by_force",
+    ),
     (
         "Choose another label, or give the other backup up",
         "collection/holds::backups_hold_from_where_they_began",

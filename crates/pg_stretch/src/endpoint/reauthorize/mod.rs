@@ -32,6 +32,9 @@ use stretch_endpoint::claim::ClaimOutcome;
 use stretch_endpoint::{Endpoint, EndpointError};
 use uuid::Uuid;
 
+/// The generation of a branch's first claim.
+const FIRST_GENERATION: u64 = 1;
+
 /// Answer of both requests: one row per table, and what to tell the caller.
 #[derive(Default)]
 struct Report {
@@ -64,10 +67,25 @@ struct Secured {
     copied: usize,
 }
 
-/// Pins for branch `own` what is needed in other branches, and copies what is in doubt.
+/// The branch for which something is secured, and the claim under which copies are made there.
+struct Own {
+    branch: Uuid,
+    generation: u64,
+}
+
+impl Own {
+    fn of(claim: &Claim) -> Self {
+        Self {
+            branch: claim.branch,
+            generation: claim.generation,
+        }
+    }
+}
+
+/// Pins for the own branch what is needed in other ones, and copies what is in doubt.
 fn secure(
     endpoint: &Arc<Endpoint>,
-    own: Uuid,
+    own: &Own,
     catalog: &Recorded,
     first: Listing,
     content_etag: bool,
@@ -75,19 +93,19 @@ fn secure(
     let db = catalog.database.db_id.uuid();
     let compare = |listing: &Listing| listing.compare(&catalog.segments, content_etag);
     let pin_then_list = |unpinned| {
-        asked(branch::pin(endpoint.clone(), db, own, unpinned))?;
+        asked(branch::pin(endpoint.clone(), db, own.branch, unpinned))?;
         steps::reached(steps::ReauthorizePinned);
-        asked(branch::list(endpoint.clone(), db, catalog.branches_and(own)))
+        asked(branch::list(endpoint.clone(), db, catalog.branches_and(own.branch)))
     };
     let Held {
         listing,
         mut plan,
         pinned,
-    } = branch::hold(&own, first, compare, pin_then_list)?;
-    let doubtful = listing.in_doubt(&plan, &catalog.hashes);
+    } = branch::hold(&own.branch, first, compare, pin_then_list)?;
+    let doubtful = listing.in_doubt(&plan, &catalog.hashes, own.branch, own.generation);
     let copied = doubtful.len();
     if copied > 0 {
-        let copies = asked(branch::copy(endpoint.clone(), db, own, doubtful))?;
+        let copies = asked(branch::copy(endpoint.clone(), db, own.branch, doubtful))?;
         plan = listing.with_copies(plan, &copies);
     }
     Ok(Secured {
@@ -132,9 +150,13 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
 
     let scratch = crate::pg::random::random_uuid()?.to_string();
     io::run(branch::check(endpoint.clone(), db, scratch))?.map_err(|error| wrong_endpoint(&error))?;
-    let (nonce, own) = identity.choose_branch(&format!("reauthorize {db} at {url}"))?;
+    let (nonce, branch) = identity.choose_branch(&format!("reauthorize {db} at {url}"))?;
+    let own = Own {
+        branch,
+        generation: FIRST_GENERATION,
+    };
     steps::reached(steps::ReauthorizeChosen);
-    let first = asked(branch::list(endpoint.clone(), db, catalog.branches_and(own)))?;
+    let first = asked(branch::list(endpoint.clone(), db, catalog.branches_and(own.branch)))?;
     report.notices.push(format!(
         "the endpoint keeps its promises and holds this database: {} segments of the catalog, {} objects",
         catalog.segments.len(),
@@ -146,10 +168,10 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
         plan,
         pinned,
         copied,
-    } = secure(&endpoint, own, &catalog, first, url.starts_with("s3:"))?;
+    } = secure(&endpoint, &own, &catalog, first, url.starts_with("s3:"))?;
     report
         .notices
-        .push(format!("{pinned} objects are pinned for branch {own}"));
+        .push(format!("{pinned} objects are pinned for branch {branch}"));
     if copied > 0 {
         report
             .notices
@@ -162,11 +184,11 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
             .notices
             .push("the retention of the last claim is longer than the catalog's and is kept".into());
     }
-    let body = claim_body(1, nonce, retention);
+    let body = claim_body(own.generation, nonce, retention);
     let branch_json = BranchJson {
         format: FORMAT,
-        branch_id: own,
-        parent: catalog.parent_of(own),
+        branch_id: branch,
+        parent: catalog.parent_of(branch),
         fork_generation: catalog.binding.as_ref().map(|binding| binding.generation as u64),
         fork_lsn: Some(body.lsn),
         created_by: created_by(),
@@ -183,7 +205,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
 
     steps::reached(steps::ReauthorizeClaimed);
     txn::run(|| {
-        local::bind_branch(&url, &credential, own, &body, retention)?;
+        local::bind_branch(&url, &credential, branch, &body, retention)?;
         findings::apply(&plan, &listing, &catalog, Scope::Reauthorize, &mut report.notices)?;
         report.rows = local::report(&plan, &catalog, None, true, &mut report.notices)?;
         steps::reached(steps::ReauthorizeRecorded);
@@ -192,12 +214,12 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     steps::reached(steps::ReauthorizeCommitted);
     identity.bound_by_hand(Claim {
         db,
-        branch: own,
-        generation: 1,
+        branch,
+        generation: own.generation,
         nonce,
     })?;
     report.notices.push(format!(
-        "this database is connected on branch {own}; queries see local and remote rows, the RPO starts anew"
+        "this database is connected on branch {branch}; queries see local and remote rows, the RPO starts anew"
     ));
     Ok(report.answer())
 }
@@ -232,7 +254,7 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
         // Objects of a parent's branch that serve under another name, or were missing before, need a pin like the
         // others.
         false => {
-            let secured = secure(&endpoint, claim.branch, &catalog, listing, content_etag)?;
+            let secured = secure(&endpoint, &Own::of(&claim), &catalog, listing, content_etag)?;
             (secured.listing, secured.plan)
         }
     };
@@ -267,7 +289,7 @@ pub fn adopt(identity: &Identity, args: &Value) -> Result<Value> {
     })?;
     let listing = asked(branch::list(endpoint.clone(), claim.db, catalog.branches()))?;
     let content_etag = catalog.database.endpoint.starts_with("s3:");
-    let Secured { listing, plan, .. } = secure(&endpoint, claim.branch, &catalog, listing, content_etag)?;
+    let Secured { listing, plan, .. } = secure(&endpoint, &Own::of(&claim), &catalog, listing, content_etag)?;
     txn::run(|| findings::apply(&plan, &listing, &catalog, Scope::Reconcile, &mut Vec::new()))?;
     let lost: Vec<String> = plan.findings.iter().filter_map(lost).collect();
     Ok(json!({ "segments": plan.findings.len(), "lost": lost.len(), "first": lost.first() }))

@@ -7,31 +7,50 @@ mod adopted;
 mod apply;
 mod drop_branch;
 mod horizon;
+mod purge;
 mod report;
 mod round;
 mod rows;
 mod stamps;
+mod target;
 
-use crate::endpoint::identity::{Claim, open_bound};
+use crate::endpoint::identity::Claim;
 use crate::pg::error::{Result, log};
 use crate::pg::gucs::{self, Collect};
-use crate::pg::{steady, steps, txn};
+use crate::pg::{steps, txn};
 pub use drop_branch::{What, drop_branch};
+pub use purge::{Order, Told};
 pub use report::publish;
 pub use round::{Line, Mode, Round};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use stretch_core::collect::GRACE;
 use stretch_core::collect::facts::Standing;
-use stretch_endpoint::collect::{Adopted, Surroundings, Target};
+use stretch_endpoint::collect::Target;
+use target::target;
 
 /// How often it is written down for how long the database has been connected.
 const NOTED_EACH: Duration = Duration::from_secs(60);
+
+/// What was purged is looked at again after this part of a grace, then after twice as long, and so on up to a grace.
+const FIRST_OF_PURGE: u32 = 60;
+
+/// The shortest such pause.
+const MIN_PAUSE: Duration = Duration::from_millis(50);
+
+/// What `purge_remote` gave up is on its way.
+struct Purging {
+    next: Instant,
+    pause: Duration,
+}
 
 /// The worker's collector.
 #[derive(Default)]
 pub struct Collector {
     round: Option<Round>,
+    /// What the rounds over these targets are for.
+    mode: Option<Mode>,
+    purging: Option<Purging>,
     /// Branches that are looked at after the one under way.
     targets: VecDeque<Target>,
     due: Option<Instant>,
@@ -47,19 +66,13 @@ pub fn grace() -> Duration {
     steps::collect_grace().unwrap_or(GRACE)
 }
 
-/// A branch of which the connected database holds the claim.
-fn target(own: Claim, claim: Claim, standing: Standing, adopted: Adopted) -> Result<Target> {
-    Ok(Target {
-        endpoint: open_bound()?,
-        own,
-        claim,
-        standing,
-        adopted,
-        surroundings: Surroundings {
-            steady: steady::now,
-            reached: steps::reached_on_io_thread,
-        },
-    })
+/// What `stretch.collect` says.
+fn wanted() -> Option<Mode> {
+    match gucs::COLLECT.get() {
+        Collect::Off => None,
+        Collect::Report => Some(Mode::Report),
+        Collect::On => Some(Mode::Collect),
+    }
 }
 
 /// The branches of which the database holds the claim: its own, and those that it has adopted.
@@ -71,6 +84,12 @@ fn targets(own: Claim) -> Result<Vec<Target>> {
         targets.push(target(own, branch.claim, branch.standing, standings.clone())?);
     }
     Ok(targets)
+}
+
+/// The claims on branches that the database has adopted.
+pub fn adopted_claims(own: Claim) -> Result<Vec<Claim>> {
+    let branches = txn::run(|| adopted::read(own.db))?;
+    Ok(branches.into_iter().map(|branch| branch.claim).collect())
 }
 
 /// An adopted branch of which nothing is left is forgotten.
@@ -98,19 +117,28 @@ pub fn now(own: Claim, mode: Mode, mut wait: impl FnMut() -> bool) -> Result<Vec
     Ok(lines)
 }
 
+/// `stretch.purge_remote`: gives up what left some tables. `wait` is as for [`now`].
+pub fn purge_remote(own: Claim, order: &Order, wait: impl FnMut() -> bool) -> Result<Told> {
+    purge::purge_remote(own, order, grace(), wait)
+}
+
 impl Collector {
     /// One step of a round, when one is due; true when the next may be due at once.
     pub fn round(&mut self, claim: Option<Claim>) -> Result<bool> {
         self.note_connected(claim)?;
-        let mode = match (gucs::COLLECT.get(), claim) {
-            (Collect::Off, _) | (_, None) => {
-                self.stop();
-                return Ok(false);
-            }
-            (Collect::Report, Some(claim)) => (claim, Mode::Report),
-            (Collect::On, Some(claim)) => (claim, Mode::Collect),
+        let Some(claim) = claim else {
+            self.stop();
+            return Ok(false);
         };
-        let outcome = self.step(mode);
+        let wanted = wanted();
+        // A setting that has changed holds at once. What was purged goes whatever it says.
+        if self
+            .mode
+            .is_some_and(|mode| mode != Mode::Purge && Some(mode) != wanted)
+        {
+            self.stop();
+        }
+        let outcome = self.step(claim, wanted);
         if let Err(error) = &outcome {
             self.stop();
             self.due = Some(Instant::now() + grace());
@@ -121,18 +149,12 @@ impl Collector {
         outcome
     }
 
-    fn step(&mut self, (claim, mode): (Claim, Mode)) -> Result<bool> {
+    fn step(&mut self, claim: Claim, wanted: Option<Mode>) -> Result<bool> {
         if self.round.is_none() {
-            if self.targets.is_empty() {
-                // The first round leaves others the time to come up.
-                let due = *self.due.get_or_insert_with(|| Instant::now() + grace() / 4);
-                if due > Instant::now() {
-                    return Ok(false);
-                }
-                self.targets = targets(claim)?.into();
-                self.due = Some(Instant::now() + grace());
+            if self.targets.is_empty() && !self.begin(claim, wanted)? {
+                return Ok(false);
             }
-            let Some(target) = self.targets.pop_front() else {
+            let Some((target, mode)) = self.targets.pop_front().zip(self.mode) else {
                 return Ok(false);
             };
             self.round = Some(Round::begin(target, mode, grace())?);
@@ -145,17 +167,60 @@ impl Collector {
             return Ok(true);
         }
         self.last_error = None;
-        if round.is_limited() && mode == Mode::Collect {
+        let mode = round.mode();
+        if round.is_limited() && mode.changes() {
             self.due = Some(Instant::now());
         }
         forget_emptied(&round, mode)?;
-        self.tell(mode, &round.into_lines());
+        self.tell(&round.into_lines());
         Ok(true)
+    }
+
+    /// Chooses what the next rounds are for, and over which branches they go, if they are due.
+    fn begin(&mut self, claim: Claim, wanted: Option<Mode>) -> Result<bool> {
+        let now = Instant::now();
+        // The first round leaves others the time to come up.
+        let due = *self.due.get_or_insert_with(|| now + grace() / 4);
+        if due > now && self.purging.as_ref().is_none_or(|purging| purging.next > now) {
+            return Ok(false);
+        }
+        self.due = Some(now + grace());
+        let is_purging = (wanted != Some(Mode::Collect) || self.purging.is_some()) && txn::run(purge::is_pending)?;
+        match &mut self.purging {
+            Some(purging) if is_purging => {
+                purging.pause = (purging.pause * 2).min(grace());
+                purging.next = now + purging.pause;
+            }
+            _ => self.purging = None,
+        }
+        self.mode = match wanted {
+            Some(Mode::Collect) => wanted,
+            _ if is_purging => Some(Mode::Purge),
+            _ => wanted,
+        };
+        self.targets = match self.mode {
+            None => VecDeque::new(),
+            Some(_) => targets(claim)?.into(),
+        };
+        if self.mode == Some(Mode::Purge) {
+            self.targets.retain(Target::is_own);
+        }
+        Ok(true)
+    }
+
+    /// Something was purged: it is looked at soon, and then again and again until it is gone.
+    pub fn purge_soon(&mut self) {
+        let pause = (grace() / FIRST_OF_PURGE).max(MIN_PAUSE);
+        self.purging = Some(Purging {
+            next: Instant::now() + pause,
+            pause,
+        });
     }
 
     /// Gives up the round under way; a later one begins anew.
     pub fn stop(&mut self) {
         self.round = None;
+        self.mode = None;
         self.targets.clear();
     }
 
@@ -176,18 +241,20 @@ impl Collector {
     }
 
     /// One line in the log where something went, or where what would go has changed.
-    fn tell(&mut self, mode: Mode, lines: &[Line]) {
+    fn tell(&mut self, lines: &[Line]) {
         let sum = |lines: &mut dyn Iterator<Item = &Line>| {
             lines.fold((0, 0), |(objects, bytes), line| (objects + 1, bytes + line.bytes))
         };
         let gone = sum(&mut lines.iter().filter(|line| line.deleted));
         let kept = sum(&mut lines.iter());
-        match mode {
-            Mode::Collect if gone.0 > 0 => log(&format!(
+        if gone.0 > 0 {
+            log(&format!(
                 "pg_stretch collection: {} objects of {} bytes were deleted",
                 gone.0, gone.1
-            )),
-            Mode::Report if kept != self.told => {
+            ));
+        }
+        match wanted() {
+            Some(Mode::Report) if kept != self.told => {
                 self.told = kept;
                 log(&format!(
                     "pg_stretch collection: the tables do not need {} objects of {} bytes; see stretch.collect()",

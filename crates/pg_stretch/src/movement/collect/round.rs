@@ -3,6 +3,7 @@
 
 use super::rows::{self, Local};
 use super::{apply, stamps};
+use crate::cold::cache;
 use crate::endpoint::identity::Claim;
 use crate::endpoint::{backup_pins, open};
 use crate::pg::error::{Error, Result};
@@ -14,19 +15,21 @@ use std::convert::Infallible;
 use std::time::Duration;
 use stretch_core::collect::again::look_again;
 use stretch_core::collect::decision::{Decision, Keep};
-use stretch_core::collect::facts::{Cover, Facts, Mark, Object, ObjectName, Pin, SegmentOf};
+use stretch_core::collect::facts::{Cover, Facts, Mark, Object, ObjectName, Pin, Scope, SegmentOf};
 use stretch_core::collect::join::Streams;
 use stretch_core::collect::litter;
 use stretch_core::collect::plan::{NoPlan, plan};
 use stretch_core::collect::times::{ServerTime, Stamp, StoreTime};
 use stretch_core::errors;
-use stretch_core::ids::TableId;
-use stretch_endpoint::collect::{Answer, Deletions, Look, SecondLook, Survey, Target, Work};
+use stretch_endpoint::collect::{Answer, Deleted, Deletions, Look, SecondLook, Survey, Target, Work};
 use stretch_endpoint::keys::Key;
 use uuid::Uuid;
 
 /// Objects that one round marks, and that it deletes, at most: each takes a request or two.
 const LIMIT: usize = 1000;
+
+/// Why an object stays that nobody needs.
+const PROTECTED: &str = "not needed any more, but a policy of the store forbids its deletion";
 
 /// What a round is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,23 @@ pub enum Mode {
     Report,
     /// It marks and deletes.
     Collect,
+    /// It marks and deletes what `purge_remote` gave up, and nothing else.
+    Purge,
+}
+
+impl Mode {
+    /// Whether it changes anything.
+    pub fn changes(self) -> bool {
+        self != Self::Report
+    }
+
+    /// What it acts on.
+    fn scope(self) -> Scope {
+        match self {
+            Self::Report | Self::Collect => Scope::Branch,
+            Self::Purge => Scope::Purged,
+        }
+    }
 }
 
 /// What became of an object that the catalog does not need.
@@ -80,7 +100,7 @@ enum Stage {
         candidates: Candidates,
     },
     Deleting {
-        ticket: Ticket<Answer<Vec<Object>>>,
+        ticket: Ticket<Answer<Deleted>>,
     },
     Over,
 }
@@ -140,13 +160,18 @@ impl Round {
                 None => Stage::LookingAgain { ticket, candidates },
             },
             Stage::Deleting { ticket } => match answer(&ticket)? {
-                Some(gone) => self.deleted(&gone),
+                Some(deleted) => self.deleted(&deleted),
                 None => Stage::Deleting { ticket },
             },
             Stage::Over => Stage::Over,
         };
         self.stage = stage;
         Ok(matches!(self.stage, Stage::Over))
+    }
+
+    /// What it is for.
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// What became of what.
@@ -174,7 +199,7 @@ impl Round {
 
     /// The branch was read: marks what may go, writes down what is seen for the first time, forgets what is gone.
     fn looked(&mut self, look: Look, unstamped: &[[u8; 16]], began: ServerTime) -> Result<Stage> {
-        let changes = self.mode == Mode::Collect;
+        let changes = self.mode.changes();
         let local = txn::run(|| {
             if changes && self.target.is_own() {
                 let connected = stamps::connected()?;
@@ -183,7 +208,9 @@ impl Round {
                     connected,
                 };
                 stamps::write(unstamped, at)?;
-                backup_pins::copy(&look.survey.pins)?;
+            }
+            if changes {
+                backup_pins::copy(self.target.claim.branch, &look.survey.pins)?;
             }
             self.local()
         })?;
@@ -200,7 +227,7 @@ impl Round {
             sightings: local.sightings.iter().copied().map(Ok),
         };
         let pins = &survey.pins.pins;
-        let facts = self.facts(&local, now, pins);
+        let facts = facts(&self.target, &local, now, pins, self.grace, self.mode.scope());
         let Claim { db, branch, .. } = self.target.claim;
         let lines = &mut self.lines;
         let places = &mut self.places;
@@ -218,7 +245,10 @@ impl Round {
         };
         let plan = plan(&facts, cover, streams, LIMIT, report).map_err(|error| no_plan(&error))?;
         self.is_limited = [plan.marks.len(), plan.candidates.len()].contains(&LIMIT);
-        let small = small(&facts, &survey, &mut self.lines);
+        let small = match self.mode {
+            Mode::Report | Mode::Collect => small(&facts, &survey, &mut self.lines),
+            Mode::Purge => Vec::new(),
+        };
         if !changes {
             return Ok(Stage::Over);
         }
@@ -234,6 +264,9 @@ impl Round {
             steps::reached(steps::CollectNoted);
             Ok(())
         })?;
+        if !plan.forgotten.is_empty() {
+            cache::forget_segments(plan.forgotten.iter().map(|of| of.segment).collect());
+        }
         let next = Candidates {
             objects: plan.candidates,
             marks: survey.marks,
@@ -248,7 +281,7 @@ impl Round {
             stray_marks: plan.stray_marks,
             litter: small,
             released: of_parents,
-            drops_pins: self.target.is_given_up(facts.now),
+            drops_pins: self.mode == Mode::Collect && self.target.is_given_up(facts.now),
         };
         self.is_empty = survey.objects.is_empty() && work.drops_pins;
         if work.is_empty() {
@@ -272,7 +305,7 @@ impl Round {
         let rows_read = steady::now();
         let local = txn::run(|| self.local())?;
         let pins = &look.pins.pins;
-        let facts = self.facts(&local, look.now, pins);
+        let facts = facts(&self.target, &local, look.now, pins, self.grace, self.mode.scope());
         let (lines, places) = (&mut self.lines, &self.places);
         let of: BTreeSet<_> = candidates.objects.iter().map(|object| object.name.of).collect();
         let condemned = look_again(
@@ -306,29 +339,44 @@ impl Round {
         Ok(Stage::Deleting { ticket })
     }
 
-    fn deleted(&mut self, gone: &[Object]) -> Stage {
-        for object in gone {
+    fn deleted(&mut self, deleted: &Deleted) -> Stage {
+        for object in &deleted.gone {
             if let Some(place) = self.places.get(&object.name) {
                 self.lines[*place].deleted = true;
             }
         }
+        for object in &deleted.protected {
+            if let Some(place) = self.places.get(&object.name) {
+                self.lines[*place].reason = PROTECTED.into();
+            }
+        }
+        // Another round at once would find the same protected objects.
+        self.is_limited &= !deleted.gone.is_empty();
         Stage::Over
     }
+}
 
-    fn facts<'a>(&self, local: &'a Local, now: StoreTime, pins: &'a [Pin]) -> Facts<'a> {
-        let tables: &BTreeSet<TableId> = &local.tables;
-        Facts {
-            branch: self.target.standing,
-            generation: self.target.claim.generation,
-            now: Stamp {
-                store: now,
-                connected: local.connected,
-            },
-            retention: local.retention,
-            grace: self.grace,
-            tables,
-            pins,
-        }
+/// What holds for all decisions about a branch.
+pub fn facts<'a>(
+    target: &Target,
+    local: &'a Local,
+    now: StoreTime,
+    pins: &'a [Pin],
+    grace: Duration,
+    scope: Scope,
+) -> Facts<'a> {
+    Facts {
+        branch: target.standing,
+        generation: target.claim.generation,
+        now: Stamp {
+            store: now,
+            connected: local.connected,
+        },
+        retention: local.retention,
+        grace,
+        tables: &local.tables,
+        pins,
+        scope,
     }
 }
 
@@ -351,7 +399,7 @@ fn small(facts: &Facts<'_>, survey: &Survey, lines: &mut Vec<Line>) -> Vec<Strin
 }
 
 /// What a request brought; `None` while it is under way.
-fn answer<T>(ticket: &Ticket<Answer<T>>) -> Result<Option<T>> {
+pub fn answer<T>(ticket: &Ticket<Answer<T>>) -> Result<Option<T>> {
     let Some(answer) = ticket.try_take() else {
         return Ok(None);
     };
@@ -365,7 +413,7 @@ fn answer<T>(ticket: &Ticket<Answer<T>>) -> Result<Option<T>> {
 }
 
 /// Why a round ends before it did anything.
-fn no_plan<E: std::fmt::Display>(why: &NoPlan<E>) -> Error {
+pub fn no_plan<E: std::fmt::Display>(why: &NoPlan<E>) -> Error {
     let error = Error::new(&errors::NOT_NOW, format!("nothing was collected: {why}")).without_hint();
     match why {
         NoPlan::Missing(_) => error.hint("Run stretch.reconcile(), which names them."),

@@ -80,6 +80,7 @@ struct Found {
     transaction: Option<i64>,
     at: Option<Stamp>,
     is_waived: bool,
+    breaks_backups: bool,
 }
 
 /// All segments, and how many the manifests count, by one statement and therefore by one snapshot.
@@ -92,7 +93,8 @@ fn rows(own: Uuid) -> Result<(Vec<Row>, u64)> {
                 pg_catalog.date_part('epoch', s.uploaded_at)::float8,
                 (s.retired_lsn - '0/0'::pg_catalog.pg_lsn)::int8, s.retired_xid,
                 pg_catalog.date_part('epoch', s.retired_store_time)::float8,
-                pg_catalog.date_part('epoch', s.retired_connected)::float8, s.retention_waived
+                pg_catalog.date_part('epoch', s.retired_connected)::float8, s.retention_waived,
+                s.backups_waived
            FROM (SELECT coalesce(sum(segments), 0)::int8 AS live FROM stretch.manifest) m
                 LEFT JOIN stretch.segment s ON true
           ORDER BY s.table_id, s.segment_id",
@@ -112,6 +114,7 @@ fn rows(own: Uuid) -> Result<(Vec<Row>, u64)> {
                 transaction: row.get::<i64>(9)?,
                 at: stamp(row, 10, 11)?,
                 is_waived: row.get::<bool>(12)?.unwrap_or(false),
+                breaks_backups: row.get::<bool>(13)?.unwrap_or(false),
             }))
         },
     )?;
@@ -139,9 +142,10 @@ fn life(found: &Found, known: &Known) -> Life {
         at,
         lsn: lsn as u64,
         horizon: known.of(lsn as u64, transaction as u64),
-        promise: match found.is_waived {
-            true => Promise::Waived,
-            false => Promise::Retention,
+        promise: match (found.is_waived, found.breaks_backups) {
+            (false, _) => Promise::Retention,
+            (true, false) => Promise::Waived,
+            (true, true) => Promise::WaivedWithBackups,
         },
     })
 }

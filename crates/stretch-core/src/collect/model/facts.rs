@@ -3,8 +3,8 @@
 use super::scope::{GRACE, Rule, Scope};
 use super::state::{Copy, Known, Left, Life, Mode, State, Thing, Who};
 use crate::collect::facts::{
-    Facts, Horizon, Life as RowLife, Mark, Object, ObjectName, Pin, Pinned, Place, Promise, Retirement, Row, SegmentOf,
-    Sighting, Standing,
+    Facts, Horizon, Life as RowLife, Mark, Object, ObjectName, Pin, Pinned, Place, Promise, Retirement, Row,
+    Scope as Acts, SegmentOf, Sighting, Standing,
 };
 use crate::collect::times::{ServerTime, Stamp, StoreTime};
 use crate::ids::{BranchId, SegmentId, TableId};
@@ -120,6 +120,7 @@ impl Read {
             grace: self.grace,
             tables: &TABLES,
             pins: &self.pins,
+            scope: Acts::Branch,
         }
     }
 
@@ -193,9 +194,9 @@ fn row(state: &State, who: Who, of: SegmentOf, thing: &Thing, scope: &Scope) -> 
             Life::Left(of) => left(of),
         },
         Who::Copy => match &thing.copy {
-            Known::Unknown | Known::Apart => return None,
+            Known::Unknown | Known::Passed | Known::Apart => return None,
             Known::Left(of) => left(of),
-            Known::Unchecked | Known::Doubt | Known::Live | Known::Lost => live,
+            Known::Unchecked | Known::Marked | Known::Found | Known::Doubt | Known::Live | Known::Lost => live,
         },
     };
     let is_elsewhere = who == Who::Copy && state.copy == Copy::Connected(Mode::Branch);

@@ -98,11 +98,37 @@ fn a_purge_waives_the_retention_and_nothing_else() {
         }
         with(Some(row))
     };
-    assert_eq!(decision(&purged(Horizon::Passed)), Decision::Mark(Garbage::Retired));
+    assert_eq!(decision(&purged(Horizon::Passed)), Decision::Mark(Garbage::Purged));
     let kept = Decision::Keep(Keep::Horizon(Horizon::Standby));
     assert_eq!(decision(&purged(Horizon::Standby)), kept);
     for (pin, is_listed) in [(backup(0, 0, None), false), (Pin::Quarantine { number: 1 }, true)] {
         let pinned = pinned_by(purged(Horizon::Passed), pin, is_listed);
+        assert_eq!(decision(&pinned), Decision::Keep(Keep::Pinned(0)));
+    }
+}
+
+#[test]
+fn a_forced_purge_breaks_backups_and_nothing_else() {
+    let purged = |horizon| {
+        let mut row = retired(of(1), 0);
+        if let Life::Retired(retirement) = &mut row.life {
+            retirement.horizon = horizon;
+            retirement.promise = Promise::WaivedWithBackups;
+        }
+        with(Some(row))
+    };
+    for is_listed in [false, true] {
+        let broken = pinned_by(purged(Horizon::Passed), backup(0, 0, None), is_listed);
+        assert_eq!(decision(&broken), Decision::Mark(Garbage::Purged));
+    }
+    let kept = Decision::Keep(Keep::Horizon(Horizon::Unflushed));
+    assert_eq!(decision(&purged(Horizon::Unflushed)), kept);
+    let child = Pin::Child {
+        branch: branch(1),
+        standing: Standing::Owned,
+    };
+    for pin in [child, Pin::Quarantine { number: 1 }] {
+        let pinned = pinned_by(purged(Horizon::Passed), pin, true);
         assert_eq!(decision(&pinned), Decision::Keep(Keep::Pinned(0)));
     }
 }

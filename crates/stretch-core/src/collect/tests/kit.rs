@@ -1,8 +1,8 @@
 //! Facts for the tests: time goes in days, and now is day 100.
 
 use crate::collect::facts::{
-    Cover, Facts, Horizon, Life, Mark, Object, ObjectName, Pin, Pinned, Place, Promise, Retirement, Row, SegmentOf,
-    Sighting, Standing,
+    Cover, Facts, Horizon, Life, Mark, Object, ObjectName, Pin, Pinned, Place, Promise, Retirement, Row, Scope,
+    SegmentOf, Sighting, Standing,
 };
 use crate::collect::join::Streams;
 use crate::collect::plan::{NoPlan, Plan, plan};
@@ -109,6 +109,7 @@ pub struct World {
     pub marks: Vec<Mark>,
     pub sightings: Vec<Sighting>,
     pub limit: usize,
+    pub scope: Scope,
 }
 
 impl World {
@@ -125,6 +126,7 @@ impl World {
             marks: Vec::new(),
             sightings: Vec::new(),
             limit: usize::MAX,
+            scope: Scope::Branch,
         }
     }
 
@@ -137,6 +139,7 @@ impl World {
             grace: GRACE,
             tables: &self.tables,
             pins: &self.pins,
+            scope: self.scope,
         }
     }
 

@@ -1,17 +1,20 @@
 //! What branches hold of a catalog's segments.
 
-use super::copy::{Copies, Doubtful};
 use crate::bodies::LeaseBody;
+use crate::branch::copy::{Copies, Doubtful};
 use crate::claim::highest_claim;
 use crate::error::EndpointError;
-use crate::keys::{Folder, Key, branch_of};
+use crate::keys::{Folder, Key, SegmentName, branch_of};
 use crate::lease::newest_lease;
 use crate::store::{Endpoint, ObjectInfo};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use stretch_core::ids::{SegmentId, TableId};
 use stretch_core::reconcile::{CatalogSegment, Finding, Listed, LostReason, Plan, compare};
 use uuid::Uuid;
+
+#[cfg(test)]
+mod tests;
 
 /// Keys of objects, by the branch in which they lie.
 pub type Keys = BTreeMap<Uuid, Vec<String>>;
@@ -26,13 +29,23 @@ pub struct Listing {
     pub retention_seconds: i64,
 }
 
-/// Lists segments and marks of the branches: one request per thousand objects.
+/// Lists marks and segments of the branches: one request per thousand of them.
+///
+/// The marks come first. A collector deletes an object, then its mark; who lists the objects first can therefore find
+/// one whose mark is gone a moment later, together with the object, and would count on it. Listed in this order, an
+/// object without a mark is marked later than the caller asked, if ever, and not deleted before the grace is over.
 ///
 /// # Errors
 /// As of [`highest_claim`] and [`newest_lease`]; the store's own.
 pub async fn list(endpoint: Arc<Endpoint>, db: Uuid, branches: Vec<Uuid>) -> Result<Listing, EndpointError> {
     let mut listing = Listing::default();
     for branch in branches {
+        let mark = |mark: ObjectInfo| {
+            if let Some((_, Key::Trash { branch, name, .. })) = Key::parse(&mark.key) {
+                listing.in_trash.insert(Key::Segment { branch, name }.path(&db));
+            }
+        };
+        endpoint.list_each(&Folder::Trash.path(&db, &branch), mark).await?;
         let segment = |object: ObjectInfo| {
             // Names that are not ours are nobody's segment.
             if let Some((_, Key::Segment { name, .. })) = Key::parse(&object.key) {
@@ -48,12 +61,6 @@ pub async fn list(endpoint: Arc<Endpoint>, db: Uuid, branches: Vec<Uuid>) -> Res
             }
         };
         endpoint.list_each(&Folder::Segment.path(&db, &branch), segment).await?;
-        let mark = |mark: ObjectInfo| {
-            if let Some((_, Key::Trash { branch, name, .. })) = Key::parse(&mark.key) {
-                listing.in_trash.insert(Key::Segment { branch, name }.path(&db));
-            }
-        };
-        endpoint.list_each(&Folder::Trash.path(&db, &branch), mark).await?;
         if let Some((_, claim)) = highest_claim(&endpoint, &db, &branch).await? {
             let lease = newest_lease(&endpoint, &db, &branch, None).await?;
             let promised = LeaseBody::promised(&claim, lease.as_ref());
@@ -86,21 +93,44 @@ impl Listing {
         keys
     }
 
-    /// The objects whose only right name is marked. `hashes` are those of the segments that the plan is about.
-    pub fn in_doubt(&self, plan: &Plan, hashes: &[[u8; 32]]) -> Vec<Doubtful> {
+    /// The objects whose only right name is marked. `hashes` are those of the segments that the plan is about. Copies
+    /// are made on `branch` under the claim's `generation`.
+    pub fn in_doubt(&self, plan: &Plan, hashes: &[[u8; 32]], branch: Uuid, generation: u64) -> Vec<Doubtful> {
+        let taken = self.attempts(branch, generation);
         plan.findings
             .iter()
             .zip(hashes)
             .filter_map(|((segment, table, finding), sha256)| match finding {
                 Finding::InDoubt { key } => Some(Doubtful {
                     key: key.clone(),
-                    table: *table,
                     segment: *segment,
                     sha256: *sha256,
+                    copy: SegmentName {
+                        table: table.uuid(),
+                        segment: segment.uuid(),
+                        generation,
+                        attempt: taken.get(segment).map_or(0, |last| last + 1),
+                    },
                 }),
                 _ => None,
             })
             .collect()
+    }
+
+    /// The last attempt whose name is taken, by an object or by a mark. A copy needs a name of its own: the object in
+    /// doubt may be on this very branch, and be deleted in a moment.
+    fn attempts(&self, branch: Uuid, generation: u64) -> HashMap<SegmentId, u32> {
+        let mut last = HashMap::new();
+        let keys = self.objects.iter().map(|object| &object.key).chain(&self.in_trash);
+        for (_, key) in keys.filter_map(|key| Key::parse(key)) {
+            if let Key::Segment { branch: of, name } = key
+                && (of, name.generation) == (branch, generation)
+            {
+                let last = last.entry(SegmentId::from_uuid(name.segment)).or_insert(0);
+                *last = name.attempt.max(*last);
+            }
+        }
+        last
     }
 
     /// The plan after the copies: present under a new name, or lost.
