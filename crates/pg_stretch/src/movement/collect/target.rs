@@ -1,4 +1,4 @@
-//! A branch to be collected, with what this server gives to the requests of a round: its clock, and who is told of steps.
+//! A branch to be collected, with what this server gives the requests of a round: its clock, and who is told of steps.
 
 use crate::endpoint::identity::{Claim, open_bound};
 use crate::pg::error::Result;
