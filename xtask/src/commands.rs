@@ -10,9 +10,9 @@ const WIDTH: usize = 100;
 pub const COMMANDS: [(&str, &str); 13] = [
     (
         "prepare [--no-install]",
-        "looks for PostgreSQL 15 with its headers, libclang, xz, test servers of S3 and of Azure Blob Storage, two \
-         object mappers of Python and PostgreSQL's own regression suite (of Debian's source package, under `target`), \
-         and installs what is missing (as root, or by `sudo` without a password); \
+        "looks for PostgreSQL 15 with its headers, libclang, xz, pgBackRest, Barman, test servers of S3 and of Azure \
+         Blob Storage, two object mappers of Python and PostgreSQL's own regression suite (of Debian's source package, \
+         under `target`), and installs what is missing (as root, or by `sudo` without a password); \
          with `--no-install` it only names what is missing, and so do the other commands that have this option",
     ),
     (
@@ -53,7 +53,7 @@ pub const COMMANDS: [(&str, &str); 13] = [
         "histories, kills and restores with new seeds until the time is over, and a summary",
     ),
     (
-        "bench [--no-install] [unseen] [conflicts] [keys] [hot] [segments] [home] [cold [SCALE]]",
+        "bench [--no-install] [unseen] [conflicts] [keys] [hot] [segments] [growth [SEGMENTS]] [home] [cold [SCALE]]",
         "what loading the library costs a server, and what stretching costs, as ratios measured side by side, of an \
         optimized build",
     ),

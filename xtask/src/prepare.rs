@@ -56,12 +56,27 @@ const WANTS: [Want; 4] = [
     },
 ];
 
-/// Everything: to build, and the stores that tests run against.
+/// Programs that tests run and builds do without.
+const TEST_WANTS: [Want; 2] = [
+    Want {
+        what: "pgBackRest",
+        packages: &["pgbackrest"],
+        is_there: || sh::on_path("pgbackrest"),
+    },
+    Want {
+        what: "Barman",
+        packages: &["barman"],
+        is_there: || sh::on_path("barman"),
+    },
+];
+
+/// Everything: to build, and the programs and stores that tests run against.
 pub fn all(missing: Missing) -> Result<(), String> {
     if missing == Missing::Name {
         return named(missing_to_build().chain(missing_to_test()).collect());
     }
     to_build(missing)?;
+    bring(&TEST_WANTS)?;
     python::TESTS.bring()?;
     node::bring()?;
     regress_source::bring()
@@ -82,22 +97,31 @@ pub fn to_build(missing: Missing) -> Result<(), String> {
     if missing == Missing::Name {
         return named(missing_to_build().collect());
     }
-    for want in WANTS.iter().filter(|want| !(want.is_there)()) {
-        apt(want.what, want.packages)?;
-    }
+    bring(&WANTS)?;
     headers::install()
 }
 
+/// Installs those that are missing.
+fn bring(wants: &[Want]) -> Result<(), String> {
+    for want in wants.iter().filter(|want| !(want.is_there)()) {
+        apt(want.what, want.packages)?;
+    }
+    Ok(())
+}
+
+/// Those that are missing, and how to install them by hand.
+fn missing(wants: &[Want]) -> impl Iterator<Item = String> {
+    let missing = wants.iter().filter(|want| !(want.is_there)());
+    missing.map(|want| format!("{}: apt-get install {}", want.what, want.packages.join(" ")))
+}
+
 fn missing_to_build() -> impl Iterator<Item = String> {
-    let packages = WANTS.iter().filter(|want| !(want.is_there)());
-    packages
-        .map(|want| format!("{}: apt-get install {}", want.what, want.packages.join(" ")))
-        .chain(headers::missing())
+    missing(&WANTS).chain(headers::missing())
 }
 
 fn missing_to_test() -> impl Iterator<Item = String> {
     let packages = python::TESTS.missing().into_iter().chain(node::missing());
-    packages.chain(regress_source::missing())
+    missing(&TEST_WANTS).chain(packages).chain(regress_source::missing())
 }
 
 /// Says all at once what is missing, so that nobody installs one thing after the other.

@@ -2,6 +2,7 @@
 
 mod circles;
 mod dependencies;
+mod evidence;
 mod externs;
 mod files;
 mod imports;
@@ -27,7 +28,7 @@ struct Rule {
     check: fn(&Tree) -> Breaches,
 }
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     Rule {
         name: "files",
         says: "each source file says what it is for, is short, and calls only what its place may call",
@@ -78,6 +79,11 @@ const RULES: [Rule; 11] = [
         name: "paths",
         says: "every path that the documentation names exists",
         check: |tree| Ok(paths::check(tree)),
+    },
+    Rule {
+        name: "evidence",
+        says: "every test that docs/invariants.md and docs/backup-and-restore.md name is there",
+        check: |tree| Ok(evidence::check(tree)),
     },
     Rule {
         name: "mutants",

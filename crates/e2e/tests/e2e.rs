@@ -6,6 +6,8 @@ mod adopt;
 mod aggregates;
 #[path = "e2e/azure.rs"]
 mod azure;
+#[path = "e2e/backup_page.rs"]
+mod backup_page;
 #[path = "e2e/bring_back.rs"]
 mod bring_back;
 #[path = "e2e/catalog.rs"]

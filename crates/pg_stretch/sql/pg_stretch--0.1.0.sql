@@ -212,6 +212,8 @@ CREATE UNLOGGED TABLE stretch.moved (
     places   bytea   NOT NULL,
     emptied  boolean NOT NULL DEFAULT false
 );
+-- Places of one batch are many and all different: compressing them takes longer than moving their rows is worth.
+ALTER TABLE stretch.moved ALTER COLUMN places SET STORAGE EXTERNAL;
 CREATE INDEX moved_mover ON stretch.moved (mover);
 CREATE INDEX moved_segment ON stretch.moved (relation, number);
 COMMENT ON TABLE stretch.moved IS 'Local, never dumped: where the rows of recent batches lie, or lay, for writers that waited for one of them';
@@ -269,13 +271,15 @@ CREATE TABLE stretch.adopted_branch (
 COMMENT ON TABLE stretch.adopted_branch IS 'Local, never dumped: branches on which nobody lives and which this database collects; generation is that of its claim, once it is made';
 
 CREATE TABLE stretch.backup_pin (
-    label      text        PRIMARY KEY,
+    branch_id  uuid        NOT NULL,
+    label      text        NOT NULL,
     lsn        pg_lsn      NOT NULL,
     pinned_at  timestamptz,
     expires_at timestamptz,
-    segments   bigint      NOT NULL
+    segments   bigint      NOT NULL,
+    PRIMARY KEY (branch_id, label)
 );
-COMMENT ON TABLE stretch.backup_pin IS 'Local, never dumped: a copy of the backup pins of this branch, which are on the endpoint';
+COMMENT ON TABLE stretch.backup_pin IS 'Local, never dumped: a copy of the backup pins of this branch and of adopted ones, which are on the endpoint';
 
 COMMENT ON TABLE stretch.reconcile_report IS 'Local, never dumped: results of reauthorize and reconcile on their way to the caller';
 
@@ -656,7 +660,7 @@ COMMENT ON COLUMN stretch.segments.retired_at IS 'When its retirement was stampe
 COMMENT ON COLUMN stretch.segments.state IS 'staged, uploaded (and still staged), remote, lost or retired';
 
 CREATE VIEW stretch.backup_pins WITH (security_barrier) AS
-SELECT label, lsn, pinned_at, expires_at, segments
+SELECT label, lsn, pinned_at, expires_at, segments, branch_id
   FROM stretch.backup_pin
  WHERE pg_has_role('pg_database_owner', 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
 COMMENT ON VIEW stretch.backup_pins IS 'Backups whose cold rows are kept on the endpoint: since which position, until when, and how many segments were live then';
@@ -665,6 +669,7 @@ COMMENT ON COLUMN stretch.backup_pins.lsn IS 'Whatever was live at this position
 COMMENT ON COLUMN stretch.backup_pins.pinned_at IS 'When it was pinned; unknown where the pin was found on the endpoint';
 COMMENT ON COLUMN stretch.backup_pins.expires_at IS 'When it ends by itself; never if empty';
 COMMENT ON COLUMN stretch.backup_pins.segments IS 'Segments that the pin lists';
+COMMENT ON COLUMN stretch.backup_pins.branch_id IS 'Branch on which it was pinned: that of this database, or one that it collects since drop_branch';
 
 CREATE FUNCTION stretch.branch_facts()
     RETURNS TABLE (branch_id uuid, parent uuid, created_by text, generation bigint, pinned_objects bigint, last_heartbeat timestamptz,

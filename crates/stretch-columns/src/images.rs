@@ -7,6 +7,7 @@
 //! [`Area::packed`].
 
 mod area;
+mod recent;
 
 pub use area::{Area, TooLong};
 
@@ -16,6 +17,7 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use arrow_array::{Array, ArrowPrimitiveType};
+use recent::Recent;
 use std::ops::Range;
 use stretch_segment::{date_from_parquet, numeric, timestamp_from_parquet};
 
@@ -76,10 +78,18 @@ pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>, reuse: Ar
                 .as_primitive_opt::<Decimal128Type>()
                 .ok_or(ImageError::WrongArray)?;
             let mut digits = Vec::with_capacity(32);
+            let mut recent = Recent::default();
             placed(array, rows, reuse, |row, area| {
+                let value = array.value(row);
+                if let Some(place) = recent.place(value) {
+                    area.again(place);
+                    return Ok(());
+                }
                 digits.clear();
-                numeric::i128_to_disk(array.value(row), scale.into(), &mut digits);
-                Ok(area.aligned(&digits)?)
+                numeric::i128_to_disk(value, scale.into(), &mut digits);
+                let place = area.aligned(&digits)?;
+                recent.note(value, place);
+                Ok(())
             })
         }
         Reading::NumericWire => {
@@ -88,7 +98,8 @@ pub fn images(reading: Reading, array: &dyn Array, rows: Range<usize>, reuse: Ar
             placed(array, rows, reuse, |row, area| {
                 digits.clear();
                 numeric::wire_to_disk(array.value(row), &mut digits)?;
-                Ok(area.aligned(&digits)?)
+                area.aligned(&digits)?;
+                Ok(())
             })
         }
         Reading::Text | Reading::Bytes => {

@@ -191,6 +191,17 @@ pub enum ErrorKind {
 }
 
 impl EndpointError {
+    /// Whether a policy of the store protects the object that was to be deleted: a matter of this object alone.
+    pub fn is_protection(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                why: Refusal::Immutable,
+                ..
+            }
+        )
+    }
+
     /// The kind, without data.
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -7,11 +7,14 @@
 
 pub mod allow;
 pub mod bodies;
+pub mod branch;
 pub mod branches;
 pub mod claim;
 pub mod collect;
 pub mod credential;
 mod disposable;
+#[cfg(test)]
+mod disturbed;
 mod errmap;
 pub mod error;
 pub mod faults;

@@ -357,10 +357,21 @@ fn is_decimal(precision: u8, scale: u8) -> bool {
     (1..=MAX_DECIMAL_PRECISION).contains(&precision) && scale <= precision
 }
 
+/// 10 to the power of the place: a precision is asked for with every value.
+const POWERS_OF_TEN: [u128; MAX_DECIMAL_PRECISION as usize + 1] = {
+    let mut powers = [1; MAX_DECIMAL_PRECISION as usize + 1];
+    let mut exponent = 1;
+    while exponent < powers.len() {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
+
 fn fits(ty: ColumnType, value: i128, dscale: u16) -> bool {
     match ty {
         ColumnType::Numeric { precision, scale } => {
-            dscale == u16::from(scale) && value.unsigned_abs() < 10u128.pow(u32::from(precision))
+            dscale == u16::from(scale) && value.unsigned_abs() < POWERS_OF_TEN[usize::from(precision)]
         }
         _ => false,
     }

@@ -311,17 +311,16 @@ fn scaled(parts: &Parts<'_>) -> Option<(i128, u16)> {
         return None;
     }
     let dscale = i32::from(parts.dscale);
-    let mut value: i128 = 0;
+    let mut value = Magnitude::Word(0);
     // Decimal places behind the group just added.
     let mut places = -4 * (i32::from(parts.weight) + 1);
     for group in parts.groups() {
         places += 4;
-        let group = i128::from(group);
         let excess = places - dscale;
         let (shift, digits) = match excess {
             ..=0 => (10_000, group),
             1..=3 => {
-                let cut = 10i128.pow(excess as u32);
+                let cut = 10u16.pow(excess as u32);
                 if group % cut != 0 {
                     return None;
                 }
@@ -330,14 +329,47 @@ fn scaled(parts: &Parts<'_>) -> Option<(i128, u16)> {
             _ if group == 0 => (1, 0),
             _ => return None,
         };
-        value = value.checked_mul(shift)?.checked_add(digits)?;
+        value = value.times_plus(shift.into(), digits.into())?;
     }
-    let missing = dscale - places;
-    if missing > 0 && value != 0 {
-        value = value.checked_mul(10i128.checked_pow(missing as u32)?)?;
+    let mut missing = (dscale - places).max(0) as u32;
+    while missing > 0 && !matches!(value, Magnitude::Word(0)) {
+        let digits = missing.min(DIGITS_OF_A_WORD);
+        value = value.times_plus(10u64.pow(digits), 0)?;
+        missing -= digits;
     }
     // A magnitude of 2^127 cannot come out of the checked arithmetic, so the sign always fits.
+    let value = value.get();
     Some((if parts.sign == NEGATIVE { -value } else { value }, parts.dscale))
+}
+
+/// Decimal digits that any word holds: 10 to the power of 19 is less than 2 to the power of 64.
+const DIGITS_OF_A_WORD: u32 = 19;
+
+/// A number in the making. Nearly all fit a machine's word, whose arithmetic is several times faster.
+#[derive(Clone, Copy)]
+enum Magnitude {
+    Word(u64),
+    Wide(i128),
+}
+
+impl Magnitude {
+    /// `None` when it would not fit.
+    fn times_plus(self, factor: u64, more: u64) -> Option<Self> {
+        if let Self::Word(value) = self
+            && let Some(value) = value.checked_mul(factor).and_then(|value| value.checked_add(more))
+        {
+            return Some(Self::Word(value));
+        }
+        let value = self.get().checked_mul(factor.into())?.checked_add(more.into())?;
+        Some(Self::Wide(value))
+    }
+
+    fn get(self) -> i128 {
+        match self {
+            Self::Word(value) => value.into(),
+            Self::Wide(value) => value,
+        }
+    }
 }
 
 /// Appends the wire form of a datum in disk form to `out`, group by group as it is.

@@ -111,6 +111,11 @@ impl S3Server {
         self.gate.set_token(token);
     }
 
+    /// Refuses to delete objects whose keys contain this, as a container with a policy of immutability does.
+    pub fn protect(&self, key: Option<&str>) {
+        self.gate.protect(key);
+    }
+
     /// Requests that were signed with this key so far, accepted or not.
     pub fn requests_of(&self, access_key: &str) -> u64 {
         self.gate.requests_of(access_key)

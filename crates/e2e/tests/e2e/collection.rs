@@ -10,6 +10,8 @@ mod holds;
 mod purge_remote;
 #[path = "collection/take_over.rs"]
 mod take_over;
+#[path = "collection/taken_up.rs"]
+mod taken_up;
 
 use crate::identity::await_state;
 use std::os::unix::fs::MetadataExt;

@@ -177,7 +177,10 @@ fn tsql_statements_and_procedures() {
     // With a copy there is a new branch, without one the database goes on in the one that it had.
     let branch = "SELECT branch_id FROM stretch.binding";
     let own = db.text(branch);
-    run(&db, "EXEC sp_rda_deauthorize_db EXEC sp_rda_reauthorize_db @credential = N'cred', @with_copy = 0");
+    run(
+        &db,
+        "EXEC sp_rda_deauthorize_db EXEC sp_rda_reauthorize_db @credential = N'cred', @with_copy = 0",
+    );
     assert_eq!(db.text(branch), own);
     assert_eq!(db.text("SELECT state FROM stretch.status"), "connected");
 

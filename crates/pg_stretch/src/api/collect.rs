@@ -1,5 +1,5 @@
-//! `stretch.collect`, `drop_branch`, `pin_backup`, `unpin_backup` and `purge_quarantine`: checks in the caller's session,
-//! the work in the worker.
+//! `stretch.collect`, `drop_branch`, `pin_backup`, `unpin_backup` and `purge_quarantine`: checks in the caller's
+//! session, the work in the worker.
 
 use crate::catalog;
 use crate::catalog::snapshot::Latest;

@@ -5,17 +5,18 @@ use super::identity::enable::text_argument;
 use super::identity::{Claim, Identity, open_bound, require_connected};
 use super::open;
 use crate::pg::error::{Error, Result};
+use crate::pg::spi::{self, uuid_arg};
 use crate::pg::text::Text;
-use crate::pg::{io, spi, txn};
+use crate::pg::{io, txn};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use stretch_core::errors;
 use stretch_endpoint::bodies::{BackupRange, FORMAT, PinBody};
-use stretch_endpoint::claim::{Validity, validate_claim};
 use stretch_endpoint::collect::{Adopted, Pins, delete_small, pins};
 use stretch_endpoint::keys::{Key, Label};
 use stretch_endpoint::pin::{Pinner, write_pin};
 use stretch_endpoint::{Endpoint, EndpointError};
+use uuid::Uuid;
 
 /// Carries out `pin_backup`. Answers the position from which on everything is kept.
 pub fn pin(identity: &Identity, args: &Value) -> Result<Value> {
@@ -30,10 +31,10 @@ pub fn pin(identity: &Identity, args: &Value) -> Result<Value> {
         )?;
         Ok((lsn.unwrap_or(0) as u64, live()?))
     })?;
-    let segments = keys.len();
+    let (segments, branch) = (keys.len(), claim.branch);
     let body = PinBody {
         format: FORMAT,
-        branch_id: claim.branch,
+        branch_id: branch,
         keys,
         backup: Some(BackupRange {
             from_lsn,
@@ -55,29 +56,39 @@ pub fn pin(identity: &Identity, args: &Value) -> Result<Value> {
     }
     txn::run(|| {
         spi::execute(
-            "INSERT INTO stretch.backup_pin (label, lsn, pinned_at, expires_at, segments)
+            "INSERT INTO stretch.backup_pin (label, lsn, pinned_at, expires_at, segments, branch_id)
              VALUES ($1, '0/0'::pg_catalog.pg_lsn + $2::pg_catalog.numeric, pg_catalog.clock_timestamp(),
-                     pg_catalog.to_timestamp($3), $4)
-             ON CONFLICT (label) DO UPDATE SET lsn = excluded.lsn, pinned_at = excluded.pinned_at,
+                     pg_catalog.to_timestamp($3), $4, $5)
+             ON CONFLICT (branch_id, label) DO UPDATE SET lsn = excluded.lsn, pinned_at = excluded.pinned_at,
                  expires_at = excluded.expires_at, segments = excluded.segments",
             &[
                 name.as_str().into(),
                 from_lsn.to_string().into(),
                 expires_at.map(|seconds| seconds as f64).into(),
                 (segments as i64).into(),
+                uuid_arg(branch.as_bytes()),
             ],
         )
     })?;
     Ok(json!(from_lsn))
 }
 
-/// Carries out `unpin_backup`. Answers whether there was such a pin.
-pub fn unpin(identity: &Identity, args: &Value) -> Result<Value> {
-    let claim = connected(identity)?;
+/// Carries out `unpin_backup`. Answers whether there was such a pin, on the branch of the database or on one that it
+/// has adopted: the backup may be older than a restore in place.
+pub fn unpin(identity: &Identity, adopted: &[Claim], args: &Value) -> Result<Value> {
+    let own = connected(identity)?;
     let label = label(args)?;
     let name = label.as_str().to_owned();
-    let removed = io::run(remove(open_bound()?, claim, label))?.map_err(|error| open::map_error(&error))?;
-    let removed = removed.ok_or_else(fenced)?;
+    let endpoint = open_bound()?;
+    let remove_from = |claim| {
+        let removed = io::run(remove(endpoint.clone(), claim, label.clone()))?;
+        removed.map_err(|error| open::map_error(&error))
+    };
+    let mut removed = remove_from(own)?.ok_or_else(fenced)?;
+    for claim in adopted {
+        // Where somebody else has claimed it since, it is his to give up.
+        removed += remove_from(*claim)?.unwrap_or(0);
+    }
     txn::run(|| {
         spi::execute(
             "DELETE FROM stretch.backup_pin WHERE label = $1",
@@ -87,12 +98,12 @@ pub fn unpin(identity: &Identity, args: &Value) -> Result<Value> {
     Ok(json!(removed > 0))
 }
 
-/// Makes the copy in the catalog that of the pins that are there: after a restore it may know others.
-pub fn copy(found: &Pins) -> Result<()> {
+/// Makes the copy in the catalog that of the pins that are there on a branch: after a restore it may know others.
+pub fn copy(branch: Uuid, found: &Pins) -> Result<()> {
     let labels: Vec<Option<String>> = found.keys.iter().filter_map(label_of).map(Some).collect();
     spi::execute(
-        "DELETE FROM stretch.backup_pin WHERE NOT label = ANY ($1::text[])",
-        &[labels.into()],
+        "DELETE FROM stretch.backup_pin WHERE branch_id = $2 AND NOT label = ANY ($1::text[])",
+        &[labels.into(), uuid_arg(branch.as_bytes())],
     )?;
     for (place, pin) in found.pins.iter().enumerate() {
         let stretch_core::collect::facts::Pin::Backup {
@@ -103,18 +114,28 @@ pub fn copy(found: &Pins) -> Result<()> {
         };
         let segments = found.pinned.iter().filter(|pinned| pinned.pin == place).count();
         spi::execute(
-            "INSERT INTO stretch.backup_pin (label, lsn, expires_at, segments)
-             VALUES ($1, '0/0'::pg_catalog.pg_lsn + $2::pg_catalog.numeric, pg_catalog.to_timestamp($3), $4)
+            "INSERT INTO stretch.backup_pin (label, lsn, expires_at, segments, branch_id)
+             VALUES ($1, '0/0'::pg_catalog.pg_lsn + $2::pg_catalog.numeric, pg_catalog.to_timestamp($3), $4, $5)
              ON CONFLICT DO NOTHING",
             &[
                 label.as_str().into(),
                 from.to_string().into(),
                 expires.map(|at| at.0.as_secs_f64()).into(),
                 (segments as i64).into(),
+                uuid_arg(branch.as_bytes()),
             ],
         )?;
     }
     Ok(())
+}
+
+/// Nothing of the copy concerns this branch any more.
+pub fn forget(branch: Uuid) -> Result<()> {
+    spi::execute(
+        "DELETE FROM stretch.backup_pin WHERE branch_id = $1",
+        &[uuid_arg(branch.as_bytes())],
+    )
+    .map(drop)
 }
 
 fn label_of(key: &Key) -> Option<String> {
@@ -170,7 +191,7 @@ async fn write(
     body: PinBody,
 ) -> std::result::Result<Written, EndpointError> {
     let Claim { db, branch, .. } = claim;
-    if !is_ours(&endpoint, &claim).await? {
+    if !claim.is_highest(&endpoint).await? {
         return Ok(Written::Fenced);
     }
     let there = pins(&endpoint, &db, &branch, &Adopted::new()).await?;
@@ -190,7 +211,7 @@ async fn remove(
     label: Label,
 ) -> std::result::Result<Option<usize>, EndpointError> {
     let Claim { db, branch, .. } = claim;
-    if !is_ours(&endpoint, &claim).await? {
+    if !claim.is_highest(&endpoint).await? {
         return Ok(None);
     }
     let mut removed = 0;
@@ -212,16 +233,11 @@ pub fn purge_quarantine(identity: &Identity) -> Result<Value> {
 
 /// `None` when the claim is not the highest.
 async fn give_up(endpoint: Arc<Endpoint>, claim: Claim) -> std::result::Result<Option<u64>, EndpointError> {
-    if !is_ours(&endpoint, &claim).await? {
+    if !claim.is_highest(&endpoint).await? {
         return Ok(None);
     }
     let Claim { db, branch, .. } = claim;
     stretch_endpoint::quarantine::give_up(&endpoint, &db, &branch)
         .await
         .map(Some)
-}
-
-async fn is_ours(endpoint: &Endpoint, claim: &Claim) -> std::result::Result<bool, EndpointError> {
-    let valid = validate_claim(endpoint, &claim.db, &claim.branch, claim.generation, &claim.nonce).await?;
-    Ok(valid == Validity::Valid)
 }

@@ -3,6 +3,7 @@
 use super::state::Worker;
 use crate::catalog;
 use crate::ddl::enable;
+use crate::endpoint::backup_pins;
 use crate::endpoint::identity::Claim;
 use crate::movement::collect;
 use crate::movement::upload::{self, Step};
@@ -171,6 +172,12 @@ pub fn drop_branch(worker: &mut Worker, taken: &Taken) -> Result<Value> {
     })?;
     txn::run(|| collect::publish(text("request"), &lines))?;
     Ok(Value::Null)
+}
+
+/// `unpin_backup`, on every branch of which the database holds the claim.
+pub fn unpin_backup(worker: &Worker, args: &Value) -> Result<Value> {
+    let adopted = collect::adopted_claims(claim(worker)?)?;
+    backup_pins::unpin(&worker.identity, &adopted, args)
 }
 
 /// The claim of a connected database.

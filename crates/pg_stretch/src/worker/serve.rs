@@ -42,7 +42,7 @@ fn dispatch(worker: &mut Worker, taken: &Taken) -> Result<Outcome> {
         "purge_remote" => calls::purge_remote(worker, taken),
         "drop_branch" => calls::drop_branch(worker, taken),
         "pin_backup" => backup_pins::pin(&worker.identity, &taken.args),
-        "unpin_backup" => backup_pins::unpin(&worker.identity, &taken.args),
+        "unpin_backup" => calls::unpin_backup(worker, &taken.args),
         "purge_quarantine" => backup_pins::purge_quarantine(&worker.identity),
         "purge_staged" => calls::purge_staged(worker, taken),
         "enable_database" => worker.identity.enable(&taken.args),

@@ -54,17 +54,22 @@ impl Area {
         self.bytes.extend_from_slice(value);
     }
 
-    /// A varlena with a header of four bytes, aligned: what functions of numeric want without a copy.
-    pub fn aligned(&mut self, value: &[u8]) -> Result<(), TooLong> {
+    /// The value that lies at a place, once more.
+    pub fn again(&mut self, place: usize) {
+        self.places.push(Some(place));
+    }
+
+    /// A varlena with a header of four bytes, aligned: what functions of numeric want without a copy. Gives its place.
+    pub fn aligned(&mut self, value: &[u8]) -> Result<usize, TooLong> {
         self.aligned_to(LONG_ALIGNMENT, value)
     }
 
     /// A varlena with a header of four bytes at a multiple of eight, as arrays of numbers of eight bytes are.
     pub fn aligned_to_eight(&mut self, value: &[u8]) -> Result<(), TooLong> {
-        self.aligned_to(2 * LONG_ALIGNMENT, value)
+        self.aligned_to(2 * LONG_ALIGNMENT, value).map(drop)
     }
 
-    fn aligned_to(&mut self, alignment: usize, value: &[u8]) -> Result<(), TooLong> {
+    fn aligned_to(&mut self, alignment: usize, value: &[u8]) -> Result<usize, TooLong> {
         let header = long_header(value.len())?;
         let place = self.bytes.len().next_multiple_of(alignment);
         self.bytes
@@ -76,13 +81,13 @@ impl Area {
         self.places.push(Some(place));
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(value);
-        Ok(())
+        Ok(place)
     }
 
     /// A varlena with the shortest header, as in a stored tuple.
     pub fn packed(&mut self, value: &[u8]) -> Result<(), TooLong> {
         let Some(header) = short_header(value.len()) else {
-            return self.aligned(value);
+            return self.aligned(value).map(drop);
         };
         self.places.push(Some(self.bytes.len()));
         self.bytes.push(header);

@@ -192,9 +192,11 @@ fn numerics_are_aligned_and_come_back() {
         1 => Just(None),
         2 => (-20_000i128..20_000).prop_map(Some),
         2 => (-most..most).prop_map(Some),
+        // Few values, often met again, of which some differ in their high bits alone.
+        9 => (-3i128..3, 0..3).prop_map(|(low, high)| Some(low * 100 + (i128::from(high) << 64))),
     ];
     runner(500)
-        .run(&(vec(value, 0..12), 0u8..=38), |(values, scale)| {
+        .run(&(vec(value, 0..60), 0u8..=38), |(values, scale)| {
             let decimals = Decimal128Array::from_iter(values.iter().copied());
             let decimals = decimals.with_precision_and_scale(38, scale as i8).unwrap();
             let sent = values.iter().map(|value| {
@@ -209,14 +211,18 @@ fn numerics_are_aligned_and_come_back() {
             let from_decimals =
                 area(images(Reading::Decimal(scale), &decimals, rows.clone(), Area::default()).unwrap());
             let from_wire = area(images(Reading::NumericWire, &sent, rows, Area::default()).unwrap());
-            prop_assert_eq!(from_decimals.bytes(), from_wire.bytes());
-            for (place, value) in from_decimals.places().iter().zip(&values) {
-                let read = place.map(|place| {
-                    assert_eq!(place % 4, 0);
-                    decoded(varlena(from_decimals.bytes(), place), scale.into())
-                });
-                prop_assert_eq!(read, value.map(Some));
+            for area in [&from_decimals, &from_wire] {
+                prop_assert_eq!(area.places().len(), values.len());
+                for (place, value) in area.places().iter().zip(&values) {
+                    let read = place.map(|place| {
+                        assert_eq!(place % 4, 0);
+                        decoded(varlena(area.bytes(), place), scale.into())
+                    });
+                    prop_assert_eq!(read, value.map(Some));
+                }
             }
+            // What is met again is found where it lies.
+            prop_assert!(from_decimals.bytes().len() <= from_wire.bytes().len());
             Ok(())
         })
         .unwrap();

@@ -9,6 +9,30 @@ use uuid::Uuid;
 #[cfg(test)]
 mod tests;
 
+/// A claim that a database holds on a branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// The database.
+    pub db: Uuid,
+    /// The branch.
+    pub branch: Uuid,
+    /// Counts from 1.
+    pub generation: u64,
+    /// As in the claim's body.
+    pub nonce: Uuid,
+}
+
+impl Claim {
+    /// Whether it is the highest of its branch: whoever holds it owns the branch.
+    ///
+    /// # Errors
+    /// As of [`validate_claim`].
+    pub async fn is_highest(&self, endpoint: &Endpoint) -> Result<bool, EndpointError> {
+        let valid = validate_claim(endpoint, &self.db, &self.branch, self.generation, &self.nonce).await?;
+        Ok(valid == Validity::Valid)
+    }
+}
+
 /// What became of an attempt to claim a generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimOutcome {

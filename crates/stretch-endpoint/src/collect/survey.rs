@@ -40,7 +40,8 @@ pub struct Survey {
     pub unknown: Vec<String>,
 }
 
-/// Reads the branch: one request for each thousand objects, and one for each pin.
+/// Reads the branch: one request for each thousand objects, and one for each pin. Names are kept as numbers, which take
+/// a quarter of the memory of the texts.
 ///
 /// # Errors
 /// As of [`pins`]; the store's own.
@@ -53,27 +54,25 @@ pub async fn survey(
 ) -> Result<Survey, EndpointError> {
     let mut unknown = Vec::new();
     let mut objects = Vec::new();
-    for info in endpoint.list(&Folder::Segment.path(db, branch)).await? {
-        match Key::parse(&info.key) {
-            Some((_, Key::Segment { name, .. })) => objects.push(Object {
-                name: name.into(),
-                size: info.size,
-                modified: written(&info),
-            }),
-            _ => unknown.push(info.key),
-        }
-    }
+    let object = |info: ObjectInfo| match Key::parse(&info.key) {
+        Some((_, Key::Segment { name, .. })) => objects.push(Object {
+            name: name.into(),
+            size: info.size,
+            modified: written(&info),
+        }),
+        _ => unknown.push(info.key),
+    };
+    endpoint.list_each(&Folder::Segment.path(db, branch), object).await?;
     let mut marks = Vec::new();
-    for info in endpoint.list(&Folder::Trash.path(db, branch)).await? {
-        match Key::parse(&info.key) {
-            Some((_, Key::Trash { name, mark, .. })) => marks.push(Mark {
-                of: name.into(),
-                generation: mark,
-                modified: written(&info),
-            }),
-            _ => unknown.push(info.key),
-        }
-    }
+    let mark = |info: ObjectInfo| match Key::parse(&info.key) {
+        Some((_, Key::Trash { name, mark, .. })) => marks.push(Mark {
+            of: name.into(),
+            generation: mark,
+            modified: written(&info),
+        }),
+        _ => unknown.push(info.key),
+    };
+    endpoint.list_each(&Folder::Trash.path(db, branch), mark).await?;
     objects.sort_unstable_by_key(|object| object.name);
     marks.sort_unstable_by_key(|mark| (mark.of, mark.generation));
     let pins = pins(endpoint, db, branch, adopted).await?;

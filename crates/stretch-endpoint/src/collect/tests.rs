@@ -1,7 +1,8 @@
 //! Tests of the collector's requests.
 
 use super::*;
-use crate::bodies::{BackupRange, BranchJson, FORMAT, PinBody, QuarantineBody, create_branch};
+use crate::bodies::{BackupRange, BranchJson, ClaimBody, FORMAT, PinBody, QuarantineBody, create_branch};
+use crate::claim::{Claim, claim};
 use crate::error::EndpointError;
 use crate::faults::{Fault, FaultyStore};
 use crate::keys::{Key, Label, SegmentName};
@@ -13,7 +14,9 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 use stretch_core::collect::again::{Condemned, Readings, look_again};
-use stretch_core::collect::facts::{Facts, Mark, Object, ObjectName, Pin, Pinned, Scope, Sighting, Standing};
+use stretch_core::collect::facts::{
+    Facts, Mark, Object, ObjectName, Pin, Pinned, Scope, SegmentOf, Sighting, Standing,
+};
 use stretch_core::collect::litter::Small;
 use stretch_core::collect::times::{Stamp, Steady, StoreTime};
 use uuid::Uuid;
@@ -302,11 +305,46 @@ fn the_store_says_what_time_it_is() {
     });
 }
 
+/// The claim of a branch, made.
+async fn claimed(endpoint: &Endpoint, branch: Uuid, generation: u64) -> Claim {
+    let body = ClaimBody {
+        format: FORMAT,
+        generation,
+        nonce: id(50 + u128::from(generation)),
+        system_identifier: 1,
+        database_oid: 1,
+        timeline: 1,
+        lsn: 1,
+        retention_seconds: 60,
+        created_by: "a test".into(),
+    };
+    claim(endpoint, &DB, &branch, &body).await.expect("a claim");
+    Claim {
+        db: DB,
+        branch,
+        generation,
+        nonce: body.nonce,
+    }
+}
+
+/// What somebody pins in the branch: numbers of pins, and keys.
+async fn held(endpoint: &Endpoint, who: &Pinner) -> (Vec<u64>, Vec<String>) {
+    let pins = pins_of(endpoint, &DB, &BRANCH, who).await.expect("pins");
+    let numbers = pins.iter().map(|(n, _)| *n).collect();
+    (numbers, pins.into_iter().flat_map(|(_, body)| body.keys).collect())
+}
+
+fn of(segments: &[u128]) -> BTreeSet<SegmentOf> {
+    let of = |segment: &u128| ObjectName::from(name(*segment)).of;
+    segments.iter().map(of).collect()
+}
+
 #[test]
 fn a_child_releases_what_it_needs_no_more() {
     let endpoint = memory();
     let (child, other) = (Pinner::Child(id(3)), Pinner::Child(id(4)));
     run(async {
+        let own = claimed(&endpoint, id(3), 1).await;
         let write = async |who: &Pinner, keys: &[String]| {
             let written = write_next_pin(&endpoint, &DB, &BRANCH, who, &pin(keys)).await;
             written.expect("a pin");
@@ -314,30 +352,63 @@ fn a_child_releases_what_it_needs_no_more() {
         write(&child, &[key(21), key(22)]).await;
         write(&child, &[key(23)]).await;
         write(&other, &[key(21)]).await;
-        let of = |segment| ObjectName::from(name(segment)).of;
-        let held = async |who: &Pinner| {
-            let pins = pins_of(&endpoint, &DB, &BRANCH, who).await.expect("pins");
-            let numbers: Vec<u64> = pins.iter().map(|(n, _)| *n).collect();
-            (
-                numbers,
-                pins.into_iter().flat_map(|(_, body)| body.keys).collect::<Vec<_>>(),
-            )
-        };
         let drop = async |segments: &[u128]| {
-            let segments = segments.iter().map(|segment| of(*segment)).collect();
-            release(&endpoint, &DB, &BRANCH, &id(3), &segments)
-                .await
-                .expect("released");
+            let released = release(&endpoint, &BRANCH, &own, &of(segments)).await;
+            released.expect("released");
         };
         drop(&[99]).await;
-        assert_eq!(held(&child).await.0, [0, 1], "nothing has changed");
+        assert_eq!(held(&endpoint, &child).await.0, [0, 1], "nothing has changed");
         drop(&[21]).await;
-        assert_eq!(held(&child).await, (vec![2], vec![key(22), key(23)]));
+        assert_eq!(held(&endpoint, &child).await, (vec![2], vec![key(22), key(23)]));
         drop(&[22, 23]).await;
-        assert_eq!(held(&child).await, (vec![3], Vec::new()), "the number stays taken");
+        assert_eq!(
+            held(&endpoint, &child).await,
+            (vec![3], Vec::new()),
+            "the number stays taken"
+        );
         write(&child, &[key(24)]).await;
-        assert_eq!(held(&child).await, (vec![3, 4], vec![key(24)]));
-        assert_eq!(held(&other).await, (vec![0], vec![key(21)]));
+        assert_eq!(held(&endpoint, &child).await, (vec![3, 4], vec![key(24)]));
+        assert_eq!(held(&endpoint, &other).await, (vec![0], vec![key(21)]));
+    });
+}
+
+/// Whoever was fenced may be about to release what the new owner of the branch needs again.
+#[test]
+fn a_fenced_child_releases_nothing() {
+    let endpoint = memory();
+    let who = Pinner::Child(id(3));
+    run(async {
+        let body = BranchJson {
+            format: FORMAT,
+            branch_id: id(3),
+            parent: Some(BRANCH),
+            fork_generation: None,
+            fork_lsn: None,
+            created_by: "a test".into(),
+        };
+        create_branch(&endpoint, &DB, &body).await.expect("a branch");
+        create_branch(
+            &endpoint,
+            &DB,
+            &BranchJson {
+                branch_id: BRANCH,
+                parent: None,
+                ..body
+            },
+        )
+        .await
+        .expect("a branch");
+        let fenced = claimed(&endpoint, id(3), 1).await;
+        let written = write_next_pin(&endpoint, &DB, &BRANCH, &who, &pin(&[key(21), key(22)])).await;
+        written.expect("a pin");
+        claimed(&endpoint, id(3), 2).await;
+        let released = release(&endpoint, &BRANCH, &fenced, &of(&[21])).await;
+        released.expect("nothing to do");
+        let (_, keys) = held(&endpoint, &who).await;
+        assert!(keys.contains(&key(21)), "{keys:?}");
+        drop_pins(&endpoint, &fenced).await.expect("nothing to do");
+        let (_, keys) = held(&endpoint, &who).await;
+        assert!(keys.contains(&key(21)), "{keys:?}");
     });
 }
 
@@ -384,7 +455,8 @@ fn pins_of_a_branch_that_was_given_up_go_everywhere() {
             })
             .collect();
         assert_eq!(standings, [standing, Standing::Owned]);
-        drop_pins(&endpoint, &DB, &id(3)).await.expect("dropped");
+        let own = claimed(&endpoint, id(3), 1).await;
+        drop_pins(&endpoint, &own).await.expect("dropped");
         for branch in [grand, BRANCH] {
             let left = pins(&endpoint, &DB, &branch, &Adopted::new()).await.expect("pins");
             assert_eq!(left.pins.len(), 1);

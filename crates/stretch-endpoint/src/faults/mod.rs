@@ -2,20 +2,27 @@
 //!
 //! Wrap any store, plan faults, and hand the wrapper to [`crate::Endpoint::from_store`]. Each planned fault hits
 //! operations whose key contains a text, a given number of times; [`FaultyStore::hits`] tells how often faults hit,
-//! so that a test can prove that it tested something.
+//! so that a test can prove that it tested something. The store also counts its requests, and the n-th of them can be
+//! made to go wrong ([`FaultyStore::disturb`]).
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
-use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+mod errors;
+mod requests;
+
+use errors::{cut, refused};
+use requests::Requests;
+pub use requests::{Mishap, Request, Verb};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +73,10 @@ struct Planned {
 pub struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
     plan: Arc<Mutex<Vec<Planned>>>,
+    /// What goes behind a listing: a part of the folder's name, and one of the keys.
+    going: Mutex<Vec<(String, String)>>,
     hits: Arc<AtomicUsize>,
+    requests: Arc<Requests>,
 }
 
 impl FaultyStore {
@@ -75,7 +85,9 @@ impl FaultyStore {
         Arc::new(Self {
             inner,
             plan: Arc::default(),
+            going: Mutex::default(),
             hits: Arc::default(),
+            requests: Arc::default(),
         })
     }
 
@@ -93,6 +105,13 @@ impl FaultyStore {
         });
     }
 
+    /// Behind the next listing of a folder whose name contains `folder`, objects whose keys contain `key` are gone:
+    /// somebody deletes them while the client goes on.
+    pub fn plan_deletion(&self, folder: &str, key: &str) {
+        let mut going = self.going.lock().unwrap_or_else(PoisonError::into_inner);
+        going.push((folder.to_owned(), key.to_owned()));
+    }
+
     /// No more faults.
     pub fn heal(&self) {
         self.lock().clear();
@@ -103,8 +122,47 @@ impl FaultyStore {
         self.hits.load(Ordering::SeqCst)
     }
 
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.made()
+    }
+
+    /// Request number `number` goes wrong, counted from 0 over the life of this store.
+    pub fn disturb(&self, number: usize, mishap: Mishap) {
+        self.requests.disturb(number, mishap);
+    }
+
+    /// How many of the chosen requests have not come.
+    pub fn undisturbed(&self) -> usize {
+        self.requests.to_come()
+    }
+
+    /// Lists `page` objects at once.
+    pub fn set_page(&self, page: usize) {
+        self.requests.set_page(page);
+    }
+
+    /// Returns when a request stalls.
+    pub async fn stalled(&self) {
+        self.requests.stalled().await;
+    }
+
+    /// The stalled requests reach the store at last; nobody hears what became of them.
+    pub async fn land(&self) {
+        self.requests.land(&self.inner).await;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Planned>> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which keys go behind a listing of this folder.
+    fn take_going(&self, folder: Option<&Path>) -> Option<String> {
+        let mut going = self.going.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |(part, _): &(String, String)| folder.is_some_and(|folder| folder.as_ref().contains(part));
+        let place = going.iter().position(fits)?;
+        self.hits.fetch_add(1, Ordering::SeqCst);
+        Some(going.remove(place).1)
     }
 
     /// Takes the first planned fault of `kinds` for this key.
@@ -123,22 +181,31 @@ fn take(plan: &Mutex<Vec<Planned>>, hits: &AtomicUsize, key: &Path, kinds: &[Fau
     Some(found.fault)
 }
 
+/// An honest listing of a folder, before whose end the objects with such keys are deleted wherever they are.
+fn listed_then_gone(
+    store: Arc<dyn ObjectStore>,
+    folder: Option<Path>,
+    key: String,
+) -> BoxStream<'static, Result<ObjectMeta>> {
+    let listed = async move {
+        let listed: Vec<_> = store.list(folder.as_ref()).collect().await;
+        let everything: Vec<_> = store.list(None).collect().await;
+        for object in everything.into_iter().flatten() {
+            if object.location.as_ref().contains(&key) {
+                store.delete(&object.location).await?;
+            }
+        }
+        Ok::<_, Error>(listed)
+    };
+    let listed = futures::stream::once(listed);
+    let listed = listed.map(|listed| listed.unwrap_or_else(|error| vec![Err(error)]));
+    listed.flat_map(futures::stream::iter).boxed()
+}
+
 impl fmt::Display for FaultyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "faulty({})", self.inner)
     }
-}
-
-/// A failure of the connection, of the type that real stores use.
-fn broken(kind: HttpErrorKind, io: std::io::ErrorKind) -> Error {
-    Error::Generic {
-        store: "faulty",
-        source: Box::new(HttpError::new(kind, std::io::Error::from(io))),
-    }
-}
-
-fn refused() -> Error {
-    broken(HttpErrorKind::Connect, std::io::ErrorKind::ConnectionRefused)
 }
 
 fn made() -> PutResult {
@@ -165,11 +232,18 @@ impl ObjectStore for FaultyStore {
             kinds.extend([Fault::CreateOverwrites, Fault::CreatePretends]);
         }
         let fault = self.take(location, &kinds);
+        if let Some(disturbed) = self
+            .requests
+            .put(&self.inner, location, payload.clone(), options.clone())
+            .await
+        {
+            return disturbed;
+        }
         match fault {
             None => self.inner.put_opts(location, payload, options).await,
             Some(Fault::PutReplyLost) => {
                 self.inner.put_opts(location, payload, options).await?;
-                Err(broken(HttpErrorKind::Interrupted, std::io::ErrorKind::ConnectionReset))
+                Err(cut())
             }
             Some(Fault::PutRepeated) => {
                 let again = options.clone();
@@ -218,6 +292,9 @@ impl ObjectStore for FaultyStore {
                 Fault::Hang,
             ]
         };
+        if let Some(disturbed) = self.requests.get(&self.inner, location, options.clone()).await {
+            return disturbed;
+        }
         match self.take(location, kinds) {
             None => self.inner.get_opts(location, options).await,
             Some(Fault::Hang) => futures::future::pending().await,
@@ -256,32 +333,39 @@ impl ObjectStore for FaultyStore {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        let (plan, hits) = (Arc::clone(&self.plan), Arc::clone(&self.hits));
-        let reached = locations.then(move |location| {
+        let (plan, hits, requests) = (
+            Arc::clone(&self.plan),
+            Arc::clone(&self.hits),
+            Arc::clone(&self.requests),
+        );
+        let inner = Arc::clone(&self.inner);
+        let one = move |location: Result<Path>| {
             let fault = location.as_ref().ok().and_then(|key| {
-                take(
-                    &plan,
-                    &hits,
-                    key,
-                    &[Fault::DeleteFails, Fault::DeletePretends, Fault::Hang],
-                )
+                let kinds = [Fault::DeleteFails, Fault::DeletePretends, Fault::Hang];
+                take(&plan, &hits, key, &kinds)
             });
+            let (inner, requests) = (Arc::clone(&inner), Arc::clone(&requests));
             async move {
+                let location = location?;
+                let afterwards = requests.delete(&location).await?;
                 match fault {
-                    None => location,
+                    None => inner.delete(&location).await?,
                     Some(Fault::Hang) => futures::future::pending().await,
-                    // The deletion of what is not there changes nothing.
-                    Some(Fault::DeletePretends) => Ok(Path::from("no/such/object")),
-                    Some(_) => Err(refused()),
+                    Some(Fault::DeletePretends) => {}
+                    Some(_) => return Err(refused()),
                 }
+                afterwards.map_or(Ok(location), Err)
             }
-        });
-        self.inner.delete_stream(reached.boxed())
+        };
+        locations.then(one).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         if prefix.is_some_and(|folder| self.take(folder, &[Fault::Hang]).is_some()) {
             return futures::stream::pending().boxed();
+        }
+        if let Some(key) = self.take_going(prefix) {
+            return listed_then_gone(Arc::clone(&self.inner), prefix.cloned(), key);
         }
         let mut lies: Vec<(Fault, String, usize)> = Vec::new();
         for planned in self.lock().iter_mut() {
@@ -290,7 +374,7 @@ impl ObjectStore for FaultyStore {
             }
         }
         let hits = Arc::clone(&self.hits);
-        let honest = self.inner.list(prefix);
+        let honest = Arc::clone(&self.requests).list(self.inner.list(prefix), prefix);
         honest
             .filter_map(move |item| {
                 let mut item = item;

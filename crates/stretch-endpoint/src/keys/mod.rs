@@ -240,6 +240,11 @@ impl Key {
     }
 }
 
+/// Branch that an object's key lies in.
+pub fn branch_of(key: &str) -> Option<Uuid> {
+    key.split('/').nth(1)?.parse().ok()
+}
+
 /// The folders of a branch, for listings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]

@@ -24,6 +24,7 @@ mod folder;
 mod folder_tests;
 mod limit;
 mod links;
+mod list;
 #[cfg(test)]
 mod reply_tests;
 #[cfg(test)]
@@ -259,89 +260,6 @@ impl Endpoint {
             Err(EndpointError::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// All objects below a folder (`prefix` without its last slash; "" for all of the endpoint), every page, in the
-    /// order of their keys.
-    pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, EndpointError> {
-        self.list_after(prefix, None, usize::MAX).await
-    }
-
-    /// The first `limit` objects below a folder whose keys come after `after` (a key, need not exist), in the order
-    /// of their keys.
-    pub async fn list_after(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<ObjectInfo>, EndpointError> {
-        self.bounded(async {
-            let folder = self.folder(prefix).await?;
-            let folder = folder.as_ref();
-            let metas = match after {
-                Some(after) => {
-                    let after = self.path(after)?;
-                    // Azurite, and who knows who else, begins at the beginning whatever is asked.
-                    let comes_after = {
-                        let after = after.clone();
-                        move |meta: &ObjectMeta| std::future::ready(meta.location > after)
-                    };
-                    self.store
-                        .list_with_offset(folder, &after)
-                        .try_filter(comes_after)
-                        .boxed()
-                }
-                None => self.store.list(folder),
-            };
-            let metas: Vec<ObjectMeta> = if self.local.is_none() && limit < usize::MAX {
-                metas.take(limit).try_collect().await
-            } else {
-                metas.try_collect().await
-            }
-            .map_err(|error| translate(&error, Operation::List, prefix))?;
-            let mut found = Vec::with_capacity(metas.len());
-            for meta in metas {
-                let Some(key) = self.relative(&meta.location) else {
-                    continue;
-                };
-                found.push(ObjectInfo::new(key, meta));
-            }
-            if let Some(local) = &self.local {
-                local
-                    .check_listed(found.iter().map(|info| info.key.clone()).collect())
-                    .await?;
-            }
-            // A directory is walked in no particular order.
-            found.sort_by(|a, b| a.key.cmp(&b.key));
-            found.truncate(limit);
-            Ok(found)
-        })
-        .await
-    }
-
-    /// Names of the folders directly below a folder (`prefix` as for [`list`](Self::list)), in order.
-    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, EndpointError> {
-        self.bounded(async {
-            let folder = self.folder(prefix).await?;
-            let listed = self
-                .store
-                .list_with_delimiter(folder.as_ref())
-                .await
-                .map_err(|error| translate(&error, Operation::List, prefix))?;
-            let keys: Vec<String> = listed
-                .common_prefixes
-                .iter()
-                .filter_map(|path| self.relative(path))
-                .collect();
-            if let Some(local) = &self.local {
-                local.check_listed(keys.clone()).await?;
-            }
-            let name = |key: &String| key.rsplit('/').next().map(str::to_owned);
-            let mut names: Vec<String> = keys.iter().filter_map(name).collect();
-            names.sort_unstable();
-            Ok(names)
-        })
-        .await
     }
 
     /// Deletes an object of which this crate knows that nobody needs it. One that is not there is success.

@@ -2,7 +2,7 @@
 
 use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{Body, S3Result, s3_error};
 use std::collections::HashMap;
@@ -19,6 +19,8 @@ pub(super) struct Gate {
 struct State {
     keys: HashMap<String, SecretKey>,
     token: Option<String>,
+    /// A part of the keys that nobody may delete.
+    protected: Option<String>,
     requests: HashMap<String, u64>,
 }
 
@@ -43,6 +45,10 @@ impl Gate {
         self.lock().token = token.map(str::to_owned);
     }
 
+    pub(super) fn protect(&self, key: Option<&str>) {
+        self.lock().protected = key.map(str::to_owned);
+    }
+
     pub(super) fn requests_of(&self, access_key: &str) -> u64 {
         self.lock().requests.get(access_key).copied().unwrap_or(0)
     }
@@ -64,6 +70,10 @@ impl Gate {
         if !self.bucket.ends_with(asked) || !self.bucket.exists() {
             // The server itself would miss the key, and make the bucket for a new one.
             return Some(says(StatusCode::NOT_FOUND, "NoSuchBucket"));
+        }
+        let key = request.uri().path();
+        if *request.method() == Method::DELETE && state.protected.as_ref().is_some_and(|part| key.contains(part)) {
+            return Some(says(StatusCode::CONFLICT, "BlobImmutableDueToPolicy"));
         }
         match (&state.token, token) {
             (Some(wanted), Some(token)) if wanted != token => Some(says(StatusCode::BAD_REQUEST, "ExpiredToken")),

@@ -249,7 +249,7 @@ fn copies_and_originals_collect_side_by_side() {
 }
 
 /// A process that stands still, and goes on when this goes: also when a check fails, since others wait for it.
-struct Stopped(String);
+pub struct Stopped(pub String);
 
 impl Drop for Stopped {
     fn drop(&mut self) {

@@ -1,8 +1,8 @@
 //! Who holds an object that its table needs no more: the retention, snapshots, slots, prepared transactions, backups.
 
-use super::{builder, collect, compact, holds_just, is_whole, reasons, table};
-use testkit::setup::reauthorize;
-use testkit::{Client, Endpoint, PATIENCE, Target, wait_until};
+use super::{builder, cold_table, collect, compact, holds_just, is_promised, is_whole, reasons, table, wait_grace};
+use testkit::setup::{enable_database_as, reauthorize};
+use testkit::{Client, Endpoint, PATIENCE, S3Server, Target, wait_until};
 
 /// Five objects stay for a reason, however often one looks.
 fn stay(db: &Client, reason: &str) {
@@ -146,6 +146,68 @@ fn pins_of_backups_end_and_are_found_again() {
     assert_eq!(collect(&db), 5);
     assert!(!endpoint.objects().iter().any(|name| name.contains("/pin/")));
     holds_just(&endpoint, &[&db]);
+    is_whole(&db, "t", 520);
+}
+
+/// After a restore in place a backup from before it is pinned on a branch that nobody but the collector of the restored
+/// database looks after.
+#[test]
+fn backups_on_a_branch_that_was_given_up_are_unpinned() {
+    let cluster = builder("collect-old-pins", 300).start();
+    let endpoint = Endpoint::new();
+    let db = cluster.connect("postgres");
+    table(&db, &endpoint);
+    is_promised(&endpoint, 0);
+    db.sql("SELECT stretch.pin_backup('old')");
+    compact(&db, "t");
+    stay(&db, "needed by backup old");
+    let branch = db.text("SELECT branch_id FROM stretch.binding");
+    db.sql("SELECT stretch.deauthorize()");
+    reauthorize(&db);
+    let pins = || db.lines("SELECT label, segments, branch_id FROM stretch.backup_pins");
+    assert_eq!(pins(), Vec::<String>::new());
+    assert!(
+        !db.bool("SELECT stretch.unpin_backup('old')"),
+        "nobody has given the branch up"
+    );
+    db.sql(&format!("SELECT stretch.drop_branch('{branch}', dry_run => false)"));
+    assert_eq!(pins(), [format!("old|5|{branch}")]);
+    // A backup of the same name on the branch of its own is another one.
+    db.sql("SELECT stretch.pin_backup('old')");
+    assert_eq!(pins().len(), 2);
+    assert_eq!(collect(&db), 0);
+    assert_eq!(endpoint.segments().len(), 6);
+    assert!(db.bool("SELECT stretch.unpin_backup('old')"));
+    assert_eq!(pins(), Vec::<String>::new());
+    for _ in 0..3 {
+        collect(&db);
+        wait_grace(&db);
+    }
+    holds_just(&endpoint, &[&db]);
+    is_whole(&db, "t", 520);
+}
+
+#[test]
+fn what_a_policy_of_the_store_protects_stays_alone() {
+    let cluster = builder("collect-protected", 1000).start();
+    let store = S3Server::start_orderly();
+    let db = cluster.connect("postgres");
+    let (identity, secret) = (S3Server::ACCESS_KEY, S3Server::SECRET_KEY);
+    enable_database_as(&db, &store.url("protected"), identity, secret);
+    db.sql("SELECT stretch.set_retention('0')");
+    cold_table(&db, "t");
+    compact(&db, "t");
+    let first = db.text("SELECT object_key FROM stretch.segment WHERE retired ORDER BY object_key LIMIT 1");
+    store.protect(Some(&first));
+    assert_eq!(collect(&db), 4);
+    let protected = "not needed any more, but a policy of the store forbids its deletion";
+    let stays = "SELECT object_key, reason, deleted FROM stretch.collect(dry_run => false)
+        WHERE object_key LIKE '%/segment/%'";
+    assert_eq!(db.lines(stays), [format!("{first}|{protected}|f")]);
+    is_whole(&db, "t", 520);
+    store.protect(None);
+    assert_eq!(collect(&db), 1);
+    assert_eq!(db.int("SELECT count(*) FROM stretch.segment"), 1);
     is_whole(&db, "t", 520);
 }
 

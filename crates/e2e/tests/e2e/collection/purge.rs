@@ -2,7 +2,7 @@
 //! was promised without being named.
 
 use super::{builder, cold_table, collect, compact, copy, holds_just, is_whole, marks, reasons, table};
-use testkit::setup::reauthorize;
+use testkit::setup::create_secrets;
 use testkit::{Client, Endpoint, PATIENCE, Target, wait_until};
 
 /// Table `t` without its first 50 rows, and a retention of a day; `u` has all of its rows.
@@ -133,8 +133,8 @@ fn a_backup_refuses_a_purge_and_is_broken_by_force() {
     let there = restored.connect("postgres");
     // Nothing is read before the loss is named, and then by name.
     there.fails("SELECT count(*) FROM t", "ST001");
-    reauthorize(&there);
-    let found = "SELECT relation, segments, present, lost, is_reconciled FROM stretch.reconcile() ORDER BY 1";
+    create_secrets(&there, "testkit", "unused by a folder");
+    let found = "SELECT relation, segments, present, lost, is_reconciled FROM stretch.reauthorize('cred') ORDER BY 1";
     assert_eq!(there.lines(found), ["t|5|0|5|f", "u|5|5|0|t"]);
     let lost = there.fails("SELECT count(*) FROM t", "ST003");
     assert!(lost.message.contains('t'), "{}", lost.message);

@@ -1,5 +1,5 @@
-//! `reauthorize(…, with_copy => false)`: a restored database goes on in the branch of its original, which is fenced. What
-//! the original made since is in quarantine, and nobody loses it.
+//! `reauthorize(…, with_copy => false)`: a restored database goes on in the branch of its original, which is fenced.
+//! What the original made since is in quarantine, and nobody loses it.
 
 use super::{builder, collect, compact, is_whole, reasons, table};
 use crate::identity::await_state;

@@ -12,19 +12,10 @@ use std::sync::Arc;
 use std::time::Instant;
 use stretch_core::verdict::{LocalFacts, Verdict};
 use stretch_endpoint::bodies::{ClaimBody, LeaseBody};
+pub use stretch_endpoint::claim::Claim;
 use stretch_endpoint::claim::{ClaimOutcome, Validity};
 use stretch_endpoint::lease::Heartbeat;
 use stretch_endpoint::{Endpoint, EndpointError};
-use uuid::Uuid;
-
-/// The claim that this database holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
-    pub db: Uuid,
-    pub branch: Uuid,
-    pub generation: u64,
-    pub nonce: Uuid,
-}
 
 /// Where the worker is in forming and keeping its verdict.
 #[derive(Default)]

@@ -1,16 +1,15 @@
-//! The local half of `reauthorize` and `reconcile`: reading the segments and writing down what was found.
+//! The local half of `reauthorize` and `reconcile`: what changes beside the segments' rows, and the report.
 
 use super::recorded::Recorded;
-use super::remote::Listing;
 use crate::catalog::method;
 use crate::catalog::rows::{StretchedTable, UniqueKey};
 use crate::endpoint::identity;
 use crate::pg::error::Result;
-use crate::pg::{names, spi, steps};
+use crate::pg::{names, spi};
 use pgrx::pg_sys;
 use std::collections::BTreeSet;
 use stretch_core::ids::{BranchId, TableId};
-use stretch_core::reconcile::{Finding, Plan};
+use stretch_core::reconcile::Plan;
 use stretch_core::state::QueryMode;
 use stretch_core::verdict::Reason;
 use stretch_endpoint::bodies::ClaimBody;
@@ -25,15 +24,6 @@ pub struct Row {
     pub lost: i64,
     pub ahead: i64,
     pub is_reconciled: bool,
-}
-
-/// What [`apply`] is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// A new incarnation: the RPO of every segment starts anew (F15).
-    Reauthorize,
-    /// The same one: only what differs is written.
-    Reconcile,
 }
 
 fn sql_uuid(id: &Uuid) -> pgrx::Uuid {
@@ -71,63 +61,6 @@ fn begin_anew() -> Result<()> {
         "DELETE FROM stretch.adopted_branch",
     ] {
         spi::execute(sql, &[])?;
-    }
-    Ok(())
-}
-
-/// Writes the findings into the segments' rows.
-pub fn apply(
-    plan: &Plan,
-    listing: &Listing,
-    catalog: &Recorded,
-    scope: Scope,
-    notices: &mut Vec<String>,
-) -> Result<()> {
-    let mut lost = 0;
-    for ((segment, _, finding), before) in plan.findings.iter().zip(&catalog.segments) {
-        let id = || sql_uuid(&segment.uuid());
-        match finding {
-            Finding::Present { key } => {
-                let same = before.object_key.as_ref() == Some(key);
-                let etag = if same {
-                    before.etag.as_deref()
-                } else {
-                    listing.etag(key)
-                };
-                spi::execute(
-                    "UPDATE stretch.segment SET object_key = $2, etag = $3, lost = false,
-                         uploaded_at = now(), verified_at = NULL, verified_generation = NULL
-                     WHERE segment_id = $1 AND ($4 OR lost OR object_key IS DISTINCT FROM $2)",
-                    &[
-                        id().into(),
-                        key.as_str().into(),
-                        etag.into(),
-                        (scope == Scope::Reauthorize).into(),
-                    ],
-                )?;
-            }
-            // The uploader takes whatever is staged and has no object.
-            Finding::Refill | Finding::Pending => {
-                spi::execute(
-                    "UPDATE stretch.segment SET object_key = NULL, etag = NULL, lost = false,
-                         uploaded_at = NULL, verified_at = NULL, verified_generation = NULL
-                     WHERE segment_id = $1 AND (lost OR object_key IS NOT NULL OR uploaded_at IS NOT NULL)",
-                    &[id().into()],
-                )?;
-                steps::reached(steps::RefillRecorded);
-            }
-            Finding::InDoubt { .. } => {}
-            Finding::Lost { reason } => {
-                lost += 1;
-                if lost <= 20 {
-                    notices.push(format!("segment {segment} is lost: {}", reason.text()));
-                }
-                spi::execute(
-                    "UPDATE stretch.segment SET lost = true WHERE segment_id = $1 AND NOT lost",
-                    &[id().into()],
-                )?;
-            }
-        }
     }
     Ok(())
 }

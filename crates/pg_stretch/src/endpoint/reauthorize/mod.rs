@@ -1,17 +1,17 @@
 //! The worker's part of `stretch.reauthorize` and `stretch.reconcile`: prove what the endpoint can serve of this
 //! catalog, and give a restored or copied database a branch of its own (design §10).
 //!
-//! Order of `reauthorize`: probe and list · pin what is needed in every branch the catalog refers to · list again, with
-//! the marks of the collectors (F17), until nothing needs a pin · copy what is in doubt · `branch.json`, first claim ·
-//! one local transaction.
+//! Order of `reauthorize`: probe · choose branch and nonce · list · pin what is needed in every branch the catalog
+//! refers to · list again, with the marks of the collectors (F17), until nothing needs a pin · copy what is in doubt ·
+//! `branch.json`, first claim · one local transaction.
 //! Branch id and nonce are chosen once and kept as intent in the marker, so that a call that was interrupted at any
 //! point is taken up by the next one and leaks nothing (F21).
 
+mod findings;
 mod local;
-mod pinned;
 mod recorded;
-mod remote;
 mod report;
+mod secure;
 mod take_over;
 
 use super::identity::enable::text_argument;
@@ -20,18 +20,33 @@ use super::open;
 use crate::catalog::tables;
 use crate::pg::error::{Error, Result};
 use crate::pg::{io, steps, txn};
+use findings::Scope;
 use pgrx::pg_sys;
-use pinned::Pinned;
 use recorded::Recorded;
-pub use recorded::branch_of;
 use report::Report;
+use secure::{Own, Secured, asked, secure};
 use serde_json::{Value, json};
 use stretch_core::errors;
 use stretch_core::ids::{SegmentId, TableId};
 use stretch_core::reconcile::Finding;
+use stretch_endpoint::EndpointError;
 use stretch_endpoint::bodies::{BranchJson, FORMAT};
+use stretch_endpoint::branch::{self, Before};
 use stretch_endpoint::claim::ClaimOutcome;
 use uuid::Uuid;
+
+/// The generation of a branch's first claim.
+const FIRST_GENERATION: u64 = 1;
+
+/// An endpoint that does not hold this database at all is the wrong one (ST007).
+fn wrong_endpoint(error: &EndpointError) -> Error {
+    match error {
+        EndpointError::NotFound { key } if key.ends_with("/stretch.json") => {
+            Error::new(&errors::WRONG_ENDPOINT, "the endpoint holds nothing of this database")
+        }
+        _ => open::map_error(error),
+    }
+}
 
 /// Carries out the request `reauthorize`.
 pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
@@ -55,75 +70,46 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     let mut report = Report::default();
     let db = catalog.database.db_id.uuid();
 
-    let first = io::run(remote::open(
-        endpoint.clone(),
-        db,
-        catalog.branches(),
-        crate::pg::random::random_uuid()?.to_string(),
-    ))?
-    .map_err(remote::error)?;
-    report.notices.push(format!(
-        "the endpoint keeps its promises and holds this database: {} segments of the catalog, {} objects",
-        catalog.segments.len(),
-        first.objects.len()
-    ));
-
+    let scratch = crate::pg::random::random_uuid()?.to_string();
+    io::run(branch::check(endpoint.clone(), db, scratch))?.map_err(|error| wrong_endpoint(&error))?;
     if args["with_copy"].as_bool() == Some(false) {
         let work = take_over::Work {
             catalog,
             url,
             credential: &credential,
             endpoint,
-            first,
             request,
         };
         take_over::take_over(identity, work, &mut report)?;
         return Ok(report.answer());
     }
     let (nonce, branch) = identity.choose_branch(&format!("reauthorize {db} at {url}"))?;
-    steps::reached(steps::ReauthorizeChosen);
-    let content_etag = url.starts_with("s3:");
-    // What was there before the pin may be gone or marked now, and something else may serve instead, which needs a pin
-    // of its own. Once a listing shows nothing that is not pinned, no collector takes anything any more.
-    let (mut second, mut pinned) = (first, Pinned::default());
-    let plan = loop {
-        let plan = second.compare(&catalog, content_etag);
-        let unpinned = pinned.missing(second.keys_by_branch(&plan));
-        if unpinned.is_empty() && pinned.is_listed_since {
-            break plan;
-        }
-        pinned.add(&unpinned);
-        let pin = remote::pin(endpoint.clone(), db, branch, unpinned);
-        io::run(pin)?.map_err(|error| open::map_error(&error))?;
-        steps::reached(steps::ReauthorizePinned);
-        let list = remote::list(endpoint.clone(), db, catalog.branches());
-        let retention_seconds = second.retention_seconds;
-        second = io::run(list)?.map_err(|error| open::map_error(&error))?;
-        second.retention_seconds = second.retention_seconds.max(retention_seconds);
+    let own = Own {
+        branch,
+        generation: FIRST_GENERATION,
+        pins_before: Before::Counts,
     };
+    steps::reached(steps::ReauthorizeChosen);
+    let first = asked(branch::list(endpoint.clone(), db, catalog.branches_and(own.branch)))?;
+    report.tell_found(catalog.segments.len(), first.objects.len());
+    let Secured {
+        listing,
+        plan,
+        pinned,
+        copied,
+    } = secure(&endpoint, &own, &catalog, first, url.starts_with("s3:"))?;
     report
         .notices
-        .push(format!("{} objects are pinned for branch {branch}", pinned.len()));
-    let doubtful = second.in_doubt(&plan, &catalog);
-    let plan = if doubtful.is_empty() {
-        plan
-    } else {
-        report.notices.push(format!(
-            "{} objects are marked for collection and are copied",
-            doubtful.len()
-        ));
-        let copies = io::run(remote::copy(endpoint.clone(), db, branch, 1, doubtful))?
-            .map_err(|error| open::map_error(&error))?;
-        second.with_copies(plan, copies)
-    };
+        .push(format!("{pinned} objects are pinned for branch {branch}"));
+    report.tell_copied(copied);
 
-    let retention = catalog.database.retention_seconds.max(second.retention_seconds);
+    let retention = catalog.database.retention_seconds.max(listing.retention_seconds);
     if retention > catalog.database.retention_seconds {
         report
             .notices
             .push("the retention of the last claim is longer than the catalog's and is kept".into());
     }
-    let body = claim_body(1, nonce, retention);
+    let body = claim_body(own.generation, nonce, retention);
     let branch_json = BranchJson {
         format: FORMAT,
         branch_id: branch,
@@ -132,9 +118,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
         fork_lsn: Some(body.lsn),
         created_by: created_by(),
     };
-    match io::run(remote::claim_branch(endpoint, db, branch_json, body.clone()))?
-        .map_err(|error| open::map_error(&error))?
-    {
+    match asked(branch::claim_branch(endpoint, db, branch_json, body.clone()))? {
         ClaimOutcome::Won | ClaimOutcome::AlreadyOurs => {}
         ClaimOutcome::Lost(_) => {
             return Err(Error::new(
@@ -147,7 +131,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     steps::reached(steps::ReauthorizeClaimed);
     txn::run(|| {
         local::bind_branch(&url, &credential, branch, &body, retention)?;
-        local::apply(&plan, &second, &catalog, local::Scope::Reauthorize, &mut report.notices)?;
+        findings::apply(&plan, &listing, &catalog, Scope::Reauthorize, &mut report.notices)?;
         report.rows = local::report(&plan, &catalog, None, true, &mut report.notices)?;
         steps::reached(steps::ReauthorizeRecorded);
         local::publish_rows(request, &report.rows)
@@ -156,7 +140,7 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     identity.bound_by_hand(Claim {
         db,
         branch,
-        generation: 1,
+        generation: own.generation,
         nonce,
     })?;
     report.notices.push(format!(
@@ -184,32 +168,24 @@ pub fn reconcile(identity: &mut Identity, args: &Value) -> Result<Value> {
     })?;
     let mut catalog = catalog;
     catalog.keep_only(only);
-    let listing = io::run(remote::list(endpoint.clone(), claim.db, catalog.branches()))?
-        .map_err(|error| open::map_error(&error))?;
+    let listing = asked(branch::list(endpoint.clone(), claim.db, catalog.branches()))?;
     let mut report = Report::default();
-    let mut plan = listing.compare(&catalog, catalog.database.endpoint.starts_with("s3:"));
-    let doubtful = listing.in_doubt(&plan, &catalog);
-    if !dry_run {
+    let content_etag = catalog.database.endpoint.starts_with("s3:");
+    let (listing, plan) = match dry_run {
+        true => {
+            let plan = listing.compare(&catalog.segments, content_etag);
+            (listing, plan)
+        }
         // Objects of a parent's branch that serve under another name, or were missing before, need a pin like the
         // others.
-        let needed = listing.keys_by_branch(&plan);
-        io::run(remote::pin(endpoint.clone(), claim.db, claim.branch, needed))?
-            .map_err(|error| open::map_error(&error))?;
-        if !doubtful.is_empty() {
-            let copies = io::run(remote::copy(
-                endpoint,
-                claim.db,
-                claim.branch,
-                claim.generation,
-                doubtful,
-            ))?
-            .map_err(|error| open::map_error(&error))?;
-            plan = listing.with_copies(plan, copies);
+        false => {
+            let secured = secure(&endpoint, &Own::of(&claim), &catalog, listing, content_etag)?;
+            (secured.listing, secured.plan)
         }
-    }
+    };
     txn::run(|| {
         if !dry_run {
-            local::apply(&plan, &listing, &catalog, local::Scope::Reconcile, &mut report.notices)?;
+            findings::apply(&plan, &listing, &catalog, Scope::Reconcile, &mut report.notices)?;
         }
         report.rows = local::report(&plan, &catalog, only, !dry_run, &mut report.notices)?;
         local::publish_rows(request, &report.rows)
@@ -236,31 +212,10 @@ pub fn adopt(identity: &Identity, args: &Value) -> Result<Value> {
         let snapshot = unsafe { pg_sys::GetActiveSnapshot() };
         Ok((Recorded::abandoned(snapshot, &table)?, open::bound(snapshot)?))
     })?;
-    let list = || {
-        io::run(remote::list(endpoint.clone(), claim.db, catalog.branches()))?.map_err(|error| open::map_error(&error))
-    };
+    let listing = asked(branch::list(endpoint.clone(), claim.db, catalog.branches()))?;
     let content_etag = catalog.database.endpoint.starts_with("s3:");
-    let first = list()?;
-    let mut elsewhere = first.keys_by_branch(&first.compare(&catalog, content_etag));
-    elsewhere.remove(&claim.branch);
-    io::run(remote::pin(endpoint.clone(), claim.db, claim.branch, elsewhere))?
-        .map_err(|error| open::map_error(&error))?;
-    // After the pin no collector takes anything any more.
-    let listing = list()?;
-    let mut plan = listing.compare(&catalog, content_etag);
-    let doubtful = listing.in_doubt(&plan, &catalog);
-    if !doubtful.is_empty() {
-        let copies = io::run(remote::copy(
-            endpoint.clone(),
-            claim.db,
-            claim.branch,
-            claim.generation,
-            doubtful,
-        ))?
-        .map_err(|error| open::map_error(&error))?;
-        plan = listing.with_copies(plan, copies);
-    }
-    txn::run(|| local::apply(&plan, &listing, &catalog, local::Scope::Reconcile, &mut Vec::new()))?;
+    let Secured { listing, plan, .. } = secure(&endpoint, &Own::of(&claim), &catalog, listing, content_etag)?;
+    txn::run(|| findings::apply(&plan, &listing, &catalog, Scope::Reconcile, &mut Vec::new()))?;
     let lost: Vec<String> = plan.findings.iter().filter_map(lost).collect();
     Ok(json!({ "segments": plan.findings.len(), "lost": lost.len(), "first": lost.first() }))
 }

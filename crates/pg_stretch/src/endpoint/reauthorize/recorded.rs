@@ -10,6 +10,7 @@ use pgrx::pg_sys;
 use std::collections::BTreeSet;
 use stretch_core::ids::{SegmentId, TableId};
 use stretch_core::reconcile::CatalogSegment;
+use stretch_endpoint::keys::branch_of;
 use uuid::Uuid;
 
 /// What the catalog of this moment says.
@@ -67,6 +68,16 @@ impl Recorded {
     pub fn own_branch(&self) -> Option<Uuid> {
         let bound = self.binding.as_ref().map(|binding| binding.branch_id.uuid());
         bound.or(self.database.lineage.last().map(|branch| branch.uuid()))
+    }
+
+    /// The same with the branch that is being made. A call that was interrupted may have made copies there, and their
+    /// originals may be gone by now.
+    pub fn branches_and(&self, own: Uuid) -> Vec<Uuid> {
+        let mut branches = self.branches();
+        if !branches.contains(&own) {
+            branches.push(own);
+        }
+        branches
     }
 
     /// The branch from which `branch` is made. An interrupted call may have bound `branch` itself already.
@@ -144,9 +155,4 @@ pub fn retired() -> Result<BTreeSet<SegmentId>> {
     })?;
     let id = |id: pgrx::Uuid| SegmentId::from_uuid(Uuid::from_bytes(*id.as_bytes()));
     Ok(found.into_iter().flatten().map(id).collect())
-}
-
-/// Branch that an object key lies in.
-pub fn branch_of(key: &str) -> Option<Uuid> {
-    key.split('/').nth(1)?.parse().ok()
 }

@@ -1,6 +1,7 @@
 //! Branches that this database has adopted: an administrator gave them up, and it collects them (F46).
 
 use super::stamps::duration;
+use crate::endpoint::backup_pins;
 use crate::endpoint::identity::Claim;
 use crate::pg::error::Result;
 use crate::pg::spi::{self, uuid_arg};
@@ -57,6 +58,7 @@ pub fn standings(branches: &[AdoptedBranch]) -> Adopted {
 
 /// Nothing of a branch is left.
 pub fn forget(branch: Uuid) -> Result<()> {
+    backup_pins::forget(branch)?;
     spi::execute(
         "DELETE FROM stretch.adopted_branch WHERE branch_id = $1",
         &[uuid_arg(branch.as_bytes())],

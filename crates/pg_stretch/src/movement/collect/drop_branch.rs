@@ -4,7 +4,7 @@ use super::adopted;
 use super::round::Line;
 use super::stamps;
 use crate::endpoint::identity::{Claim, claim_body, open_bound};
-use crate::endpoint::open;
+use crate::endpoint::{backup_pins, open};
 use crate::pg::error::{Error, Result};
 use crate::pg::random::random_uuid;
 use crate::pg::spi::{self, uuid_arg};
@@ -17,7 +17,7 @@ use stretch_core::collect::times::StoreTime;
 use stretch_core::errors;
 use stretch_endpoint::bodies::{ClaimBody, LeaseBody, read_branch};
 use stretch_endpoint::claim::{ClaimOutcome, claim, highest_claim};
-use stretch_endpoint::collect::{store_time, survey};
+use stretch_endpoint::collect::{Adopted, Pins, pins, store_time, survey};
 use stretch_endpoint::keys::Key;
 use stretch_endpoint::lease::newest_lease;
 use stretch_endpoint::{Endpoint, EndpointError};
@@ -73,6 +73,9 @@ pub fn drop_branch(own: Claim, branch: Uuid, what: What, mut wait: impl FnMut() 
         }
     }
     adopt(&endpoint, own, branch, &ask(&endpoint)?)?;
+    // Backups that are pinned there are this database's to give up from now on.
+    let pins = io::run(pins_of(endpoint, own.db, branch))?.map_err(|error| open::map_error(&error))?;
+    txn::run(|| backup_pins::copy(branch, &pins))?;
     Ok(lines)
 }
 
@@ -153,6 +156,10 @@ async fn look(endpoint: Arc<Endpoint>, db: Uuid, branch: Uuid) -> std::result::R
         claim: highest_claim(&endpoint, &db, &branch).await?.map(|(_, body)| body),
         lease: newest_lease(&endpoint, &db, &branch, None).await?,
     })
+}
+
+async fn pins_of(endpoint: Arc<Endpoint>, db: Uuid, branch: Uuid) -> std::result::Result<Pins, EndpointError> {
+    pins(&endpoint, &db, &branch, &Adopted::new()).await
 }
 
 /// Objects of segments that no pin lists.

@@ -26,7 +26,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use stretch_core::collect::GRACE;
 use stretch_core::collect::facts::Standing;
-use target::Target;
+use stretch_endpoint::collect::Target;
+use target::target;
 
 /// How often it is written down for how long the database has been connected.
 const NOTED_EACH: Duration = Duration::from_secs(60);
@@ -78,11 +79,17 @@ fn wanted() -> Option<Mode> {
 fn targets(own: Claim) -> Result<Vec<Target>> {
     let branches = txn::run(|| adopted::read(own.db))?;
     let standings = adopted::standings(&branches);
-    let mut targets = vec![Target::of(own, own, Standing::Owned, standings.clone())?];
+    let mut targets = vec![target(own, own, Standing::Owned, standings.clone())?];
     for branch in branches {
-        targets.push(Target::of(own, branch.claim, branch.standing, standings.clone())?);
+        targets.push(target(own, branch.claim, branch.standing, standings.clone())?);
     }
     Ok(targets)
+}
+
+/// The claims on branches that the database has adopted.
+pub fn adopted_claims(own: Claim) -> Result<Vec<Claim>> {
+    let branches = txn::run(|| adopted::read(own.db))?;
+    Ok(branches.into_iter().map(|branch| branch.claim).collect())
 }
 
 /// An adopted branch of which nothing is left is forgotten.

@@ -1,11 +1,11 @@
-//! `stretch.purge_remote`: what left some tables is given up at once, and goes by the collector's own steps: mark, grace,
-//! second look. A copy that is being made at this moment is told by the mark, as ever.
+//! `stretch.purge_remote`: what left some tables is given up at once, and goes by the collector's own steps: mark,
+//! grace, second look. A copy that is being made at this moment is told by the mark, as ever.
 
 use super::adopted;
 use super::round::{Line, Mode, Round, answer, facts, no_plan};
 use super::rows::{Local, server_time};
 use super::stamps;
-use super::target::Target;
+use super::target::target;
 use crate::cold::cache;
 use crate::endpoint::identity::Claim;
 use crate::pg::error::{Error, Result};
@@ -42,7 +42,7 @@ pub struct Told {
 /// on; it says whether somebody still waits for the result.
 pub fn purge_remote(own: Claim, order: &Order, grace: Duration, mut wait: impl FnMut() -> bool) -> Result<Told> {
     let adopted = txn::run(|| adopted::read(own.db))?;
-    let target = Target::of(own, own, Standing::Owned, adopted::standings(&adopted))?;
+    let target = target(own, own, Standing::Owned, adopted::standings(&adopted))?;
     let Some(found) = look(&target, order, grace, &mut wait)? else {
         return Ok(Told::default());
     };

@@ -2,7 +2,6 @@
 //! heartbeats and uploads do not wait.
 
 use super::rows::{self, Local};
-use super::target::{Answer, Deletions, Look, SecondLook, Target, Work};
 use super::{apply, stamps};
 use crate::cold::cache;
 use crate::endpoint::identity::Claim;
@@ -22,12 +21,15 @@ use stretch_core::collect::litter;
 use stretch_core::collect::plan::{NoPlan, plan};
 use stretch_core::collect::times::{ServerTime, Stamp, StoreTime};
 use stretch_core::errors;
-use stretch_endpoint::collect::Survey;
+use stretch_endpoint::collect::{Answer, Deleted, Deletions, Look, SecondLook, Survey, Target, Work};
 use stretch_endpoint::keys::Key;
 use uuid::Uuid;
 
 /// Objects that one round marks, and that it deletes, at most: each takes a request or two.
 const LIMIT: usize = 1000;
+
+/// Why an object stays that nobody needs.
+const PROTECTED: &str = "not needed any more, but a policy of the store forbids its deletion";
 
 /// What a round is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +100,7 @@ enum Stage {
         candidates: Candidates,
     },
     Deleting {
-        ticket: Ticket<Answer<Vec<Object>>>,
+        ticket: Ticket<Answer<Deleted>>,
     },
     Over,
 }
@@ -158,7 +160,7 @@ impl Round {
                 None => Stage::LookingAgain { ticket, candidates },
             },
             Stage::Deleting { ticket } => match answer(&ticket)? {
-                Some(gone) => self.deleted(&gone),
+                Some(deleted) => self.deleted(&deleted),
                 None => Stage::Deleting { ticket },
             },
             Stage::Over => Stage::Over,
@@ -206,7 +208,9 @@ impl Round {
                     connected,
                 };
                 stamps::write(unstamped, at)?;
-                backup_pins::copy(&look.survey.pins)?;
+            }
+            if changes {
+                backup_pins::copy(self.target.claim.branch, &look.survey.pins)?;
             }
             self.local()
         })?;
@@ -335,12 +339,19 @@ impl Round {
         Ok(Stage::Deleting { ticket })
     }
 
-    fn deleted(&mut self, gone: &[Object]) -> Stage {
-        for object in gone {
+    fn deleted(&mut self, deleted: &Deleted) -> Stage {
+        for object in &deleted.gone {
             if let Some(place) = self.places.get(&object.name) {
                 self.lines[*place].deleted = true;
             }
         }
+        for object in &deleted.protected {
+            if let Some(place) = self.places.get(&object.name) {
+                self.lines[*place].reason = PROTECTED.into();
+            }
+        }
+        // Another round at once would find the same protected objects.
+        self.is_limited &= !deleted.gone.is_empty();
         Stage::Over
     }
 }

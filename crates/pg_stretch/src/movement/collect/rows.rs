@@ -3,7 +3,6 @@
 use super::horizon::Known;
 use super::stamps::{self, duration};
 use crate::catalog::{abandoned, tables};
-use crate::endpoint::reauthorize::branch_of;
 use crate::pg::error::{Error, Result};
 use crate::pg::spi;
 use crate::pg::text::Text;
@@ -14,6 +13,7 @@ use std::time::Duration;
 use stretch_core::collect::facts::{Life, Place, Promise, Retirement, Row, SegmentOf, Sighting};
 use stretch_core::collect::times::{ServerTime, Stamp, StoreTime};
 use stretch_core::ids::{BranchId, SegmentId, TableId};
+use stretch_endpoint::keys::branch_of;
 use uuid::Uuid;
 
 /// What the catalog says at one moment.

@@ -1,208 +1,22 @@
-//! The branch that is collected, and the requests of a round, which run on the I/O thread.
+//! A branch to be collected, with what this server gives the requests of a round: its clock, and who is told of steps.
 
-use crate::endpoint::identity::{self, Claim};
+use crate::endpoint::identity::{Claim, open_bound};
 use crate::pg::error::Result;
-use crate::pg::steady;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::Duration;
-use stretch_core::collect::again::{Condemned, Readings};
-use stretch_core::collect::facts::{Mark, Object, SegmentOf, Standing};
-use stretch_core::collect::times::{Stamp, Steady, StoreTime};
-use stretch_core::steps::Step;
-use stretch_endpoint::claim::{Validity, validate_claim};
-use stretch_endpoint::collect::{
-    Adopted, Pins, Survey, delete_condemned, delete_small, delete_stray_mark, drop_pins, pins, release, store_time,
-    survey, write_mark,
-};
-use stretch_endpoint::{Endpoint, EndpointError};
-use uuid::Uuid;
+use crate::pg::{steady, steps};
+use stretch_core::collect::facts::Standing;
+use stretch_endpoint::collect::{Adopted, Surroundings, Target};
 
-/// What a request gives: nothing where the claim is not the highest any more.
-pub type Answer<T> = std::result::Result<Option<T>, EndpointError>;
-
-/// A branch to be collected, on its endpoint.
-#[derive(Clone)]
-pub struct Target {
-    pub endpoint: Arc<Endpoint>,
-    /// That of the database, on its own branch.
-    pub own: Claim,
-    /// That on the branch to be collected, which may be the same.
-    pub claim: Claim,
-    /// Whether somebody lives there.
-    pub standing: Standing,
-    /// All branches that this database has adopted.
-    pub adopted: Adopted,
-}
-
-/// What a first look reads.
-pub struct Look {
-    /// What time it was in the store before anything was read.
-    pub now: StoreTime,
-    /// The same after everything was read.
-    pub after: StoreTime,
-    pub survey: Survey,
-}
-
-/// What a second look reads of the endpoint, and when.
-pub struct SecondLook {
-    pub time: Steady,
-    pub now: StoreTime,
-    pub pins_read: Steady,
-    pub pins: Pins,
-}
-
-/// What is written after a first look.
-pub struct Work {
-    pub marks: Vec<Object>,
-    pub stray_marks: Vec<Mark>,
-    /// Keys of small objects.
-    pub litter: Vec<String>,
-    /// Segments of branches from which this one descends. They leave its pins there.
-    pub released: BTreeMap<Uuid, BTreeSet<SegmentOf>>,
-    /// The branch was given up so long ago that it needs nothing of those from which it descends.
-    pub drops_pins: bool,
-}
-
-impl Work {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        let is_kept = self.released.is_empty() && !self.drops_pins;
-        self.marks.is_empty() && self.stray_marks.is_empty() && self.litter.is_empty() && is_kept
-    }
-}
-
-/// What is to be deleted, and by which facts.
-pub struct Deletions {
-    pub condemned: Condemned,
-    pub marks: Vec<Mark>,
-    pub time: Steady,
-    pub pins_read: Steady,
-    pub rows_read: Steady,
-    pub grace: Duration,
-}
-
-impl Target {
-    /// A branch of which the connected database holds the claim.
-    pub fn of(own: Claim, claim: Claim, standing: Standing, adopted: Adopted) -> Result<Self> {
-        Ok(Self {
-            endpoint: identity::open_bound()?,
-            own,
-            claim,
-            standing,
-            adopted,
-        })
-    }
-
-    /// Whether it is the branch of the database.
-    pub fn is_own(&self) -> bool {
-        self.own == self.claim
-    }
-
-    /// Whether it was adopted longer ago than its retention.
-    pub fn is_given_up(&self, now: Stamp) -> bool {
-        matches!(self.standing, Standing::Adopted { since, retention } if since.age(now) >= retention)
-    }
-
-    /// Whether both claims are the highest. A server that was overtaken on its own branch has nothing to say elsewhere.
-    async fn is_ours(&self) -> std::result::Result<bool, EndpointError> {
-        for claim in [&self.own, &self.claim] {
-            let Claim {
-                db,
-                branch,
-                generation,
-                nonce,
-            } = claim;
-            let valid = validate_claim(&self.endpoint, db, branch, *generation, nonce).await?;
-            if valid != Validity::Valid {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Reads the branch.
-    pub async fn look(self, scratch: [Uuid; 2]) -> Answer<Look> {
-        if !self.is_ours().await? {
-            return Ok(None);
-        }
-        let Claim {
-            db, branch, generation, ..
-        } = self.claim;
-        let now = store_time(&self.endpoint, &scratch[0].to_string()).await?;
-        let survey = survey(&self.endpoint, &db, &branch, generation, &self.adopted).await?;
-        let after = store_time(&self.endpoint, &scratch[1].to_string()).await?;
-        Ok(Some(Look { now, after, survey }))
-    }
-
-    /// Writes marks, and takes away what holds nobody's rows.
-    pub async fn work(self, work: Work) -> Answer<()> {
-        if !self.is_ours().await? {
-            return Ok(None);
-        }
-        let Claim {
-            db, branch, generation, ..
-        } = self.claim;
-        for object in &work.marks {
-            write_mark(&self.endpoint, &db, &branch, object.name, generation).await?;
-            crate::pg::steps::reached_on_io_thread(Step::CollectMarked);
-        }
-        for mark in &work.stray_marks {
-            delete_stray_mark(&self.endpoint, &db, &branch, mark).await?;
-        }
-        for key in &work.litter {
-            delete_small(&self.endpoint, key).await?;
-        }
-        if work.drops_pins {
-            drop_pins(&self.endpoint, &db, &branch).await?;
-        }
-        for (parent, released) in &work.released {
-            release(&self.endpoint, &db, parent, &branch, released).await?;
-        }
-        Ok(Some(()))
-    }
-
-    /// Reads the pins again, now that the marks are old.
-    pub async fn look_again(self, scratch: Uuid) -> Answer<SecondLook> {
-        let Claim { db, branch, .. } = self.claim;
-        let time = steady::now();
-        let now = store_time(&self.endpoint, &scratch.to_string()).await?;
-        let pins_read = steady::now();
-        let pins = pins(&self.endpoint, &db, &branch, &self.adopted).await?;
-        Ok(Some(SecondLook {
-            time,
-            now,
-            pins_read,
-            pins,
-        }))
-    }
-
-    /// Deletes what was condemned, as long as what condemned it is fresh. Gives what is gone.
-    pub async fn delete(self, mut deletions: Deletions) -> Answer<Vec<Object>> {
-        let claim = steady::now();
-        if !self.is_ours().await? {
-            return Ok(None);
-        }
-        let Claim { db, branch, .. } = self.claim;
-        let readings = Readings {
-            time: deletions.time,
-            pins: deletions.pins_read,
-            rows: deletions.rows_read,
-            claim,
-        };
-        let mut gone = Vec::new();
-        let Deletions {
-            condemned,
-            marks,
-            grace,
-            ..
-        } = &mut deletions;
-        // What is left when the facts are too old waits for the next round.
-        while let Ok(Some(warrant)) = condemned.next(&readings, steady::now(), *grace) {
-            delete_condemned(&self.endpoint, &db, &branch, &warrant, marks, *grace).await?;
-            crate::pg::steps::reached_on_io_thread(Step::CollectDeleted);
-            gone.push(*warrant.object());
-        }
-        Ok(Some(gone))
-    }
+/// A branch of which the connected database holds the claim.
+pub fn target(own: Claim, claim: Claim, standing: Standing, adopted: Adopted) -> Result<Target> {
+    Ok(Target {
+        endpoint: open_bound()?,
+        own,
+        claim,
+        standing,
+        adopted,
+        surroundings: Surroundings {
+            steady: steady::now,
+            reached: steps::reached_on_io_thread,
+        },
+    })
 }

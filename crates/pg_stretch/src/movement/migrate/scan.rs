@@ -16,7 +16,7 @@ use pgrx::prelude::*;
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use stretch_core::batch::{self, Fill, Limits};
 use stretch_core::errors;
 use stretch_segment::BatchBuilder;
@@ -25,7 +25,10 @@ use stretch_segment::BatchBuilder;
 const WINDOW: u32 = 8192;
 
 /// How often a scan looks for sessions that wait for the table.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How many rows come between two looks at the clock, which takes as long as some values of a row.
+const CLOCK_EVERY: usize = 64;
 
 /// What a scan found.
 pub struct Scanned {
@@ -70,6 +73,8 @@ struct Sink<'a> {
     /// Block of the row that came last, whether it is to move or not.
     last_block: Option<u32>,
     started: Instant,
+    /// Since then, when the clock was looked at last.
+    elapsed: Duration,
     looked: Instant,
     scratch: Rc<Scratch>,
     full: bool,
@@ -99,6 +104,7 @@ pub fn run(
         last_block: None,
         careful: request.careful.then(|| Careful::new(request.table, snapshot)),
         started: Instant::now(),
+        elapsed: Duration::ZERO,
         looked: Instant::now(),
         scratch: Rc::new(Scratch::new(c"pg_stretch row")),
         full: false,
@@ -214,10 +220,13 @@ unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, receiver:
 
 impl Sink<'_> {
     fn row(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<bool> {
+        if self.tids.len().is_multiple_of(CLOCK_EVERY) {
+            self.elapsed = self.started.elapsed();
+        }
         let fill = Fill {
             rows: self.tids.len() as u64,
             bytes: self.batch.bytes() as u64,
-            elapsed: self.started.elapsed(),
+            elapsed: self.elapsed,
         };
         if batch::is_full(&fill, &self.request.limits) {
             self.full = true;

@@ -3,7 +3,7 @@
 use super::event::{Event, Next};
 use super::facts::ticks;
 use super::scope::{GRACE, Rule, Scope};
-use super::state::{Copy, Known, Left, Life, Mode, State, Stored};
+use super::state::{Copy, Known, Left, Life, Listing, Mode, State};
 use crate::collect::again::is_out_of_doubt;
 
 /// All steps that the copy can make, but for those of its collector.
@@ -28,17 +28,22 @@ pub fn steps(state: &State, scope: &Scope, next: &mut Next) {
             }
         }
         Copy::Reauthorizing {
-            mode, listed: false, ..
+            mode,
+            listing: listing @ (Listing::Nothing | Listing::Half),
+            ..
         } => {
-            next.push(Event::List(false), listed(state, mode, false, scope));
-            if state.things.iter().any(|thing| thing.mark == Some(0)) {
-                next.push(Event::List(true), listed(state, mode, true, scope));
+            // The marks come first, so that an object that goes meanwhile with its mark is not counted on.
+            let marks = (listing == Listing::Nothing) != scope.lacks(Rule::MarksBeforeObjects);
+            let lags = marks && state.things.iter().any(|thing| thing.mark == Some(0));
+            for lags in [false, true].into_iter().take(1 + usize::from(lags)) {
+                let listed = if marks { marks_listed } else { objects_listed };
+                next.push(Event::List { marks, lags }, listed(state, mode, lags, scope));
             }
         }
         Copy::Reauthorizing {
             mode,
             since,
-            listed: true,
+            listing: Listing::Whole,
         } => {
             let is_open = |known: Known| known == Known::Doubt;
             if !state.things.iter().any(|thing| is_open(thing.copy)) {
@@ -101,7 +106,7 @@ fn begun(state: &State, mode: Mode, age: u8, scope: &Scope) -> State {
     after.copy = Copy::Reauthorizing {
         mode,
         since: 0,
-        listed: false,
+        listing: Listing::Nothing,
     };
     after.promised = age < scope.retention;
     match mode {
@@ -120,25 +125,56 @@ fn begun(state: &State, mode: Mode, age: u8, scope: &Scope) -> State {
     after
 }
 
-fn listed(state: &State, mode: Mode, lags: bool, scope: &Scope) -> State {
+/// The copy lists the marks. A listing that lags misses those of this tick.
+fn marks_listed(state: &State, _: Mode, lags: bool, scope: &Scope) -> State {
     let mut after = *state;
     for thing in &mut after.things {
         let is_marked = thing.mark.is_some_and(|age| age > 0 || !lags) && !scope.lacks(Rule::MarksAfterPin);
-        if thing.copy == Known::Unchecked {
-            thing.copy = match (thing.object, is_marked) {
-                (Stored::There, false) => Known::Live,
-                (Stored::There, true) => Known::Doubt,
-                (Stored::Never | Stored::Gone, _) => Known::Lost,
-            };
-        } else if mode == Mode::TookOver && thing.copy == Known::Unknown && thing.is_there() && !is_marked {
+        thing.copy = match thing.copy {
+            Known::Unchecked if is_marked => Known::Marked,
+            // The objects were listed before.
+            Known::Found if is_marked => Known::Doubt,
+            Known::Found => Known::Live,
             // What is marked may be on its way out: it is judged as an orphan.
-            thing.quarantined = true;
+            Known::Unknown if is_marked => Known::Passed,
+            other => other,
+        };
+    }
+    half_done(after)
+}
+
+/// The copy lists the objects.
+fn objects_listed(state: &State, mode: Mode, _: bool, scope: &Scope) -> State {
+    let mut after = *state;
+    for thing in &mut after.things {
+        let is_there = thing.is_there();
+        thing.copy = match thing.copy {
+            Known::Unchecked | Known::Marked if !is_there => Known::Lost,
+            Known::Unchecked if scope.lacks(Rule::MarksBeforeObjects) => Known::Found,
+            Known::Unchecked => Known::Live,
+            Known::Marked => Known::Doubt,
+            other => other,
+        };
+        thing.quarantined |= mode == Mode::TookOver && thing.copy == Known::Unknown && is_there;
+    }
+    half_done(after)
+}
+
+fn half_done(mut state: State) -> State {
+    if let Copy::Reauthorizing { listing, .. } = &mut state.copy {
+        *listing = match listing {
+            Listing::Nothing => Listing::Half,
+            Listing::Half | Listing::Whole => Listing::Whole,
+        };
+        if *listing == Listing::Whole {
+            for thing in &mut state.things {
+                if thing.copy == Known::Passed {
+                    thing.copy = Known::Unknown;
+                }
+            }
         }
     }
-    if let Copy::Reauthorizing { listed, .. } = &mut after.copy {
-        *listed = true;
-    }
-    after
+    state
 }
 
 /// An object in doubt is copied at once, or counted on when it is still there after a while.

@@ -19,8 +19,11 @@ pub enum Event {
     Promote(u8),
     Pin,
     Claim,
-    /// Whether the listing lags.
-    List(bool),
+    /// Marks or objects, and whether the listing lags.
+    List {
+        marks: bool,
+        lags: bool,
+    },
     CopyObject,
     FoundAgain,
     Bind,

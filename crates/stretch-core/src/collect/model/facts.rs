@@ -194,9 +194,9 @@ fn row(state: &State, who: Who, of: SegmentOf, thing: &Thing, scope: &Scope) -> 
             Life::Left(of) => left(of),
         },
         Who::Copy => match &thing.copy {
-            Known::Unknown | Known::Apart => return None,
+            Known::Unknown | Known::Passed | Known::Apart => return None,
             Known::Left(of) => left(of),
-            Known::Unchecked | Known::Doubt | Known::Live | Known::Lost => live,
+            Known::Unchecked | Known::Marked | Known::Found | Known::Doubt | Known::Live | Known::Lost => live,
         },
     };
     let is_elsewhere = who == Who::Copy && state.copy == Copy::Connected(Mode::Branch);

@@ -79,7 +79,10 @@ pub fn has_garbage(state: &State, scope: &Scope) -> bool {
     let may_need = |thing: &Thing| match state.copy {
         Copy::None | Copy::Connected(_) => false,
         Copy::Restored(_) | Copy::Reauthorizing { .. } => {
-            matches!(thing.copy, Known::Unchecked | Known::Doubt | Known::Live)
+            matches!(
+                thing.copy,
+                Known::Unchecked | Known::Marked | Known::Found | Known::Doubt | Known::Live
+            )
         }
     };
     let is_garbage = |thing: &Thing| thing.is_there() && needs(state, thing, scope).is_none() && !may_need(thing);

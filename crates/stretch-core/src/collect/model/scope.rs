@@ -59,6 +59,8 @@ pub enum Rule {
     Freshness,
     /// A copy lists the marks after it has pinned or claimed.
     MarksAfterPin,
+    /// It lists them before the objects.
+    MarksBeforeObjects,
     /// Whoever waits in doubt waits for twice the grace.
     Doubt,
     /// Pins of branches hold.

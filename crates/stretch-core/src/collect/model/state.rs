@@ -57,6 +57,12 @@ pub enum Known {
     Unknown,
     /// As restored: the endpoint was not asked.
     Unchecked,
+    /// The listing of marks shows one; the objects are not listed yet.
+    Marked,
+    /// The listing shows the object; the marks are not listed yet.
+    Found,
+    /// The catalog does not know it, and the listing of marks shows one.
+    Passed,
     /// The listing shows object and mark.
     Doubt,
     /// Counted on.
@@ -101,6 +107,14 @@ pub enum Mode {
     TookOver,
 }
 
+/// How much of the branch the copy has listed: marks and objects are a request each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Listing {
+    Nothing,
+    Half,
+    Whole,
+}
+
 /// The copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Copy {
@@ -111,7 +125,7 @@ pub enum Copy {
     Reauthorizing {
         mode: Mode,
         since: u8,
-        listed: bool,
+        listing: Listing,
     },
     Connected(Mode),
 }
@@ -184,7 +198,9 @@ impl State {
         let is_in_doubt = self.things.iter().any(|thing| thing.copy == Known::Doubt);
         match &mut self.copy {
             Copy::Reauthorizing {
-                since, listed: true, ..
+                since,
+                listing: Listing::Whole,
+                ..
             } if !is_in_doubt => *since = 0,
             Copy::Connected(_) => {
                 self.promised = false;

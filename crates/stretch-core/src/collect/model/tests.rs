@@ -138,12 +138,12 @@ fn without_first_sightings_it_is_not_safe() {
 
 #[test]
 fn without_a_grace_it_is_not_safe() {
-    without(Rule::Grace, BRANCH, 15, Needs::Copy);
+    without(Rule::Grace, BRANCH, 16, Needs::Copy);
 }
 
 #[test]
 fn without_pins_that_are_read_again_it_is_not_safe() {
-    without(Rule::PinsAgain, BRANCH, 15, Needs::Copy);
+    without(Rule::PinsAgain, BRANCH, 16, Needs::Copy);
 }
 
 #[test]
@@ -153,22 +153,27 @@ fn without_a_validated_claim_it_is_not_safe() {
 
 #[test]
 fn without_fresh_readings_it_is_not_safe() {
-    without(Rule::Freshness, BRANCH, 19, Needs::Copy);
+    without(Rule::Freshness, BRANCH, 20, Needs::Copy);
 }
 
 #[test]
 fn without_a_look_at_the_marks_it_is_not_safe() {
-    without(Rule::MarksAfterPin, BRANCH, 16, Needs::Copy);
+    without(Rule::MarksAfterPin, BRANCH, 17, Needs::Copy);
+}
+
+#[test]
+fn without_marks_that_are_listed_before_the_objects_it_is_not_safe() {
+    without(Rule::MarksBeforeObjects, BRANCH, 17, Needs::Copy);
 }
 
 #[test]
 fn without_the_time_of_doubt_it_is_not_safe() {
-    without(Rule::Doubt, BRANCH, 17, Needs::Copy);
+    without(Rule::Doubt, BRANCH, 18, Needs::Copy);
 }
 
 #[test]
 fn without_pins_of_branches_it_is_not_safe() {
-    without(Rule::BranchPins, BRANCH, 15, Needs::PromisedCopy);
+    without(Rule::BranchPins, BRANCH, 16, Needs::PromisedCopy);
 }
 
 #[test]
@@ -183,12 +188,12 @@ fn without_the_range_of_backups_it_is_not_safe() {
 
 #[test]
 fn without_quarantines_it_is_not_safe() {
-    without(Rule::Quarantine, TAKEOVER, 15, Needs::Quarantine);
+    without(Rule::Quarantine, TAKEOVER, 16, Needs::Quarantine);
 }
 
 #[test]
 fn without_looking_at_its_own_branch_it_is_not_safe() {
-    without(Rule::OwnBranch, BRANCH, 15, Needs::Original);
+    without(Rule::OwnBranch, BRANCH, 16, Needs::Original);
 }
 
 #[test]

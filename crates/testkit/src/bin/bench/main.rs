@@ -3,6 +3,7 @@
 mod cold;
 mod conflicts;
 mod duckdb;
+mod growth;
 mod home;
 mod hot;
 mod keys;
@@ -16,8 +17,8 @@ use measure::BATCH_ROWS;
 use testkit::setup::enable_database;
 use testkit::{Cluster, Endpoint};
 
-/// Words choose parts; without any, all run. A number is the scale of TPC-H for those that read much. With `write` the
-/// tables of `docs/performance.md` become those of this run.
+/// Words choose parts; without any, all run. A number is the scale of TPC-H for those that read much, and that of
+/// segments for `growth`. With `write` the tables of `docs/performance.md` become those of this run.
 fn main() {
     let (write, arguments): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word == "write");
     let is_written = !write.is_empty();
@@ -30,6 +31,9 @@ fn main() {
     }
     if wanted("cold") {
         cold::run(scale, is_written);
+    }
+    if wanted("growth") {
+        growth::run(scales.first().and_then(|number| number.parse().ok()), is_written);
     }
     if wanted("home") {
         home::run(scale);
