@@ -67,16 +67,6 @@ pub enum Before {
     MayGo,
 }
 
-/// Which of the child's pins hold something for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Before {
-    /// All that are there.
-    Counts,
-    /// None: a former owner of the child may be about to take them away. He knows nothing of those written after the
-    /// claim that fenced him.
-    MayGo,
-}
-
 /// Pins for `child`, in each branch, what it needs of it and does not hold yet.
 ///
 /// # Errors
