@@ -2,8 +2,9 @@
 //! fenced by the next claim, and what he made since the restored moment is listed in a quarantine (F18).
 //!
 //! Order: choose a nonce and keep it as intent · claim · list, with the marks of the fenced collector, whose deletes
-//! may be on their way (C-8) · pin what is needed in other branches, whatever is pinned there, because the fenced one may
-//! be about to release it · copy what is in doubt · quarantine · one local transaction. All of it may be done again.
+//! may be on their way (C-8) · pin what is needed in other branches, whatever is pinned there, because the fenced one
+//! may be about to release it · copy what is in doubt · quarantine · one local transaction. All of it may be done
+//! again.
 
 use super::findings::{self, Scope};
 use super::local;
