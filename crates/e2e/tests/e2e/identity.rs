@@ -1,5 +1,10 @@
 //! Who a database is on its endpoint: enabling, restarts, copies and restores (design §9, Appendix 2).
 
+#[path = "identity/failover.rs"]
+mod failover;
+#[path = "identity/marker.rs"]
+mod marker;
+
 use testkit::{Client, Cluster, Endpoint, PATIENCE, Stop, Target, wait_until};
 
 /// Master key and credential, as steps 2 and 3 of the runbook make them.
@@ -17,6 +22,10 @@ pub fn enable(db: &Client, endpoint: &Endpoint) {
 
 fn state(db: &Client) -> String {
     db.text("SELECT state FROM stretch.status")
+}
+
+fn reason(db: &Client) -> String {
+    db.text("SELECT reason FROM stretch.status")
 }
 
 pub fn await_state(db: &Client, state_wanted: &str) {
