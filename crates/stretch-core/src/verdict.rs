@@ -193,6 +193,10 @@ pub fn judge_locally(facts: &LocalFacts) -> Option<Reason> {
     if facts.targeted_switch_after_claim {
         return Some(Reason::RestoredToTarget);
     }
+    // What an earlier start found, unless the data directory has become that of a standby of a living primary since.
+    if let Some(reason) = facts.sentence.filter(|_| !facts.witness) {
+        return Some(reason);
+    }
     // Rule 3.
     if !facts.service_key_present {
         return Some(Reason::NoServiceKey);
@@ -201,6 +205,16 @@ pub fn judge_locally(facts: &LocalFacts) -> Option<Reason> {
         return Some(Reason::MarkerLocked);
     }
     None
+}
+
+/// Whether a verdict has to be kept for the next start, which would not come to it: signal files are gone then, and the
+/// log may have grown past a position that was not in it.
+pub fn outlives_the_start(facts: &LocalFacts, reason: Reason) -> bool {
+    match reason {
+        Reason::Restored | Reason::RestoredToTarget => true,
+        Reason::NotProven => matches!(facts.marker, Marker::Present(marker) if !marker.lsn_in_history),
+        _ => false,
+    }
 }
 
 /// Appendix 2: the verdict from all facts.

@@ -19,9 +19,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use testkit::setup::{enable_database, enable_table};
-use testkit::{Client, Cluster, Endpoint};
+use testkit::{Client, Cluster, Endpoint, PATIENCE};
 use workload::{BANDS, Demand, Seen};
 
 /// Clients of families at the same time.
@@ -38,6 +38,9 @@ const COLD_READS: f64 = 0.2;
 const COLD_WRITES: f64 = 300.0;
 /// How often each way of meeting cold rows happens to the families of a whole run, at least.
 const FAMILIES: f64 = 100.0;
+/// Batches of rows that came back.
+const HOMECOMINGS: &str =
+    "SELECT count(*) FROM stretch.migration_batch WHERE direction = 'INBOUND' AND sqlstate IS NULL";
 
 #[test]
 fn histories_show_what_a_plain_table_shows() {
@@ -157,7 +160,9 @@ fn keeper(cluster: &Cluster, database: &str, seed: u64, seen: &Seen, stop: &Atom
             Ok(()) => {
                 band += if loosen { 5 } else { 0 };
                 paused = pause;
-                seen.homecomings.fetch_add(comes_home.into(), Ordering::Relaxed);
+                if comes_home {
+                    await_homecoming(&db, seen, stop);
+                }
             }
             Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => {}
             Err(error) if error.code == "ST010" => {
@@ -171,6 +176,17 @@ fn keeper(cluster: &Cluster, database: &str, seed: u64, seen: &Seen, stop: &Atom
             Err(error) => panic!("{statement}: {error}"),
         }
     }
+}
+
+/// Rows come back as long as nobody says otherwise: until the first batch of them has, or the run ends.
+fn await_homecoming(db: &Client, seen: &Seen, stop: &AtomicBool) {
+    let came = || db.int(HOMECOMINGS);
+    let (before, began) = (came(), Instant::now());
+    while came() == before && began.elapsed() < PATIENCE && !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    seen.homecomings
+        .fetch_add((came() - before).max(0) as u64, Ordering::Relaxed);
 }
 
 fn filter(band: u32) -> String {
@@ -216,8 +232,7 @@ impl Counts {
         self.cold_locks += of(&seen.cold_locks);
         self.cold_upserts += of(&seen.cold_upserts);
         self.batches += db.int("SELECT count(*) FROM stretch.segment");
-        self.homecomings +=
-            db.int("SELECT count(*) FROM stretch.migration_batch WHERE direction = 'INBOUND' AND sqlstate IS NULL");
+        self.homecomings += db.int(HOMECOMINGS);
     }
 
     /// A run in which nothing interesting happened proves nothing.

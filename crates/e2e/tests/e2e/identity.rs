@@ -32,6 +32,16 @@ pub fn await_state(db: &Client, state_wanted: &str) {
     wait_until(&format!("state {state_wanted}"), PATIENCE, || state(db) == state_wanted);
 }
 
+/// A connection to a standby that has replayed what its primary has written so far.
+fn caught_up(primary: &Client, standby: &Cluster) -> Client {
+    let lsn = primary.text("SELECT pg_current_wal_flush_lsn()");
+    let there = standby.wait_ready("postgres");
+    wait_until("replay", PATIENCE, || {
+        there.bool(&format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'"))
+    });
+    there
+}
+
 /// A disconnected database refuses with ST001 and shows the way; the three statements lead back.
 fn runbook(db: &Client, missing: &[&str]) {
     await_state(db, "disconnected");

@@ -37,6 +37,7 @@ fn stretch_create_master_key(password: Text) {
 fn create_master_key(password: &str) -> Result<()> {
     user::require_database_owner("create_master_key")?;
     check_password(password)?;
+    require_primary()?;
     let latest = Latest::take();
     if secrets::sealed_master_key(latest.get())?.is_some() && !secrets_are_void(latest.get())? {
         return Err(Error::new(&errors::NOT_NOW, "this database has a master key already")
@@ -45,6 +46,16 @@ fn create_master_key(password: &str) -> Result<()> {
     let service = key_file::read_or_create()?;
     let master = MasterKey::new(Zeroizing::new(crate::pg::random::random()?));
     store_master_key(crate::pg::random::random_uuid()?, &master, &service, password)
+}
+
+/// A standby has the catalog of its primary. A key made here would open nothing in it, and be in the way of the right one.
+fn require_primary() -> Result<()> {
+    // SAFETY: plain getter on shared memory.
+    if unsafe { pg_sys::RecoveryInProgress() } {
+        return Err(Error::new(&errors::NOT_NOW, "a standby has the secrets of its primary")
+            .hint("Copy the service key file of the primary to this server."));
+    }
+    Ok(())
 }
 
 /// Whether the secrets of this database came with a backup: the database is stretched and disconnected.
@@ -85,6 +96,7 @@ fn stretch_open_master_key(password: Text) {
 
 fn open_master_key(password: &str) -> Result<()> {
     user::require_database_owner("open_master_key")?;
+    require_primary()?;
     let latest = Latest::take();
     let Some(sealed) = secrets::sealed_master_key(latest.get())? else {
         return Err(Error::new(&errors::NOT_FOUND, "this database has no master key")

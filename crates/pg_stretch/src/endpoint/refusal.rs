@@ -27,6 +27,13 @@ pub fn disconnected_without_binding() -> Error {
 /// ST001 with the way out: exactly the statements that are missing.
 pub fn error_for(state: DatabaseState, reason: &str, binding: Option<&Binding>, snapshot: pg_sys::Snapshot) -> Error {
     let error = Error::new(&errors::DISCONNECTED, format!("this database is {state}: {reason}"));
+    // SAFETY: plain getter on shared memory.
+    if unsafe { pg_sys::RecoveryInProgress() } {
+        return error.hint(match reason == Reason::NoServiceKey.text() {
+            true => "Copy the service key file of the primary to this server.",
+            false => "Wait until the recovery has ended: before that nothing can be reauthorized.",
+        });
+    }
     if state != DatabaseState::Disconnected {
         return error.hint("Try again when the worker has judged the database; stretch.status shows its state.");
     }

@@ -1,5 +1,6 @@
 //! The facts that a verdict is formed from; other crates gather them.
 
+use super::Reason;
 use crate::ids::{BranchId, Nonce};
 
 /// The claim this incarnation descends from: the row of `stretch.binding`.
@@ -142,11 +143,14 @@ pub struct LocalFacts {
     pub start: StartFacts,
     /// A timeline switch after the binding's timeline names a recovery target in its history file (F19c).
     pub targeted_switch_after_claim: bool,
+    /// The verdict of an earlier start about this binding's claim, kept in the marker because it holds until somebody
+    /// reauthorizes (rule 2).
+    pub sentence: Option<Reason>,
     /// The service key file is there and readable.
     pub service_key_present: bool,
     /// The marker.
     pub marker: Marker,
-    /// A witness: this server was a streaming standby of this system identifier (F7).
+    /// A witness: this server was started as a standby and has heard from a primary since (F7).
     pub witness: bool,
 }
 

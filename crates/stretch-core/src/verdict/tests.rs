@@ -65,6 +65,7 @@ fn restart() -> Facts {
             },
             start: StartFacts::default(),
             targeted_switch_after_claim: false,
+            sentence: None,
             service_key_present: true,
             marker: Marker::Present(marker(OURS, 40)),
             witness: false,
@@ -465,4 +466,38 @@ fn reasons_round_trip_through_shared_memory() {
         assert!(!reason.text().is_empty());
     }
     assert_eq!(Reason::from_code(200), Reason::NotJudged);
+}
+
+#[test]
+fn what_was_restored_stays_so_over_restarts() {
+    let mut first = restart();
+    first.local.start.backup_label = true;
+    let verdict = judge(&first);
+    assert_eq!(verdict.reason, Reason::Restored);
+    assert!(outlives_the_start(&first.local, verdict.reason));
+    // The next start looks like any other, and the log has grown past the marker.
+    let mut next = restart();
+    next.local.sentence = Some(verdict.reason);
+    assert_eq!(judge(&next), verdict);
+    // The data directory was made anew, as that of a standby of a living primary.
+    let mut standby = promotion();
+    standby.local.sentence = Some(verdict.reason);
+    assert_eq!(judge(&standby).reason, Reason::Promoted);
+    standby.local.witness = false;
+    assert_eq!(judge(&standby), verdict);
+}
+
+#[test]
+fn storage_that_was_rolled_back_is_remembered() {
+    let mut facts = restart();
+    facts.local.marker = Marker::Present(PresentMarker {
+        lsn_in_history: false,
+        ..marker(OURS, 40)
+    });
+    let verdict = judge(&facts);
+    assert_eq!(verdict.reason, Reason::NotProven);
+    assert!(outlives_the_start(&facts.local, verdict.reason));
+    // An endpoint that was not mounted is no such thing.
+    assert!(!outlives_the_start(&restart().local, Reason::NotProven));
+    assert!(!outlives_the_start(&facts.local, Reason::Fenced));
 }

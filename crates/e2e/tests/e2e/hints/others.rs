@@ -65,7 +65,15 @@ pub const REFUSALS: [(&str, &str, &str); 12] = [
 ];
 
 /// Hints of other kinds with the test that carries them out, and those after which nobody can run a statement.
-pub const ELSEWHERE: [(&str, &str); 47] = [
+pub const ELSEWHERE: [(&str, &str); 49] = [
+    (
+        "Copy the service key file of the primary to this server",
+        "identity/marker::a_standby_needs_the_key_of_its_primary",
+    ),
+    (
+        "Wait until the recovery has ended",
+        "standby::a_recovery_that_pauses_reads_nothing_remote",
+    ),
     (
         "GRANT SELECT ON stretch.branches, or grant membership in pg_monitor",
         "collection/branches::branches_are_shown_with_their_parents",

@@ -37,7 +37,7 @@ pub struct Seen {
     pub conflicts: AtomicU64,
     /// Those at READ COMMITTED, but deadlocks: a plain table has none.
     pub needless: AtomicU64,
-    /// How often the table was told to bring its rows back.
+    /// Batches of rows that came back.
     pub homecomings: AtomicU64,
     begun: AtomicU64,
     value: AtomicU64,

@@ -1,18 +1,8 @@
 //! Failovers in which somebody still writes, comes back, or never streamed (rules 6 to 9 of Appendix 2, F19).
 
-use super::{await_state, enable, reason, state};
+use super::{await_state, caught_up, enable, reason, state};
 use std::fs;
-use testkit::{Client, Cluster, Endpoint, PATIENCE, Stop, Target, os, wait_until};
-
-/// A connection to a standby that has replayed what its primary has written so far.
-fn caught_up(primary: &Client, standby: &Cluster) -> Client {
-    let lsn = primary.text("SELECT pg_current_wal_flush_lsn()");
-    let there = standby.wait_ready("postgres");
-    wait_until("replay", PATIENCE, || {
-        there.bool(&format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'"))
-    });
-    there
-}
+use testkit::{Cluster, Endpoint, Stop, Target, os};
 
 #[test]
 fn a_promoted_standby_waits_until_its_primary_is_silent() {

@@ -108,7 +108,7 @@ impl Identity {
         self.disconnect(Reason::Deauthorized);
         // For the next start of the server; the claim has ended whether this can be written or not.
         if let Some(marker) = &mut self.marker {
-            marker.update(|content| content.deauthorized = true)?;
+            marker.note(|content| content.deauthorized = true)?;
         }
         Ok(Value::Null)
     }
@@ -160,7 +160,7 @@ impl Identity {
         }
         let (nonce, branch) = (crate::pg::random::random_uuid()?, crate::pg::random::random_uuid()?);
         let intent = Intent::new_branch(nonce, branch, purpose);
-        marker.update(|content| content.intent = Some(intent))?;
+        marker.note(|content| content.intent = Some(intent))?;
         Ok((nonce, branch))
     }
 

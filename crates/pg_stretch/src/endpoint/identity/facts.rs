@@ -30,6 +30,10 @@ pub fn local(binding: Option<&Binding>, marker: Option<Option<&Content>>, histor
             timeline: history.timeline,
         },
         start: start_facts(binding, marker.flatten()),
+        sentence: marker
+            .flatten()
+            .zip(binding)
+            .and_then(|(content, binding)| content.sentenced(binding.nonce.uuid())),
         targeted_switch_after_claim: binding
             .is_some_and(|binding| history.targeted_after(binding.timeline, binding.lsn)),
         service_key_present: key_file::present(),
@@ -73,14 +77,15 @@ fn start_facts(binding: Option<&Binding>, marker: Option<&Content>) -> StartFact
     }
 }
 
-/// This postmaster was started as a standby and has streamed from a primary since (F7): the positions of its receiver
-/// stay in shared memory after the promotion.
+/// This postmaster was started as a standby and has heard from a primary since (F7): where that one's log ended stays in
+/// shared memory after the promotion. The receiver's own positions prove nothing: they are set when it is asked for a
+/// stream, before there is a connection.
 fn witness() -> bool {
     if !shmem::available() || !shmem::with(|shared| shared.start.standby_signal) {
         return false;
     }
-    // SAFETY: reads the receiver's shared state.
-    unsafe { pg_sys::GetWalRcvFlushRecPtr(std::ptr::null_mut(), std::ptr::null_mut()) != 0 }
+    // SAFETY: set by the postmaster before any child starts; the position is eight aligned bytes, only ever raised.
+    unsafe { (&raw const (*pg_sys::WalRcv).latestWalEnd).read_volatile() != 0 }
 }
 
 fn core_binding(binding: &Binding) -> verdict::Binding {

@@ -12,6 +12,7 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use stretch_core::verdict::Reason;
 use uuid::Uuid;
 
 /// A claim that is about to be made; kept until its binding has committed, so that a repeated call resumes (F20, F21).
@@ -78,6 +79,19 @@ pub struct Content {
     /// `deauthorize` ended the claim; until the next one is bound.
     #[serde(default)]
     pub deauthorized: bool,
+    /// A verdict that only an administrator may change; until the next claim is bound.
+    #[serde(default)]
+    sentence: Option<Sentence>,
+}
+
+/// What was found once and cannot be seen any more at the next start: the files that say so are gone, or the log has
+/// grown past the position by which it was noticed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Sentence {
+    /// Nonce of the claim that was bound.
+    nonce: String,
+    /// `stretch_core::verdict::Reason` as a number.
+    reason: u8,
 }
 
 impl Content {
@@ -92,6 +106,22 @@ impl Content {
         self.intent = None;
         self.sequence = 0;
         self.deauthorized = false;
+        self.sentence = None;
+    }
+
+    /// Keeps a verdict about the claim with this nonce.
+    pub fn sentence(&mut self, nonce: Uuid, reason: Reason) {
+        self.sentence = Some(Sentence {
+            nonce: nonce.to_string(),
+            reason: reason as u8,
+        });
+    }
+
+    /// The verdict that was kept about the claim with this nonce. A newer claim, made elsewhere, is another story.
+    pub fn sentenced(&self, nonce: Uuid) -> Option<Reason> {
+        let sentence = self.sentence.as_ref()?;
+        let reason = Reason::from_code(sentence.reason);
+        (sentence.nonce.parse() == Ok(nonce) && reason != Reason::NotJudged).then_some(reason)
     }
 }
 
@@ -162,13 +192,20 @@ pub fn lock(create: bool) -> Result<Locked> {
 }
 
 impl MarkerFile {
-    /// Changes the content and makes it durable before returning.
+    /// Changes the content and makes it durable before returning. It says from now on that this server, under the claim
+    /// of the marker, has come as far as it is now.
     pub fn update(&mut self, change: impl FnOnce(&mut Content)) -> Result<()> {
+        self.note(|content| {
+            change(content);
+            (content.timeline, content.lsn) = super::history::flushed();
+            content.system_identifier = super::history::system_identifier();
+        })
+    }
+
+    /// The same, but for how far this server has come: whoever is not connected proves nothing by its log.
+    pub fn note(&mut self, change: impl FnOnce(&mut Content)) -> Result<()> {
         let mut content = self.content.clone().unwrap_or_default();
         change(&mut content);
-        let position = super::history::flushed();
-        (content.timeline, content.lsn) = position;
-        content.system_identifier = super::history::system_identifier();
         self.write(&content)
             .map_err(|error| trouble("write the marker", &self.path, &error))?;
         self.content = Some(content);

@@ -24,7 +24,7 @@ pub use state::{Claim, Identity, open_bound};
 use std::time::Instant;
 use stretch_core::errors;
 use stretch_core::state::DatabaseState;
-use stretch_core::verdict::{self, EndpointFacts, Facts, Next, Reason, Verdict};
+use stretch_core::verdict::{self, EndpointFacts, Facts, LocalFacts, Next, Reason, Verdict};
 pub use watch::{bind, claim_body, created_by};
 
 /// What the catalog says about this database.
@@ -68,6 +68,7 @@ impl Identity {
         let history = History::now();
         let local = facts::local(catalog.binding.as_ref(), self.marker_fact(locked), &history);
         if let Some(reason) = verdict::judge_locally(&local) {
+            self.remember(&local, reason)?;
             self.conclude(Verdict {
                 state: DatabaseState::Disconnected,
                 reason,
@@ -146,11 +147,25 @@ impl Identity {
             }
             return self.start_claim(verdict, highest);
         }
+        self.remember(&facts.local, verdict.reason)?;
         self.conclude(verdict);
         if let EndpointFacts::Unreachable = facts.endpoint {
             publish::publish(&self.verdict, verdict::may_read(self.verdict.state, &facts.local), None);
         }
         Ok(())
+    }
+
+    /// Keeps a verdict that holds until somebody reauthorizes, where the next start would not find it.
+    fn remember(&mut self, local: &LocalFacts, reason: Reason) -> Result<()> {
+        let (Some(binding), Some(marker)) = (&local.binding, &mut self.marker) else {
+            return Ok(());
+        };
+        let nonce = binding.nonce.uuid();
+        let is_kept = |content: &marker::Content| content.sentenced(nonce).is_some();
+        if !verdict::outlives_the_start(local, reason) || marker.content.as_ref().is_none_or(is_kept) {
+            return Ok(());
+        }
+        marker.note(|content| content.sentence(nonce, reason))
     }
 
     /// Takes a verdict that is not *connected*.

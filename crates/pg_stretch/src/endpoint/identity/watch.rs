@@ -147,7 +147,9 @@ impl Identity {
             log("pg_stretch: the retention of the last claim is longer than the catalog's and is kept");
             database.retention_seconds = highest.retention_seconds as i64;
         }
-        self.lock_marker(true)?;
+        if self.lock_marker(true)? {
+            return Err(Error::new(&errors::NOT_NOW, Reason::MarkerLocked.text()));
+        }
         let Some(marker) = &mut self.marker else {
             return Err(Error::internal("the marker is not locked"));
         };
@@ -163,7 +165,7 @@ impl Identity {
             Some(nonce) => (highest.generation + 1, nonce),
             None => (highest.generation + 1, crate::pg::random::random_uuid()?),
         };
-        marker.update(|content| content.intent = Some(Intent::next_generation(nonce)))?;
+        marker.note(|content| content.intent = Some(Intent::next_generation(nonce)))?;
         let body = claim_body(generation, nonce, database.retention_seconds);
         let endpoint = open_bound()?;
         let ticket = {
