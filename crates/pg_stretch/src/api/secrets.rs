@@ -48,7 +48,8 @@ fn create_master_key(password: &str) -> Result<()> {
     store_master_key(crate::pg::random::random_uuid()?, &master, &service, password)
 }
 
-/// A standby has the catalog of its primary. A key made here would open nothing in it, and be in the way of the right one.
+/// A standby has the catalog of its primary. A key made here would open nothing in it, and be in the way of the right
+/// one.
 fn require_primary() -> Result<()> {
     // SAFETY: plain getter on shared memory.
     if unsafe { pg_sys::RecoveryInProgress() } {

@@ -17,5 +17,5 @@ pub use mark::write_mark;
 pub use pins::{Adopted, Pins, pins};
 pub use release::{drop_pins, release};
 pub use survey::{Litter, Survey, survey};
-pub use target::{Answer, Deletions, Look, SecondLook, Surroundings, Target, Work};
+pub use target::{Answer, Deleted, Deletions, Look, SecondLook, Surroundings, Target, Work};
 pub use time::store_time;

@@ -1,5 +1,5 @@
-//! What marker and key prove, and what they do not: held by another server, older than the last heartbeat (F6), beside a
-//! data directory that came out of a backup.
+//! What marker and key prove, and what they do not: held by another server, older than the last heartbeat (F6), beside
+//! a data directory that came out of a backup.
 
 use super::{await_state, caught_up, enable, reason, state};
 use std::fs::{self, File};
@@ -107,7 +107,12 @@ fn a_backup_put_in_place_stays_disconnected_over_restarts() {
     cluster.stop(Stop::Fast);
     fs::remove_dir_all(cluster.data()).expect("the data directory can be removed");
     let here = cluster.data().parent().expect("a folder").to_owned();
-    os::run_ok(os::as_server("cp", &here).arg("-a").arg(&backup).arg(cluster.data()));
+    os::run_ok(
+        os::as_server("cp", &here)
+            .arg("-a")
+            .arg(&backup.path)
+            .arg(cluster.data()),
+    );
     cluster.start();
     let db = cluster.connect("postgres");
     await_state(&db, "disconnected");

@@ -77,9 +77,9 @@ fn start_facts(binding: Option<&Binding>, marker: Option<&Content>) -> StartFact
     }
 }
 
-/// This postmaster was started as a standby and has heard from a primary since (F7): where that one's log ended stays in
-/// shared memory after the promotion. The receiver's own positions prove nothing: they are set when it is asked for a
-/// stream, before there is a connection.
+/// This postmaster was started as a standby and has heard from a primary since (F7): where that one's log ended stays
+/// in shared memory after the promotion. The receiver's own positions prove nothing: they are set when it is asked for
+/// a stream, before there is a connection.
 fn witness() -> bool {
     if !shmem::available() || !shmem::with(|shared| shared.start.standby_signal) {
         return false;

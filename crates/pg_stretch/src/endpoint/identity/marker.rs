@@ -135,7 +135,7 @@ pub struct MarkerFile {
 
 /// Outcome of trying to lock it.
 pub enum Locked {
-    Ours(MarkerFile),
+    Ours(Box<MarkerFile>),
     /// A living process other than ours holds it.
     Other,
     /// The state directory is missing.
@@ -184,11 +184,11 @@ pub fn lock(create: bool) -> Result<Locked> {
         }
         return Err(trouble("lock the file", &lock_path, &error));
     }
-    Ok(Locked::Ours(MarkerFile {
+    Ok(Locked::Ours(Box::new(MarkerFile {
         path: stem.with_extension("json"),
         _lock: lock,
         content: peek(),
-    }))
+    })))
 }
 
 impl MarkerFile {

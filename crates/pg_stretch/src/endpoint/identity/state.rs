@@ -37,7 +37,7 @@ pub enum Phase {
 #[derive(Default)]
 pub struct Identity {
     pub(super) phase: Phase,
-    pub(super) marker: Option<MarkerFile>,
+    pub(super) marker: Option<Box<MarkerFile>>,
     pub(super) verdict: Verdict,
     pub(super) claim: Option<Claim>,
 }

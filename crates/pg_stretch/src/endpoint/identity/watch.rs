@@ -11,6 +11,7 @@ use crate::pg::{gucs, io, spi, txn};
 use pgrx::pg_sys;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use stretch_core::errors;
 use stretch_core::ids::BranchId;
 use stretch_core::verdict::{EndpointFacts, Facts, LocalFacts, Movement, Reason, Verdict};
 use stretch_endpoint::Endpoint;

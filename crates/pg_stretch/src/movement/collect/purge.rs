@@ -19,6 +19,7 @@ use stretch_core::collect::purge::{Asked, Lists, Purge, purge};
 use stretch_core::collect::times::Stamp;
 use stretch_core::errors;
 use stretch_core::ids::TableId;
+use stretch_endpoint::collect::Target;
 
 /// What is asked for.
 pub struct Order {
