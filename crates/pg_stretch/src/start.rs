@@ -35,12 +35,13 @@ pub extern "C-unwind" fn _PG_init() {
         PREV_SHMEM_STARTUP = pg_sys::shmem_startup_hook;
         pg_sys::shmem_startup_hook = Some(shmem_startup);
     }
-    planner::register();
-    estimates::install();
-    paths::install();
-    aggregate::install();
-    guard::install_before_planning();
+    // pg_upgrade makes every object anew, one by one, and reads no rows: our catalog is incomplete until it has ended.
     if !upgrade {
+        planner::register();
+        estimates::install();
+        paths::install();
+        aggregate::install();
+        guard::install_before_planning();
         unique::install();
         hooks::install();
         worker::launcher::register();

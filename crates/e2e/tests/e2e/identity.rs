@@ -1,5 +1,7 @@
 //! Who a database is on its endpoint: enabling, restarts, copies and restores (design §9, Appendix 2).
 
+#[path = "identity/copies.rs"]
+mod copies;
 #[path = "identity/failover.rs"]
 mod failover;
 #[path = "identity/marker.rs"]

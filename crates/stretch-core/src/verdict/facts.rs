@@ -150,7 +150,7 @@ pub struct LocalFacts {
     pub service_key_present: bool,
     /// The marker.
     pub marker: Marker,
-    /// A witness: this server was started as a standby and has heard from a primary since (F7).
+    /// A witness: this server was started as a standby and has been connected to a primary since (F7).
     pub witness: bool,
 }
 

@@ -62,7 +62,10 @@ fn a_standby_of_nobody_goes_on_by_its_own_marker() {
 
 #[test]
 fn an_old_primary_that_was_rewound_takes_over_again() {
-    let first = Cluster::builder("ident-rewind").conf("wal_log_hints", "on").start();
+    let first = Cluster::builder("ident-rewind")
+        .conf("wal_log_hints", "on")
+        .conf("wal_keep_size", "256MB")
+        .start();
     let endpoint = Endpoint::new();
     let db = first.connect("postgres");
     enable(&db, &endpoint);

@@ -77,15 +77,16 @@ fn start_facts(binding: Option<&Binding>, marker: Option<&Content>) -> StartFact
     }
 }
 
-/// This postmaster was started as a standby and has heard from a primary since (F7): where that one's log ended stays
-/// in shared memory after the promotion. The receiver's own positions prove nothing: they are set when it is asked for
-/// a stream, before there is a connection.
+/// This postmaster was started as a standby and has been connected to a primary since (F7): to which stays in shared
+/// memory after the promotion. The receiver's positions prove nothing: they are set when it is asked for a stream,
+/// before there is a connection.
 fn witness() -> bool {
     if !shmem::available() || !shmem::with(|shared| shared.start.standby_signal) {
         return false;
     }
-    // SAFETY: set by the postmaster before any child starts; the position is eight aligned bytes, only ever raised.
-    unsafe { (&raw const (*pg_sys::WalRcv).latestWalEnd).read_volatile() != 0 }
+    // SAFETY: set by the postmaster before any child starts; the port is one aligned word, written by the receiver once
+    // it is connected, and never zero afterwards.
+    unsafe { (&raw const (*pg_sys::WalRcv).sender_port).read_volatile() != 0 }
 }
 
 fn core_binding(binding: &Binding) -> verdict::Binding {

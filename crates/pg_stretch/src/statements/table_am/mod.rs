@@ -50,7 +50,15 @@ pub extern "C" fn pg_finfo_stretch_table_am_handler() -> &'static pg_sys::Pg_fin
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn stretch_table_am_handler(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     shmem::require().or_raise();
-    pg_sys::Datum::from(std::ptr::from_ref(routine()))
+    // SAFETY: a plain global, and a getter of a static table of callbacks.
+    let methods = unsafe {
+        match pg_sys::IsBinaryUpgrade {
+            // The files of tables come at the end of an upgrade; until then they are empty heaps.
+            true => pg_sys::GetHeapamTableAmRoutine(),
+            false => std::ptr::from_ref(routine()),
+        }
+    };
+    pg_sys::Datum::from(methods)
 }
 
 /// The callbacks, made once in each process: the server keeps a pointer to them for as long as it runs.
