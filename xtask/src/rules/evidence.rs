@@ -4,16 +4,15 @@ use super::tree::{Tree, is_under};
 
 /// Items of this page name tests behind this beginning.
 const INVARIANTS: (&str, &str) = ("docs/invariants.md", "* Test: ");
-/// Tables of this page name tests anywhere.
-const RESTORES: &str = "docs/backup-and-restore.md";
+/// Tables of these pages name tests anywhere.
+const TABLES: [&str; 2] = ["docs/backup-and-restore.md", "docs/running.md"];
 
 /// Names of tests that lead nowhere.
 pub fn check(tree: &Tree) -> Vec<String> {
     let mut breaches = Vec::new();
-    for (page, lines) in [
-        (INVARIANTS.0, items(tree.text(INVARIANTS.0).unwrap_or(""), INVARIANTS.1)),
-        (RESTORES, rows(tree.text(RESTORES).unwrap_or(""))),
-    ] {
+    let rules = items(tree.text(INVARIANTS.0).unwrap_or(""), INVARIANTS.1);
+    let tables = TABLES.map(|page| (page, rows(tree.text(page).unwrap_or(""))));
+    for (page, lines) in [(INVARIANTS.0, rules)].into_iter().chain(tables) {
         for (number, line) in lines {
             // Every second piece stands between backticks.
             for quoted in line.split('`').skip(1).step_by(2).filter(|quoted| is_path(quoted)) {
