@@ -5,7 +5,7 @@ use super::*;
 fn found(invariants: &str, restores: &str) -> Vec<String> {
     check(&Tree::of(&[
         (INVARIANTS.0, invariants),
-        (RESTORES, restores),
+        (TABLES[0], restores),
         ("crates/e2e/tests/e2e/pitr.rs", "fn moments_come_back() {}"),
         ("crates/e2e/tests/e2e/pitr/load.rs", "fn under_load() {}"),
         ("crates/a/src/plan/tests.rs", "fn a_plan_is_made() {}"),
