@@ -53,7 +53,7 @@ pub const COMMANDS: [(&str, &str); 13] = [
         "histories, kills and restores with new seeds until the time is over, and a summary",
     ),
     (
-        "bench [--no-install] [unseen] [conflicts] [keys] [hot] [segments] [growth [SEGMENTS]] [home] [cold [SCALE]]",
+        "bench [--no-install] [unseen] [conflicts] [keys] [hot] [segments] [growth [N]] [home] [cold [N]]",
         "what loading the library costs a server, and what stretching costs, as ratios measured side by side, of an \
         optimized build",
     ),
