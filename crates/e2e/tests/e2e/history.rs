@@ -156,12 +156,13 @@ fn keeper(cluster: &Cluster, database: &str, seed: u64, seen: &Seen, stop: &Atom
             };
             format!("SELECT stretch.set_migration_state('work', '{state}')")
         };
+        let before = if comes_home { db.int(HOMECOMINGS) } else { 0 };
         match db.try_sql(&statement) {
             Ok(()) => {
                 band += if loosen { 5 } else { 0 };
                 paused = pause;
                 if comes_home {
-                    await_homecoming(&db, seen, stop);
+                    await_homecoming(&db, before, seen, stop);
                 }
             }
             Err(error) if ["55P03", "40001"].contains(&error.code.as_str()) => {}
@@ -178,10 +179,10 @@ fn keeper(cluster: &Cluster, database: &str, seed: u64, seen: &Seen, stop: &Atom
     }
 }
 
-/// Rows come back as long as nobody says otherwise: until the first batch of them has, or the run ends.
-fn await_homecoming(db: &Client, seen: &Seen, stop: &AtomicBool) {
+/// Rows come back as long as nobody says otherwise: until a batch of them has come after those before, or the run ends.
+fn await_homecoming(db: &Client, before: i64, seen: &Seen, stop: &AtomicBool) {
     let came = || db.int(HOMECOMINGS);
-    let (before, began) = (came(), Instant::now());
+    let began = Instant::now();
     while came() == before && began.elapsed() < PATIENCE && !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -7,6 +7,7 @@
 //! Branch id and nonce are chosen once and kept as intent in the marker, so that a call that was interrupted at any
 //! point is taken up by the next one and leaks nothing (F21).
 
+mod bind;
 mod findings;
 mod local;
 mod recorded;
@@ -15,11 +16,12 @@ mod secure;
 mod take_over;
 
 use super::identity::enable::text_argument;
-use super::identity::{Claim, Identity, claim_body, created_by};
+use super::identity::{Identity, claim_body, created_by};
 use super::open;
 use crate::catalog::tables;
 use crate::pg::error::{Error, Result};
 use crate::pg::{io, steps, txn};
+use bind::{Bound, bind};
 use findings::Scope;
 use pgrx::pg_sys;
 use recorded::Recorded;
@@ -129,20 +131,15 @@ pub fn reauthorize(identity: &mut Identity, args: &Value) -> Result<Value> {
     }
 
     steps::reached(steps::ReauthorizeClaimed);
-    txn::run(|| {
-        local::bind_branch(&url, &credential, branch, &body, retention)?;
-        findings::apply(&plan, &listing, &catalog, Scope::Reauthorize, &mut report.notices)?;
-        report.rows = local::report(&plan, &catalog, None, true, &mut report.notices)?;
-        steps::reached(steps::ReauthorizeRecorded);
-        local::publish_rows(request, &report.rows)
-    })?;
-    steps::reached(steps::ReauthorizeCommitted);
-    identity.bound_by_hand(Claim {
-        db,
+    let bound = Bound {
+        url: &url,
+        credential: &credential,
         branch,
-        generation: own.generation,
-        nonce,
-    })?;
+        body: &body,
+        retention,
+        request,
+    };
+    bind(identity, &bound, (&catalog, &listing, &plan), &mut report)?;
     report.notices.push(format!(
         "this database is connected on branch {branch}; queries see local and remote rows, the RPO starts anew"
     ));

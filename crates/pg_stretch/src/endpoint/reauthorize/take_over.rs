@@ -6,12 +6,11 @@
 //! may be about to release it · copy what is in doubt · quarantine · one local transaction. All of it may be done
 //! again.
 
-use super::findings::{self, Scope};
-use super::local;
+use super::bind::{Bound, bind};
 use super::recorded::{self, Recorded};
 use super::report::Report;
 use super::secure::{Own, Secured, asked, secure};
-use crate::endpoint::identity::{Claim, Identity, claim_body, created_by};
+use crate::endpoint::identity::{Identity, claim_body, created_by};
 use crate::pg::error::{Error, Result};
 use crate::pg::{steps, txn};
 use std::sync::Arc;
@@ -78,20 +77,15 @@ pub fn take_over(identity: &mut Identity, work: Work<'_>, report: &mut Report) -
         keys,
     };
     asked(async move { quarantine(&endpoint, &db, &branch, list).await })?;
-    txn::run(|| {
-        local::bind_branch(&url, credential, branch, &body, retention)?;
-        findings::apply(&plan, &listing, &catalog, Scope::Reauthorize, &mut report.notices)?;
-        report.rows = local::report(&plan, &catalog, None, true, &mut report.notices)?;
-        steps::reached(steps::ReauthorizeRecorded);
-        local::publish_rows(request, &report.rows)
-    })?;
-    steps::reached(steps::ReauthorizeCommitted);
-    identity.bound_by_hand(Claim {
-        db,
+    let bound = Bound {
+        url: &url,
+        credential,
         branch,
-        generation: body.generation,
-        nonce,
-    })?;
+        body: &body,
+        retention,
+        request,
+    };
+    bind(identity, &bound, (&catalog, &listing, &plan), report)?;
     report.warnings.push(format!(
         "branch {branch} belongs to this database now: an original that still lives is disconnected, and needs a \
          branch of its own (with_copy => true); {ahead} objects that were made after the restored moment are in \
